@@ -1,0 +1,82 @@
+//! One file per subcommand: arguments in, text and exit code out.
+
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+
+/// How the program ends; the same numbers for every subcommand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Every hop as expected, or the command did what it was asked.
+    AsExpected = 0,
+    /// At least one hop is not as expected.
+    NotAsExpected = 1,
+    /// The input was wrong: arguments, site, matrix, key.
+    BadInput = 2,
+    /// Nothing failed, but something could not be tested.
+    NotTested = 3,
+}
+
+/// Wrong input, ready to be shown: each report names the file, the place, what is wrong and what to do.
+#[derive(Debug)]
+pub struct Problem(pub Vec<miette::Report>);
+
+impl Problem {
+    /// One mistake that has no place in a file.
+    pub fn text(message: impl std::fmt::Display) -> Self {
+        Problem(vec![miette::miette!("{message}")])
+    }
+}
+
+/// What a subcommand returns.
+pub type Outcome = Result<Exit, Problem>;
+
+/// Tests which hosts of a deployment can reach which, port by port, and proves it from both ends.
+#[derive(Debug, Parser)]
+#[command(name = "portmatrix", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+/// Writes a result to standard output. A reader that closed the pipe is not an error.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub fn print(text: &str) -> Result<(), Problem> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::text(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Parses the arguments and runs the subcommand.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
+        }
+    };
+    #[expect(unreachable_code, reason = "subcommands are added one by one")]
+    let outcome: Outcome = match cli.command {};
+    match outcome {
+        Ok(exit) => exit,
+        Err(Problem(reports)) => {
+            let mut err = std::io::stderr().lock();
+            for report in reports {
+                let _ = writeln!(err, "{report:?}");
+            }
+            Exit::BadInput
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Network reachability and port-matrix tester.
+
+pub mod cli;
+pub mod listen;
+pub mod matrix;
+pub mod net;
+pub mod observation;
+pub mod plan;
+pub mod probe;
+pub mod proto;
+pub mod reason;
+pub mod site;

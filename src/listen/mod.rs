@@ -1,0 +1,11 @@
+//! The listener's side: one file per application protocol, each standing in for the real service.
+
+pub mod http;
+pub mod journal;
+pub mod ldap;
+pub mod rpc;
+pub mod server;
+pub mod stand_in;
+pub mod tcp;
+
+pub use stand_in::{Seen, StandIn};

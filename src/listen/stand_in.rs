@@ -1,0 +1,98 @@
+//! What all stand-ins of a listener share: who they are, and how they answer a challenge.
+
+use crate::matrix::model::{Interface, Protocol};
+use crate::net::clock;
+use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_rustls::TlsAcceptor;
+
+/// One open port and what it stands in for.
+pub struct StandIn {
+    /// The site key; without one no challenge is understood.
+    pub key: Option<SiteKey>,
+    /// This host, as the site file names it.
+    pub host: String,
+    /// What the port speaks. HTTP and gRPC flows of one port are served together.
+    pub protocol: Protocol,
+    /// HTTP: the paths that the plan's flows ask for. Everything else is 404.
+    pub paths: Vec<String>,
+    /// RPC, on the mapper's port: each interface of the plan with the port where it is served. On an interface's own port: that one alone.
+    pub interfaces: Vec<(Interface, u16)>,
+    /// RPC: whether this is the endpoint mapper's port.
+    pub is_mapper: bool,
+    /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and whether it is the listener's own.
+    pub tls: Option<ServerTls>,
+}
+
+/// TLS of one open port.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// Shakes hands.
+    pub acceptor: TlsAcceptor,
+    /// SHA-256 of the certificate shown.
+    pub certificate_sha256: Arc<str>,
+    /// Whether the certificate was made for this run.
+    pub own: bool,
+}
+
+/// One connection as the listener sees it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Own address and port.
+    pub local: SocketAddr,
+    /// The other end's, after any NAT.
+    pub peer: SocketAddr,
+    /// TLS, once it is up.
+    pub tls: Option<TlsSeen>,
+    /// Channel binding of that TLS session.
+    pub exporter: Option<Exporter>,
+    /// Set once a challenge of the site's key was answered on this connection.
+    pub proved: Arc<AtomicBool>,
+}
+
+impl Seen {
+    /// A connection that was just accepted.
+    pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
+        Seen { local, peer, tls: None, exporter: None, proved: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// The same connection once TLS is up.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsSeen, exporter: Option<Exporter>) -> Self {
+        self.tls = Some(tls);
+        self.exporter = exporter;
+        self
+    }
+}
+
+impl StandIn {
+    /// Whether these octets are a challenge made with the site key.
+    pub fn understands(&self, octets: &[u8]) -> bool {
+        self.key.as_ref().is_some_and(|key| Challenge::decode(key, octets).is_some())
+    }
+
+    /// The proof for a challenge in octets; `None` for anything that the site key did not make.
+    pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
+        let key = self.key.as_ref()?;
+        let challenge = Challenge::decode(key, octets)?;
+        let claims = Claims {
+            nonce: String::new(),
+            hop: String::new(),
+            host: self.host.clone(),
+            local: seen.local,
+            peer: seen.peer,
+            tls: seen.tls.clone(),
+            http,
+            now: clock::now(),
+        };
+        seen.proved.store(true, Ordering::Relaxed);
+        Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
+    }
+
+    /// The proof for a challenge in text.
+    pub fn prove_text(&self, seen: &Seen, text: &str, http: Option<HttpSeen>) -> Option<String> {
+        self.prove(seen, &challenge::unhex(text)?, http)
+    }
+}

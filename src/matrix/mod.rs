@@ -1,0 +1,2 @@
+//! Port tables.
+pub mod model;

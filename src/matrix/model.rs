@@ -1,0 +1,267 @@
+//! What a port table says, as values. Made only by [`crate::matrix::load`], which checks every rule named here.
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A role of a host in the deployment, such as `target-pdc`.
+pub type RoleId = String;
+
+/// One port table.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Matrix {
+    /// `product/name`, e.g. `powersyncpro/direct`.
+    pub id: String,
+    /// The product whose roles, features and named ports this table uses: the part of `id` before the slash, unless the file says otherwise.
+    pub product: String,
+    /// One line for `matrix list`.
+    pub title: String,
+    /// Only for this topology of the site; `None` is for every topology.
+    pub topology: Option<String>,
+    /// Where the table comes from.
+    pub source: Source,
+    /// Roles declared in this file.
+    pub roles: Vec<Role>,
+    /// Features declared in this file.
+    pub features: Vec<Feature>,
+    /// Named ports, which a site may override.
+    pub ports: BTreeMap<String, u16>,
+    /// Named port ranges (`rpc-dynamic`), which a site may override.
+    pub ranges: BTreeMap<String, PortRange>,
+    /// RPC interfaces, by the name that flows use.
+    pub interfaces: Vec<Interface>,
+    /// The rows.
+    pub flows: Vec<Flow>,
+}
+
+/// The document that a table was read from.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Source {
+    /// Title of the document.
+    pub document: String,
+    /// Date of its last update, `YYYY-MM-DD`.
+    pub updated: Option<String>,
+    /// Section of the document; a flow may name a finer one.
+    pub section: Option<String>,
+}
+
+/// What a role is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Role {
+    /// Identifier, used in sites and flows.
+    pub id: RoleId,
+    /// Short name for tables.
+    pub title: String,
+    /// One or two sentences for `init` and docs.
+    pub description: Option<String>,
+    /// An example host for `init`.
+    pub example: Option<String>,
+    /// Hosts of these roles also have this role (a source DC is a domain controller).
+    pub includes: Vec<RoleId>,
+    /// For a role that is the same everywhere (a cloud service): its host names, wildcards included.
+    pub names: Vec<String>,
+    /// For such a role: the published address ranges.
+    #[schemars(with = "Vec<String>")]
+    pub networks: Vec<IpNet>,
+}
+
+/// A switch that conditions can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Feature {
+    /// Identifier, used in a site's `features` and a flow's `when`.
+    pub id: String,
+    /// One line that says what switching it on means.
+    pub title: String,
+    /// On by itself when the site gives a host to this role (unless the site says `!id`).
+    pub implied_by: Option<RoleId>,
+    /// On unless the site says `!id`.
+    pub default: bool,
+}
+
+/// An RPC interface that a flow needs (MS-RPCE 2.2.2; C706).
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Interface {
+    /// Name used by flows and in results, e.g. `drsuapi`.
+    pub name: String,
+    /// UUID in its usual text form, lower case.
+    pub uuid: String,
+    /// Major and minor version.
+    pub version: (u16, u16),
+    /// What it is used for.
+    pub title: Option<String>,
+    /// What to do when the mapper does not know it (a setting to change).
+    pub hint: Option<String>,
+}
+
+/// An inclusive port range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortRange {
+    /// First port.
+    pub first: u16,
+    /// Last port, not below `first`.
+    pub last: u16,
+}
+
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// Where a flow's port comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Port {
+    /// Fixed by the document; a site cannot change it.
+    Literal(u16),
+    /// A named port of the matrix, which a site may override.
+    Named(String),
+}
+
+/// The application protocol of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// TCP with an application protocol of its own that portmatrix does not speak.
+    Tcp,
+    /// TLS with an application protocol of its own inside.
+    Tls,
+    /// HTTP without TLS.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// gRPC over TLS (ALPN h2).
+    Grpc,
+    /// gRPC over HTTP/2 without TLS, by prior knowledge.
+    GrpcH2c,
+    /// LDAP, with StartTLS where the flow asks for it.
+    Ldap,
+    /// LDAP over TLS from the first octet.
+    Ldaps,
+    /// DCE/RPC: the endpoint mapper and then dynamic ports.
+    Rpc,
+    /// UDP: carried in the tables for the firewall rules; not probed.
+    Udp,
+}
+
+impl Protocol {
+    /// Every protocol.
+    pub const ALL: &'static [Protocol] = &[
+        Protocol::Tcp,
+        Protocol::Tls,
+        Protocol::Http,
+        Protocol::Https,
+        Protocol::Grpc,
+        Protocol::GrpcH2c,
+        Protocol::Ldap,
+        Protocol::Ldaps,
+        Protocol::Rpc,
+        Protocol::Udp,
+    ];
+
+    /// The word used in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Tls => "tls",
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+            Protocol::Grpc => "grpc",
+            Protocol::GrpcH2c => "grpc-h2c",
+            Protocol::Ldap => "ldap",
+            Protocol::Ldaps => "ldaps",
+            Protocol::Rpc => "rpc",
+            Protocol::Udp => "udp",
+        }
+    }
+
+    /// Whether TLS begins with the first octet.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Protocol::Tls | Protocol::Https | Protocol::Grpc | Protocol::Ldaps)
+    }
+}
+
+impl std::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a flow is expected to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// The way must be open.
+    #[default]
+    Allow,
+    /// The way must be shut.
+    Deny,
+}
+
+impl std::fmt::Display for Expect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Expect::Allow => "allow",
+            Expect::Deny => "deny",
+        })
+    }
+}
+
+/// A condition of `when`: a feature that must be on, or off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Condition {
+    /// The feature.
+    pub feature: String,
+    /// `false` for `!feature`.
+    pub on: bool,
+}
+
+impl std::fmt::Display for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", if self.on { "" } else { "!" }, self.feature)
+    }
+}
+
+/// One row of a port table.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Flow {
+    /// Identifier, unique in its matrix. The full id is `name/id`, `name` being the last part of the matrix id.
+    pub id: String,
+    /// Role that opens the connection.
+    pub from: RoleId,
+    /// Role that is reached in the end.
+    pub to: RoleId,
+    /// Role that stands in front of `to`: when the site gives it a host, that host is the one connected to.
+    pub via: Option<RoleId>,
+    /// Port on the To side.
+    pub port: Port,
+    /// Application protocol.
+    pub protocol: Protocol,
+    /// HTTP path, or the path under which gRPC is published.
+    pub path: Option<String>,
+    /// LDAP: also climb the StartTLS rung.
+    pub starttls: bool,
+    /// RPC: names of the interfaces that the flow needs.
+    pub interfaces: Vec<String>,
+    /// RPC: name of the dynamic range.
+    pub range: Option<String>,
+    /// TCP and TLS: whether a stranger's first octets may be sent. `false` for a known service that would log or choke on them.
+    pub first_bytes: bool,
+    /// All must hold for the flow to be planned.
+    pub when: Vec<Condition>,
+    /// Whether the product needs it to work.
+    pub required: bool,
+    /// Open or shut.
+    pub expect: Expect,
+    /// Section of the source, where finer than the matrix's.
+    pub section: Option<String>,
+    /// Row number in the source table, from 1.
+    pub row: Option<u32>,
+    /// The document's remark, in our words.
+    pub remark: Option<String>,
+    /// Where the document contradicts itself: what is doubtful, and the reading taken.
+    pub doubt: Option<String>,
+    /// Not in a port table: why it is here all the same.
+    pub inferred: Option<String>,
+}

@@ -1,0 +1,78 @@
+//! Linux and the other Unixes.
+
+use crate::net::failure::Failure;
+use crate::reason::Reason;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// What the error of a `connect` means. Without the error queue some codes are ambiguous: `EHOSTUNREACH` is also admin-prohibited.
+pub fn connect_failure(error: &io::Error) -> Failure {
+    let failure = match error.raw_os_error() {
+        Some(libc::ECONNREFUSED) => Failure::peer(Reason::Refused),
+        Some(libc::ECONNRESET) => Failure::unknown(Reason::Rejected),
+        Some(libc::ETIMEDOUT) => Failure::unknown(Reason::TimedOut),
+        Some(libc::EHOSTUNREACH) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
+        Some(libc::ENETUNREACH) => Failure::local(Reason::LocalNoRoute),
+        Some(libc::EINVAL) => Failure::local(Reason::LocalNoRoute),
+        Some(libc::ENOPROTOOPT) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
+        Some(libc::EACCES | libc::EPERM) => Failure::local(Reason::LocalPermission),
+        Some(libc::EADDRINUSE | libc::EADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Failure::local(Reason::LocalResources),
+        _ => Failure::unknown(Reason::TimedOut),
+    };
+    failure.with("error", error.to_string())
+}
+
+/// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
+#[expect(unsafe_code, reason = "getrlimit and setrlimit take pointers to a plain struct that lives on this stack frame")]
+pub fn raise_descriptor_limit() -> Option<u64> {
+    // SAFETY: both calls read or write one `rlimit` that outlives them.
+    unsafe {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return None;
+        }
+        if limit.rlim_cur < limit.rlim_max {
+            let wanted = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+            if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) == 0 {
+                limit = wanted;
+            }
+        }
+        Some(limit.rlim_cur)
+    }
+}
+
+/// Who besides the owner can read the file, in words; `None` when nobody can.
+///
+/// # Errors
+/// When the file's metadata cannot be read.
+pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
+    let mode = std::fs::metadata(path)?.mode() & 0o777;
+    Ok((mode & 0o077 != 0).then(|| format!("its mode is {mode:04o}; `chmod 600 {}` mends it", path.display())))
+}
+
+/// Creates a file that only its owner can read, and fails when it exists.
+///
+/// # Errors
+/// When the file exists or cannot be made.
+pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes sure that binding never takes a port from another process. Linux refuses that by itself; `SO_REUSEADDR` only lets a port be
+/// bound again whose old connections are in TIME-WAIT.
+///
+/// # Errors
+/// When the option cannot be set.
+pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
+/// What to do about a port that this user may not bind.
+pub fn advice_for_privileged_port(port: u16) -> String {
+    format!(
+        "ports below 1024 need a privilege: run as root, or `sudo setcap cap_net_bind_service=+ep $(command -v portmatrix)`, or \
+         `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+    )
+}

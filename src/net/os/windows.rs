@@ -1,0 +1,75 @@
+//! Windows.
+
+use crate::net::failure::Failure;
+use crate::observation::Initiator;
+use crate::reason::Reason;
+use std::io;
+use std::path::Path;
+use windows_sys::Win32::Networking::WinSock;
+
+/// What the error of a `connect` means.
+pub fn connect_failure(error: &io::Error) -> Failure {
+    let failure = match error.raw_os_error() {
+        Some(WinSock::WSAECONNREFUSED) => Failure::peer(Reason::Refused),
+        Some(WinSock::WSAECONNRESET) => Failure::unknown(Reason::Rejected),
+        Some(WinSock::WSAETIMEDOUT) => Failure::unknown(Reason::TimedOut),
+        Some(WinSock::WSAEHOSTUNREACH) => Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
+        Some(WinSock::WSAENETUNREACH) => Failure::local(Reason::LocalNoRoute),
+        Some(WinSock::WSAEACCES) => Failure::local(Reason::LocalPermission),
+        Some(WinSock::WSAEADDRINUSE | WinSock::WSAEADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),
+        Some(WinSock::WSAEMFILE | WinSock::WSAENOBUFS) => Failure::local(Reason::LocalResources),
+        _ => Failure::unknown(Reason::TimedOut),
+    };
+    failure.with("error", error.to_string())
+}
+
+/// Windows has no such limit.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    None
+}
+
+/// Access lists are not read: a file in the user's profile is the user's own by inheritance. The documentation says so.
+///
+/// # Errors
+/// When the file does not exist.
+pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
+    std::fs::metadata(path).map(|_| None)
+}
+
+/// Creates a file, and fails when it exists; it inherits the access list of its folder.
+///
+/// # Errors
+/// When the file exists or cannot be made.
+pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Windows lets a second process bind a port that is in use unless the first asked for exclusive use; asking for it also makes our own
+/// bind fail on a port that somebody else has, instead of stealing it.
+///
+/// # Errors
+/// When the option cannot be set.
+#[expect(unsafe_code, reason = "socket2 has no name for SO_EXCLUSIVEADDRUSE")]
+pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
+    use std::os::windows::io::AsRawSocket as _;
+    let on: i32 = 1;
+    // SAFETY: the option takes a pointer to one int, which lives until the call returns.
+    let result = unsafe {
+        WinSock::setsockopt(
+            socket.as_raw_socket() as WinSock::SOCKET,
+            WinSock::SOL_SOCKET,
+            WinSock::SO_EXCLUSIVEADDRUSE,
+            (&raw const on).cast(),
+            4,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What to do about a port that this user may not bind.
+pub fn advice_for_privileged_port(port: u16) -> String {
+    format!(
+        "Windows keeps port {port} for somebody else: see `netsh int ipv4 show excludedportrange tcp` and the services that use HTTP.sys \
+         (`netsh http show servicestate`)"
+    )
+}

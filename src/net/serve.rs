@@ -1,0 +1,48 @@
+//! Binding ports for the listener: never one that somebody else has.
+
+use super::os;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+
+/// Why a port could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindProblem {
+    /// Somebody listens there already: most likely the real service.
+    Taken,
+    /// This user may not.
+    Forbidden,
+    /// This host does not have the address.
+    NoSuchAddress,
+    /// Anything else.
+    Other,
+}
+
+impl BindProblem {
+    /// From the error of `bind` or `listen`.
+    pub fn from_error(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => BindProblem::Taken,
+            io::ErrorKind::PermissionDenied => BindProblem::Forbidden,
+            io::ErrorKind::AddrNotAvailable => BindProblem::NoSuchAddress,
+            _ => BindProblem::Other,
+        }
+    }
+}
+
+/// Opens a port for listening. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can stand side by side.
+///
+/// # Errors
+/// The operating system's; see [`BindProblem::from_error`].
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    os::set_exclusive(&socket)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
+}

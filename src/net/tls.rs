@@ -1,0 +1,270 @@
+//! TLS for both ends. The client side completes every handshake that cryptography allows and *records* what is wrong with the
+//! certificate: a probe must go on to see who answers. What the finding means is decided in [`crate::verdict`].
+
+use super::failure::Failure;
+use crate::observation::Detail;
+use crate::proto::challenge::{EXPORTER_LEN, Exporter, TlsSeen, hex};
+use crate::reason::Reason;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring as provider};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::sync::{Arc, Mutex};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Label of the exporter (RFC 9266 section 2).
+const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// The provider of all cryptography.
+pub fn crypto() -> Arc<CryptoProvider> {
+    static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(provider::default_provider())).clone()
+}
+
+/// Makes TLS clients that judge certificates by the machine's trust store, or by roots from a file instead.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    verifier: Arc<dyn ServerCertVerifier>,
+}
+
+impl Trust {
+    /// The operating system's trust store.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub fn platform() -> Result<Self, rustls::Error> {
+        Ok(Trust { verifier: Arc::new(rustls_platform_verifier::Verifier::new(crypto())?) })
+    }
+
+    /// Only these roots.
+    ///
+    /// # Errors
+    /// When no certificate of the list can serve as a root.
+    pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        let mut store = RootCertStore::empty();
+        for certificate in certificates {
+            store.add(certificate).map_err(|e| e.to_string())?;
+        }
+        let verifier =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().map_err(|e| e.to_string())?;
+        Ok(Trust { verifier })
+    }
+}
+
+/// What a verifier found, kept instead of ending the handshake.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Finding {
+    problem: Option<(Reason, String)>,
+    leaf: Option<CertificateDer<'static>>,
+    chain_len: usize,
+}
+
+/// Accepts every certificate whose key signs the handshake, and notes what the real verifier says of it.
+#[derive(Debug)]
+struct Recorder {
+    inner: Arc<dyn ServerCertVerifier>,
+    finding: Arc<Mutex<Finding>>,
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let problem = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, now).err().map(|e| (problem_of(&e), e.to_string()));
+        if let Ok(mut finding) = self.finding.lock() {
+            *finding = Finding { problem, leaf: Some(leaf.clone().into_owned()), chain_len: intermediates.len() + 1 };
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &crypto().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &crypto().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        crypto().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The closed reason for what a verifier says.
+fn problem_of(error: &rustls::Error) -> Reason {
+    use rustls::CertificateError as C;
+    match error {
+        rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. }) => {
+            Reason::TlsExpired
+        }
+        rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => Reason::TlsNameMismatch,
+        _ => Reason::TlsUntrusted,
+    }
+}
+
+/// A finished handshake on the connector's side.
+pub struct Session<S> {
+    /// The stream inside TLS.
+    pub stream: TlsStream<S>,
+    /// What ALPN selected.
+    pub alpn: Option<String>,
+    /// The channel binding.
+    pub exporter: Option<Exporter>,
+    /// SHA-256 of the other end's certificate.
+    pub certificate_sha256: String,
+    /// What is wrong with the certificate, if anything.
+    pub problem: Option<Reason>,
+    /// Facts: version, cipher, subject, issuer, names, days left, the verifier's words.
+    pub detail: Detail,
+}
+
+/// Shakes hands. `name` is what the certificate must be for: a DNS name or an address.
+///
+/// # Errors
+/// [`Failure`] when there is no TLS session at the end: not TLS, broken off, reset, no deadline kept by the caller.
+pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &[&str]) -> Result<Session<S>, Failure> {
+    let finding = Arc::new(Mutex::new(Finding::default()));
+    let recorder = Recorder { inner: trust.verifier.clone(), finding: finding.clone() };
+    let mut config = ClientConfig::builder_with_provider(crypto())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Failure::local(Reason::LocalResources).with("error", e.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(recorder))
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
+    // A resumed session would show no certificate.
+    config.resumption = rustls::client::Resumption::disabled();
+    let server_name = ServerName::try_from(name.to_owned())
+        .map_err(|_| Failure::local(Reason::NameNotFound).with("error", format!("\"{name}\" is not a name that TLS can ask for")))?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await.map_err(|e| handshake_failure(&e))?;
+    let finding = finding.lock().map(|f| f.clone()).unwrap_or_default();
+    Ok(describe(stream, name, finding))
+}
+
+fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding) -> Session<S> {
+    let connection = stream.get_ref().1;
+    let mut detail = Detail::new();
+    detail.insert("server_name".into(), name.into());
+    if let Some(version) = connection.protocol_version() {
+        detail.insert("version".into(), version_text(version).into());
+    }
+    if let Some(suite) = connection.negotiated_cipher_suite() {
+        detail.insert("cipher".into(), format!("{:?}", suite.suite()).into());
+    }
+    let alpn = connection.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
+    detail.insert("alpn".into(), alpn.clone().into());
+    let exporter = connection.export_keying_material([0; EXPORTER_LEN], EXPORTER_LABEL, None).ok();
+    let mut certificate_sha256 = String::new();
+    if let Some(leaf) = &finding.leaf {
+        certificate_sha256 = sha256(leaf);
+        detail.insert("certificate_sha256".into(), certificate_sha256.clone().into());
+        detail.insert("chain_length".into(), finding.chain_len.into());
+        describe_certificate(leaf, &mut detail);
+    }
+    detail.insert("trusted".into(), finding.problem.is_none().into());
+    if let Some((reason, words)) = &finding.problem {
+        detail.insert("problem".into(), reason.code().into());
+        detail.insert("problem_text".into(), words.clone().into());
+    }
+    Session { alpn, exporter, certificate_sha256, problem: finding.problem.map(|(reason, _)| reason), detail, stream }
+}
+
+/// Subject, issuer, names and validity of a certificate (RFC 5280).
+pub fn describe_certificate(der: &CertificateDer<'_>, detail: &mut Detail) {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else { return };
+    detail.insert("subject".into(), certificate.subject().to_string().into());
+    detail.insert("issuer".into(), certificate.issuer().to_string().into());
+    let names: Vec<String> = certificate
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .map(|san| san.value.general_names.iter().filter_map(general_name).collect())
+        .unwrap_or_default();
+    detail.insert("names".into(), names.into());
+    let until = certificate.validity().not_after.timestamp();
+    let from = certificate.validity().not_before.timestamp();
+    detail.insert("not_after".into(), jiff::Timestamp::from_second(until).map(|t| t.to_string()).unwrap_or_default().into());
+    detail.insert("not_before".into(), jiff::Timestamp::from_second(from).map(|t| t.to_string()).unwrap_or_default().into());
+    detail.insert("days_left".into(), ((until - super::clock::now().as_second()) / 86_400).into());
+}
+
+fn general_name(name: &x509_parser::extensions::GeneralName<'_>) -> Option<String> {
+    match name {
+        x509_parser::extensions::GeneralName::DNSName(name) => Some((*name).to_owned()),
+        x509_parser::extensions::GeneralName::IPAddress(octets) => match octets.len() {
+            4 => <[u8; 4]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
+            16 => <[u8; 16]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// SHA-256 of a certificate, as hexadecimal text.
+pub fn sha256(der: &CertificateDer<'_>) -> String {
+    hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref())
+}
+
+fn version_text(version: rustls::ProtocolVersion) -> &'static str {
+    match version {
+        rustls::ProtocolVersion::TLSv1_3 => "1.3",
+        rustls::ProtocolVersion::TLSv1_2 => "1.2",
+        _ => "other",
+    }
+}
+
+/// What the error of a handshake means. rustls wraps its own errors into `InvalidData`.
+fn handshake_failure(error: &std::io::Error) -> Failure {
+    let words = error.to_string();
+    let failure = match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => Failure::peer(Reason::TlsNotSpoken),
+        Some(rustls::Error::AlertReceived(alert)) => {
+            let reason = if *alert == rustls::AlertDescription::NoApplicationProtocol {
+                Reason::Http2NotOffered
+            } else {
+                Reason::TlsHandshakeFailed
+            };
+            Failure::peer(reason).with("alert", format!("{alert:?}"))
+        }
+        Some(_) => Failure::peer(Reason::TlsHandshakeFailed),
+        None => {
+            let mut failure = Failure::after_connect(error);
+            // An orderly close in the middle of a handshake is an answer: this port does not shake hands.
+            if failure.reason == Reason::ClosedAfterConnect {
+                failure.reason = Reason::TlsHandshakeFailed;
+            }
+            failure
+        }
+    };
+    failure.with("error", words)
+}
+
+/// What the listener's side of a handshake looks like, for the proof.
+pub fn seen_by_server<S>(stream: &tokio_rustls::server::TlsStream<S>, certificate_sha256: &str, own: bool) -> (TlsSeen, Option<Exporter>) {
+    let connection = stream.get_ref().1;
+    let seen = TlsSeen {
+        version: connection.protocol_version().map(version_text).unwrap_or("unknown").to_owned(),
+        alpn: connection.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned()),
+        sni: connection.server_name().map(str::to_owned),
+        certificate_sha256: certificate_sha256.to_owned(),
+        own_certificate: own,
+        session: String::new(),
+    };
+    (seen, connection.export_keying_material([0; EXPORTER_LEN], EXPORTER_LABEL, None).ok())
+}

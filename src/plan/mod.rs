@@ -1,0 +1,2 @@
+//! Matrix × site → hops.
+pub mod model;

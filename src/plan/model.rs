@@ -1,0 +1,153 @@
+//! The plan: flows bound to the hosts of one site.
+
+use crate::matrix::model::{Expect, Interface, PortRange, Protocol, RoleId};
+use crate::site::model::Host;
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// All hops of a site, and every flow that was not planned, with the reason.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Name of the site.
+    pub site: String,
+    /// Hops, in the order of the matrices and of the site's hosts.
+    pub hops: Vec<Hop>,
+    /// What was left out, and why.
+    pub unplanned: Vec<Unplanned>,
+}
+
+/// One From host, one To endpoint, and what must (or must not) be possible between them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    /// Stable identifier: `matrix/flow/from/to:port`, and `[address]` after the name when a name has several addresses.
+    pub id: String,
+    /// What all hops of one flow have in common.
+    pub flow: Arc<PlannedFlow>,
+    /// The From side.
+    pub from: HopEnd,
+    /// The To side: the host that is connected to.
+    pub to: HopEnd,
+    /// Address to connect to; `None` until the name has been resolved.
+    pub address: Option<IpAddr>,
+    /// Port to connect to, after overrides and offset.
+    pub port: u16,
+    /// Full ids of flows of the plan that ask for the very same thing, and were folded into this hop.
+    pub also: Vec<String>,
+}
+
+/// One side of a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HopEnd {
+    /// Role in this flow.
+    pub role: RoleId,
+    /// Entry of the site file.
+    pub host: Host,
+}
+
+/// A flow after the site's ports and ranges were put in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedFlow {
+    /// Full id, `matrix/flow`.
+    pub id: String,
+    /// Id of the matrix.
+    pub matrix: String,
+    /// Application protocol.
+    pub protocol: Protocol,
+    /// Role reached in the end, where the To host only stands in front of it (`via`).
+    pub relayed_to: Option<RelayedTo>,
+    /// HTTP path, or path of the gRPC endpoint.
+    pub path: Option<String>,
+    /// LDAP: climb the StartTLS rung.
+    pub starttls: bool,
+    /// RPC interfaces needed.
+    pub interfaces: Vec<Interface>,
+    /// RPC dynamic range, after overrides and offset.
+    pub range: Option<PortRange>,
+    /// See [`crate::matrix::model::Flow::first_bytes`].
+    pub first_bytes: bool,
+    /// Open or shut.
+    pub expect: Expect,
+    /// Whether the product needs it.
+    pub required: bool,
+    /// "Section, row n", for citing.
+    pub source: String,
+    /// The document's remark.
+    pub remark: Option<String>,
+    /// What is doubtful about the row.
+    pub doubt: Option<String>,
+    /// Why the row is here although no port table has it.
+    pub inferred: Option<String>,
+    /// Published address ranges of the To role (cloud services), to check resolved addresses against.
+    pub networks: Vec<IpNet>,
+}
+
+/// The host behind the one that is connected to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelayedTo {
+    /// Role behind.
+    pub role: RoleId,
+    /// Labels of its hosts: a proof from one of these is a proof that the relay works.
+    pub hosts: Vec<String>,
+}
+
+/// A flow, or one of its pairs, that gave no hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unplanned {
+    /// Full flow id.
+    pub flow: String,
+    /// Role it would come from.
+    pub from: RoleId,
+    /// Role it would go to.
+    pub to: RoleId,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a flow was not planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Why {
+    /// A condition of `when` does not hold at this site.
+    ConditionFalse {
+        /// The first condition that does not hold.
+        condition: String,
+    },
+    /// The site gives no host to a role that the flow needs.
+    RoleWithoutHost {
+        /// The role.
+        role: RoleId,
+    },
+    /// The To side is a network: nobody can connect to a whole network.
+    NetworkOnToSide {
+        /// The network.
+        network: String,
+    },
+    /// The To side is a wildcard name: an entry for an allow list, not a host.
+    Wildcard {
+        /// The name.
+        name: String,
+    },
+    /// From and To are the same host.
+    SameHost {
+        /// The host.
+        host: String,
+    },
+    /// The same connection is already asked for by another flow.
+    CoveredBy {
+        /// The hop that covers it.
+        hop: String,
+    },
+    /// The protocol is not probed by this version.
+    ProtocolNotProbed {
+        /// The protocol.
+        protocol: Protocol,
+    },
+    /// The hosts are to be found through DNS, and were not (yet).
+    NotDiscovered {
+        /// The domain.
+        domain: String,
+    },
+}

@@ -1,0 +1,225 @@
+//! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
+
+use crate::net::failure::Failure;
+use crate::net::tls::{self, Session, Trust};
+use crate::net::{Io, clock, dial, random};
+use crate::observation::{Detail, Evidence, Observation, Step, StepKind};
+use crate::plan::model::Hop;
+use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, SiteKey};
+use crate::reason::Reason;
+use jiff::Timestamp;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+
+/// What every probe of a run shares.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// The site key; without one nothing is proved.
+    pub key: Option<SiteKey>,
+    /// How certificates are judged.
+    pub trust: Trust,
+    /// Deadline of a TCP handshake.
+    pub connect_deadline: Duration,
+    /// Deadline of each other step.
+    pub step_deadline: Duration,
+}
+
+/// One hop with everything that had to be found out before it can be probed.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// The hop.
+    pub hop: &'a Hop,
+    /// Address to connect to.
+    pub address: IpAddr,
+    /// Name for SNI, certificate check and `Host` header: the host's name, or its address.
+    pub server_name: String,
+    /// Address to connect from, where the From host fixes one that this machine has.
+    pub source: Option<IpAddr>,
+}
+
+/// A rung was not climbed. Which, and why, is in the notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop;
+
+/// A challenge made for one connection.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    challenge: Challenge,
+    /// The 40 octets.
+    pub octets: [u8; challenge::CHALLENGE_LEN],
+    /// The same as 80 hexadecimal digits.
+    pub text: String,
+}
+
+/// One probe under way.
+pub struct Climb<'a> {
+    /// What is probed.
+    pub target: &'a Target<'a>,
+    /// What all probes share.
+    pub tools: &'a Tools,
+    /// What the other end was recognised as.
+    pub recognised: Option<String>,
+    started: Timestamp,
+    origin: Instant,
+    steps: Vec<Step>,
+    evidence: Vec<Evidence>,
+    proofs: Vec<ProofOutcome>,
+}
+
+impl<'a> Climb<'a> {
+    /// At the foot of the ladder.
+    pub fn new(target: &'a Target<'a>, tools: &'a Tools) -> Self {
+        Climb {
+            target,
+            tools,
+            recognised: None,
+            started: clock::now(),
+            origin: clock::instant(),
+            steps: Vec::new(),
+            evidence: Vec::new(),
+            proofs: Vec::new(),
+        }
+    }
+
+    /// Opens a TCP connection to `port` of the target: rung `connect`.
+    ///
+    /// # Errors
+    /// [`Stop`] when it does not open.
+    pub async fn connect(&mut self, port: u16) -> Result<TcpStream, Stop> {
+        let to = SocketAddr::new(self.target.address, port);
+        let begun = clock::instant();
+        let (evidence, outcome) = dial::connect(self.target.source, to, self.tools.connect_deadline).await;
+        self.evidence.push(evidence.clone());
+        let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
+        if let Some(source) = evidence.source {
+            detail.insert("source".into(), source.to_string().into());
+        }
+        match outcome {
+            Ok(stream) => {
+                self.note(StepKind::Connect, begun, Ok(detail));
+                Ok(stream)
+            }
+            Err(mut failure) => {
+                failure.detail.extend(detail);
+                self.note(StepKind::Connect, begun, Err(failure));
+                Err(Stop)
+            }
+        }
+    }
+
+    /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
+    ///
+    /// # Errors
+    /// [`Stop`] when there is no TLS session at the end.
+    pub async fn tls<S: Io>(&mut self, stream: S, alpn: &[&str]) -> Result<Session<S>, Stop> {
+        let begun = clock::instant();
+        let shaking = tls::connect(&self.tools.trust, stream, &self.target.server_name, alpn);
+        let outcome = match tokio::time::timeout(self.tools.step_deadline, shaking).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::silent()),
+        };
+        match outcome {
+            Ok(session) => {
+                self.note(StepKind::Tls, begun, Ok(session.detail.clone()));
+                if let Some(step) = self.steps.last_mut() {
+                    step.reason = session.problem;
+                }
+                Ok(session)
+            }
+            Err(failure) => {
+                self.note(StepKind::Tls, begun, Err(failure));
+                Err(Stop)
+            }
+        }
+    }
+
+    /// Climbs one rung under the step deadline.
+    ///
+    /// # Errors
+    /// [`Stop`] when `work` fails or does not end in time (`silent-after-connect`).
+    pub async fn step<T>(&mut self, kind: StepKind, work: impl Future<Output = Result<(T, Detail), Failure>>) -> Result<T, Stop> {
+        let begun = clock::instant();
+        let outcome = match tokio::time::timeout(self.tools.step_deadline, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::silent()),
+        };
+        match outcome {
+            Ok((value, detail)) => {
+                self.note(kind, begun, Ok(detail));
+                Ok(value)
+            }
+            Err(failure) => {
+                self.note(kind, begun, Err(failure));
+                Err(Stop)
+            }
+        }
+    }
+
+    /// Notes a rung that was climbed, or not, without waiting for anything.
+    pub fn note(&mut self, step: StepKind, begun: Instant, outcome: Result<Detail, Failure>) {
+        let at_ms = ((begun - self.origin).as_secs_f64() * 1e6).round() / 1e3;
+        let ms = clock::ms_since(begun);
+        self.steps.push(match outcome {
+            Ok(detail) => Step { step, ok: true, reason: None, initiator: None, at_ms, ms, detail },
+            Err(Failure { reason, initiator, detail }) => {
+                Step { step, ok: false, reason: Some(reason), initiator: Some(initiator), at_ms, ms, detail }
+            }
+        });
+    }
+
+    /// A fresh challenge for one connection; `None` without a site key.
+    pub fn challenge(&self) -> Option<Asked> {
+        let key = self.tools.key.as_ref()?;
+        let challenge = Challenge::new(random(), &self.target.hop.id, clock::now());
+        Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })
+    }
+
+    /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any; `exporter` is this end's, where it spoke
+    /// TLS. Without a key nothing is noted. A missing proof is noted as a fact of the hop and is not a failed rung: real services give none.
+    pub fn proof(&mut self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) {
+        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else {
+            self.proofs.push(ProofOutcome::NotAsked);
+            return;
+        };
+        let begun = clock::instant();
+        let outcome = match answer {
+            None => ProofOutcome::None,
+            Some(answer) => challenge::verify(key, &asked.challenge, answer, exporter),
+        };
+        match &outcome {
+            ProofOutcome::Valid { claims, same_tls_session } => {
+                let mut detail = Detail::from([
+                    ("host".to_owned(), claims.host.clone().into()),
+                    ("local".to_owned(), claims.local.to_string().into()),
+                    ("peer".to_owned(), claims.peer.to_string().into()),
+                    ("clock".to_owned(), claims.now.to_string().into()),
+                ]);
+                detail.insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
+                detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
+                detail.insert("same_tls_session".into(), (*same_tls_session).into());
+                detail.retain(|_, v| !v.is_null());
+                self.note(StepKind::Proof, begun, Ok(detail));
+            }
+            ProofOutcome::Invalid { why } => {
+                self.note(StepKind::Proof, begun, Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())));
+            }
+            ProofOutcome::None | ProofOutcome::NotAsked => {}
+        }
+        self.proofs.push(outcome);
+    }
+
+    /// Everything that was seen.
+    pub fn finish(self) -> Observation {
+        Observation {
+            hop: self.target.hop.id.clone(),
+            started: self.started,
+            ms: clock::ms_since(self.origin),
+            steps: self.steps,
+            evidence: self.evidence,
+            proofs: self.proofs,
+            recognised: self.recognised,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The connector's side: one file per application protocol, each climbing its rungs and noting what it saw.
+
+pub mod climb;
+pub mod grpc;
+pub mod http;
+pub mod ldap;
+pub mod rpc;
+pub mod tcp;
+
+pub use climb::{Climb, Stop, Target, Tools};
+
+use crate::matrix::model::Protocol;
+use crate::observation::Observation;
+
+/// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed probe is an observation.
+pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
+    let mut climb = Climb::new(target, tools);
+    // `Stop` only says that a rung was not climbed; the rung itself is in the notes.
+    let _ = match target.hop.flow.protocol {
+        Protocol::Tcp | Protocol::Tls => tcp::climb(&mut climb).await,
+        Protocol::Http | Protocol::Https => http::climb(&mut climb).await,
+        Protocol::Grpc | Protocol::GrpcH2c => grpc::climb(&mut climb).await,
+        Protocol::Ldap | Protocol::Ldaps => ldap::climb(&mut climb).await,
+        Protocol::Rpc => rpc::climb(&mut climb).await,
+        // Never planned (`Why::ProtocolNotProbed`); an observation without steps is judged as not tested.
+        Protocol::Udp => Ok(()),
+    };
+    climb.finish()
+}

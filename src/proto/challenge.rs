@@ -1,0 +1,368 @@
+//! The challenge that rides inside each protocol, and the proof that answers it.
+//!
+//! A challenge is 40 octets so that it fits everywhere, even into one presentation context of a DCE/RPC bind (abstract syntax and one
+//! transfer syntax, 20 octets each): nonce (12), tag of the hop id (8), UNIX seconds (4, big-endian), MAC (16). The MAC keeps the listener
+//! bland towards strangers: without the site key nobody can make it answer. A proof is the listener's claims as JSON, and an HMAC over
+//! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use ring::{digest, hmac};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// Octets of a challenge on the wire.
+pub const CHALLENGE_LEN: usize = 40;
+/// Octets of a TLS exporter (RFC 9266 section 2).
+pub const EXPORTER_LEN: usize = 32;
+/// Longest proof that is looked at, in octets.
+pub const MAX_PROOF_LEN: usize = 8 * 1024;
+/// Name of the HTTP request header and gRPC metadata entry that carries the challenge, as 80 hexadecimal digits.
+pub const CHALLENGE_HEADER: &str = "portmatrix-challenge";
+/// Name of the HTTP response header and gRPC trailer that carries the proof.
+pub const PROOF_HEADER: &str = "portmatrix-proof";
+
+/// A TLS exporter value: the same at both ends of one TLS session and nowhere else.
+pub type Exporter = [u8; EXPORTER_LEN];
+
+/// The site key, split into one key per purpose so that no message can be passed off as another.
+#[derive(Clone)]
+pub struct SiteKey {
+    challenge: hmac::Key,
+    proof: hmac::Key,
+    session: hmac::Key,
+}
+
+impl std::fmt::Debug for SiteKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SiteKey(…)")
+    }
+}
+
+impl SiteKey {
+    /// From the 32 octets of the key file.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
+        SiteKey {
+            challenge: derive("portmatrix/1 challenge"),
+            proof: derive("portmatrix/1 proof"),
+            session: derive("portmatrix/1 tls session"),
+        }
+    }
+}
+
+/// What the connector asks of whoever answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Challenge {
+    nonce: [u8; 12],
+    hop: [u8; 8],
+    sent: u32,
+}
+
+impl Challenge {
+    /// A challenge for one connection of one hop. `nonce` must be fresh random octets.
+    pub fn new(nonce: [u8; 12], hop_id: &str, now: Timestamp) -> Self {
+        let sent = u32::try_from(now.as_second().clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX);
+        Challenge { nonce, hop: hop_tag(hop_id), sent }
+    }
+
+    /// The octets on the wire.
+    pub fn encode(&self, key: &SiteKey) -> [u8; CHALLENGE_LEN] {
+        let mut out = [0; CHALLENGE_LEN];
+        out[..12].copy_from_slice(&self.nonce);
+        out[12..20].copy_from_slice(&self.hop);
+        out[20..24].copy_from_slice(&self.sent.to_be_bytes());
+        let mac = hmac::sign(&key.challenge, &out[..24]);
+        out[24..].copy_from_slice(&mac.as_ref()[..16]);
+        out
+    }
+
+    /// The octets as hexadecimal text, for protocols that carry text.
+    pub fn encode_text(&self, key: &SiteKey) -> String {
+        hex(&self.encode(key))
+    }
+
+    /// Reads a challenge; `None` unless it was made with the same key.
+    pub fn decode(key: &SiteKey, octets: &[u8]) -> Option<Self> {
+        let octets: &[u8; CHALLENGE_LEN] = octets.try_into().ok()?;
+        let (body, mac) = octets.split_at(24);
+        let wanted = hmac::sign(&key.challenge, body);
+        if !equal_in_constant_time(&wanted.as_ref()[..16], mac) {
+            return None;
+        }
+        Some(Challenge {
+            nonce: body[..12].try_into().ok()?,
+            hop: body[12..20].try_into().ok()?,
+            sent: u32::from_be_bytes(body[20..24].try_into().ok()?),
+        })
+    }
+
+    /// Reads the text form; `None` unless it was made with the same key.
+    pub fn decode_text(key: &SiteKey, text: &str) -> Option<Self> {
+        Self::decode(key, &unhex(text)?)
+    }
+
+    /// When the connector made it, by the connector's clock, in UNIX seconds.
+    pub fn sent(&self) -> u32 {
+        self.sent
+    }
+}
+
+/// What the listener saw of the connection on which it was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Claims {
+    /// The nonce it answers, as hexadecimal text.
+    pub nonce: String,
+    /// Tag of the hop id it answers, as hexadecimal text.
+    pub hop: String,
+    /// The listener's host, as the site file names it.
+    pub host: String,
+    /// Its own address and port.
+    #[schemars(with = "String")]
+    pub local: SocketAddr,
+    /// The connector's address and port as the listener saw them: different from the connector's own where NAT is on the way.
+    #[schemars(with = "String")]
+    pub peer: SocketAddr,
+    /// TLS as the listener saw it; absent where the listener's side had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSeen>,
+    /// HTTP as the listener saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSeen>,
+    /// The listener's clock, RFC 3339 UTC.
+    #[schemars(with = "String")]
+    pub now: Timestamp,
+}
+
+/// TLS as a listener saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TlsSeen {
+    /// Protocol version, `1.2` or `1.3`.
+    pub version: String,
+    /// What ALPN selected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<String>,
+    /// Server name that the client asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+    /// SHA-256 of the certificate that the listener showed, as hexadecimal text.
+    pub certificate_sha256: String,
+    /// Whether that certificate is the stand-in's own, made for the run, rather than one given to it.
+    pub own_certificate: bool,
+    /// Keyed tag of the exporter (filled in by [`prove`]).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub session: String,
+}
+
+/// HTTP as a listener saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct HttpSeen {
+    /// `1.0`, `1.1` or `2`.
+    pub version: String,
+    /// Headers that a device on the way added: `via`, `x-forwarded-for`, `forwarded` and the like, as `name: value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<String>,
+}
+
+/// What became of the challenge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum ProofOutcome {
+    /// No key, so nothing was asked.
+    NotAsked,
+    /// Asked, and no proof came: a real service, a stranger, or a listener with another key.
+    None,
+    /// A proof came that does not hold; `why` names the first check that failed.
+    Invalid {
+        /// Which check failed.
+        why: String,
+    },
+    /// A valid proof.
+    Valid {
+        /// What the listener said it saw.
+        claims: Claims,
+        /// Whether both ends of TLS have the same session keys (RFC 9266); `None` where the connector used no TLS.
+        same_tls_session: Option<bool>,
+    },
+}
+
+/// The listener's answer to `challenge`. `claims.nonce`, `claims.hop` and `claims.tls.session` are filled in here.
+pub fn prove(key: &SiteKey, challenge: &Challenge, mut claims: Claims, exporter: Option<&Exporter>) -> String {
+    claims.nonce = hex(&challenge.nonce);
+    claims.hop = hex(&challenge.hop);
+    if let (Some(tls), Some(exporter)) = (&mut claims.tls, exporter) {
+        tls.session = session_tag(key, challenge, exporter);
+    }
+    let body = serde_json::to_vec(&claims).unwrap_or_default();
+    let mac = hmac::sign(&key.proof, &body);
+    format!("{}.{}", URL_SAFE_NO_PAD.encode(&body), URL_SAFE_NO_PAD.encode(mac.as_ref()))
+}
+
+/// Checks a proof against the challenge that was sent. `exporter` is the connector's own, where it spoke TLS.
+///
+/// A proof made by the right key for another nonce or hop is a replay and invalid. Whether both ends share one TLS session is reported,
+/// not judged: behind a reverse proxy that ends TLS they do not, and that is as it should be.
+pub fn verify(key: &SiteKey, challenge: &Challenge, proof: &str, exporter: Option<&Exporter>) -> ProofOutcome {
+    let invalid = |why: &str| ProofOutcome::Invalid { why: why.to_owned() };
+    if proof.len() > MAX_PROOF_LEN {
+        return invalid("longer than any proof");
+    }
+    let Some((body, mac)) = proof.trim().split_once('.') else { return invalid("not in the form of a proof") };
+    let (Ok(body), Ok(mac)) = (URL_SAFE_NO_PAD.decode(body), URL_SAFE_NO_PAD.decode(mac)) else {
+        return invalid("not in the form of a proof");
+    };
+    if hmac::verify(&key.proof, &body, &mac).is_err() {
+        return invalid("altered on the way, or made with another key");
+    }
+    let Ok(claims) = serde_json::from_slice::<Claims>(&body) else { return invalid("its claims cannot be read") };
+    if claims.nonce != hex(&challenge.nonce) {
+        return invalid("a replay: it answers another challenge");
+    }
+    if claims.hop != hex(&challenge.hop) {
+        return invalid("it answers for another hop");
+    }
+    let same_tls_session = exporter.map(|own| claims.tls.as_ref().is_some_and(|tls| tls.session == session_tag(key, challenge, own)));
+    ProofOutcome::Valid { claims, same_tls_session }
+}
+
+fn session_tag(key: &SiteKey, challenge: &Challenge, exporter: &Exporter) -> String {
+    let mut context = hmac::Context::with_key(&key.session);
+    context.update(&challenge.nonce);
+    context.update(exporter);
+    hex(&context.sign().as_ref()[..16])
+}
+
+fn hop_tag(hop_id: &str) -> [u8; 8] {
+    let digest = digest::digest(&digest::SHA256, hop_id.as_bytes());
+    let mut tag = [0; 8];
+    tag.copy_from_slice(&digest.as_ref()[..8]);
+    tag
+}
+
+fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+/// Lower-case hexadecimal text.
+pub fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// The octets of hexadecimal text of either case; `None` for anything else, and for more than 1024 digits.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 != 0 || digits.len() > 1024 {
+        return None;
+    }
+    digits
+        .chunks_exact(2)
+        .map(|pair| {
+            let high = char::from(pair[0]).to_digit(16)?;
+            let low = char::from(pair[1]).to_digit(16)?;
+            u8::try_from(high * 16 + low).ok()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOP: &str = "direct/agent-to-service/ws/psp:5000";
+
+    fn key(seed: u8) -> SiteKey {
+        SiteKey::new(&[seed; 32])
+    }
+
+    fn challenge(nonce: u8) -> Challenge {
+        Challenge::new([nonce; 12], HOP, Timestamp::UNIX_EPOCH)
+    }
+
+    fn claims(tls: bool) -> Claims {
+        Claims {
+            nonce: String::new(),
+            hop: String::new(),
+            host: "psp".into(),
+            local: "127.0.0.1:5000".parse().expect("an address"),
+            peer: "127.0.0.2:40000".parse().expect("an address"),
+            tls: tls.then(TlsSeen::default),
+            http: None,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn why(outcome: ProofOutcome) -> String {
+        match outcome {
+            ProofOutcome::Invalid { why } => why,
+            other => panic!("not invalid: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_read_with_its_own_key_only() {
+        let sent = challenge(7);
+        assert_eq!(Challenge::decode_text(&key(1), &sent.encode_text(&key(1))), Some(sent));
+        assert_eq!(Challenge::decode_text(&key(2), &sent.encode_text(&key(1))), None);
+        for i in 0..CHALLENGE_LEN {
+            let mut octets = sent.encode(&key(1));
+            octets[i] ^= 1;
+            assert_eq!(Challenge::decode(&key(1), &octets), None, "octet {i} was altered");
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_own_challenge_and_session() {
+        let proof = prove(&key(1), &challenge(7), claims(true), Some(&[9; 32]));
+        let verified = |exporter| match verify(&key(1), &challenge(7), &proof, exporter) {
+            ProofOutcome::Valid { same_tls_session, .. } => same_tls_session,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(verified(Some(&[9; 32])), Some(true));
+        assert_eq!(verified(Some(&[8; 32])), Some(false), "somebody opened the session");
+        assert_eq!(verified(None), None);
+    }
+
+    #[test]
+    fn a_replayed_foreign_or_altered_proof_is_caught() {
+        let proof = prove(&key(1), &challenge(7), claims(false), None);
+        assert!(why(verify(&key(1), &challenge(8), &proof, None)).contains("replay"));
+        assert!(why(verify(&key(2), &challenge(7), &proof, None)).contains("another key"));
+        let other_hop = Challenge::new([7; 12], "another/hop", Timestamp::UNIX_EPOCH);
+        assert!(why(verify(&key(1), &other_hop, &proof, None)).contains("another hop"));
+        for i in 0..proof.len() {
+            let mut altered = proof.clone().into_bytes();
+            altered[i] = if altered[i] == b'A' { b'B' } else { b'A' };
+            let altered = String::from_utf8(altered).expect("still ASCII");
+            assert!(matches!(verify(&key(1), &challenge(7), &altered, None), ProofOutcome::Invalid { .. }), "octet {i}");
+        }
+    }
+
+    #[test]
+    fn a_listener_without_tls_shares_no_session() {
+        let proof = prove(&key(1), &challenge(7), claims(false), None);
+        let outcome = verify(&key(1), &challenge(7), &proof, Some(&[9; 32]));
+        assert!(matches!(outcome, ProofOutcome::Valid { same_tls_session: Some(false), .. }), "{outcome:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in "\\PC{0,200}", octets in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = verify(&key(1), &challenge(7), &text, None);
+            let _ = Challenge::decode_text(&key(1), &text);
+            let _ = Challenge::decode(&key(1), &octets);
+        }
+
+        #[test]
+        fn hex_round_trips(octets in proptest::collection::vec(any::<u8>(), 0..100)) {
+            prop_assert_eq!(unhex(&hex(&octets)), Some(octets));
+        }
+    }
+}

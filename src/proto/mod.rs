@@ -1,0 +1,4 @@
+//! Sans-IO codecs: bytes in, values out. Nothing here touches a socket or a clock.
+
+pub mod challenge;
+pub mod rpc;

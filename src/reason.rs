@@ -1,0 +1,118 @@
+//! The closed set of codes for how a step ended.
+//!
+//! Text is for people; everything that decides (verdicts, exit codes, diffs) uses these codes alone. A code says what was *seen*; what
+//! it means for a hop is decided in [`crate::verdict`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$meta:meta])* $name:ident = $code:literal, $summary:literal;)+) => {
+        /// How a step of a probe, or a whole hop, ended.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[$meta])* #[doc = $summary] #[serde(rename = $code)] $name,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order in which `explain` lists them.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name,)+];
+
+            /// The code as it stands in result files: lower case with hyphens.
+            pub fn code(self) -> &'static str {
+                match self { $(Reason::$name => $code,)+ }
+            }
+
+            /// What was seen, in one short sentence for a table.
+            pub fn summary(self) -> &'static str {
+                match self { $(Reason::$name => $summary,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    Proved = "proved", "The site's own listener answered and proved it";
+    Answered = "answered", "The protocol was spoken to its end, without a proof of who answered";
+    NotProved = "not-proved", "Something answered, but nothing proved who it was";
+    NotTested = "not-tested", "Nothing was sent";
+    LocalNoRoute = "local-no-route", "This machine has no route to the address";
+    LocalResources = "local-resources", "This machine ran out of descriptors, ports or memory";
+    LocalPermission = "local-permission", "This machine did not let the program send";
+    LocalAddressInUse = "local-address-in-use", "The local address or port was taken";
+    NameNotFound = "name-not-found", "The name does not exist in DNS";
+    NameNoAddress = "name-no-address", "The name exists but has no address";
+    DnsTimedOut = "dns-timed-out", "No DNS server answered in time";
+    DnsFailed = "dns-failed", "The DNS server answered with an error";
+    TimedOut = "timed-out", "Nothing came back";
+    ReplyLost = "reply-lost", "The listener saw the connection begin; its answer did not come back";
+    Refused = "refused", "The address refused the connection (RST)";
+    Rejected = "rejected", "The connection was reset although a listener was there";
+    AdminProhibited = "admin-prohibited", "A device on the way said that the connection is prohibited";
+    HostUnreachable = "host-unreachable", "A router said that the host cannot be reached";
+    NetUnreachable = "net-unreachable", "A router said that the network cannot be reached";
+    PortUnreachable = "port-unreachable", "The host or a device said that the port cannot be reached (ICMP)";
+    ResetAfterConnect = "reset-after-connect", "The connection opened and was then reset";
+    SilentAfterConnect = "silent-after-connect", "The connection opened, and then nothing answered";
+    ClosedAfterConnect = "closed-after-connect", "The connection opened and was closed without an answer";
+    MtuBlackHole = "mtu-black-hole", "Small packets pass, large ones are lost";
+    IdleDropped = "idle-dropped", "The connection was forgotten on the way while it was idle";
+    WrongListener = "wrong-listener", "A listener with the site's key answered, but not the one that was asked";
+    ProofInvalid = "proof-invalid", "A proof came back that this site's key did not make for this connection";
+    AnsweredByMiddlebox = "answered-by-middlebox", "A device on the way answered in the place of the host";
+    TlsNotSpoken = "tls-not-spoken", "The other end does not speak TLS on this port";
+    TlsHandshakeFailed = "tls-handshake-failed", "The TLS handshake was broken off";
+    TlsUntrusted = "tls-untrusted", "The certificate is not trusted by this machine";
+    TlsNameMismatch = "tls-name-mismatch", "The certificate is for another name";
+    TlsExpired = "tls-expired", "The certificate is expired or not yet valid";
+    TlsIntercepted = "tls-intercepted", "Somebody between the two ends opened the TLS session";
+    HttpNotSpoken = "http-not-spoken", "The other end does not speak HTTP on this port";
+    HttpStatus = "http-status", "The HTTP answer was an error status";
+    HttpRedirected = "http-redirected", "The HTTP answer was a redirect to somewhere else";
+    Http2NotOffered = "http2-not-offered", "HTTP/2 was not agreed on";
+    Http2NotCarried = "http2-not-carried", "HTTP/2 reached a device on the way, but not the listener behind it";
+    GrpcFailed = "grpc-failed", "The gRPC call ended without a gRPC status";
+    GrpcTrailersLost = "grpc-trailers-lost", "The gRPC answer came without its trailers";
+    GrpcBuffered = "grpc-buffered", "A device on the way holds back the request stream until it is closed";
+    BadGateway = "bad-gateway", "A proxy answered that it cannot reach the host behind it (502, 503, 504)";
+    LdapNotSpoken = "ldap-not-spoken", "The other end does not speak LDAP on this port";
+    LdapRefused = "ldap-refused", "The directory refused the request";
+    RpcNotSpoken = "rpc-not-spoken", "The other end does not speak DCE/RPC on this port";
+    RpcBindRejected = "rpc-bind-rejected", "The RPC server rejected the bind";
+    RpcNotRegistered = "rpc-not-registered", "The endpoint mapper does not know the interface";
+    RpcAccessDenied = "rpc-access-denied", "The endpoint mapper denies anonymous look-ups";
+    RpcPortBlocked = "rpc-port-blocked", "The mapper gave a dynamic port which cannot be reached";
+    RangePartlyBlocked = "range-partly-blocked", "Part of the port range cannot be reached";
+    AddressOutsideRanges = "address-outside-ranges", "The name resolves to an address outside the published ranges";
+    Denied = "denied", "The way is shut, as it should be";
+    UnexpectedlyOpen = "unexpectedly-open", "The way is open although it should be shut";
+    DeniedOtherwise = "denied-otherwise", "The way is shut, but not for a reason that shows a rule at work";
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl std::str::FromStr for Reason {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|r| r.code() == s).ok_or_else(|| format!("no reason is called \"{s}\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_round_trip() {
+        for (i, r) in Reason::ALL.iter().enumerate() {
+            assert_eq!(r.code().parse::<Reason>(), Ok(*r));
+            assert_eq!(serde_json::to_value(r).expect("a unit variant serialises"), r.code());
+            assert!(Reason::ALL[..i].iter().all(|other| other.code() != r.code()), "{r} twice");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The site file.
+pub mod model;

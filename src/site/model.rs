@@ -1,0 +1,64 @@
+//! One deployment, as values. Made only by [`crate::site::load`].
+
+use crate::matrix::model::{PortRange, RoleId};
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// A site file after every check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// Name for titles and result files.
+    pub name: String,
+    /// Product whose matrices apply.
+    pub product: String,
+    /// Topology: which of the product's alternative tables applies.
+    pub topology: String,
+    /// Features switched on (`true`) or off (`false`) by the site.
+    pub features: BTreeMap<String, bool>,
+    /// Overridden named ports.
+    pub ports: BTreeMap<String, u16>,
+    /// Overridden named ranges.
+    pub ranges: BTreeMap<String, PortRange>,
+    /// Hosts by role, in the order of the file.
+    pub roles: BTreeMap<RoleId, Vec<Host>>,
+    /// Lab only: added to every port of the plan, so that no port needs a privilege.
+    pub port_offset: u16,
+    /// Directories with more matrices, resolved against the site file's folder.
+    pub matrices: Vec<std::path::PathBuf>,
+    /// The site key's file, resolved against the site file's folder.
+    pub key: Option<std::path::PathBuf>,
+}
+
+/// One entry of a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// A host by name; `addresses` fixes them in the file, so that DNS is not asked.
+    Named {
+        /// DNS name, lower case, without the final dot.
+        name: String,
+        /// Fixed addresses; empty means "ask DNS".
+        addresses: Vec<IpAddr>,
+    },
+    /// A host by address alone.
+    Address(IpAddr),
+    /// Any host of a network: only on the From side.
+    Network(IpNet),
+    /// Domain controllers found through DNS SRV.
+    Discover {
+        /// DNS name of the domain.
+        domain: String,
+    },
+}
+
+impl Host {
+    /// What tables and hop ids call this entry: name, address, network, or `domain` of a discovery.
+    pub fn label(&self) -> String {
+        match self {
+            Host::Named { name, .. } => name.clone(),
+            Host::Address(a) => a.to_string(),
+            Host::Network(n) => n.to_string(),
+            Host::Discover { domain } => format!("discover:{domain}"),
+        }
+    }
+}
