@@ -1,2 +1,9 @@
 //! Matrix × site → hops.
+pub mod address;
+pub mod build;
+pub mod document;
+pub mod listening;
 pub mod model;
+pub mod output;
+pub mod select;
+mod words;
