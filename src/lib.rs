@@ -1,6 +1,7 @@
 //! Network reachability and port-matrix tester.
 
 pub mod cli;
+pub mod input;
 pub mod listen;
 pub mod matrix;
 pub mod net;
