@@ -1,6 +1,6 @@
 //! Binds the flows of a product's tables to the hosts of one site.
 
-use crate::matrix::model::{Expect, Flow, Interface, Matrix, Protocol, RoleId};
+use crate::matrix::model::{Expect, Flow, Interface, Matrix, Product, Protocol, RoleId};
 use crate::plan::model::{Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
 use crate::plan::words::Words;
 use crate::site::model::{Host, Site};
@@ -12,8 +12,8 @@ use std::sync::Arc;
 ///
 /// `matrices` may hold other products' tables and other topologies': they are passed over. Names are not looked up: a hop to a host
 /// without fixed addresses has no address yet (see [`Plan::with_addresses`]).
-pub fn build(matrices: &[&Matrix], site: &Site) -> Plan {
-    let words = Words::new(matrices, site);
+pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matrix>, site: &Site) -> Plan {
+    let words = Words::new(product, site);
     let mut builder = Builder {
         words: &words,
         hops: Vec::new(),
@@ -22,7 +22,7 @@ pub fn build(matrices: &[&Matrix], site: &Site) -> Plan {
         taken: HashSet::new(),
         required: HashMap::new(),
     };
-    for matrix in words.applicable() {
+    for matrix in matrices.into_iter().filter(|matrix| words.applies(matrix)) {
         for flow in &matrix.flows {
             builder.flow(matrix, flow);
         }
@@ -126,8 +126,8 @@ impl Builder<'_, '_> {
             Some(front) => (front, Some(RelayedTo { role: behind.role, hosts: behind.hosts.iter().map(Host::label).collect() })),
             None => (behind, None),
         };
-        let port = self.words.port(matrix, &flow.port)?;
-        let range = flow.range.as_ref().map(|name| self.words.range(matrix, name)).transpose()?;
+        let port = self.words.port(&flow.port)?;
+        let range = flow.range.as_ref().map(|name| self.words.range(name)).transpose()?;
         let planned = PlannedFlow {
             id: id.to_owned(),
             matrix: matrix.id.clone(),
@@ -135,7 +135,7 @@ impl Builder<'_, '_> {
             relayed_to,
             path: flow.path.clone(),
             starttls: flow.starttls,
-            interfaces: self.words.interfaces(matrix, flow),
+            interfaces: self.words.interfaces(flow),
             range,
             first_bytes: flow.first_bytes,
             expect: flow.expect,

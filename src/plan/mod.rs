@@ -2,6 +2,8 @@
 pub mod address;
 pub mod build;
 pub mod document;
+#[cfg(test)]
+mod fixture;
 pub mod listening;
 pub mod model;
 pub mod output;
