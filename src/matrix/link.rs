@@ -26,11 +26,20 @@ pub struct Linked {
     pub file: usize,
 }
 
+/// What linking gives.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    /// The matrices, in the order of their files.
+    pub linked: Vec<Linked>,
+    /// What the files of each product declare together, by product id.
+    pub products: BTreeMap<String, Product>,
+}
+
 /// Reads all files and checks them against each other.
 ///
 /// # Errors
 /// Every mistake of every file, file by file.
-pub fn link(files: &[File]) -> Result<(Vec<Linked>, BTreeMap<String, Product>), Vec<Mistake>> {
+pub fn link(files: &[File]) -> Result<Tables, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut drafts = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -57,7 +66,8 @@ pub fn link(files: &[File]) -> Result<(Vec<Linked>, BTreeMap<String, Product>), 
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    Ok((drafts.into_iter().filter_map(|(file, draft)| matrix(draft).map(|matrix| Linked { matrix, file })).collect(), products))
+    let linked = drafts.into_iter().filter_map(|(file, draft)| matrix(draft).map(|matrix| Linked { matrix, file })).collect();
+    Ok(Tables { linked, products })
 }
 
 /// Drops files that a higher layer replaces; reports the same id twice in one layer.

@@ -1,10 +1,9 @@
 //! All port tables that this run knows: the built-in ones, and those of the user's folders.
 
-use super::link::{self, File, Linked};
+use super::link::{self, File, Tables};
 use super::model::{Matrix, Product};
 use crate::input::{self, Mistake};
 use include_dir::{Dir, include_dir};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/matrices");
@@ -17,8 +16,7 @@ const DEPTH: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     files: Vec<File>,
-    linked: Vec<Linked>,
-    products: BTreeMap<String, Product>,
+    tables: Tables,
 }
 
 impl Registry {
@@ -45,8 +43,8 @@ impl Registry {
         let layer = self.files.last().map_or(0, |file| file.layer + 1);
         let mut files = self.files.clone();
         files.extend(added.into_iter().map(|(name, text)| File { name, text, layer }));
-        let (linked, products) = link::link(&files)?;
-        Ok(Registry { files, linked, products })
+        let tables = link::link(&files)?;
+        Ok(Registry { files, tables })
     }
 
     /// Adds all `*.toml` files of a folder and its folders. A matrix or product that is known already is replaced.
@@ -92,7 +90,7 @@ impl Registry {
 
     /// All matrices, in the order of their files.
     pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
-        self.linked.iter().map(|linked| &linked.matrix)
+        self.tables.linked.iter().map(|linked| &linked.matrix)
     }
 
     /// A matrix by its full id.
@@ -102,18 +100,18 @@ impl Registry {
 
     /// The file that a matrix was read from; `None` for a built-in one.
     pub fn file(&self, id: &str) -> Option<&str> {
-        let linked = self.linked.iter().find(|linked| linked.matrix.id == id)?;
+        let linked = self.tables.linked.iter().find(|linked| linked.matrix.id == id)?;
         self.files.get(linked.file).map(|file| file.name.as_str()).filter(|name| !name.starts_with(PREFIX))
     }
 
     /// All products, by id.
     pub fn products(&self) -> impl Iterator<Item = &Product> {
-        self.products.values()
+        self.tables.products.values()
     }
 
     /// A product by its id: the union of what its files declare.
     pub fn product(&self, id: &str) -> Option<&Product> {
-        self.products.get(id)
+        self.tables.products.get(id)
     }
 
     /// The matrices of a product that apply to a topology: those for it, and those for every topology.
