@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod event;
+pub mod input;
 pub mod listen;
 pub mod matrix;
 pub mod net;
