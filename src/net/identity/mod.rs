@@ -1,6 +1,9 @@
 //! The certificate and key with which a listener shows itself.
 
-use super::tls::{crypto, sha256};
+mod files;
+
+use super::tls::{crypto, describe_certificate, sha256};
+use crate::observation::Detail;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -52,8 +55,20 @@ impl Identity {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
+    /// Subject, issuer, names and validity of the leaf.
+    pub fn describe(&self) -> Detail {
+        let mut detail = Detail::new();
+        if let Some(leaf) = self.chain.first() {
+            describe_certificate(leaf, &mut detail);
+        }
+        detail
+    }
+
     /// SHA-256 of the leaf, as hexadecimal text.
     pub fn sha256(&self) -> String {
         self.chain.first().map(sha256).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;
