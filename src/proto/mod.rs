@@ -1,4 +1,5 @@
 //! Sans-IO codecs: bytes in, values out. Nothing here touches a socket or a clock.
 
 pub mod challenge;
+pub mod grpc;
 pub mod rpc;
