@@ -4,7 +4,8 @@ use super::inputs::{self, SiteArgs};
 use super::progress::Progress;
 use super::report::{Format, together};
 use super::{Exit, Outcome, Problem, files, print, style};
-use crate::lab::{self, LabHop, LabSite, sites::SAMPLES, sites::Sample};
+use crate::lab::sites::{CONNECTOR, LISTENER, SAMPLES, Sample};
+use crate::lab::{self, LabHop, LabSite};
 use crate::net::{clock, keyfile, os};
 use crate::report;
 use crate::result::{Counts, FromHost, HopResult, ResultFile, SCHEMA};
@@ -145,7 +146,7 @@ fn conclusion(all: &[&LabHop], folder: &Path, args: &Args) -> String {
         let site = folder.join(format!("{sample}.toml"));
         let _ = writeln!(
             text,
-            "\nTo go on by hand, in two terminals:\n  portmatrix listen  --site {site} --as psp-service\n  portmatrix connect --site {site} --as migration-agent",
+            "\nTo go on by hand, in two terminals:\n  portmatrix listen  --site {site} --as {LISTENER}\n  portmatrix connect --site {site} --as {CONNECTOR}",
             site = site.display()
         );
     }

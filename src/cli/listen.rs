@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     portmatrix listen --site site.toml                      this host's ports, found by its names and addresses\n  \
-    portmatrix listen --site site.toml --as psp01.contoso.com --for 30m --out psp01.listen.json\n  \
+    portmatrix listen --site site.toml --as srv01.contoso.com --for 30m --out srv01.listen.json\n  \
     portmatrix listen --site site.toml --pfx service.pfx    with the production certificate\n\n\
     It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port opened or held by the real service,\n\
     2 the input was wrong, 3 at least one port could not be opened.")]
