@@ -50,9 +50,15 @@ fn routed_then_dropped_then_reset_then_open_again() {
     net.forward_rules("");
     assert_eq!(connect(near, far.v4(), 8389), "open");
 
+    net.translate_sources_towards("far");
+    assert_eq!(connect(near, far.v4(), 8389), "open");
+    let page = "import urllib.request as r; r.urlopen('http://10.77.2.2:8389/').read()";
+    assert_eq!(near.run("python3", &["-c", page], LIMIT).code, Some(0));
+
     // Python says on Ctrl-C that it was interrupted; a killed program says nothing.
     let stopped = server.interrupt(LIMIT);
     assert!(stopped.out.contains("Keyboard interrupt received"), "{stopped}");
+    assert!(stopped.err.contains("10.77.2.1") && !stopped.err.contains("10.77.1.2"), "the server saw the router's address: {stopped}");
     assert_eq!(connect(near, far.v4(), 8389), "refused");
 }
 

@@ -1,7 +1,6 @@
 //! A small network of namespaces: hosts, each on a network of its own, behind one router. Needs root, `ip` and `nft`; touches nothing
 //! outside the namespaces that it makes, and removes them when it is dropped, also while a test panics.
 
-use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Child, Command, Stdio};
@@ -91,8 +90,19 @@ impl Net {
     /// Puts nftables rules into the router's way between two networks: lines of a chain on the `forward` hook, such as
     /// `tcp dport 389 drop`. They replace earlier ones.
     pub fn forward_rules(&self, rules: &str) {
-        let mut text = String::from("table inet portmatrix\ndelete table inet portmatrix\n");
-        let _ = write!(text, "table inet portmatrix {{ chain forward {{ type filter hook forward priority 0;\n{rules}\n}}\n}}\n");
+        self.router_table("rules", &format!("chain forward {{ type filter hook forward priority 0;\n{rules}\n}}"));
+    }
+
+    /// Makes the router send with its own address what it passes on to a host (source NAT).
+    pub fn translate_sources_towards(&self, host: &str) {
+        let device = format!("eth{}", self.host(host).number);
+        let rule = format!("oifname \"{device}\" masquerade");
+        self.router_table("nat", &format!("chain postrouting {{ type nat hook postrouting priority 100;\n{rule}\n}}"));
+    }
+
+    /// Replaces one nftables table of the router as a whole.
+    fn router_table(&self, table: &str, chain: &str) {
+        let text = format!("table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n{chain}\n}}\n");
         let mut nft = self.router.command("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("nft can be run");
         nft.stdin.take().expect("nft has a standard input").write_all(text.as_bytes()).expect("nft reads");
         assert!(nft.wait().expect("nft ends").success(), "nft takes the rules:\n{text}");
