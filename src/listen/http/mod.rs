@@ -1,4 +1,4 @@
-//! HTTP/1.x and HTTP/2 on one port, listener's side; gRPC calls go to [`grpc`].
+//! HTTP/1.x and HTTP/2 on one port, listener's side; gRPC calls go to the part `grpc`.
 //!
 //! To a stranger this is a bland service: a few octets of text on the paths of the plan, 404 elsewhere, no `Server` header.
 
