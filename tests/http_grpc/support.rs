@@ -30,10 +30,20 @@ pub fn identity() -> Identity {
     Identity::self_signed(&["localhost".into(), "127.0.0.1".into()]).expect("a certificate")
 }
 
+fn pem(der: &[u8]) -> String {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
 /// An open port with a stand-in behind it; closed when dropped.
 pub struct Listener {
     pub address: SocketAddr,
     pub journal: Arc<Journal>,
+    /// Its own certificate in PEM, where it speaks TLS.
+    #[allow(dead_code, reason = "for tests with clients that read a file")]
+    pub certificate: Option<String>,
     stop: CancellationToken,
     _task: JoinHandle<()>,
 }
@@ -51,8 +61,10 @@ pub fn listen(protocol: Protocol, key: Option<SiteKey>, paths: &[&str]) -> Liste
 pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], limits: Limits) -> Listener {
     let listener = serve::bind((LOOPBACK, 0).into()).expect("a free port");
     let address = listener.local_addr().expect("bound");
+    let mut certificate = None;
     let tls = protocol.is_tls().then(|| {
         let identity = identity();
+        certificate = Some(pem(&identity.chain[0]));
         ServerTls {
             acceptor: identity.acceptor(&["h2", "http/1.1"]).expect("key and certificate fit"),
             certificate_sha256: identity.sha256().into(),
@@ -70,7 +82,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
     });
     let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
     let task = tokio::spawn(server::run(listener, here, Gate::new(limits), journal.clone(), stop.clone()));
-    Listener { address, journal, stop, _task: task }
+    Listener { address, journal, certificate, stop, _task: task }
 }
 
 pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) -> Hop {
