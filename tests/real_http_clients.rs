@@ -3,7 +3,6 @@
 #![expect(clippy::print_stderr, reason = "a test that was passed over says so")]
 
 #[path = "http_grpc/support.rs"]
-#[expect(dead_code, reason = "this file needs the listening half")]
 mod support;
 
 use jiff::Timestamp;

@@ -143,10 +143,16 @@ async fn raw(frames: &'static [u8]) -> u16 {
 async fn frames_that_no_library_sends() {
     // HEADERS with `:status: 000`, then RST_STREAM INTERNAL_ERROR: nginx, when what is behind it spoke HTTP/2 to its HTTP/1.1.
     let status_000 = b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x02";
+    // HEADERS with `:status: 426` and `upgrade: HTTP/2`: ASP.NET's answer to HTTP/1.1, passed on by nginx.
+    let status_426 = b"\x00\x00\x15\x01\x05\x00\x00\x00\x01\x48\x03426\x00\x07upgrade\x06HTTP/2";
+    // The same with a status that tells nothing.
+    let malformed = b"\x00\x00\x15\x01\x05\x00\x00\x00\x01\x48\x03418\x00\x07upgrade\x06HTTP/2";
     // GOAWAY HTTP_1_1_REQUIRED after the SETTINGS.
     let goaway = b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0d";
     for (name, frames, reason) in [
         ("status 000", &status_000[..], Reason::Http2NotCarried),
+        ("status 426", status_426, Reason::Http2NotCarried),
+        ("a malformed answer", malformed, Reason::GrpcFailed),
         ("GOAWAY HTTP_1_1_REQUIRED", goaway, Reason::Http2NotCarried),
         ("a close", b"", Reason::ClosedAfterConnect),
     ] {

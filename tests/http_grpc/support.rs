@@ -1,4 +1,5 @@
 //! A stand-in on loopback, a hop that leads to it, and the words to ask an observation.
+#![allow(dead_code, reason = "three test programs share this file, and none needs all of it")]
 
 use portmatrix::listen::StandIn;
 use portmatrix::listen::journal::Journal;
@@ -42,7 +43,6 @@ pub struct Listener {
     pub address: SocketAddr,
     pub journal: Arc<Journal>,
     /// Its own certificate in PEM, where it speaks TLS.
-    #[allow(dead_code, reason = "for tests with clients that read a file")]
     pub certificate: Option<String>,
     stop: CancellationToken,
     _task: JoinHandle<()>,
