@@ -1,4 +1,4 @@
-//! Clients that others wrote, against the stand-in: curl, nghttp and grpcio. A client that is missing is named and passed over, except in
+//! Clients that others wrote, against the stand-in: curl, nghttp and grpcio; and grpcio as a server, against the connector. A client that is missing is named and passed over, except in
 //! CI, where it fails the test.
 #![expect(clippy::print_stderr, reason = "a test that was passed over says so")]
 
@@ -7,10 +7,13 @@ mod support;
 
 use jiff::Timestamp;
 use portmatrix::matrix::model::Protocol;
+use portmatrix::observation::StepKind;
 use portmatrix::proto::challenge::{CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify};
+use portmatrix::reason::Reason;
+use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{key, listen};
+use support::{Ask as _, key, listen, probe};
 
 /// Runs a client for at most 30 s. Its output and errors, one after the other; `None` where there is no such program.
 async fn run(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
@@ -207,5 +210,47 @@ async fn grpcio_speaks_with_the_stand_in() {
             assert!(ok && output.contains("health 0801 OK") && output.contains("stream UNIMPLEMENTED"), "{output}");
             assert!(!output.contains(PROOF_HEADER) && !output.contains("echo"), "{output}");
         }
+    }
+}
+
+/// A server with a health check (or with no method at all) that ends with its standard input; its port is the first line of output.
+const GRPCIO_SERVER: &str = r#"
+import sys, grpc
+from concurrent import futures
+server = grpc.server(futures.ThreadPoolExecutor(2))
+if sys.argv[1] == "health":
+    check = grpc.unary_unary_rpc_method_handler(lambda request, context: b"\x08\x01")
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+print(port, flush=True)
+sys.stdin.read()
+server.stop(None)
+"#;
+
+#[tokio::test]
+async fn the_connector_speaks_with_grpcio() {
+    let python = std::env::var("PORTMATRIX_PYTHON").unwrap_or_else(|_| "python3".into());
+    if !matches!(run(&python, &["-c", "import grpc"]).await, Some((true, _))) {
+        return missing("grpcio");
+    }
+    for (methods, status) in [("health", "OK"), ("none", "UNIMPLEMENTED")] {
+        let mut child = Command::new(&python)
+            .args(["-c", GRPCIO_SERVER, methods])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it was there before");
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a port");
+        let port = line.trim().parse().expect("a port");
+        let seen = probe(Protocol::GrpcH2c, port, None, Some(key(1))).await;
+        assert_eq!(seen.failed(), None, "{:#?}", seen.steps);
+        assert_eq!(seen.step(StepKind::Grpc).detail["grpc_status_name"], status);
+        assert_eq!(seen.proofs, [ProofOutcome::None], "a real server ignores the challenge");
+        let seen = probe(Protocol::Http, port, None, None).await;
+        assert_eq!(seen.failed(), Some((StepKind::Http, Reason::HttpNotSpoken)), "{:#?}", seen.steps);
+        drop(child.stdin.take());
+        child.wait().expect("ended");
     }
 }
