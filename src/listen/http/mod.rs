@@ -25,7 +25,7 @@ use std::time::Duration;
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Time for the head of a request, from the first octet or from the end of the request before.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// Header lines of a request.
 const MAX_HEADERS: usize = 64;
 /// Octets of all headers of a request.
