@@ -2,6 +2,7 @@
 
 mod completions;
 mod key;
+mod matrix;
 mod report;
 
 use crate::report::Style;
@@ -48,6 +49,8 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show and check the port tables
+    Matrix(matrix::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
     /// Make a site key
@@ -91,6 +94,7 @@ pub fn main() -> Exit {
         }
     };
     let outcome: Outcome = match &cli.command {
+        Command::Matrix(args) => matrix::run(args),
         Command::Report(args) => report::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),
