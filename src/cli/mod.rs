@@ -1,8 +1,14 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
 mod completions;
+mod connect;
+mod files;
+pub mod inputs;
 mod key;
+mod lab;
+mod listen;
 mod matrix;
+mod progress;
 mod report;
 
 use crate::report::Style;
@@ -51,6 +57,12 @@ pub struct Cli {
 pub enum Command {
     /// Show and check the port tables
     Matrix(matrix::Args),
+    /// Run a whole site on this machine's loopback, and show the matrix
+    Lab(lab::Args),
+    /// Stand in for this host's services: open every port that the plan wants here
+    Listen(listen::Args),
+    /// Probe every hop of the plan that begins at this host
+    Connect(connect::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
     /// Make a site key
@@ -95,6 +107,9 @@ pub fn main() -> Exit {
     };
     let outcome: Outcome = match &cli.command {
         Command::Matrix(args) => matrix::run(args),
+        Command::Lab(args) => lab::run(args),
+        Command::Listen(args) => listen::run(args),
+        Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),

@@ -11,7 +11,7 @@ pub type RoleId = String;
 /// One port table.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Matrix {
-    /// `product/name`, e.g. `powersyncpro/direct`.
+    /// `product/name`, e.g. `acme-sync/direct`.
     pub id: String,
     /// The product whose roles, features and named ports this table uses: the part of `id` before the slash, unless the file says otherwise.
     pub product: String,

@@ -1,1 +1,0 @@
-//! DCE/RPC codec.
