@@ -7,6 +7,7 @@ pub mod inputs;
 mod key;
 mod lab;
 mod listen;
+mod matrix;
 mod progress;
 mod report;
 
@@ -57,6 +58,8 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show and check the port tables
+    Matrix(matrix::Args),
     /// Run a whole site on this machine's loopback, and show the matrix
     Lab(lab::Args),
     /// Stand in for this host's services: open every port that the plan wants here
@@ -119,6 +122,7 @@ pub fn main() -> Exit {
     };
     start_log(cli.verbose);
     let outcome: Outcome = match &cli.command {
+        Command::Matrix(args) => matrix::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
