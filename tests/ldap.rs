@@ -397,11 +397,44 @@ async fn starttls_with_more_behind_it_is_refused_and_nothing_is_carried_over() {
 async fn starttls_inside_tls_is_an_operations_error() {
     let listener = Listener::start(Protocol::Ldaps, key(1), true).await;
     let stream = TcpStream::connect(SocketAddr::new(LOOPBACK, listener.port)).await.expect("connected");
-    let mut session = portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[]).await.ok().expect("TLS").stream;
+    let mut session = portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[]).await.expect("TLS").stream;
     for (request, op, code) in [("ldap_starttls_req", 0x78, 1), ("ldap_simple_bind_cleartext_req", 0x61, 49)] {
         session.write_all(&vector(request)).await.expect("sent");
         let mut answer = vec![0; 4096];
         let n = session.read(&mut answer).await.expect("an answer");
         assert_eq!((answer[5], answer[9]), (op, code), "{request}: {:02x?}", &answer[..n]);
+    }
+}
+
+/// Against a real Active Directory domain controller, Samba's or Microsoft's, that has a certificate for TLS.
+///
+/// `PORTMATRIX_TEST_DC` is its address, `PORTMATRIX_TEST_DC_NAME` its DNS name, `PORTMATRIX_TEST_DC_CA` the file of the root that it uses.
+#[tokio::test]
+#[ignore = "needs a domain controller, named by PORTMATRIX_TEST_DC"]
+async fn a_real_domain_controller_is_recognised_and_proves_nothing() {
+    use StepKind::{Connect, Ldap, StartTls, Tls};
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    let given = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let address: IpAddr = given("PORTMATRIX_TEST_DC").parse().expect("an address");
+    let root = CertificateDer::from_pem_file(given("PORTMATRIX_TEST_DC_CA")).expect("a root");
+    let trust = Trust::roots(vec![root]).expect("trust");
+    let name = given("PORTMATRIX_TEST_DC_NAME");
+    for (protocol, starttls, port, wanted) in [
+        (Protocol::Ldap, false, 389, &[Connect, Ldap][..]),
+        (Protocol::Ldap, true, 389, &[Connect, Ldap, StartTls, Tls, Ldap][..]),
+        (Protocol::Ldaps, false, 636, &[Connect, Tls, Ldap][..]),
+    ] {
+        let hop = hop(protocol, starttls, port);
+        let tools =
+            Tools { key: key(1), trust: trust.clone(), connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_secs(5) };
+        let target = Target { hop: &hop, address, server_name: name.clone(), source: None };
+        let seen = probe(&target, &tools).await;
+        assert_eq!(rungs(&seen), wanted.iter().map(|s| (*s, true)).collect::<Vec<_>>(), "{seen:#?}");
+        assert!(seen.steps.iter().all(|s| s.reason.is_none()), "{seen:#?}");
+        assert!(seen.proofs.iter().all(|p| *p == ProofOutcome::None), "{:?}", seen.proofs);
+        assert!(matches!(seen.recognised.as_deref(), Some("Samba" | "Active Directory")), "{:?}", seen.recognised);
+        let detail = &seen.steps.last().expect("a step").detail;
+        assert_eq!((&detail["active_directory"], &detail["dns_host_name"]), (&true.into(), &name.as_str().into()));
+        assert!(detail.contains_key("site") && detail["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 5), "{detail:#?}");
     }
 }
