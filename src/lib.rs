@@ -1,6 +1,9 @@
 //! Network reachability and port-matrix tester.
 
 pub mod cli;
+pub mod event;
+pub mod input;
+pub mod lab;
 pub mod listen;
 pub mod matrix;
 pub mod net;
@@ -9,4 +12,9 @@ pub mod plan;
 pub mod probe;
 pub mod proto;
 pub mod reason;
+pub mod report;
+pub mod result;
+pub mod run;
 pub mod site;
+pub mod text;
+pub mod verdict;

@@ -1,7 +1,18 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
+mod completions;
+mod connect;
+mod files;
+pub mod inputs;
+mod key;
+mod lab;
+mod listen;
+mod progress;
+mod report;
+
+use crate::report::Style;
 use clap::{Parser, Subcommand};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// How the program ends; the same numbers for every subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +53,31 @@ pub struct Cli {
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Run a whole site on this machine's loopback, and show the matrix
+    Lab(lab::Args),
+    /// Stand in for this host's services: open every port that the plan wants here
+    Listen(listen::Args),
+    /// Probe every hop of the plan that begins at this host
+    Connect(connect::Args),
+    /// Show result files as a table, JSON, CSV or Markdown
+    Report(report::Args),
+    /// Make a site key
+    Key(key::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+}
+
+/// How tables are drawn: for the terminal if there is one, else 120 columns wide and without colour.
+pub fn style() -> Style {
+    let terminal = std::io::stdout().is_terminal();
+    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| (40..=1000).contains(c));
+    let width = columns.or_else(|| terminal_size::terminal_size().filter(|_| terminal).map(|(w, _)| w.0)).unwrap_or(120);
+    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    Style { width: width.max(40), color }
+}
 
 /// Writes a result to standard output. A reader that closed the pipe is not an error.
 ///
@@ -67,8 +102,15 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
         }
     };
-    #[expect(unreachable_code, reason = "subcommands are added one by one")]
-    let outcome: Outcome = match cli.command {};
+    let outcome: Outcome = match &cli.command {
+        Command::Lab(args) => lab::run(args),
+        Command::Listen(args) => listen::run(args),
+        Command::Connect(args) => connect::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Key(args) => key::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man => completions::man(),
+    };
     match outcome {
         Ok(exit) => exit,
         Err(Problem(reports)) => {

@@ -3,6 +3,7 @@
 pub mod http;
 pub mod journal;
 pub mod ldap;
+pub mod open;
 pub mod rpc;
 pub mod server;
 pub mod stand_in;

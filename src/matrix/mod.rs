@@ -1,2 +1,13 @@
-//! Port tables.
+//! Port tables: what they are ([`model`]), how a file is read ([`load`]), what only several files together can tell ([`link`]), and
+//! where the files come from ([`registry`]).
+
+mod declare;
+mod flow;
+mod forms;
+pub mod link;
+pub mod load;
 pub mod model;
+pub mod registry;
+pub mod schema;
+
+pub use registry::Registry;

@@ -11,7 +11,7 @@ pub type RoleId = String;
 /// One port table.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Matrix {
-    /// `product/name`, e.g. `powersyncpro/direct`.
+    /// `product/name`, e.g. `acme-sync/direct`.
     pub id: String,
     /// The product whose roles, features and named ports this table uses: the part of `id` before the slash, unless the file says otherwise.
     pub product: String,
@@ -33,6 +33,52 @@ pub struct Matrix {
     pub interfaces: Vec<Interface>,
     /// The rows.
     pub flows: Vec<Flow>,
+}
+
+/// What the files of one product declare together.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Product {
+    /// Identifier, used in sites.
+    pub id: String,
+    /// Name for people.
+    pub title: String,
+    /// Roles, those of the product's own file first.
+    pub roles: Vec<Role>,
+    /// Features, in the same order.
+    pub features: Vec<Feature>,
+    /// Named ports.
+    pub ports: BTreeMap<String, u16>,
+    /// Named port ranges.
+    pub ranges: BTreeMap<String, PortRange>,
+    /// RPC interfaces.
+    pub interfaces: Vec<Interface>,
+    /// Ids of its matrices.
+    pub matrices: Vec<String>,
+    /// Topologies that its matrices are for, sorted: a site chooses one of them.
+    pub topologies: Vec<String>,
+}
+
+impl Product {
+    /// A role by its id.
+    pub fn role(&self, id: &str) -> Option<&Role> {
+        self.roles.iter().find(|role| role.id == id)
+    }
+
+    /// A feature by its id.
+    pub fn feature(&self, id: &str) -> Option<&Feature> {
+        self.features.iter().find(|feature| feature.id == id)
+    }
+
+    /// The role itself and every role that it includes, directly or through others: hosts of all of these have the role.
+    pub fn included<'p>(&'p self, id: &'p str) -> Vec<&'p str> {
+        let mut all = vec![id];
+        let mut next = 0;
+        while let Some(role) = all.get(next).and_then(|id| self.role(id)) {
+            all.extend(role.includes.iter().map(String::as_str).filter(|id| !all.contains(id)).collect::<Vec<_>>());
+            next += 1;
+        }
+        all
+    }
 }
 
 /// The document that a table was read from.
@@ -106,6 +152,22 @@ pub struct PortRange {
 impl std::fmt::Display for PortRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl std::str::FromStr for PortRange {
+    type Err = &'static str;
+
+    /// `first-last`, ports from 1 to 65535; the error says what to write.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = "write first-last, both between 1 and 65535: \"49152-65535\"";
+        let port = |part: &str| part.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        let (first, last) = text.split_once('-').ok_or(form)?;
+        match (port(first), port(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(PortRange { first, last }),
+            (Some(_), Some(_)) => Err("the first port is above the last one"),
+            _ => Err(form),
+        }
     }
 }
 
@@ -246,7 +308,8 @@ pub struct Flow {
     pub interfaces: Vec<String>,
     /// RPC: name of the dynamic range.
     pub range: Option<String>,
-    /// TCP and TLS: whether a stranger's first octets may be sent. `false` for a known service that would log or choke on them.
+    /// TCP and TLS: whether a stranger's first octets may be sent. `false` unless the row says that no real protocol is known: a known
+    /// service would log or choke on them.
     pub first_bytes: bool,
     /// All must hold for the flow to be planned.
     pub when: Vec<Condition>,

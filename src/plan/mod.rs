@@ -1,2 +1,11 @@
 //! Matrix × site → hops.
+pub mod address;
+pub mod build;
+pub mod document;
+#[cfg(test)]
+mod fixture;
+pub mod listening;
 pub mod model;
+pub mod output;
+pub mod select;
+mod words;

@@ -17,6 +17,19 @@ pub struct Plan {
     pub hops: Vec<Hop>,
     /// What was left out, and why.
     pub unplanned: Vec<Unplanned>,
+    /// Every role of the product's tables, with the hosts that the site gives it: for finding out whose hops are whose.
+    pub roles: Vec<PlannedRole>,
+}
+
+/// A role and who has it at this site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedRole {
+    /// The role.
+    pub id: RoleId,
+    /// Its own hosts and those of the roles that it includes, each once. Empty for a role that this site does not use.
+    pub hosts: Vec<Host>,
+    /// Roles whose hosts have this role too, directly and through others.
+    pub includes: Vec<RoleId>,
 }
 
 /// One From host, one To endpoint, and what must (or must not) be possible between them.
@@ -150,4 +163,28 @@ pub enum Why {
         /// The domain.
         domain: String,
     },
+    /// The flow has no port that could be connected to: the offset carries it past 65535, or the table does not declare its name.
+    NoPort {
+        /// The port, range or name, before the offset.
+        port: String,
+    },
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Why::ConditionFalse { condition } => match condition.strip_prefix('!') {
+                Some(feature) => write!(f, "feature {feature} is on at this site"),
+                None => write!(f, "feature {condition} is off at this site"),
+            },
+            Why::RoleWithoutHost { role } => write!(f, "the site gives no host to the role {role}"),
+            Why::NetworkOnToSide { network } => write!(f, "{network} is a network: list the hosts to connect to"),
+            Why::Wildcard { name } => write!(f, "{name} is a wildcard: an entry for an allow list, not a host"),
+            Why::SameHost { host } => write!(f, "both sides are {host}"),
+            Why::CoveredBy { hop } => write!(f, "covered by {hop}"),
+            Why::ProtocolNotProbed { protocol } => write!(f, "{protocol} is not probed"),
+            Why::NotDiscovered { domain } => write!(f, "the domain controllers of {domain} were not looked up"),
+            Why::NoPort { port } => write!(f, "port {port} cannot be used at this site"),
+        }
+    }
 }

@@ -179,15 +179,22 @@ impl<'a> Climb<'a> {
     /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any; `exporter` is this end's, where it spoke
     /// TLS. Without a key nothing is noted. A missing proof is noted as a fact of the hop and is not a failed rung: real services give none.
     pub fn proof(&mut self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) {
-        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else {
-            self.proofs.push(ProofOutcome::NotAsked);
-            return;
-        };
-        let begun = clock::instant();
-        let outcome = match answer {
+        let outcome = self.weigh(asked, answer, exporter);
+        self.note_proof(outcome);
+    }
+
+    /// What became of a challenge, without noting it: for a protocol whose own rung depends on what the listener says it saw.
+    pub fn weigh(&self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) -> ProofOutcome {
+        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else { return ProofOutcome::NotAsked };
+        match answer {
             None => ProofOutcome::None,
             Some(answer) => challenge::verify(key, &asked.challenge, answer, exporter),
-        };
+        }
+    }
+
+    /// Notes an outcome of [`Climb::weigh`], as [`Climb::proof`] does.
+    pub fn note_proof(&mut self, outcome: ProofOutcome) {
+        let begun = clock::instant();
         match &outcome {
             ProofOutcome::Valid { claims, same_tls_session } => {
                 let mut detail = Detail::from([

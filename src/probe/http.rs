@@ -1,11 +1,357 @@
-//! http, connector's side.
-use super::{Climb, Stop};
+//! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it, else by HTTP/1.1.
 
-/// Climbs.
+use super::tap::{Head, Tap, printable};
+use super::{Climb, Stop};
+use crate::matrix::model::{Expect, Protocol};
+use crate::net::failure::Failure;
+use crate::net::{Io, clock};
+use crate::observation::{Detail, StepKind};
+use crate::proto::challenge::{CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PROOF_HEADER, ProofOutcome};
+use crate::reason::Reason;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::header::{HOST, HeaderName, USER_AGENT};
+use hyper::{HeaderMap, Request, Response, Uri, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::future::Future;
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+/// What this program calls itself.
+pub(super) const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
+/// Octets of a body that are looked at.
+const MAX_BODY: usize = 4 * 1024;
+/// Time for the body after the head came: it is a detail, and may be a stream without end.
+const BODY_DEADLINE: Duration = Duration::from_secs(2);
+/// Octets of a head.
+pub(super) const MAX_HEAD: u16 = 32 * 1024;
+/// Characters of a header's value that are told.
+const MAX_VALUE: usize = 200;
+
+/// connect, (tls, alpn), http, proof.
 ///
 /// # Errors
 /// [`Stop`] at the first rung that is not climbed.
 pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
-    let _ = climb;
-    Err(Stop)
+    let stream = climb.connect(climb.target.hop.port).await?;
+    if climb.target.hop.flow.protocol != Protocol::Https {
+        return ask(climb, stream, false, None).await;
+    }
+    let offered = ["h2", "http/1.1"];
+    let session = climb.tls(stream, &offered).await?;
+    let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);
+    climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
+    let by_http2 = session.alpn.as_deref() == Some("h2");
+    ask(climb, session.stream, by_http2, session.exporter).await
+}
+
+async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, exporter: Option<Exporter>) -> Result<(), Stop> {
+    let asked = climb.challenge();
+    let begun = clock::instant();
+    let request = request(climb, by_http2, asked.as_ref().map(|a| a.text.as_str()));
+    let talk = async {
+        let request = request?;
+        if by_http2 { by_2(stream, request).await } else { by_1(stream, request).await }
+    };
+    let answer = match tokio::time::timeout(climb.tools.step_deadline, talk).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(failure)) => {
+            climb.note(StepKind::Http, begun, Err(failure));
+            climb.proof(asked.as_ref(), None, None);
+            return Err(Stop);
+        }
+        Err(_) => {
+            climb.note(StepKind::Http, begun, Err(Failure::silent()));
+            climb.proof(asked.as_ref(), None, None);
+            return Err(Stop);
+        }
+    };
+    climb.recognised.clone_from(&answer.server);
+    let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
+    let proved = matches!(proof, ProofOutcome::Valid { .. });
+    let judged = answer.reason(&Origin::of(climb)).filter(|_| !proved && climb.target.hop.flow.expect == Expect::Allow);
+    let outcome = match judged {
+        None => Ok(answer.detail),
+        Some(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),
+    };
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Http, begun, outcome);
+    climb.note_proof(proof);
+    if climbed { Ok(()) } else { Err(Stop) }
+}
+
+/// Scheme, name and port that were asked.
+struct Origin {
+    scheme: &'static str,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    fn of(climb: &Climb<'_>) -> Self {
+        let scheme = if climb.target.hop.flow.protocol == Protocol::Https { "https" } else { "http" };
+        Origin { scheme, host: climb.target.server_name.clone(), port: climb.target.hop.port }
+    }
+
+    /// Whether a `Location` stays here (RFC 3986 section 4.2). A relative one does; what cannot be read does not.
+    fn has(&self, location: &str) -> bool {
+        let absolute = match location.strip_prefix("//") {
+            Some(rest) => format!("{}://{rest}", self.scheme),
+            None if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) => location.to_owned(),
+            None => return true,
+        };
+        let Ok(uri) = absolute.parse::<Uri>() else { return false };
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
+        let port = uri.port_u16().unwrap_or(default_port(scheme));
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        scheme == self.scheme && port == self.port && host.eq_ignore_ascii_case(&self.host)
+    }
+}
+
+/// The port that a URL of this scheme means when it names none.
+fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
+}
+
+/// `host` or `host:port`, as it stands in `Host` and `:authority` (RFC 9110 section 7.2).
+pub(super) fn authority(climb: &Climb<'_>, scheme: &str) -> String {
+    let name = &climb.target.server_name;
+    let host = if name.parse::<Ipv6Addr>().is_ok() { format!("[{name}]") } else { name.clone() };
+    let port = climb.target.hop.port;
+    if port == default_port(scheme) { host } else { format!("{host}:{port}") }
+}
+
+/// A path as it stands in a request: with a slash in front.
+pub(super) fn rooted(path: Option<&str>) -> String {
+    let path = path.unwrap_or_default();
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+fn request(climb: &Climb<'_>, by_http2: bool, challenge: Option<&str>) -> Result<Request<Empty<Bytes>>, Failure> {
+    let origin = Origin::of(climb);
+    let authority = authority(climb, origin.scheme);
+    let path = rooted(climb.target.hop.flow.path.as_deref());
+    let builder = Request::get(if by_http2 { format!("{}://{authority}{path}", origin.scheme) } else { path });
+    let builder = if by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
+    let mut builder = builder.header(USER_AGENT, AGENT).header("accept", "*/*");
+    if let Some(challenge) = challenge {
+        builder = builder.header(CHALLENGE_HEADER, challenge);
+    }
+    // The name or the path cannot stand in a request: nothing was sent.
+    builder.body(Empty::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
+}
+
+async fn by_1(stream: impl Io + 'static, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
+    let (tap, head) = Tap::new(stream);
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(100)
+        .max_buf_size(usize::from(MAX_HEAD))
+        .handshake(TokioIo::new(tap))
+        .await
+        .map_err(|e| failure(&e, &head))?;
+    let _driver = drive(connection);
+    let response = sender.send_request(request).await.map_err(|e| failure(&e, &head))?;
+    Ok(Answer::read(response).await)
+}
+
+async fn by_2(stream: impl Io + 'static, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
+    let (tap, head) = Tap::new(stream);
+    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .max_header_list_size(u32::from(MAX_HEAD))
+        .handshake(TokioIo::new(tap))
+        .await
+        .map_err(|e| failure(&e, &head))?;
+    let _driver = drive(connection);
+    let response = sender.send_request(request).await.map_err(|e| failure(&e, &head))?;
+    Ok(Answer::read(response).await)
+}
+
+/// Runs the connection in the background for as long as the returned value lives.
+pub(super) fn drive<E: Send + 'static>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Driver {
+    Driver(tokio::spawn(async move {
+        // Errors of the connection reach the one request on it.
+        let _ = connection.await;
+    }))
+}
+
+/// Ends the background task of a connection when dropped.
+pub(super) struct Driver(tokio::task::JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why no answer came.
+fn failure(error: &hyper::Error, head: &Head) -> Failure {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(h2) = cause.downcast_ref::<h2::Error>()
+            && h2.is_remote()
+        {
+            let wants_1 = h2.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED);
+            let reason = if wants_1 { Reason::Http2NotCarried } else { Reason::ResetAfterConnect };
+            return Failure::peer(reason).with("error", h2.to_string());
+        }
+        source = cause.source();
+    }
+    let mut failure = head.failure(Reason::HttpNotSpoken);
+    // A head that began well and was cut off is HTTP all the same.
+    if failure.reason == Reason::HttpNotSpoken && error.is_incomplete_message() && head.octets().starts_with(b"HTTP/") {
+        failure.reason = Reason::ClosedAfterConnect;
+    }
+    failure.with("error", error.to_string())
+}
+
+/// What came back.
+#[derive(Debug, Default)]
+struct Answer {
+    status: u16,
+    server: Option<String>,
+    location: Option<String>,
+    proof: Option<String>,
+    body: Vec<u8>,
+    detail: Detail,
+}
+
+impl Answer {
+    async fn read(response: Response<Incoming>) -> Answer {
+        let (head, mut incoming) = response.into_parts();
+        let mut body = Vec::new();
+        let reading = async {
+            while let Some(Ok(frame)) = incoming.frame().await {
+                let data = frame.into_data().unwrap_or_default();
+                body.extend_from_slice(&data[..data.len().min(MAX_BODY - body.len())]);
+                if body.len() == MAX_BODY {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
+        let value = |name: &str| text(&head.headers, &HeaderName::try_from(name).ok()?);
+        let mut answer = Answer {
+            status: head.status.as_u16(),
+            server: value("server"),
+            location: value("location"),
+            proof: proof_of(&head.headers),
+            body,
+            detail: Detail::new(),
+        };
+        let version = if head.version == Version::HTTP_2 {
+            "2"
+        } else if head.version == Version::HTTP_10 {
+            "1.0"
+        } else {
+            "1.1"
+        };
+        answer.detail.insert("status".into(), answer.status.into());
+        answer.detail.insert("version".into(), version.into());
+        answer.detail.insert("server".into(), answer.server.clone().into());
+        answer.detail.insert("location".into(), answer.location.clone().into());
+        answer.detail.insert("content_type".into(), value("content-type").into());
+        answer.detail.insert("via".into(), value("via").into());
+        answer.detail.insert("body_octets".into(), answer.body.len().into());
+        if answer.spoke_plain_to_tls() {
+            answer.detail.insert("looks_like".into(), "tls".into());
+        }
+        answer.detail.retain(|_, v| !v.is_null());
+        answer
+    }
+
+    /// What an answer without a proof means where the way must be open; `None` when the service itself answered.
+    fn reason(&self, origin: &Origin) -> Option<Reason> {
+        match self.status {
+            502..=504 => Some(Reason::BadGateway),
+            300..=399 => self.location.as_ref().filter(|l| !origin.has(l)).map(|_| Reason::HttpRedirected),
+            400 if self.spoke_plain_to_tls() => Some(Reason::HttpNotSpoken),
+            400 if contains(&self.body, b"HTTP/2 only endpoint") => Some(Reason::HttpStatus),
+            // An endpoint for machines answers a bare GET like this: its path is there, and it is the service that says so. 403 is not
+            // among them: that is the word of filters and gateways.
+            100..=299 | 400 | 401 | 405 | 406 | 411 | 415 | 426 => None,
+            _ => Some(Reason::HttpStatus),
+        }
+    }
+
+    /// nginx, Apache and Go answer plain HTTP on a TLS port in plain HTTP.
+    fn spoke_plain_to_tls(&self) -> bool {
+        self.status == 400
+            && [
+                &b"plain HTTP request was sent to HTTPS port"[..],
+                b"speaking plain HTTP to an SSL-enabled",
+                b"HTTP request to an HTTPS server",
+            ]
+            .iter()
+            .any(|words| contains(&self.body, words))
+    }
+}
+
+fn contains(body: &[u8], words: &[u8]) -> bool {
+    body.windows(words.len()).any(|window| window == words)
+}
+
+/// A header's value, fit for a table.
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| printable(value.as_bytes(), MAX_VALUE))
+}
+
+/// The proof, if there is one; one that is too long is kept long enough to be called invalid.
+pub(super) fn proof_of(headers: &HeaderMap) -> Option<String> {
+    headers.get(PROOF_HEADER).map(|value| printable(value.as_bytes(), MAX_PROOF_LEN + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin { scheme: "https", host: "psp.contoso.com".into(), port: 443 }
+    }
+
+    fn answered(status: u16, location: Option<&str>, body: &[u8]) -> Option<Reason> {
+        Answer { status, location: location.map(str::to_owned), body: body.to_vec(), ..Answer::default() }.reason(&origin())
+    }
+
+    #[test]
+    fn what_a_status_means() {
+        for (status, reason) in [
+            (200, None),
+            (400, None),
+            (401, None),
+            (403, Some(Reason::HttpStatus)),
+            (404, Some(Reason::HttpStatus)),
+            (405, None),
+            (407, Some(Reason::HttpStatus)),
+            (415, None),
+            (426, None),
+            (500, Some(Reason::HttpStatus)),
+            (502, Some(Reason::BadGateway)),
+            (503, Some(Reason::BadGateway)),
+            (504, Some(Reason::BadGateway)),
+            (511, Some(Reason::HttpStatus)),
+        ] {
+            assert_eq!(answered(status, None, b""), reason, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_counts_when_it_leaves() {
+        for stays in ["/Agent/", "https://PSP.contoso.com/Agent/", "https://psp.contoso.com:443/x", "Agent/"] {
+            assert_eq!(answered(301, Some(stays), b""), None, "{stays}");
+        }
+        for leaves in
+            ["http://psp.contoso.com/", "https://portal.example/login", "https://psp.contoso.com:8443/", "//portal.example/", "http://"]
+        {
+            assert_eq!(answered(302, Some(leaves), b""), Some(Reason::HttpRedirected), "{leaves}");
+        }
+        assert_eq!(answered(304, None, b""), None);
+    }
+
+    #[test]
+    fn plain_http_on_a_tls_port_is_seen() {
+        let nginx = b"<html><body>The plain HTTP request was sent to HTTPS port</body></html>";
+        assert_eq!(answered(400, None, nginx), Some(Reason::HttpNotSpoken));
+        assert_eq!(answered(400, None, b"An HTTP/1.x request was sent to an HTTP/2 only endpoint."), Some(Reason::HttpStatus));
+    }
 }

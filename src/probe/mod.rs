@@ -5,6 +5,7 @@ pub mod grpc;
 pub mod http;
 pub mod ldap;
 pub mod rpc;
+mod tap;
 pub mod tcp;
 
 pub use climb::{Climb, Stop, Target, Tools};

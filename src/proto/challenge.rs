@@ -24,6 +24,9 @@ pub const CHALLENGE_HEADER: &str = "portmatrix-challenge";
 /// Name of the HTTP response header and gRPC trailer that carries the proof.
 pub const PROOF_HEADER: &str = "portmatrix-proof";
 
+/// Organisation in the subject of a certificate that a listener made for itself, so that nobody takes it for the product's.
+pub const OWN_CERTIFICATE: &str = "portmatrix stand-in";
+
 /// A TLS exporter value: the same at both ends of one TLS session and nowhere else.
 pub type Exporter = [u8; EXPORTER_LEN];
 

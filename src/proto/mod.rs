@@ -1,4 +1,6 @@
 //! Sans-IO codecs: bytes in, values out. Nothing here touches a socket or a clock.
 
 pub mod challenge;
+pub mod grpc;
+pub mod ldap;
 pub mod rpc;

@@ -30,6 +30,18 @@ pub struct Site {
     pub key: Option<std::path::PathBuf>,
 }
 
+impl Site {
+    /// A port after the offset; `None` when it would be past 65535.
+    pub fn shifted(&self, port: u16) -> Option<u16> {
+        port.checked_add(self.port_offset)
+    }
+
+    /// A range after the offset; `None` when its end would be past 65535.
+    pub fn shifted_range(&self, range: PortRange) -> Option<PortRange> {
+        Some(PortRange { first: self.shifted(range.first)?, last: self.shifted(range.last)? })
+    }
+}
+
 /// One entry of a role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {

@@ -1,6 +1,12 @@
 //! The certificate and key with which a listener shows itself.
 
-use super::tls::{crypto, sha256};
+mod files;
+
+pub use files::certificates;
+
+use super::tls::{crypto, describe_certificate, sha256};
+use crate::observation::Detail;
+use crate::proto::challenge::OWN_CERTIFICATE;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -23,6 +29,7 @@ impl Identity {
     /// In words, when a name cannot stand in a certificate.
     pub fn self_signed(names: &[String]) -> Result<Self, String> {
         let mut parameters = rcgen::CertificateParams::new(names.to_vec()).map_err(|e| format!("cannot make a certificate: {e}"))?;
+        parameters.distinguished_name.push(rcgen::DnType::OrganizationName, OWN_CERTIFICATE);
         parameters.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("portmatrix", String::as_str));
         let seconds = u64::try_from(super::clock::now().as_second()).unwrap_or(0);
         let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
@@ -52,8 +59,20 @@ impl Identity {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
+    /// Subject, issuer, names and validity of the leaf.
+    pub fn describe(&self) -> Detail {
+        let mut detail = Detail::new();
+        if let Some(leaf) = self.chain.first() {
+            describe_certificate(leaf, &mut detail);
+        }
+        detail
+    }
+
     /// SHA-256 of the leaf, as hexadecimal text.
     pub fn sha256(&self) -> String {
         self.chain.first().map(sha256).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

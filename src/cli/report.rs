@@ -1,0 +1,126 @@
+//! `portmatrix report`: result files as a table, CSV, Markdown or JSON.
+
+use super::{Exit, Outcome, Problem, print, style};
+use crate::report;
+use crate::result::{FromHost, HopResult, ResultFile, SCHEMA};
+use crate::verdict::Verdict;
+use clap::{Args as ClapArgs, ValueEnum};
+use std::path::{Path, PathBuf};
+
+/// Largest result file that is read, in octets.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Shows result files; several are shown as one.
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json --format markdown > ticket.md\n  portmatrix report --schema > result.schema.json"
+)]
+pub struct Args {
+    /// Result files, as `connect --out` writes them
+    #[arg(required_unless_present = "schema")]
+    files: Vec<PathBuf>,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print the JSON Schema of result files instead
+    #[arg(long, conflicts_with_all = ["files", "format"])]
+    schema: bool,
+}
+
+/// Formats of results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal
+    #[default]
+    Table,
+    /// One JSON document (`portmatrix/result/1`)
+    Json,
+    /// For a spreadsheet
+    Csv,
+    /// For a ticket or a wiki
+    Markdown,
+}
+
+impl Format {
+    /// Renders a result file.
+    pub fn render(self, file: &ResultFile) -> String {
+        match self {
+            Format::Table => report::table::render(&file.hops, style()),
+            Format::Json => report::json::render(file),
+            Format::Csv => report::csv::render(&file.hops),
+            Format::Markdown => report::markdown::render(&file.hops),
+        }
+    }
+}
+
+/// Runs the subcommand. The exit code is that of the run which wrote the files.
+///
+/// # Errors
+/// All files that cannot be read or are not result files.
+pub fn run(args: &Args) -> Outcome {
+    if args.schema {
+        print(&report::json::schema())?;
+        return Ok(Exit::AsExpected);
+    }
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    for path in &args.files {
+        match read(path) {
+            Ok(file) => files.push(file),
+            Err(words) => problems.push(miette::miette!("{words}")),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Problem(problems));
+    }
+    let Some(file) = together(files) else { return Err(Problem::text("no result file was given")) };
+    print(&args.format.render(&file))?;
+    Ok(exit(&file.hops))
+}
+
+fn read(path: &Path) -> Result<ResultFile, String> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).map_err(|e| format!("cannot read {shown}: {e}"))?.len();
+    if size > MAX_FILE {
+        return Err(format!("{shown} has {size} octets: no result file is larger than {MAX_FILE}"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    let file: ResultFile = serde_json::from_str(&text).map_err(|e| format!("{shown} is not a result file of `connect --out`: {e}"))?;
+    if file.schema == SCHEMA {
+        Ok(file)
+    } else {
+        Err(format!("{shown} has the format \"{}\": this version reads \"{SCHEMA}\"", file.schema))
+    }
+}
+
+/// Several result files as one: hops in the order of the files.
+pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
+    let mut files = files.into_iter();
+    let mut all = files.next()?;
+    for file in files {
+        if all.site != file.site {
+            all.site = format!("{}, {}", all.site, file.site);
+        }
+        let FromHost { host, roles } = file.from;
+        if all.from.host != host {
+            all.from.host = format!("{}, {host}", all.from.host);
+        }
+        all.from.roles.extend(roles);
+        all.from.roles.sort();
+        all.from.roles.dedup();
+        all.started = all.started.min(file.started);
+        all.finished = all.finished.max(file.finished);
+        all.hops.extend(file.hops);
+    }
+    Some(all)
+}
+
+/// The exit code that hops ask for: the worst verdict decides.
+pub fn exit(hops: &[HopResult]) -> Exit {
+    match hops.iter().map(|h| h.verdict).max() {
+        Some(Verdict::Fail) => Exit::NotAsExpected,
+        Some(Verdict::Inconclusive | Verdict::Skipped) => Exit::NotTested,
+        Some(Verdict::Pass | Verdict::Warn) => Exit::AsExpected,
+        None => Exit::NotTested,
+    }
+}

@@ -1,0 +1,63 @@
+//! The one place where input files are opened.
+
+use super::mistake::{Mistake, Source};
+use std::io::Read as _;
+use std::path::Path;
+
+/// The largest file that is read, in octets. A site of a thousand hosts has a tenth of this.
+pub const LIMIT: u64 = 1 << 20;
+
+/// The text of a file: UTF-8, or UTF-16 with a byte order mark (what Windows PowerShell's `>` writes).
+///
+/// # Errors
+/// One mistake that names the file: it is missing, a folder, not readable, larger than [`LIMIT`], or not text.
+pub fn read(path: &Path) -> Result<String, Mistake> {
+    let name = path.display().to_string();
+    let failed = |error: std::io::Error| {
+        let mistake = Mistake::without_place(format!("cannot read {name}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Mistake::without_place(format!("{name} does not exist"))
+                .help("paths are relative to the current folder, or to the folder of the file that names them"),
+            _ => mistake,
+        }
+    };
+    // Opening a folder is "access denied" on Windows and works on Linux: asked for first, so that the message is the same.
+    if std::fs::metadata(path).map_err(failed)?.is_dir() {
+        return Err(Mistake::without_place(format!("{name} is a folder, not a file")));
+    }
+    let mut octets = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut octets)).map_err(failed)?;
+    if octets.len() as u64 > LIMIT {
+        return Err(Mistake::without_place(format!("{name} is larger than {} KiB", LIMIT >> 10))
+            .help("this is not a file that portmatrix can use; was another one meant?"));
+    }
+    decode(&name, octets)
+}
+
+/// Octets of a file as text, without a byte order mark.
+pub(super) fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
+    let broken = |what: &str| Mistake::without_place(format!("{name} is {what}"));
+    let text = match octets.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map_err(broken),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes).map_err(broken),
+        _ => String::from_utf8(octets).map_err(|error| {
+            let end = error.utf8_error().valid_up_to();
+            // Everything up to the bad octet is good: the place can be shown.
+            let good = String::from_utf8_lossy(&error.as_bytes()[..end]).into_owned();
+            let octet = error.as_bytes().get(end).copied().unwrap_or_default();
+            Source::new(name, &good).mistake(&(end..end), format!("not UTF-8 text: octet 0x{octet:02x}")).label("after this")
+        }),
+    };
+    let text = text.map_err(|mistake| mistake.help("save the file as UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn utf16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, &'static str> {
+    let pairs = octets.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return Err("not UTF-16 text: half a character at the end");
+    }
+    char::decode_utf16(pairs.map(|pair| unit([pair[0], pair[1]])))
+        .collect::<Result<String, _>>()
+        .map_err(|_| "not UTF-16 text: half a pair of surrogates")
+}

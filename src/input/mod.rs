@@ -1,0 +1,31 @@
+//! Reading TOML files that people write: every mistake of a file at once, each with its line and what to do about it.
+//!
+//! Used for site files and for matrices alike. Nothing here knows what the keys mean.
+//!
+//! ```
+//! use portmatrix::input::Document;
+//!
+//! let document = Document::parse("site.toml", "[site]\nname = 7\ntopolgy = \"direct\"\n").expect("the syntax is right");
+//! let root = document.root();
+//! if let Some(site) = root.required_table("site") {
+//!     let _name = site.required_string("name");
+//!     let _topology = site.string("topology");
+//!     site.finish();
+//! }
+//! root.finish();
+//! assert_eq!(document.mistakes().len(), 2); // `name` is not a string, and `topolgy` is not a key
+//! ```
+
+mod convert;
+mod document;
+mod file;
+mod mistake;
+mod suggest;
+
+pub use document::{At, Document, MISTAKES, TableReader, ValueReader};
+pub use file::{LIMIT, read};
+pub use mistake::{Mistake, Source, Span};
+pub use suggest::{choices, suggest};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! "Did you mean …?"
+
+/// The candidate that `word` was most likely meant to be, or `None` when none is near.
+///
+/// Near is: the same but for case or separators, or at most a third of its letters wrong (a swap of neighbours counts once).
+pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    // A name of the tables is short; a long one is not worth a quadratic comparison.
+    if word.len() > 100 {
+        return None;
+    }
+    let plain = fold(word);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&plain, &fold(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(plain.chars().count()).div_ceil(3).min(4))
+        .filter(|(distance, candidate)| *distance < candidate.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn fold(word: &str) -> String {
+    word.chars().map(|c| if c == '_' || c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// The help text for a word that is not one of `candidates`: the nearest one if there is one, and all of them if they are few.
+/// `what` names them in the plural, e.g. `roles`.
+pub fn choices<'c>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let mut text = match suggest(word, candidates.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    match candidates.as_slice() {
+        [] => text.push_str(&format!("there are no {what}")),
+        some if some.len() <= 40 => text.push_str(&format!("the {what} are: {}", some.join(", "))),
+        many => text.push_str(&format!("there are {} {what}", many.len())),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_found_and_far_ones_are_not() {
+        let roles = ["psp-service", "reverse-proxy", "migration-agent", "target-pdc", "source-pdc"];
+        for (word, wanted) in [
+            ("target-dpc", Some("target-pdc")),
+            ("Reverse_Proxy", Some("reverse-proxy")),
+            ("migration-agents", Some("migration-agent")),
+            ("sevice", None),
+            ("", None),
+            ("firewall", None),
+        ] {
+            assert_eq!(suggest(word, roles), wanted, "{word}");
+        }
+        assert_eq!(suggest("x", ["y"]), None, "one letter is not near another");
+        assert_eq!(suggest(&"a".repeat(100_000), roles), None);
+    }
+
+    #[test]
+    fn choices_name_the_nearest_and_all() {
+        assert_eq!(choices("htps", "protocols", ["http", "https"]), "did you mean `https`? the protocols are: http, https");
+        assert_eq!(choices("x", "features", []), "there are no features");
+    }
+}

@@ -1,0 +1,213 @@
+//! Opens every port that the plan wants on this host, and says of each that does not open why, and what to do.
+
+use super::journal::Journal;
+use super::server::{self, Gate};
+use super::stand_in::{ServerTls, StandIn};
+use crate::matrix::model::{Interface, PortRange, Protocol};
+use crate::net::identity::Identity;
+use crate::net::os;
+use crate::net::serve::{BindProblem, bind};
+use crate::plan::listening::Endpoint;
+use crate::proto::challenge::SiteKey;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How many ports of a dynamic range are tried for one interface.
+const DYNAMIC_TRIES: usize = 512;
+
+/// One port that the plan wants on this host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// This host, as the site file names it.
+    pub host: String,
+    /// Addresses to open it on; empty means all of this machine.
+    pub addresses: Vec<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// HTTP paths of the allowed flows.
+    pub paths: Vec<String>,
+    /// RPC interfaces to offer behind the mapper.
+    pub interfaces: Vec<Interface>,
+    /// RPC: the range for the interfaces' own ports.
+    pub range: Option<PortRange>,
+    /// Full ids of the flows that want it.
+    pub flows: Vec<String>,
+}
+
+impl From<&Endpoint<'_>> for Wanted {
+    fn from(endpoint: &Endpoint<'_>) -> Self {
+        let mut flows: Vec<String> = endpoint.hops.iter().map(|h| h.flow.id.clone()).collect();
+        flows.dedup();
+        Wanted {
+            host: endpoint.host.label(),
+            addresses: endpoint.addresses.clone(),
+            port: endpoint.port,
+            // HTTP and gRPC flows of one port are served alike.
+            protocol: endpoint.protocols.first().copied().unwrap_or(Protocol::Tcp),
+            paths: endpoint.paths.clone(),
+            interfaces: endpoint.interfaces.clone(),
+            range: endpoint.range,
+            flows,
+        }
+    }
+}
+
+/// One port, open or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Where.
+    pub address: SocketAddr,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// What it is for: flow ids, or the RPC interface.
+    pub purpose: String,
+    /// `None` when it is open.
+    pub problem: Option<(BindProblem, String)>,
+}
+
+/// What all ports of a listener share.
+pub struct Shared {
+    /// The site key.
+    pub key: Option<SiteKey>,
+    /// Certificate for TLS.
+    pub identity: Arc<Identity>,
+    /// Limits, used up by all ports together.
+    pub gate: Arc<Gate>,
+    /// What is seen.
+    pub journal: Arc<Journal>,
+    /// Ends every port.
+    pub stop: CancellationToken,
+}
+
+/// Opens the wanted ports and begins to accept on those that opened. The tracker ends when every port has ended.
+///
+/// # Errors
+/// In words, when the certificate and its key cannot be used.
+pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracker), String> {
+    let tracker = TaskTracker::new();
+    let mut ports = Vec::new();
+    for want in wanted {
+        let tls = server_tls(want.protocol, shared)?;
+        let purpose = want.flows.join(", ");
+        let stand_in = |interfaces: Vec<(Interface, u16)>, is_mapper: bool| StandIn {
+            key: shared.key.clone(),
+            host: want.host.clone(),
+            protocol: want.protocol,
+            paths: want.paths.clone(),
+            interfaces,
+            is_mapper,
+            tls: tls.clone(),
+        };
+        let addresses = addresses(want);
+        let (opened, problems) = bind_all(&addresses, want.port, want.addresses.is_empty());
+        let mut interfaces = Vec::new();
+        if want.protocol == Protocol::Rpc && !opened.is_empty() {
+            for interface in &want.interfaces {
+                match bind_dynamic(&addresses, want) {
+                    Some((port, listeners)) => {
+                        let here = Arc::new(stand_in(vec![(interface.clone(), port)], false));
+                        for listener in listeners {
+                            ports.push(opened_port(&listener, want.protocol, format!("{} {}", want.host, interface.name)));
+                            spawn(&tracker, listener, here.clone(), shared);
+                        }
+                        interfaces.push((interface.clone(), port));
+                    }
+                    None => {
+                        let range = want.range.map(|r| r.to_string()).unwrap_or_default();
+                        let problem = (BindProblem::Taken, format!("no free port for {} in {range}: widen the range", interface.name));
+                        let address = SocketAddr::new(addresses[0], want.range.map_or(0, |r| r.first));
+                        ports.push(Port { address, protocol: want.protocol, purpose: interface.name.clone(), problem: Some(problem) });
+                    }
+                }
+            }
+        }
+        let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
+        for listener in opened {
+            ports.push(opened_port(&listener, want.protocol, purpose.clone()));
+            spawn(&tracker, listener, here.clone(), shared);
+        }
+        ports.extend(problems.into_iter().map(|(address, problem)| Port {
+            address,
+            protocol: want.protocol,
+            purpose: purpose.clone(),
+            problem: Some(problem),
+        }));
+    }
+    tracker.close();
+    Ok((ports, tracker))
+}
+
+fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {
+    tracker.spawn(server::run(listener, here, shared.gate.clone(), shared.journal.clone(), shared.stop.clone()));
+}
+
+fn opened_port(listener: &TcpListener, protocol: Protocol, purpose: String) -> Port {
+    let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+    Port { address: listener.local_addr().unwrap_or(unknown), protocol, purpose, problem: None }
+}
+
+fn server_tls(protocol: Protocol, shared: &Shared) -> Result<Option<ServerTls>, String> {
+    let alpn: &[&str] = match protocol {
+        Protocol::Https | Protocol::Grpc => &["h2", "http/1.1"],
+        Protocol::Tls | Protocol::Ldaps | Protocol::Ldap => &[],
+        _ => return Ok(None),
+    };
+    Ok(Some(ServerTls {
+        acceptor: shared.identity.acceptor(alpn)?,
+        certificate_sha256: shared.identity.sha256().into(),
+        own: shared.identity.own,
+    }))
+}
+
+fn addresses(want: &Wanted) -> Vec<IpAddr> {
+    if want.addresses.is_empty() { vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] } else { want.addresses.clone() }
+}
+
+type Problem = (SocketAddr, (BindProblem, String));
+
+/// Opens one port on every address. On "all addresses" a machine without IPv6 is no problem as long as IPv4 opened.
+fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Vec<Problem>) {
+    let mut opened = Vec::new();
+    let mut problems = Vec::new();
+    for address in addresses {
+        let address = SocketAddr::new(*address, port);
+        match bind(address) {
+            Ok(listener) => opened.push(listener),
+            Err(error) => {
+                let problem = BindProblem::from_error(&error);
+                let no_ipv6 = any && address.is_ipv6() && matches!(problem, BindProblem::Other | BindProblem::NoSuchAddress);
+                if !no_ipv6 {
+                    problems.push((address, (problem, advice(problem, port, &error))));
+                }
+            }
+        }
+    }
+    (opened, problems)
+}
+
+/// A port of the range that is free on every address.
+fn bind_dynamic(addresses: &[IpAddr], want: &Wanted) -> Option<(u16, Vec<TcpListener>)> {
+    let range = want.range.unwrap_or(PortRange { first: 49152, last: 65535 });
+    (range.first..=range.last).take(DYNAMIC_TRIES).find_map(|port| {
+        let (opened, problems) = bind_all(addresses, port, want.addresses.is_empty());
+        (problems.is_empty() && !opened.is_empty()).then_some((port, opened))
+    })
+}
+
+fn advice(problem: BindProblem, port: u16, error: &std::io::Error) -> String {
+    match problem {
+        BindProblem::Taken => {
+            "somebody listens there already, most likely the real service: leave it, the connector meets it on this port".to_owned()
+        }
+        BindProblem::Forbidden => os::advice_for_privileged_port(port),
+        BindProblem::NoSuchAddress => {
+            "this machine does not have the address: run the listener on the right host, mend the site file, or use --bind".to_owned()
+        }
+        BindProblem::Other => error.to_string(),
+    }
+}

@@ -1,0 +1,170 @@
+//! What a file declares: roles, features, named ports and ranges, RPC interfaces.
+
+use super::forms;
+use super::load::{Kind, Use};
+use super::model::{Feature, Interface, PortRange, Role};
+use crate::input::{At, Span, TableReader};
+use ipnet::IpNet;
+
+/// Declarations of one file, each with its place (of the id).
+#[derive(Debug, Default)]
+pub struct Declarations {
+    /// `[[role]]`.
+    pub roles: Vec<At<Role>>,
+    /// `[[feature]]`.
+    pub features: Vec<At<Feature>>,
+    /// `[ports]`.
+    pub ports: Vec<At<(String, u16)>>,
+    /// `[ranges]`.
+    pub ranges: Vec<At<(String, PortRange)>>,
+    /// `[[interface]]`.
+    pub interfaces: Vec<At<Interface>>,
+}
+
+/// Reads all declarations of a file; notes the roles that they use.
+pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations {
+    let mut all = Declarations::default();
+    let mut seen = Seen(Vec::new());
+    for table in root.tables("role") {
+        if let Some(role) = role(&table, uses)
+            && seen.is_new(&table, Kind::Role, &role.id, &role.span)
+        {
+            all.roles.push(role);
+        }
+        table.finish();
+    }
+    for table in root.tables("feature") {
+        if let Some(feature) = feature(&table, uses)
+            && seen.is_new(&table, Kind::Feature, &feature.id, &feature.span)
+        {
+            all.features.push(feature);
+        }
+        table.finish();
+    }
+    for table in root.tables("interface") {
+        if let Some(interface) = interface(&table)
+            && seen.is_new(&table, Kind::Interface, &interface.name, &interface.span)
+        {
+            all.interfaces.push(interface);
+        }
+        table.finish();
+    }
+    if let Some(table) = root.table("ports") {
+        for (key, value) in table.entries() {
+            let port = value.port();
+            if let (Some(key), Some(port)) = (forms::identifier(&table, "name of a port", Some(key)), port) {
+                all.ports.push(At { value: (key.value, port.value), span: key.span });
+            }
+        }
+        table.finish();
+    }
+    if let Some(table) = root.table("ranges") {
+        for (key, value) in table.entries() {
+            let range = value.string().and_then(|text| range(&table, &text));
+            if let (Some(key), Some(range)) = (forms::identifier(&table, "name of a range", Some(key)), range) {
+                all.ranges.push(At { value: (key.value, range), span: key.span });
+            }
+        }
+        table.finish();
+    }
+    all
+}
+
+/// What was declared already, to catch the same id twice. (TOML itself refuses a key twice.)
+struct Seen(Vec<(Kind, String, Span)>);
+
+impl Seen {
+    fn is_new(&mut self, table: &TableReader<'_>, kind: Kind, id: &str, span: &Span) -> bool {
+        if let Some((_, _, first)) = self.0.iter().find(|(k, i, _)| *k == kind && i == id) {
+            let mistake = table.mistake(span, format!("the {} `{id}` is declared twice", kind.name())).label("again here");
+            table.report(mistake.also(first, "first here"));
+            return false;
+        }
+        self.0.push((kind, id.to_owned(), span.clone()));
+        true
+    }
+}
+
+fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
+    let id = forms::required_identifier(table, "id");
+    let title = table.required_string("title");
+    let (description, example) = (table.string("description"), table.string("example"));
+    let includes = table.strings("includes");
+    uses.extend(includes.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
+    let names = table.strings("names");
+    for name in &names {
+        if let Some(fault) = forms::host_name_fault(name) {
+            table.report(table.mistake(&name.span, format!("\"{}\" is not a host name", name.value)).label("here").help(fault));
+        }
+    }
+    let networks = table.strings("networks").into_iter().filter_map(|text| network(table, &text)).collect();
+    let id = id?;
+    let role = Role {
+        id: id.value,
+        title: title?.value,
+        description: description.map(At::into_inner),
+        example: example.map(At::into_inner),
+        includes: includes.into_iter().map(At::into_inner).collect(),
+        names: names.into_iter().map(At::into_inner).collect(),
+        networks,
+    };
+    Some(At { value: role, span: id.span })
+}
+
+fn network(table: &TableReader<'_>, text: &At<String>) -> Option<IpNet> {
+    let Ok(network) = text.parse::<IpNet>() else {
+        let mistake = table.mistake(&text.span, format!("\"{}\" is not a network", text.value)).label("here");
+        table.report(mistake.help("write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32"));
+        return None;
+    };
+    if network != network.trunc() {
+        let mistake = table.mistake(&text.span, format!("\"{}\" has bits set after its prefix", text.value)).label("here");
+        table.report(mistake.help(format!("did you mean `{}`?", network.trunc())));
+        return None;
+    }
+    Some(network)
+}
+
+fn feature(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Feature>> {
+    let id = forms::required_identifier(table, "id");
+    let title = table.required_string("title");
+    let implied_by = table.string("implied_by");
+    uses.extend(implied_by.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
+    let default = table.boolean("default").is_some_and(At::into_inner);
+    let id = id?;
+    let feature = Feature { id: id.value, title: title?.value, implied_by: implied_by.map(At::into_inner), default };
+    Some(At { value: feature, span: id.span })
+}
+
+fn interface(table: &TableReader<'_>) -> Option<At<Interface>> {
+    let name = forms::required_identifier(table, "name");
+    let uuid = table.required_string("uuid").and_then(|text| {
+        let uuid = forms::uuid(&text);
+        if uuid.is_none() {
+            let mistake = table.mistake(&text.span, format!("\"{}\" is not a UUID", text.value)).label("here");
+            table.report(mistake.help("32 hexadecimal digits in groups of 8-4-4-4-12: 12345778-1234-abcd-ef00-0123456789ac"));
+        }
+        uuid
+    });
+    let version = table.required_string("version").and_then(|text| {
+        let version = forms::version(&text);
+        if version.is_none() {
+            let mistake = table.mistake(&text.span, format!("\"{}\" is not the version of an interface", text.value)).label("here");
+            table.report(mistake.help("write major.minor: \"1.0\""));
+        }
+        version
+    });
+    let (title, hint) = (table.string("title").map(At::into_inner), table.string("hint").map(At::into_inner));
+    let name = name?;
+    Some(At { span: name.span.clone(), value: Interface { name: name.value, uuid: uuid?, version: version?, title, hint } })
+}
+
+fn range(table: &TableReader<'_>, text: &At<String>) -> Option<PortRange> {
+    match text.parse() {
+        Ok(range) => Some(range),
+        Err(fault) => {
+            table.report(table.mistake(&text.span, format!("\"{}\" is not a port range", text.value)).label("here").help(fault));
+            None
+        }
+    }
+}

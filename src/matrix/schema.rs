@@ -1,0 +1,1 @@
+//! The JSON Schema of a matrix file, as a user writes it.

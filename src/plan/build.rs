@@ -1,0 +1,288 @@
+//! Binds the flows of a product's tables to the hosts of one site.
+
+use crate::matrix::model::{Expect, Flow, Interface, Matrix, Product, Protocol, RoleId};
+use crate::plan::model::{Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
+use crate::plan::words::Words;
+use crate::site::model::{Host, Site};
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Plans a site: every flow of the product's tables that applies, for every pair of hosts, and the reason for whatever gave no hop.
+///
+/// `matrices` may hold other products' tables and other topologies': they are passed over. Names are not looked up: a hop to a host
+/// without fixed addresses has no address yet (see [`Plan::with_addresses`]).
+pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matrix>, site: &Site) -> Plan {
+    let words = Words::new(product, site);
+    let mut builder = Builder {
+        words: &words,
+        hops: Vec::new(),
+        unplanned: Vec::new(),
+        first: HashMap::new(),
+        taken: HashSet::new(),
+        required: HashMap::new(),
+    };
+    for matrix in matrices.into_iter().filter(|matrix| words.applies(matrix)) {
+        for flow in &matrix.flows {
+            builder.flow(matrix, flow);
+        }
+    }
+    Plan { site: site.name.clone(), hops: builder.hops, unplanned: builder.unplanned, roles: words.planned_roles() }
+}
+
+/// What makes two hops the very same request. The RPC interfaces count: a flow that needs others is not proved by the first. So does
+/// the role behind a relay.
+#[derive(PartialEq, Eq, Hash)]
+struct Request {
+    from: Host,
+    to: Host,
+    address: Option<IpAddr>,
+    port: u16,
+    protocol: Protocol,
+    path: Option<String>,
+    expect: Expect,
+    starttls: bool,
+    interfaces: Vec<String>,
+    range: Option<(u16, u16)>,
+    relayed_to: Option<RoleId>,
+}
+
+struct Builder<'w, 'a> {
+    words: &'w Words<'a>,
+    hops: Vec<Hop>,
+    unplanned: Vec<Unplanned>,
+    /// Place in `hops` of the first hop of each request.
+    first: HashMap<Request, usize>,
+    /// Ids of `hops`.
+    taken: HashSet<String>,
+    /// By flow: the same with `required` set, because a flow that the product needs was folded into one that it does not.
+    required: HashMap<String, Arc<PlannedFlow>>,
+}
+
+/// One side of a flow: the role connected to or from, and its hosts.
+struct Side {
+    role: RoleId,
+    hosts: Vec<Host>,
+}
+
+impl Builder<'_, '_> {
+    fn flow(&mut self, matrix: &Matrix, flow: &Flow) {
+        let id = format!("{}/{}", short_name(&matrix.id), flow.id);
+        let unplanned = |why| Unplanned { flow: id.clone(), from: flow.from.clone(), to: flow.to.clone(), why };
+        let (planned, port, from, to) = match self.prepare(matrix, flow, &id) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                self.unplanned.push(unplanned(why));
+                return;
+            }
+        };
+        let planned = Arc::new(planned);
+        let mut connectable = Vec::new();
+        for host in &to.hosts {
+            match cannot_connect_to(host) {
+                Some(why) => self.unplanned.push(unplanned(why)),
+                None => connectable.push(host),
+            }
+        }
+        for from_host in &from.hosts {
+            if let Host::Discover { domain } = from_host {
+                self.unplanned.push(unplanned(Why::NotDiscovered { domain: domain.clone() }));
+                continue;
+            }
+            let from_label = from_host.label().replace('/', "_");
+            for to_host in &connectable {
+                if is_same(from_host, to_host) {
+                    self.unplanned.push(unplanned(Why::SameHost { host: to_host.label() }));
+                    continue;
+                }
+                for (target, address) in targets(to_host) {
+                    let hop = Hop {
+                        id: format!("{id}/{from_label}/{target}:{port}"),
+                        flow: planned.clone(),
+                        from: HopEnd { role: from.role.clone(), host: from_host.clone() },
+                        to: HopEnd { role: to.role.clone(), host: (*to_host).clone() },
+                        address,
+                        port,
+                        also: Vec::new(),
+                    };
+                    self.add(hop, flow);
+                }
+            }
+        }
+    }
+
+    /// Everything about a flow that does not depend on the pair of hosts, or why there is no pair.
+    fn prepare(&self, matrix: &Matrix, flow: &Flow, id: &str) -> Result<(PlannedFlow, u16, Side, Side), Why> {
+        if let Some(condition) = self.words.unmet(flow) {
+            return Err(Why::ConditionFalse { condition: condition.to_string() });
+        }
+        if flow.protocol == Protocol::Udp {
+            return Err(Why::ProtocolNotProbed { protocol: flow.protocol });
+        }
+        let from = self.side(&flow.from)?;
+        let behind = self.side(&flow.to)?;
+        let front = flow.via.as_ref().and_then(|via| self.side(via).ok());
+        let (to, relayed_to) = match front {
+            Some(front) => (front, Some(RelayedTo { role: behind.role, hosts: behind.hosts.iter().map(Host::label).collect() })),
+            None => (behind, None),
+        };
+        let port = self.words.port(&flow.port)?;
+        let range = flow.range.as_ref().map(|name| self.words.range(name)).transpose()?;
+        let planned = PlannedFlow {
+            id: id.to_owned(),
+            matrix: matrix.id.clone(),
+            protocol: flow.protocol,
+            relayed_to,
+            path: flow.path.clone(),
+            starttls: flow.starttls,
+            interfaces: self.words.interfaces(flow),
+            range,
+            first_bytes: flow.first_bytes,
+            expect: flow.expect,
+            required: flow.required,
+            source: source(matrix, flow),
+            remark: flow.remark.clone(),
+            doubt: flow.doubt.clone(),
+            inferred: flow.inferred.clone(),
+            networks: self.published_networks(&to),
+        };
+        Ok((planned, port, from, to))
+    }
+
+    /// The site's hosts of a role; the published names of a cloud role where the site gives none.
+    fn side(&self, role: &RoleId) -> Result<Side, Why> {
+        let given = self.words.hosts(role);
+        let hosts = if given.is_empty() {
+            let published = self.words.role(role).map(|r| r.names.as_slice()).unwrap_or_default();
+            published.iter().map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() }).collect()
+        } else {
+            given.to_vec()
+        };
+        if hosts.is_empty() { Err(Why::RoleWithoutHost { role: role.clone() }) } else { Ok(Side { role: role.clone(), hosts }) }
+    }
+
+    /// The published ranges of a cloud role, unless the site itself says where one of its hosts is: then the site knows better.
+    fn published_networks(&self, to: &Side) -> Vec<ipnet::IpNet> {
+        let Some(role) = self.words.role(&to.role) else { return Vec::new() };
+        let published = |host: &Host| match host {
+            Host::Named { name, addresses } => addresses.is_empty() && role.names.iter().any(|pattern| covers(pattern, name)),
+            _ => false,
+        };
+        if to.hosts.iter().all(published) { role.networks.clone() } else { Vec::new() }
+    }
+
+    /// Adds a hop, or folds it into the first one that asks for the same.
+    fn add(&mut self, mut hop: Hop, flow: &Flow) {
+        let request = Request {
+            from: hop.from.host.clone(),
+            to: hop.to.host.clone(),
+            address: hop.address,
+            port: hop.port,
+            protocol: hop.flow.protocol,
+            path: hop.flow.path.clone(),
+            expect: hop.flow.expect,
+            starttls: hop.flow.starttls,
+            interfaces: interface_names(&hop.flow.interfaces),
+            range: hop.flow.range.map(|r| (r.first, r.last)),
+            relayed_to: hop.flow.relayed_to.as_ref().map(|r| r.role.clone()),
+        };
+        let Some(place) = self.first.get(&request) else {
+            self.first.insert(request, self.hops.len());
+            hop.id = self.unique(hop.id);
+            self.hops.push(hop);
+            return;
+        };
+        let first = &mut self.hops[*place];
+        if hop.flow.required && !first.flow.required {
+            let same = self.required.entry(first.flow.id.clone());
+            first.flow = same.or_insert_with(|| Arc::new(PlannedFlow { required: true, ..(*first.flow).clone() })).clone();
+        }
+        if !first.also.contains(&hop.flow.id) {
+            first.also.push(hop.flow.id.clone());
+        }
+        let why = Why::CoveredBy { hop: first.id.clone() };
+        self.unplanned.push(Unplanned { flow: hop.flow.id.clone(), from: flow.from.clone(), to: flow.to.clone(), why });
+    }
+}
+
+impl Builder<'_, '_> {
+    /// Two tables of one product may have the same last part of their id and a flow of the same name: their hops are told apart by `#2`.
+    fn unique(&mut self, id: String) -> String {
+        let mut candidate = id.clone();
+        let mut number = 1;
+        while !self.taken.insert(candidate.clone()) {
+            number += 1;
+            candidate = format!("{id}#{number}");
+        }
+        candidate
+    }
+}
+
+/// The last part of a matrix id, which begins the ids of its flows.
+pub fn short_name(matrix: &str) -> &str {
+    matrix.rsplit('/').next().unwrap_or(matrix)
+}
+
+fn interface_names(interfaces: &[Interface]) -> Vec<String> {
+    let mut names: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// "Section, row n" of the source, for citing.
+fn source(matrix: &Matrix, flow: &Flow) -> String {
+    let section = flow.section.as_ref().or(matrix.source.section.as_ref()).unwrap_or(&matrix.source.document);
+    match flow.row {
+        Some(row) => format!("{section}, row {row}"),
+        None => section.clone(),
+    }
+}
+
+fn cannot_connect_to(host: &Host) -> Option<Why> {
+    match host {
+        Host::Network(network) => Some(Why::NetworkOnToSide { network: network.to_string() }),
+        Host::Discover { domain } => Some(Why::NotDiscovered { domain: domain.clone() }),
+        Host::Named { name, .. } if name.contains('*') => Some(Why::Wildcard { name: name.clone() }),
+        Host::Named { .. } | Host::Address(_) => None,
+    }
+}
+
+/// Whether two entries of the site file are one machine, as far as the file tells.
+fn is_same(a: &Host, b: &Host) -> bool {
+    match (a, b) {
+        (Host::Named { name: a, .. }, Host::Named { name: b, .. }) => a == b,
+        (Host::Named { addresses, .. }, Host::Address(address)) | (Host::Address(address), Host::Named { addresses, .. }) => {
+            addresses.contains(address)
+        }
+        _ => a == b,
+    }
+}
+
+/// Whether a published name, perhaps a wildcard, stands for this host name.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(domain) => name.strip_suffix(&domain.to_lowercase()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+        None => pattern.eq_ignore_ascii_case(name),
+    }
+}
+
+/// How hop ids call the addresses of a To host: the name is followed by its address where it has several.
+fn targets(host: &Host) -> Vec<(String, Option<IpAddr>)> {
+    match host {
+        Host::Address(address @ IpAddr::V6(_)) => vec![(format!("[{address}]"), Some(*address))],
+        Host::Address(address) => vec![(address.to_string(), Some(*address))],
+        Host::Named { name, addresses } if addresses.len() > 1 => addresses.iter().map(|a| (format!("{name}[{a}]"), Some(*a))).collect(),
+        _ => vec![(host.label(), host_address(host))],
+    }
+}
+
+fn host_address(host: &Host) -> Option<IpAddr> {
+    match host {
+        Host::Named { addresses, .. } => addresses.first().copied(),
+        Host::Address(address) => Some(*address),
+        Host::Network(_) | Host::Discover { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What a host must accept: the ports to open, and what each stands in for.
+
+use crate::matrix::model::{Expect, Interface, PortRange, Protocol};
+use crate::plan::model::{Hop, Plan};
+use crate::plan::select::{NotFound, Selection, Who};
+use crate::site::model::Host;
+use std::net::IpAddr;
+
+/// The ports that one host, or the hosts of one role, must open.
+#[derive(Debug, Clone)]
+pub struct Listening<'p> {
+    /// Who listens.
+    pub selection: Selection<'p>,
+    /// One per host and port, in the order of the plan.
+    pub endpoints: Vec<Endpoint<'p>>,
+    /// Flows that one port cannot serve together with what `endpoints` says of it.
+    pub conflicts: Vec<Conflict<'p>>,
+}
+
+/// One open port of one host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint<'p> {
+    /// The host, as the site file names it.
+    pub host: Host,
+    /// The port, after overrides and offset.
+    pub port: u16,
+    /// What is spoken: one protocol, or HTTP and gRPC together.
+    pub protocols: Vec<Protocol>,
+    /// Hops that end here. Those with `expect = deny` too: only where somebody listens can it be shown that a way is shut.
+    pub hops: Vec<&'p Hop>,
+    /// HTTP paths that hops with `expect = allow` ask for, each once.
+    pub paths: Vec<String>,
+    /// RPC interfaces that the hops need, each once.
+    pub interfaces: Vec<Interface>,
+    /// RPC dynamic range.
+    pub range: Option<PortRange>,
+    /// Addresses that the site fixes for the host; empty means all of this machine's.
+    pub addresses: Vec<IpAddr>,
+    /// TLS begins with the first octet.
+    pub tls: bool,
+    /// A certificate is needed for StartTLS.
+    pub starttls: bool,
+}
+
+/// Two protocols that cannot share a port, asked for on the same one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict<'p> {
+    /// The host.
+    pub host: Host,
+    /// The port.
+    pub port: u16,
+    /// What the endpoint speaks.
+    pub speaks: Protocol,
+    /// What this hop would need instead.
+    pub needs: Protocol,
+    /// The hop that cannot be served.
+    pub hop: &'p Hop,
+}
+
+impl std::fmt::Display for Conflict<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Conflict { host, port, speaks, needs, hop } = self;
+        write!(f, "port {port} of {} speaks {speaks} and cannot speak {needs} for {}", host.label(), hop.id)
+    }
+}
+
+/// The ports that a host or role must open.
+///
+/// # Errors
+/// As [`Plan::for_host`].
+pub fn listen_endpoints<'p>(plan: &'p Plan, who: &Who) -> Result<Listening<'p>, NotFound> {
+    let selection = plan.for_host(who)?;
+    let (endpoints, conflicts) = endpoints(&selection.listen);
+    Ok(Listening { selection, endpoints, conflicts })
+}
+
+/// Groups hops by the port that they end at.
+pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>) {
+    let mut open: Vec<Endpoint<'p>> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    let mut conflicts = Vec::new();
+    // What must be open decides what a port speaks; what must be shut only needs somebody there.
+    let (allowed, denied): (Vec<&Hop>, Vec<&Hop>) = hops.iter().partition(|hop| hop.flow.expect == Expect::Allow);
+    for hop in allowed.into_iter().chain(denied) {
+        let place = *places.entry((&hop.to.host, hop.port)).or_insert_with(|| {
+            open.push(Endpoint::new(hop));
+            open.len() - 1
+        });
+        let endpoint = &mut open[place];
+        match endpoint.protocols.iter().find(|spoken| !may_share(**spoken, hop.flow.protocol)) {
+            None => endpoint.add(hop),
+            Some(spoken) => {
+                let (speaks, needs) = (*spoken, hop.flow.protocol);
+                conflicts.push(Conflict { host: hop.to.host.clone(), port: hop.port, speaks, needs, hop });
+            }
+        }
+    }
+    (open, conflicts)
+}
+
+fn may_share(a: Protocol, b: Protocol) -> bool {
+    let one_server = [[Protocol::Http, Protocol::GrpcH2c], [Protocol::Https, Protocol::Grpc]];
+    a == b || one_server.iter().any(|pair| pair.contains(&a) && pair.contains(&b))
+}
+
+impl<'p> Endpoint<'p> {
+    fn new(hop: &'p Hop) -> Self {
+        let addresses = match &hop.to.host {
+            Host::Named { addresses, .. } => addresses.clone(),
+            Host::Address(address) => vec![*address],
+            Host::Network(_) | Host::Discover { .. } => Vec::new(),
+        };
+        Endpoint {
+            host: hop.to.host.clone(),
+            port: hop.port,
+            protocols: vec![hop.flow.protocol],
+            hops: Vec::new(),
+            paths: Vec::new(),
+            interfaces: Vec::new(),
+            range: None,
+            addresses,
+            tls: false,
+            starttls: false,
+        }
+    }
+
+    fn add(&mut self, hop: &'p Hop) {
+        let flow = &hop.flow;
+        if !self.protocols.contains(&flow.protocol) {
+            self.protocols.push(flow.protocol);
+        }
+        if let (Expect::Allow, Some(path)) = (flow.expect, &flow.path)
+            && !self.paths.contains(path)
+        {
+            self.paths.push(path.clone());
+        }
+        for interface in &flow.interfaces {
+            if !self.interfaces.iter().any(|known| known.name == interface.name) {
+                self.interfaces.push(interface.clone());
+            }
+        }
+        // Ranges of several flows to one host: the widest, so that every port of each is open.
+        self.range = match (self.range, flow.range) {
+            (Some(a), Some(b)) => Some(PortRange { first: a.first.min(b.first), last: a.last.max(b.last) }),
+            (a, b) => a.or(b),
+        };
+        self.tls |= flow.protocol.is_tls();
+        self.starttls |= flow.starttls;
+        self.hops.push(hop);
+    }
+}
+
+#[cfg(test)]
+mod tests;

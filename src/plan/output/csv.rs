@@ -1,0 +1,76 @@
+//! CSV (RFC 4180), safe to open in a spreadsheet.
+
+use super::View;
+
+const HEADINGS: [&str; 19] = [
+    "hop",
+    "flow",
+    "from_role",
+    "from_host",
+    "to_role",
+    "to_host",
+    "to_address",
+    "port",
+    "range",
+    "protocol",
+    "path",
+    "expect",
+    "required",
+    "relayed_to",
+    "also",
+    "source",
+    "remark",
+    "doubt",
+    "not_planned",
+];
+
+/// One line per hop; with `all`, also one per entry that was not planned, with the reason in the last column.
+///
+/// # Errors
+/// None that a plan can cause; the writer's signature has one.
+pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(HEADINGS)?;
+    for hop in &view.hops {
+        let flow = &hop.flow;
+        let record = [
+            hop.id.clone(),
+            flow.id.clone(),
+            hop.from.role.clone(),
+            hop.from.host.label(),
+            hop.to.role.clone(),
+            hop.to.host.label(),
+            hop.address.map(|a| a.to_string()).unwrap_or_default(),
+            hop.port.to_string(),
+            flow.range.map(|r| r.to_string()).unwrap_or_default(),
+            flow.protocol.to_string(),
+            flow.path.clone().unwrap_or_default(),
+            flow.expect.to_string(),
+            flow.required.to_string(),
+            flow.relayed_to.as_ref().map(|r| r.role.clone()).unwrap_or_default(),
+            hop.also.join(" "),
+            flow.source.clone(),
+            flow.remark.clone().unwrap_or_default(),
+            flow.doubt.clone().unwrap_or_default(),
+            String::new(),
+        ];
+        writer.write_record(record.map(safe_cell))?;
+    }
+    for entry in view.unplanned.iter().filter(|_| view.all) {
+        let mut record: [String; HEADINGS.len()] = Default::default();
+        record[1].clone_from(&entry.flow);
+        record[2].clone_from(&entry.from);
+        record[4].clone_from(&entry.to);
+        record[18] = entry.why.to_string();
+        writer.write_record(record.map(safe_cell))?;
+    }
+    let octets = writer.into_inner().map_err(|error| error.into_error())?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
+}
+
+/// A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe in front, as OWASP's page on CSV
+/// injection recommends. Numbers stay numbers.
+pub fn safe_cell(cell: String) -> String {
+    let begins_a_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    if begins_a_formula && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell }
+}

@@ -1,0 +1,13 @@
+//! JSON: one document.
+
+use super::View;
+use crate::plan::document::PlanDocument;
+
+/// The document `portmatrix/plan/1`, indented, with a final line feed.
+///
+/// # Errors
+/// None that a plan can cause; serde's signature has one.
+pub fn json(view: &View<'_>) -> Result<String, serde_json::Error> {
+    let document = PlanDocument::new(view.plan, &view.hops, &view.unplanned);
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}

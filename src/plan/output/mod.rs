@@ -1,0 +1,77 @@
+//! A plan for people and for other programs: the same hops as a table, CSV, Markdown and JSON.
+
+mod csv;
+mod json;
+mod markdown;
+mod table;
+
+pub use self::csv::{csv, safe_cell};
+pub use json::json;
+pub use markdown::{escape as markdown_cell, markdown};
+pub use table::table;
+
+use crate::plan::model::{Hop, Plan, Unplanned};
+
+/// What is shown of a plan.
+#[derive(Debug, Clone)]
+pub struct View<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// Its hops, or some of them.
+    pub hops: Vec<&'p Hop>,
+    /// What was not planned, or some of it.
+    pub unplanned: Vec<&'p Unplanned>,
+    /// Tables list what was not planned, instead of only counting it.
+    pub all: bool,
+}
+
+impl<'p> View<'p> {
+    /// Everything.
+    pub fn whole(plan: &'p Plan, all: bool) -> Self {
+        View { plan, hops: plan.hops.iter().collect(), unplanned: plan.unplanned.iter().collect(), all }
+    }
+
+    /// "9 hops; 3 flows or pairs of hosts were not planned" in numbers that fit.
+    fn summary(&self) -> String {
+        let hops = counted(self.hops.len(), "hop", "hops");
+        match self.unplanned.len() {
+            0 => format!("{hops}, nothing left out."),
+            left => format!("{hops}; {} left out{}.", counted(left, "entry", "entries"), if self.all { "" } else { " (--all tells why)" }),
+        }
+    }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Host and, where it is known and not the host itself, the address.
+fn to_host(hop: &Hop) -> String {
+    let label = hop.to.host.label();
+    match hop.address {
+        Some(address) if address.to_string() != label => format!("{label} ({address})"),
+        _ => label,
+    }
+}
+
+/// Protocol with what a firewall or a proxy has to know about it: `https /agent`, `rpc 49152-65535`.
+fn speaks(hop: &Hop) -> String {
+    let mut text = hop.flow.protocol.name().to_owned();
+    for part in [hop.flow.path.clone(), hop.flow.range.map(|r| r.to_string()), hop.flow.starttls.then(|| "starttls".to_owned())] {
+        if let Some(part) = part {
+            text.push(' ');
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+fn expected(hop: &Hop) -> String {
+    match (hop.flow.expect, hop.flow.required) {
+        (crate::matrix::model::Expect::Allow, false) => "allow, optional".to_owned(),
+        (expect, _) => expect.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

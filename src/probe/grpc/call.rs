@@ -1,0 +1,261 @@
+//! One call, and what its answer means.
+
+use super::Connection;
+use crate::net::failure::Failure;
+use crate::observation::Detail;
+use crate::probe::http::{AGENT, proof_of, text};
+use crate::probe::tap::Head;
+use crate::proto::challenge::CHALLENGE_HEADER;
+use crate::proto::grpc::{
+    CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, PREFIX_LEN, STATUS_HEADER, frame, health_status, is_grpc,
+};
+use crate::reason::Reason;
+use h2::client::ResponseFuture;
+use h2::{RecvStream, SendStream};
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName};
+use hyper::{HeaderMap, Method, Request, Version};
+use std::io;
+
+/// Octets of an answer that are read.
+const MAX_BODY: usize = 16 * 1024;
+
+/// An answer, whole or cut off.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What stood in front of the method's own path.
+    pub prefix: String,
+    /// `:status`.
+    pub status: u16,
+    /// Who says that it answers.
+    pub server: Option<String>,
+    /// The proof, from the trailers or from headers that are also the last.
+    pub proof: Option<String>,
+    /// How the call ended, where it says so.
+    pub grpc_status: Option<Code>,
+    grpc_message: Option<String>,
+    content_type: Option<String>,
+    location: Option<String>,
+    via: Option<String>,
+    octets: usize,
+    serving: Option<&'static str>,
+    trailers: bool,
+    /// How it was cut off after its head.
+    broken: Option<Failure>,
+}
+
+/// Begins a call: the headers are on their way, the request is still open.
+///
+/// # Errors
+/// When the connection ended, or name and path cannot stand in a request.
+pub async fn begin(connection: &Connection, prefix: &str, method: &str) -> Result<(ResponseFuture, SendStream<Bytes>), Failure> {
+    let uri = format!("{}://{}{prefix}{method}", connection.scheme, connection.authority);
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(uri)
+        .version(Version::HTTP_2)
+        .header(header::TE, "trailers")
+        .header(header::CONTENT_TYPE, CONTENT_TYPE)
+        .header(header::USER_AGENT, AGENT);
+    if let Some(challenge) = &connection.challenge {
+        request = request.header(CHALLENGE_HEADER, challenge);
+    }
+    let request = request.body(()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+    let mut sender = connection.sender.clone().ready().await.map_err(|e| failure(&e, &connection.head))?;
+    sender.send_request(request, false).map_err(|e| failure(&e, &connection.head))
+}
+
+/// One request message, one answer.
+///
+/// # Errors
+/// When no head of an answer came.
+pub async fn unary(connection: &Connection, prefix: &str, method: &str) -> Result<Answer, Failure> {
+    let (response, mut send) = begin(connection, prefix, method).await?;
+    // A server may answer, or reset, before it read the message: the answer tells which.
+    let _ = send.send_data(Bytes::from(frame(HEALTH_REQUEST)), true);
+    let (head, mut body) = response.await.map_err(|e| failure(&e, &connection.head))?.into_parts();
+    let mut answer = Answer { prefix: prefix.to_owned(), ..Answer::of_head(head.status.as_u16(), &head.headers) };
+    match read(&mut body).await {
+        Ok((octets, trailers)) => {
+            answer.octets = octets.len();
+            let mut messages = Deframer::default();
+            messages.push(&octets);
+            answer.serving = messages.next_message().ok().flatten().and_then(|m| health_status(&m.body));
+            if let Some(trailers) = trailers {
+                answer.trailers = true;
+                answer.take_last(&trailers);
+            }
+        }
+        Err(error) => answer.broken = Some(failure(&error, &connection.head)),
+    }
+    Ok(answer)
+}
+
+/// The octets of an answer up to a bound, and its trailers.
+async fn read(body: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
+    let mut octets = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        // More than fits is not a health check's answer; the trailers are not waited for.
+        if octets.len() + data.len() > MAX_BODY {
+            return Ok((octets, None));
+        }
+        let _ = body.flow_control().release_capacity(data.len());
+        octets.extend_from_slice(&data);
+    }
+    Ok((octets, body.trailers().await?))
+}
+
+impl Answer {
+    fn of_head(status: u16, headers: &HeaderMap) -> Answer {
+        let mut answer = Answer {
+            status,
+            server: text(headers, &header::SERVER),
+            content_type: text(headers, &header::CONTENT_TYPE),
+            location: text(headers, &header::LOCATION),
+            via: text(headers, &header::VIA),
+            ..Answer::default()
+        };
+        answer.take_last(headers);
+        answer
+    }
+
+    /// Status and proof, from the trailers or from headers that are also the last.
+    fn take_last(&mut self, headers: &HeaderMap) {
+        let status = text(headers, &HeaderName::from_static(STATUS_HEADER)).and_then(|status| Code::parse(&status));
+        self.grpc_status = status.or(self.grpc_status);
+        self.grpc_message = text(headers, &HeaderName::from_static(MESSAGE_HEADER)).or(self.grpc_message.take());
+        self.proof = proof_of(headers).or(self.proof.take());
+    }
+
+    /// What is told of it.
+    fn detail(&self) -> Detail {
+        let mut detail = Detail::from([
+            ("status".to_owned(), self.status.into()),
+            ("content_type".to_owned(), self.content_type.clone().into()),
+            ("server".to_owned(), self.server.clone().into()),
+            ("via".to_owned(), self.via.clone().into()),
+            ("location".to_owned(), self.location.clone().into()),
+            ("path".to_owned(), format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into()),
+            ("message_octets".to_owned(), self.octets.into()),
+            ("health".to_owned(), self.serving.into()),
+            ("trailers".to_owned(), self.trailers.into()),
+            ("grpc_message".to_owned(), self.grpc_message.clone().into()),
+        ]);
+        match self.grpc_status {
+            Some(code) => {
+                detail.insert("grpc_status".into(), code.0.into());
+                detail.insert("grpc_status_name".into(), code.name().into());
+            }
+            // What every client of this service will report.
+            None => {
+                detail.insert("clients_see".into(), Code::from_http(self.status).name().into());
+            }
+        }
+        detail.retain(|_, v| !v.is_null());
+        detail
+    }
+
+    /// This answer as a failed rung.
+    pub fn failure(&self, reason: Reason) -> Failure {
+        Failure { detail: self.detail(), ..Failure::peer(reason) }
+    }
+
+    /// Whether gRPC was spoken: any answer with a `grpc-status`, refusals too, except those that only a device on the way gives.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn judge(&self) -> Result<Detail, Failure> {
+        if let Some(broken) = &self.broken {
+            let mut failure = broken.clone();
+            failure.detail.extend(self.detail());
+            return Err(failure);
+        }
+        let speaks = self.content_type.as_deref().is_some_and(is_grpc);
+        let reason = match (self.status, self.grpc_status) {
+            // ASP.NET to gRPC that reached it over HTTP/1.x, with or without a grpc-status.
+            (426, _) => Reason::Http2NotCarried,
+            // No server that runs says this of its health check; proxies that know gRPC say it of a host that they cannot reach.
+            (502..=504, _) | (_, Some(Code::UNAVAILABLE)) => Reason::BadGateway,
+            (_, Some(_)) => return Ok(self.detail()),
+            (300..=399, None) => Reason::HttpRedirected,
+            (200, None) if speaks && !self.trailers => Reason::GrpcTrailersLost,
+            (400..=599, None) => Reason::HttpStatus,
+            _ => Reason::GrpcFailed,
+        };
+        Err(self.failure(reason))
+    }
+}
+
+/// What an error of HTTP/2 in the middle of a call means.
+pub fn failure(error: &h2::Error, head: &Head) -> Failure {
+    if let Some(error) = error.get_io() {
+        // To h2 an orderly close is a broken pipe.
+        let closed = head.ended() == Some(io::ErrorKind::UnexpectedEof);
+        return if closed { Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()) } else { Failure::after_connect(error) };
+    }
+    let told = Failure::peer(if error.is_remote() { of_code(error.reason()) } else { Reason::GrpcFailed });
+    let words = error.to_string();
+    if !error.is_remote() && status_000(&head.octets()) {
+        // nginx, when what the host behind it answered is not HTTP/1.x.
+        return Failure::peer(Reason::Http2NotCarried).with("status", "000").with("error", words);
+    }
+    told.with("error", words)
+}
+
+/// What a code of RST_STREAM or GOAWAY means before a call has its status (RFC 9113 section 7).
+fn of_code(code: Option<h2::Reason>) -> Reason {
+    match code {
+        // nginx and IIS in front of a host with which they speak HTTP/1.x; haproxy, when that host hung up on HTTP/1.x.
+        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED | h2::Reason::REFUSED_STREAM) => Reason::Http2NotCarried,
+        _ => Reason::GrpcFailed,
+    }
+}
+
+/// Whether the first octets hold `:status: 000` as HPACK writes it: static index 8 with a literal value (RFC 7541 sections 6.2.1, 6.2.2).
+fn status_000(octets: &[u8]) -> bool {
+    octets.windows(PREFIX_LEN).any(|w| matches!(w, [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16, content_type: &str, grpc_status: Option<u32>, trailers: bool) -> Option<Reason> {
+        let content_type = Some(content_type.to_owned());
+        let answer = Answer { status, content_type, grpc_status: grpc_status.map(Code), trailers, ..Answer::default() };
+        answer.judge().err().map(|f| f.reason)
+    }
+
+    #[test]
+    fn every_row_of_the_proxies_has_its_reason() {
+        for (status, content_type, grpc_status, trailers, reason) in [
+            (200, "application/grpc", Some(0), true, None),
+            (200, "application/grpc", Some(12), false, None),
+            (200, "application/grpc", Some(16), false, None),
+            (200, "application/grpc", Some(14), false, Some(Reason::BadGateway)),
+            (200, "application/grpc", None, false, Some(Reason::GrpcTrailersLost)),
+            (200, "application/grpc", None, true, Some(Reason::GrpcFailed)),
+            (200, "text/html", None, false, Some(Reason::GrpcFailed)),
+            (302, "text/html", None, false, Some(Reason::HttpRedirected)),
+            (404, "text/html", None, false, Some(Reason::HttpStatus)),
+            (413, "text/html", None, false, Some(Reason::HttpStatus)),
+            (415, "application/grpc", Some(13), false, None),
+            (426, "application/grpc", Some(13), false, Some(Reason::Http2NotCarried)),
+            (502, "text/html", None, false, Some(Reason::BadGateway)),
+            (503, "text/html", None, false, Some(Reason::BadGateway)),
+            (504, "text/html", None, false, Some(Reason::BadGateway)),
+        ] {
+            assert_eq!(judged(status, content_type, grpc_status, trailers), reason, "{status} {content_type} {grpc_status:?} {trailers}");
+        }
+    }
+
+    #[test]
+    fn the_codes_of_http2() {
+        assert_eq!(of_code(Some(h2::Reason::INTERNAL_ERROR)), Reason::Http2NotCarried);
+        assert_eq!(of_code(Some(h2::Reason::HTTP_1_1_REQUIRED)), Reason::Http2NotCarried);
+        assert_eq!(of_code(Some(h2::Reason::CANCEL)), Reason::GrpcFailed);
+        assert!(status_000(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"));
+        assert!(!status_000(b"\x48\x03200"));
+    }
+}

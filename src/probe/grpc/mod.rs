@@ -1,0 +1,207 @@
+//! gRPC, connector's side: HTTP/2 agreed on, a unary call with its trailers, and a bidirectional stream that nobody holds back.
+//!
+//! That the front speaks HTTP/2 says nothing about the way behind it. Only the listener can tell, so its word decides: a valid proof that
+//! names another version of HTTP turns the gRPC rung into `http2-not-carried`, however well the call went.
+
+mod call;
+mod stream;
+
+use super::http::{Driver, MAX_HEAD, drive, rooted};
+use super::tap::{Head, Tap, looks_like, printable};
+use super::{Climb, Stop};
+use crate::matrix::model::{Expect, Protocol};
+use crate::net::failure::Failure;
+use crate::net::{Io, clock};
+use crate::observation::{Detail, StepKind};
+use crate::plan::model::PlannedFlow;
+use crate::proto::challenge::{Exporter, ProofOutcome};
+use crate::proto::grpc::HEALTH_CHECK;
+use crate::reason::Reason;
+use call::Answer;
+use h2::client::SendRequest;
+use hyper::body::Bytes;
+use std::sync::Arc;
+
+/// HTTP/2 frame header (RFC 9113 section 4.1), and a GOAWAY with its two words (section 6.8).
+const FRAME_HEADER: usize = 9;
+const GOAWAY_LEN: usize = FRAME_HEADER + 8;
+/// Frame types.
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+/// An HTTP/2 connection on which calls are made.
+struct Connection {
+    sender: SendRequest<Bytes>,
+    head: Arc<Head>,
+    /// `http` or `https`.
+    scheme: &'static str,
+    /// Name and port, as `:authority`.
+    authority: String,
+    /// Challenge of this connection, in text.
+    challenge: Option<String>,
+    _driver: Driver,
+}
+
+/// connect, (tls, alpn), http, grpc, proof, grpc-stream.
+///
+/// # Errors
+/// [`Stop`] at the first rung that is not climbed.
+pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    let stream = climb.connect(climb.target.hop.port).await?;
+    if climb.target.hop.flow.protocol == Protocol::GrpcH2c {
+        return speak(climb, stream, "http", None).await;
+    }
+    // Both are offered: a server that knows no h2 then says what it would rather speak, where h2 alone would get an alert from some and
+    // nothing from others.
+    let offered = ["h2", "http/1.1"];
+    let session = climb.tls(stream, &offered).await?;
+    let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);
+    if session.alpn.as_deref() != Some("h2") {
+        climb.note(StepKind::Alpn, clock::instant(), Err(Failure { detail, ..Failure::peer(Reason::Http2NotOffered) }));
+        return Err(Stop);
+    }
+    climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
+    speak(climb, session.stream, "https", session.exporter).await
+}
+
+async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'static str, exporter: Option<Exporter>) -> Result<(), Stop> {
+    let (sender, head, driver) = climb.step(StepKind::Http, settings(stream)).await?;
+    let asked = climb.challenge();
+    let connection = Connection {
+        sender,
+        head,
+        scheme,
+        authority: super::http::authority(climb, scheme),
+        challenge: asked.as_ref().map(|a| a.text.clone()),
+        _driver: driver,
+    };
+    let begun = clock::instant();
+    let called = tokio::time::timeout(climb.tools.step_deadline, unary(&connection, &climb.target.hop.flow)).await;
+    let answer = match called {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(failure)) => {
+            climb.note(StepKind::Grpc, begun, Err(failure));
+            climb.proof(asked.as_ref(), None, None);
+            return Err(Stop);
+        }
+        Err(_) => {
+            climb.note(StepKind::Grpc, begun, Err(Failure::silent()));
+            climb.proof(asked.as_ref(), None, None);
+            return Err(Stop);
+        }
+    };
+    climb.recognised.clone_from(&answer.server);
+    let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
+    let proved = matches!(proof, ProofOutcome::Valid { .. });
+    let outcome = match seen_by_listener(&proof) {
+        Some(version) if version != "2" => Err(answer.failure(Reason::Http2NotCarried).with("listener_saw_http", version)),
+        _ => answer.judge(),
+    };
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Grpc, begun, outcome);
+    climb.note_proof(proof);
+    if !climbed {
+        return Err(Stop);
+    }
+    if !proved {
+        return Ok(());
+    }
+    let begun = clock::instant();
+    let outcome = stream::ping_pong(&connection, &answer.prefix, climb.tools.step_deadline).await;
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::GrpcStream, begun, outcome);
+    if climbed { Ok(()) } else { Err(Stop) }
+}
+
+/// The version of HTTP that a proved listener saw.
+fn seen_by_listener(proof: &ProofOutcome) -> Option<String> {
+    match proof {
+        ProofOutcome::Valid { claims, .. } => claims.http.as_ref().map(|http| http.version.clone()),
+        _ => None,
+    }
+}
+
+/// The health check, below the flow's path where it has one. Where that path answers 404 and nothing of gRPC, the call is made once more
+/// at the root: a server that takes calls from there routes by service name alone.
+async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Failure> {
+    let prefix = flow.path.as_deref().map(|path| rooted(Some(path)).trim_end_matches('/').to_owned()).unwrap_or_default();
+    let first = call::unary(connection, &prefix, HEALTH_CHECK).await?;
+    // Of a path that must be shut, nothing but the path itself is asked.
+    if flow.expect == Expect::Deny || prefix.is_empty() || first.status != 404 || first.grpc_status.is_some() || first.proof.is_some() {
+        return Ok(first);
+    }
+    match call::unary(connection, "", HEALTH_CHECK).await {
+        Ok(second) if second.grpc_status.is_some() => Ok(second),
+        _ => Ok(first),
+    }
+}
+
+/// Sends the preface and waits for the other end's own: a SETTINGS frame (RFC 9113 section 3.4).
+async fn settings(stream: impl Io + 'static) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Detail), Failure> {
+    let (tap, head) = Tap::new(stream);
+    let shaken = h2::client::Builder::new()
+        .enable_push(false)
+        .max_concurrent_streams(0)
+        .max_header_list_size(u32::from(MAX_HEAD))
+        .handshake::<_, Bytes>(tap)
+        .await;
+    let (sender, connection) = match shaken {
+        Ok(both) => both,
+        Err(error) => return Err(call::failure(&error, &head)),
+    };
+    let driver = drive(connection);
+    let enough = |octets: &[u8]| match octets.get(3) {
+        // The first letter of an HTTP/1.x status line; its end is worth waiting for.
+        _ if octets.starts_with(b"HTTP/") => octets.contains(&b'\n'),
+        Some(&GOAWAY) => octets.len() >= GOAWAY_LEN,
+        _ => octets.len() >= FRAME_HEADER,
+    };
+    let octets = head.until(enough).await;
+    first_frame(&octets).unwrap_or_else(|| Err(head.failure(Reason::HttpNotSpoken))).map(|detail| ((sender, head, driver), detail))
+}
+
+/// What the first octets of the answer to a preface mean; `None` when they are neither HTTP/2 nor HTTP/1.x.
+fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
+    if looks_like(octets) == Some("http/1") {
+        let line = octets.split(|&o| o == b'\r' || o == b'\n').next().unwrap_or_default();
+        return Some(Err(Failure::peer(Reason::Http2NotOffered).with("answered", printable(line, 120))));
+    }
+    if looks_like(octets) != Some("http/2") {
+        return None;
+    }
+    match octets[3] {
+        SETTINGS => Some(Ok(Detail::from([("first_frame".to_owned(), "SETTINGS".into())]))),
+        // An HTTP/1.x-only endpoint of Kestrel says GOAWAY HTTP_1_1_REQUIRED and nothing else.
+        GOAWAY => {
+            let code = octets.get(FRAME_HEADER + 4..GOAWAY_LEN).and_then(|o| o.try_into().ok()).map(u32::from_be_bytes);
+            let failure = Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY");
+            Some(Err(match code {
+                Some(code) => failure.with("code", format!("{:?}", h2::Reason::from(code))),
+                None => failure,
+            }))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(octets: &[u8]) -> Option<Reason> {
+        first_frame(octets).map(|outcome| outcome.err().map_or(Reason::Answered, |f| f.reason))
+    }
+
+    #[test]
+    fn the_first_frame_tells() {
+        assert_eq!(reason(&[0, 0, 0, 4, 0, 0, 0, 0, 0]), Some(Reason::Answered));
+        let kestrel = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd];
+        assert_eq!(reason(&kestrel), Some(Reason::Http2NotOffered));
+        assert_eq!(reason(&kestrel[..9]), Some(Reason::Http2NotOffered), "cut off before its code");
+        assert_eq!(reason(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Some(Reason::Http2NotOffered));
+        assert_eq!(reason(b"SSH-2.0-OpenSSH"), None);
+        assert_eq!(reason(&[0, 0, 0, 4, 0, 0, 0, 0, 1]), None, "SETTINGS on a stream");
+        assert_eq!(reason(&[0x15, 3, 1, 0, 2, 2, 0x16]), None);
+        assert_eq!(reason(b""), None);
+    }
+}

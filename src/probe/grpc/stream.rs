@@ -1,0 +1,121 @@
+//! The bidirectional stream: say something, hear it, say more, hear that, and only then close. A device that collects a request before it
+//! passes it on lets every unary call through, and hangs here.
+
+use super::Connection;
+use super::call::{begin, failure};
+use crate::net::clock;
+use crate::net::failure::Failure;
+use crate::observation::Detail;
+use crate::probe::http::text;
+use crate::proto::grpc::{Code, Deframer, PING_PONG, STATUS_HEADER, frame};
+use crate::reason::Reason;
+use h2::RecvStream;
+use h2::client::ResponseFuture;
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::HeaderName;
+use std::time::Duration;
+
+/// What is said, one after the other.
+const WORDS: [&[u8]; 2] = [b"ping", b"ping again"];
+
+/// Where answers come from, once their head is there.
+enum Answers {
+    Awaited(ResponseFuture),
+    Open(u16, HeaderMap, RecvStream),
+}
+
+/// Climbs the rung; `deadline` holds for each echo.
+///
+/// # Errors
+/// `grpc-buffered` when nothing comes back before the request is closed, else how the stream ended.
+pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration) -> Result<Detail, Failure> {
+    let begun = begin(connection, prefix, PING_PONG);
+    let (response, mut send) = tokio::time::timeout(deadline, begun).await.map_err(|_| Failure::silent())??;
+    let mut answers = Answers::Awaited(response);
+    let mut messages = Deframer::default();
+    let mut times = Vec::new();
+    for word in WORDS {
+        let said = clock::instant();
+        let sent = send.send_data(Bytes::from(frame(word)), false);
+        match tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages)).await {
+            Ok(Ok(heard)) if heard == word => times.push(clock::ms_since(said)),
+            Ok(Ok(_)) => return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said")),
+            Ok(Err(failure)) => return Err(failure.with("echoes", times.len())),
+            Err(_) if sent.is_err() => return Err(Failure::silent().with("echoes", times.len())),
+            Err(_) => {
+                // Once the request is closed a device that held it back lets it go: that settles it.
+                let _ = send.send_data(Bytes::new(), true);
+                let late = tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages)).await;
+                let failure = Failure::unknown(Reason::GrpcBuffered).with("echoes", times.len());
+                return Err(failure.with("answered_after_close", matches!(late, Ok(Ok(_)))));
+            }
+        }
+    }
+    let _ = send.send_data(Bytes::new(), true);
+    let last = tokio::time::timeout(deadline, end(connection, answers)).await.map_err(|_| Failure::silent())??;
+    let detail = Detail::from([("echo_ms".to_owned(), times.clone().into())]);
+    match last {
+        Some(Code::OK) => Ok(detail),
+        Some(code) => Err(Failure::peer(Reason::GrpcFailed).with("grpc_status", code.0).with("grpc_status_name", code.name())),
+        None => Err(Failure::peer(Reason::GrpcTrailersLost).with("echoes", times.len())),
+    }
+}
+
+/// The next message.
+async fn hear(connection: &Connection, answers: &mut Answers, messages: &mut Deframer) -> Result<Vec<u8>, Failure> {
+    loop {
+        match messages.next_message() {
+            Ok(Some(message)) => return Ok(message.body),
+            Ok(None) => {}
+            Err(error) => return Err(Failure::peer(Reason::GrpcFailed).with("error", error.to_string())),
+        }
+        let body = match answers {
+            Answers::Open(_, _, body) => body,
+            Answers::Awaited(response) => {
+                let (head, body) = response.await.map_err(|e| failure(&e, &connection.head))?.into_parts();
+                *answers = Answers::Open(head.status.as_u16(), head.headers, body);
+                continue;
+            }
+        };
+        match body.data().await {
+            Some(Ok(data)) => {
+                let _ = body.flow_control().release_capacity(data.len());
+                messages.push(&data);
+            }
+            Some(Err(error)) => return Err(failure(&error, &connection.head)),
+            None => return Err(ended_early(answers)),
+        }
+    }
+}
+
+/// The call was ended before the echo.
+fn ended_early(answers: &Answers) -> Failure {
+    let failure = Failure::peer(Reason::GrpcFailed).with("error", "the call was ended before the echo");
+    match answers {
+        Answers::Open(status @ 502..=504, ..) => Failure { reason: Reason::BadGateway, ..failure }.with("status", *status),
+        Answers::Open(status, headers, _) => {
+            let failure = failure.with("status", *status);
+            match status_of(headers) {
+                Some(code) => failure.with("grpc_status", code.0).with("grpc_status_name", code.name()),
+                None => failure,
+            }
+        }
+        Answers::Awaited(_) => failure,
+    }
+}
+
+/// The status in the trailers; `None` when there are none.
+async fn end(connection: &Connection, answers: Answers) -> Result<Option<Code>, Failure> {
+    let Answers::Open(_, _, mut body) = answers else { return Ok(None) };
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|e| failure(&e, &connection.head))?;
+        let _ = body.flow_control().release_capacity(data.len());
+    }
+    let trailers = body.trailers().await.map_err(|e| failure(&e, &connection.head))?;
+    Ok(trailers.as_ref().and_then(status_of))
+}
+
+fn status_of(headers: &HeaderMap) -> Option<Code> {
+    text(headers, &HeaderName::from_static(STATUS_HEADER)).and_then(|status| Code::parse(&status))
+}

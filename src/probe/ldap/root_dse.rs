@@ -1,0 +1,180 @@
+//! What the rootDSE tells about a directory (RFC 4512 section 5.1; MS-ADTS section 3.1.1.3.2). Everything in it comes from the network.
+
+use crate::net::clock;
+use crate::observation::Detail;
+use crate::proto::ldap::{clean, time};
+use ldap3_proto::proto::LdapPartialAttribute;
+
+/// Asked for by name, since some are only given then.
+pub(super) const ASKED: &[&str] = &[
+    "objectClass",
+    "dnsHostName",
+    "namingContexts",
+    "defaultNamingContext",
+    "rootDomainNamingContext",
+    "serverName",
+    "dsServiceName",
+    "domainFunctionality",
+    "forestFunctionality",
+    "domainControllerFunctionality",
+    "isGlobalCatalogReady",
+    "isSynchronized",
+    "supportedCapabilities",
+    "supportedLDAPVersion",
+    "supportedExtension",
+    "currentTime",
+    "vendorName",
+    "vendorVersion",
+];
+
+/// `LDAP_CAP_ACTIVE_DIRECTORY_OID` (MS-ADTS section 3.1.1.3.4.3.1).
+const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
+/// Values of one attribute that are looked at.
+const MAX_VALUES: usize = 64;
+
+/// Cleaned values of an attribute.
+fn values(entry: &[LdapPartialAttribute], name: &str) -> Vec<String> {
+    let attribute = entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name));
+    attribute.map(|a| a.vals.iter().take(MAX_VALUES).map(|v| clean(v)).collect()).unwrap_or_default()
+}
+
+/// The first value, when it says anything.
+fn value(entry: &[LdapPartialAttribute], name: &str) -> Option<String> {
+    values(entry, name).into_iter().next().filter(|v| !v.is_empty())
+}
+
+/// Puts the facts into `detail`. What the directory does not say is not there.
+pub(super) fn describe(entry: &[LdapPartialAttribute], detail: &mut Detail) {
+    let mut put = |name: &str, value: serde_json::Value| detail.insert(name.to_owned(), value);
+    for (name, attribute) in [
+        ("dns_host_name", "dnsHostName"),
+        ("default_naming_context", "defaultNamingContext"),
+        ("root_domain_naming_context", "rootDomainNamingContext"),
+        ("server_name", "serverName"),
+        ("vendor_name", "vendorName"),
+        ("vendor_version", "vendorVersion"),
+        ("current_time", "currentTime"),
+    ] {
+        if let Some(text) = value(entry, attribute) {
+            put(name, text.into());
+        }
+    }
+    for (name, attribute) in [
+        ("domain_functionality", "domainFunctionality"),
+        ("forest_functionality", "forestFunctionality"),
+        ("domain_controller_functionality", "domainControllerFunctionality"),
+    ] {
+        if let Some(level) = value(entry, attribute).and_then(|v| v.parse::<i64>().ok()) {
+            put(name, level.into());
+        }
+    }
+    for (name, attribute) in [("is_global_catalog_ready", "isGlobalCatalogReady"), ("is_synchronized", "isSynchronized")] {
+        if let Some(yes) = value(entry, attribute).and_then(|v| truth(&v)) {
+            put(name, yes.into());
+        }
+    }
+    let versions: Vec<i64> = values(entry, "supportedLDAPVersion").iter().filter_map(|v| v.parse().ok()).collect();
+    if !versions.is_empty() {
+        put("supported_ldap_version", versions.into());
+    }
+    let site = ["dsServiceName", "serverName"].iter().find_map(|name| value(entry, name).and_then(|dn| site_of(&dn)));
+    if let Some(site) = site {
+        put("site", site.into());
+    }
+    if let Some(theirs) = value(entry, "currentTime").and_then(|t| time::parse(&t)) {
+        put("clock_offset_s", (theirs.as_second() - clock::now().as_second()).into());
+    }
+    put("active_directory", is_active_directory(entry).into());
+}
+
+/// `TRUE` and `FALSE` (RFC 4517 section 3.3.3).
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "TRUE" => Some(true),
+        "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_active_directory(entry: &[LdapPartialAttribute]) -> bool {
+    values(entry, "supportedCapabilities").iter().any(|oid| oid == ACTIVE_DIRECTORY)
+}
+
+/// What kind of directory it is. Samba has the capabilities of an Active Directory, so its own name goes first.
+pub(super) fn recognise(entry: &[LdapPartialAttribute]) -> Option<String> {
+    let vendor = value(entry, "vendorName");
+    let classes = values(entry, "objectClass");
+    match vendor {
+        Some(vendor) if vendor.to_lowercase().contains("samba") => Some("Samba".to_owned()),
+        _ if is_active_directory(entry) => Some("Active Directory".to_owned()),
+        _ if classes.iter().any(|c| c.eq_ignore_ascii_case("OpenLDAProotDSE")) => Some("OpenLDAP".to_owned()),
+        vendor => vendor,
+    }
+}
+
+/// The site in the name of a server object, `CN=DC1,CN=Servers,CN=Site,CN=Sites,…` (MS-ADTS section 6.1.1.2.2.1.2.1).
+fn site_of(dn: &str) -> Option<String> {
+    let mut names = split(dn).into_iter();
+    names.by_ref().find(|n| n.eq_ignore_ascii_case("CN=Servers"))?;
+    let site = names.next()?;
+    names.next().filter(|n| n.eq_ignore_ascii_case("CN=Sites"))?;
+    let (_, name) = site.split_once('=')?;
+    Some(name.trim().replace('\\', "")).filter(|n| !n.is_empty())
+}
+
+/// The parts of a distinguished name, at commas that no backslash precedes (RFC 4514 section 2.4).
+fn split(dn: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut begin, mut escaped) = (0, false);
+    for (at, c) in dn.char_indices() {
+        if c == ',' && !escaped {
+            parts.push(dn[begin..at].trim());
+            begin = at + 1;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.push(dn[begin..].trim());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(attributes: &[(&str, &[&str])]) -> Vec<LdapPartialAttribute> {
+        let attribute = |(name, vals): &(&str, &[&str])| LdapPartialAttribute {
+            atype: (*name).to_owned(),
+            vals: vals.iter().map(|v| v.as_bytes().to_vec()).collect(),
+        };
+        attributes.iter().map(attribute).collect()
+    }
+
+    #[test]
+    fn the_site_is_read_from_the_server_object() {
+        let dn = "CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,DC=corp,DC=example";
+        assert_eq!(site_of(dn).as_deref(), Some("Default-First-Site-Name"));
+        assert_eq!(site_of(r"CN=DC1,cn=servers,CN=Berlin\, Mitte,CN=Sites,CN=Configuration").as_deref(), Some("Berlin, Mitte"));
+        for none in ["", "CN=Servers", "CN=Servers,CN=x", "CN=Servers,x,CN=Sites", r"CN=Servers\,CN=x,CN=Sites", "CN=Servers,CN=,CN=Sites"]
+        {
+            assert_eq!(site_of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn directories_are_told_apart() {
+        let ad: (&str, &[&str]) = ("supportedCapabilities", &["1.2.840.113556.1.4.1670", ACTIVE_DIRECTORY]);
+        assert_eq!(recognise(&entry(&[ad])).as_deref(), Some("Active Directory"));
+        assert_eq!(recognise(&entry(&[ad, ("vendorname", &["Samba Team (https://www.samba.org)"])])).as_deref(), Some("Samba"));
+        assert_eq!(recognise(&entry(&[("objectClass", &["top", "OpenLDAProotDSE"])])).as_deref(), Some("OpenLDAP"));
+        assert_eq!(recognise(&entry(&[("vendorName", &["389 Project\x07"])])).as_deref(), Some("389 Project"));
+        assert_eq!(recognise(&entry(&[("objectClass", &["top"]), ("vendorName", &[""])])), None);
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_there() {
+        let mut detail = Detail::new();
+        describe(&entry(&[("isSynchronized", &["maybe"]), ("domainFunctionality", &["high"]), ("currentTime", &["noon"])]), &mut detail);
+        let names: Vec<_> = detail.keys().map(String::as_str).collect();
+        assert_eq!(names, ["active_directory", "current_time"]);
+    }
+}

@@ -1,0 +1,146 @@
+//! The first octets that the other end sent, kept aside: they tell what it speaks when it does not speak what was asked.
+
+use crate::net::failure::Failure;
+use crate::reason::Reason;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+/// Octets kept.
+const KEPT: usize = 1024;
+
+/// A stream that keeps a copy of the first octets read from it.
+pub struct Tap<S> {
+    inner: S,
+    head: Arc<Head>,
+}
+
+/// What a [`Tap`] kept.
+#[derive(Debug, Default)]
+pub struct Head {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    octets: Vec<u8>,
+    /// How reading ended, once it did; `UnexpectedEof` is an orderly close.
+    ended: Option<io::ErrorKind>,
+}
+
+impl<S> Tap<S> {
+    /// The stream, and what it will have kept.
+    pub fn new(inner: S) -> (Self, Arc<Head>) {
+        let head = Arc::new(Head::default());
+        (Tap { inner, head: head.clone() }, head)
+    }
+}
+
+impl<S> Drop for Tap<S> {
+    fn drop(&mut self) {
+        // Nobody reads any more, so nothing will come.
+        self.head.state().ended.get_or_insert(io::ErrorKind::Other);
+        self.head.changed.notify_one();
+    }
+}
+
+impl Head {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The octets so far.
+    pub fn octets(&self) -> Vec<u8> {
+        self.state().octets.clone()
+    }
+
+    /// How reading ended, once it did; `UnexpectedEof` is an orderly close.
+    pub fn ended(&self) -> Option<io::ErrorKind> {
+        self.state().ended
+    }
+
+    /// Waits until `enough` octets came or no more will; one waiter at a time.
+    pub async fn until(&self, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        loop {
+            {
+                let state = self.state();
+                if state.ended.is_some() || state.octets.len() >= KEPT || enough(&state.octets) {
+                    return state.octets.clone();
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// Why there is no answer: `otherwise` when octets came that are none, else how the connection ended.
+    pub fn failure(&self, otherwise: Reason) -> Failure {
+        let state = self.state();
+        if state.octets.is_empty() {
+            return Failure::after_connect(&state.ended.unwrap_or(io::ErrorKind::UnexpectedEof).into());
+        }
+        let failure = Failure::peer(otherwise).with("first_octets", printable(&state.octets, 80));
+        match looks_like(&state.octets) {
+            Some(protocol) => failure.with("looks_like", protocol),
+            None => failure,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        if let Poll::Ready(outcome) = &outcome {
+            let came = &buf.filled()[before..];
+            let mut state = self.head.state();
+            match outcome {
+                Err(error) => state.ended = Some(error.kind()),
+                Ok(()) if came.is_empty() && buf.remaining() > 0 => state.ended = Some(io::ErrorKind::UnexpectedEof),
+                Ok(()) => {
+                    let room = KEPT - state.octets.len();
+                    state.octets.extend_from_slice(&came[..came.len().min(room)]);
+                }
+            }
+            drop(state);
+            self.head.changed.notify_one();
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// A protocol by its first octets, where they are unmistakable.
+pub fn looks_like(octets: &[u8]) -> Option<&'static str> {
+    match octets {
+        // A TLS record: alert or handshake, version 3.x (RFC 8446 section 5.1).
+        [0x15 | 0x16, 3, 0..=4, ..] => Some("tls"),
+        // An HTTP/2 SETTINGS or GOAWAY frame on stream 0 (RFC 9113 section 4.1).
+        [0, _, _, 4 | 7, _, 0, 0, 0, 0, ..] => Some("http/2"),
+        _ if octets.starts_with(b"HTTP/") => Some("http/1"),
+        _ if octets.starts_with(b"SSH-") => Some("ssh"),
+        _ if octets.starts_with(b"220 ") || octets.starts_with(b"220-") => Some("smtp or ftp"),
+        _ => None,
+    }
+}
+
+/// Text from the network, fit for a table: at most `max` characters, everything that is not printable ASCII as a dot.
+pub fn printable(octets: &[u8], max: usize) -> String {
+    octets.iter().take(max).map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' }).collect()
+}

@@ -1,0 +1,142 @@
+//! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and advice.
+
+use super::{Style, rungs, to_text};
+use crate::matrix::model::Expect;
+use crate::result::{Counts, HopResult};
+use crate::verdict::Verdict;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use std::fmt::Write as _;
+
+/// Below this many columns the rungs and the From role are left out.
+const WIDE: u16 = 100;
+
+/// A rule under the header, and nothing else.
+pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// The whole report of some hops.
+pub fn render(hops: &[HopResult], style: Style) -> String {
+    let mut text = matrix(hops, style);
+    text.push('\n');
+    for hop in hops.iter().filter(|h| h.verdict != Verdict::Pass) {
+        text.push_str(&trouble(hop, style));
+    }
+    let _ = writeln!(text, "{}", Counts::of(hops));
+    text
+}
+
+fn matrix(hops: &[HopResult], style: Style) -> String {
+    let wide = style.width >= WIDE;
+    let mut table = Table::new();
+    table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+    if style.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "Answered by"];
+    if wide {
+        header.extend(["Rungs", "ms"]);
+    }
+    table.set_header(header);
+    for hop in hops {
+        let protocol = match (hop.expect, &hop.path) {
+            (Expect::Deny, Some(path)) => format!("{} {path} (deny)", hop.protocol),
+            (Expect::Deny, None) => format!("{} (deny)", hop.protocol),
+            (Expect::Allow, _) => hop.protocol.to_string(),
+        };
+        let mut row = vec![
+            verdict_cell(hop.verdict, style),
+            Cell::new(&hop.from.host),
+            Cell::new(to_text(hop)),
+            Cell::new(protocol),
+            Cell::new(hop.reason),
+            Cell::new(hop.answered_by.name()),
+        ];
+        if wide {
+            row.push(Cell::new(rungs(hop)));
+            row.push(Cell::new(format!("{:.1}", hop.ms)).set_alignment(comfy_table::CellAlignment::Right));
+        }
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}
+
+fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
+    let cell = Cell::new(verdict.name());
+    if !style.color {
+        return cell;
+    }
+    match verdict {
+        Verdict::Pass => cell.fg(Color::Green),
+        Verdict::Warn => cell.fg(Color::Yellow),
+        Verdict::Fail => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Verdict::Inconclusive | Verdict::Skipped => cell.fg(Color::Magenta),
+    }
+}
+
+/// What is needed to act on one hop: its id, the reason in words, the 5-tuple and time, the advice.
+fn trouble(hop: &HopResult, style: Style) -> String {
+    let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
+    let mut line = |label: &str, words: &str| {
+        let indent = format!("  {label:<9}");
+        text.push_str(&wrap(words, &indent, usize::from(style.width.max(40))));
+    };
+    line("reason", &format!("{}: {}", hop.reason, hop.reason.summary()));
+    if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
+        let mut words = step.step.name().to_owned();
+        for (name, value) in &step.detail {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if !matches!(name.as_str(), "source" | "destination") {
+                let _ = write!(words, " · {name} {value}");
+            }
+        }
+        line("at", &words);
+    }
+    if let Some(e) = hop.evidence.last() {
+        let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
+        line("evidence", &format!("{source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ")));
+    }
+    for note in &hop.notes {
+        line("note", note);
+    }
+    if let Some(advice) = &hop.advice {
+        line("do", advice);
+    }
+    line("row", &hop.source);
+    text.push('\n');
+    text
+}
+
+/// Words behind an indent, wrapped at `width` columns; later lines are indented as far.
+fn wrap(words: &str, indent: &str, width: usize) -> String {
+    let depth = indent.chars().count();
+    let mut text = indent.to_owned();
+    let mut column = depth;
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if column > depth && column + 1 + length > width {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', depth));
+            column = depth;
+        }
+        if column > depth {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_wrap_behind_their_indent() {
+        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
+        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
+    }
+}

@@ -1,0 +1,205 @@
+//! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
+
+use crate::matrix::model::{Expect, PortRange, Protocol};
+use crate::observation::{Evidence, Observation, Step};
+use crate::plan::model::{Hop, HopEnd};
+use crate::reason::Reason;
+use crate::site::model::Host;
+use crate::verdict::{AnsweredBy, Judgement, Verdict};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "portmatrix/result/1";
+
+/// A result file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultFile {
+    /// Always `portmatrix/result/1`.
+    pub schema: String,
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// Name of the site.
+    pub site: String,
+    /// Where the connector ran.
+    pub from: FromHost,
+    /// When the run began, RFC 3339 UTC.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When the run ended.
+    #[schemars(with = "String")]
+    pub finished: Timestamp,
+    /// The hops, in the order of the plan.
+    pub hops: Vec<HopResult>,
+}
+
+/// The host of a connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FromHost {
+    /// Its own name.
+    pub host: String,
+    /// The roles it was taken for.
+    pub roles: Vec<String>,
+}
+
+/// One side of a hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// Role in this flow.
+    pub role: String,
+    /// Host or network, as the site file names it.
+    pub host: String,
+    /// Address, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub address: Option<IpAddr>,
+    /// Port, on the To side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// RPC: the dynamic range that must be open as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<PortRange>,
+}
+
+/// One hop, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HopResult {
+    /// Id of the hop.
+    pub hop: String,
+    /// Full id of the flow.
+    pub flow: String,
+    /// Where the row comes from.
+    pub source: String,
+    /// From side.
+    pub from: End,
+    /// To side.
+    pub to: End,
+    /// Application protocol.
+    pub protocol: Protocol,
+    /// HTTP path, where one is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Open or shut.
+    pub expect: Expect,
+    /// Whether the product needs it.
+    pub required: bool,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// Who answered.
+    pub answered_by: AnsweredBy,
+    /// What the other end named itself as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recognised: Option<String>,
+    /// When the probe began; absent when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Timestamp>,
+    /// Duration in milliseconds.
+    pub ms: f64,
+    /// The rungs.
+    pub steps: Vec<Step>,
+    /// The connection attempts.
+    pub evidence: Vec<Evidence>,
+    /// What to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// What else is worth knowing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl HopResult {
+    /// Puts a hop, what was seen of it and what that means together.
+    pub fn new(hop: &Hop, seen: Option<&Observation>, judgement: Judgement) -> Self {
+        HopResult {
+            hop: hop.id.clone(),
+            flow: hop.flow.id.clone(),
+            source: hop.flow.source.clone(),
+            from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
+            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range, ..end(&hop.to) },
+            protocol: hop.flow.protocol,
+            path: hop.flow.path.clone(),
+            expect: hop.flow.expect,
+            required: hop.flow.required,
+            verdict: judgement.verdict,
+            reason: judgement.reason,
+            answered_by: judgement.answered_by,
+            recognised: seen.and_then(|s| s.recognised.clone()),
+            started: seen.map(|s| s.started),
+            ms: seen.map_or(0.0, |s| s.ms),
+            steps: seen.map(|s| s.steps.clone()).unwrap_or_default(),
+            evidence: seen.map(|s| s.evidence.clone()).unwrap_or_default(),
+            advice: judgement.advice,
+            notes: judgement.notes,
+        }
+    }
+}
+
+fn end(end: &HopEnd) -> End {
+    End { role: end.role.clone(), host: end.host.label(), address: None, port: None, range: None }
+}
+
+fn fixed_address(end: &HopEnd) -> Option<IpAddr> {
+    match &end.host {
+        Host::Address(address) => Some(*address),
+        Host::Named { addresses, .. } => addresses.first().copied(),
+        Host::Network(_) | Host::Discover { .. } => None,
+    }
+}
+
+/// How many hops stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// As expected.
+    pub pass: usize,
+    /// As expected, but look at it.
+    pub warn: usize,
+    /// Not as expected.
+    pub fail: usize,
+    /// Could not be told.
+    pub inconclusive: usize,
+    /// Not tried.
+    pub skipped: usize,
+    /// Of all, the ones proved by a listener.
+    pub proved: usize,
+}
+
+impl Counts {
+    /// Counts hops.
+    pub fn of<'a>(hops: impl IntoIterator<Item = &'a HopResult>) -> Self {
+        let mut counts = Counts::default();
+        for hop in hops {
+            match hop.verdict {
+                Verdict::Pass => counts.pass += 1,
+                Verdict::Warn => counts.warn += 1,
+                Verdict::Fail => counts.fail += 1,
+                Verdict::Inconclusive => counts.inconclusive += 1,
+                Verdict::Skipped => counts.skipped += 1,
+            }
+            counts.proved += usize::from(hop.answered_by == AnsweredBy::StandIn && hop.reason != Reason::WrongListener);
+        }
+        counts
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> usize {
+        self.pass + self.warn + self.fail + self.inconclusive + self.skipped
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let total = self.total();
+        write!(f, "{total} {}: {} pass", if total == 1 { "hop" } else { "hops" }, self.pass)?;
+        for (count, word) in [(self.warn, "warn"), (self.fail, "fail"), (self.inconclusive, "inconclusive"), (self.skipped, "skipped")] {
+            if count > 0 {
+                write!(f, ", {count} {word}")?;
+            }
+        }
+        write!(f, "; {} proved", self.proved)
+    }
+}

@@ -1,0 +1,29 @@
+//! The rate of a run: evenly spaced turns, so that no burst looks like a port scan.
+
+use crate::net::clock;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Hands out turns, `rate` a second.
+pub struct Pace {
+    gap: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    /// `rate` turns a second; 0 is taken as 1.
+    pub fn new(rate: u32) -> Self {
+        Pace { gap: Duration::from_secs(1) / rate.max(1), next: Mutex::new(clock::instant()) }
+    }
+
+    /// Waits for this caller's turn.
+    pub async fn wait(&self) {
+        let turn = {
+            let mut next = self.next.lock().await;
+            let turn = (*next).max(clock::instant());
+            *next = turn + self.gap;
+            turn
+        };
+        tokio::time::sleep_until(turn.into()).await;
+    }
+}

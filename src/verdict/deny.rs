@@ -1,0 +1,86 @@
+//! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
+
+use super::allow::{came_through_relay, claims, proved};
+use super::{AnsweredBy, Judgement, Verdict};
+use crate::observation::{Observation, StepKind};
+use crate::plan::model::Hop;
+use crate::reason::Reason;
+
+/// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well.
+const FITTING: &[Reason] = &[
+    Reason::TimedOut,
+    Reason::ReplyLost,
+    Reason::Rejected,
+    Reason::AdminProhibited,
+    Reason::NetUnreachable,
+    Reason::HostUnreachable,
+    Reason::PortUnreachable,
+    Reason::ResetAfterConnect,
+    Reason::ClosedAfterConnect,
+];
+
+/// HTTP answers by which a front refuses a path.
+const REFUSING_STATUS: &[u64] = &[401, 403, 404, 410, 451];
+
+pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
+    let opinion = |verdict, reason, answered_by, note: &str| Judgement {
+        verdict,
+        reason,
+        answered_by,
+        advice: None,
+        notes: if note.is_empty() { Vec::new() } else { vec![note.to_owned()] },
+    };
+    let status = seen.steps.iter().rev().find(|s| s.step == StepKind::Http).and_then(|s| s.detail.get("status")).and_then(|v| v.as_u64());
+    let refused_by_status = status.is_some_and(|s| REFUSING_STATUS.contains(&s));
+
+    if let Some((claims, _)) = claims(seen).next() {
+        let relayed = came_through_relay(hop, claims);
+        // On a path rule the front itself must refuse. Our own listener in the front's place refuses every path that the plan does not
+        // name; that says nothing about the front that will stand there.
+        if hop.flow.relayed_to.is_some() && !relayed && refused_by_status {
+            let note = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
+            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::StandIn, note);
+        }
+        return opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "a listener behind it was reached and proved it");
+    }
+    if let Some(status) = status {
+        return if refused_by_status {
+            opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
+        } else if status < 400 {
+            opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
+        } else {
+            opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
+        };
+    }
+    match seen.first_failure() {
+        None => opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, ""),
+        Some(step) => {
+            let reason = step.reason.unwrap_or(Reason::NotTested);
+            if FITTING.contains(&reason) {
+                opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("shut: {reason}"))
+            } else if proved(seen) {
+                opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "")
+            } else if reason == Reason::Refused {
+                let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
+                opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, note)
+            } else if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) {
+                let note = format!("the port is open; what answered there: {}", reason.summary());
+                opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &note)
+            } else {
+                opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, &format!("not reached: {reason}"))
+            }
+        }
+    }
+}
+
+/// The second look at a deny hop, once the run is over: shut counts only when an allow hop between the same two hosts passed.
+pub fn with_control(mut judgement: Judgement, control_passed: bool) -> Judgement {
+    if judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive {
+        if control_passed {
+            judgement.verdict = Verdict::Pass;
+        } else {
+            judgement.notes.push("no open way between the same two hosts shows that they can reach each other at all".to_owned());
+        }
+    }
+    judgement
+}

@@ -1,0 +1,115 @@
+//! What an observation means: the only place where facts become opinions. Pure.
+
+mod advice;
+mod allow;
+mod deny;
+#[cfg(test)]
+mod tests;
+
+pub use deny::with_control;
+
+use crate::matrix::model::Expect;
+use crate::observation::Observation;
+use crate::plan::model::Hop;
+use crate::reason::Reason;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a hop stands. **Unknown is never green**: what nobody looked at, or could not tell, is `inconclusive` or `skipped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As expected.
+    Pass,
+    /// As expected, but look at it.
+    Warn,
+    /// Not tried.
+    Skipped,
+    /// Tried, and it could not be told.
+    Inconclusive,
+    /// Not as expected.
+    Fail,
+}
+
+impl Verdict {
+    /// The word used in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Warn => "warn",
+            Verdict::Skipped => "skipped",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Fail => "fail",
+        }
+    }
+}
+
+/// Who was at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnsweredBy {
+    /// A listener of this site, proved with the site key.
+    StandIn,
+    /// Something that speaks the protocol and names itself as a known product.
+    Service,
+    /// Something that speaks the protocol; nothing says who it is.
+    Unproved,
+    /// A device on the way, in the place of the host.
+    Middlebox,
+    /// Nobody.
+    Nobody,
+}
+
+impl AnsweredBy {
+    /// The word used in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnsweredBy::StandIn => "stand-in",
+            AnsweredBy::Service => "service",
+            AnsweredBy::Unproved => "unproved",
+            AnsweredBy::Middlebox => "middlebox",
+            AnsweredBy::Nobody => "nobody",
+        }
+    }
+}
+
+/// What the user asked for beyond the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// A hop that nobody proved is a failed hop.
+    pub require_proof: bool,
+}
+
+/// The opinion on one hop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// How it stands.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// Who answered.
+    pub answered_by: AnsweredBy,
+    /// What to do, in one sentence, for the person who can do it.
+    pub advice: Option<String>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// Judges one hop by what the connector saw. A deny hop that looks shut stays `inconclusive` until [`with_control`] was asked.
+pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement {
+    let Some(seen) = seen.filter(|o| !o.steps.is_empty()) else {
+        return Judgement {
+            verdict: Verdict::Skipped,
+            reason: Reason::NotTested,
+            answered_by: AnsweredBy::Nobody,
+            advice: None,
+            notes: Vec::new(),
+        };
+    };
+    let mut judgement = match hop.flow.expect {
+        Expect::Allow => allow::judge(hop, seen, policy),
+        Expect::Deny => deny::judge(hop, seen),
+    };
+    judgement.advice = advice::advice(hop, seen, &judgement);
+    judgement
+}
