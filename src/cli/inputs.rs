@@ -6,14 +6,28 @@ use crate::plan::select::Who;
 use crate::site::model::Site;
 #[derive(Debug, clap::Args)]
 /// x
-pub struct SiteArgs { #[arg(long)] site: std::path::PathBuf }
-impl SiteArgs { /// x
-pub fn of(p: std::path::PathBuf) -> Self { SiteArgs{site:p} } }
+pub struct SiteArgs {
+    #[arg(long)]
+    site: std::path::PathBuf,
+}
+impl SiteArgs {
+    /// x
+    pub fn of(p: std::path::PathBuf) -> Self {
+        SiteArgs { site: p }
+    }
+}
 /// x
-pub struct Inputs { /// x
-pub site: Site, /// x
-pub plan: Plan }
+pub struct Inputs {
+    /// x
+    pub site: Site,
+    /// x
+    pub plan: Plan,
+}
 /// x
-pub fn load(_: &SiteArgs) -> Result<Inputs, Problem> { Err(Problem::text("temp")) }
+pub fn load(_: &SiteArgs) -> Result<Inputs, Problem> {
+    Err(Problem::text("temp"))
+}
 /// x
-pub fn who(said: Option<&str>, this: &ThisHost) -> Who { said.map_or_else(|| Who::here(this.name.clone(), this.addresses.clone()), Who::said) }
+pub fn who(said: Option<&str>, this: &ThisHost) -> Who {
+    said.map_or_else(|| Who::here(this.name.clone(), this.addresses.clone()), Who::said)
+}
