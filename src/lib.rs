@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod event;
 pub mod input;
+pub mod lab;
 pub mod listen;
 pub mod matrix;
 pub mod net;

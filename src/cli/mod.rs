@@ -1,7 +1,13 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
 mod completions;
+mod connect;
+mod files;
+pub mod inputs;
 mod key;
+mod lab;
+mod listen;
+mod progress;
 mod report;
 
 use crate::report::Style;
@@ -48,6 +54,12 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a whole site on this machine's loopback, and show the matrix
+    Lab(lab::Args),
+    /// Stand in for this host's services: open every port that the plan wants here
+    Listen(listen::Args),
+    /// Probe every hop of the plan that begins at this host
+    Connect(connect::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
     /// Make a site key
@@ -91,6 +103,9 @@ pub fn main() -> Exit {
         }
     };
     let outcome: Outcome = match &cli.command {
+        Command::Lab(args) => lab::run(args),
+        Command::Listen(args) => listen::run(args),
+        Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),

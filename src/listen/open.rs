@@ -7,6 +7,7 @@ use crate::matrix::model::{Interface, PortRange, Protocol};
 use crate::net::identity::Identity;
 use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
+use crate::plan::listening::Endpoint;
 use crate::proto::challenge::SiteKey;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -38,6 +39,24 @@ pub struct Wanted {
     pub flows: Vec<String>,
 }
 
+impl From<&Endpoint<'_>> for Wanted {
+    fn from(endpoint: &Endpoint<'_>) -> Self {
+        let mut flows: Vec<String> = endpoint.hops.iter().map(|h| h.flow.id.clone()).collect();
+        flows.dedup();
+        Wanted {
+            host: endpoint.host.label(),
+            addresses: endpoint.addresses.clone(),
+            port: endpoint.port,
+            // HTTP and gRPC flows of one port are served alike.
+            protocol: endpoint.protocols.first().copied().unwrap_or(Protocol::Tcp),
+            paths: endpoint.paths.clone(),
+            interfaces: endpoint.interfaces.clone(),
+            range: endpoint.range,
+            flows,
+        }
+    }
+}
+
 /// One port, open or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Port {
@@ -56,7 +75,7 @@ pub struct Shared {
     /// The site key.
     pub key: Option<SiteKey>,
     /// Certificate for TLS.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Limits, used up by all ports together.
     pub gate: Arc<Gate>,
     /// What is seen.

@@ -188,9 +188,3 @@ impl std::fmt::Display for Why {
         }
     }
 }
-impl Plan {
-    /// TEMP
-    pub fn with_addresses(&self, _: &impl Fn(&str) -> Option<Vec<IpAddr>>) -> Plan {
-        self.clone()
-    }
-}

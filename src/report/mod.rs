@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod json;
+pub mod listener;
 pub mod markdown;
 pub mod table;
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 const WIDE: u16 = 100;
 
 /// A rule under the header, and nothing else.
-const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The whole report of some hops.
 pub fn render(hops: &[HopResult], style: Style) -> String {

@@ -19,10 +19,7 @@ impl Identity {
     pub fn from_pem(certificates: &Path, key: &Path) -> Result<Self, String> {
         let shown = certificates.display();
         let text = read_pem(certificates)?;
-        let found = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>().map_err(|e| format!("{shown}: {e}"))?;
-        if found.is_empty() {
-            return Err(format!("{shown} holds no certificate: a section \"BEGIN CERTIFICATE\" was expected"));
-        }
+        let found = certificates_of(certificates, &text)?;
         let key_text = if key == certificates { text } else { read_pem(key)? };
         let (file, key) = (key.display(), read_key(key, &key_text)?);
         let chain = arrange(found, &key).map_err(|wrong| match wrong {
@@ -67,6 +64,23 @@ impl Identity {
             None => format!("no private key in {shown} belongs to a certificate in it; export certificate and key together"),
         })
     }
+}
+
+/// The certificates of a PEM file, of which there is at least one: a list of roots to trust.
+///
+/// # Errors
+/// In words that name the file and say what to do.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    certificates_of(path, &read_pem(path)?)
+}
+
+fn certificates_of(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let shown = path.display();
+    let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>().map_err(|e| format!("{shown}: {e}"))?;
+    if found.is_empty() {
+        return Err(format!("{shown} holds no certificate: a section \"BEGIN CERTIFICATE\" was expected"));
+    }
+    Ok(found)
 }
 
 /// The whole file, within reason.

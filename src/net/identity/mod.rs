@@ -2,8 +2,11 @@
 
 mod files;
 
+pub use files::certificates;
+
 use super::tls::{crypto, describe_certificate, sha256};
 use crate::observation::Detail;
+use crate::proto::challenge::OWN_CERTIFICATE;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -26,6 +29,7 @@ impl Identity {
     /// In words, when a name cannot stand in a certificate.
     pub fn self_signed(names: &[String]) -> Result<Self, String> {
         let mut parameters = rcgen::CertificateParams::new(names.to_vec()).map_err(|e| format!("cannot make a certificate: {e}"))?;
+        parameters.distinguished_name.push(rcgen::DnType::OrganizationName, OWN_CERTIFICATE);
         parameters.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("portmatrix", String::as_str));
         let seconds = u64::try_from(super::clock::now().as_second()).unwrap_or(0);
         let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);

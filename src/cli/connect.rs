@@ -1,0 +1,171 @@
+//! `portmatrix connect`: probes this host's hops.
+
+use super::inputs::{self, SiteArgs};
+use super::report::{Format, exit};
+use super::{Outcome, Problem, files, print, progress::Progress};
+use crate::net::tls::Trust;
+use crate::net::{clock, host, os};
+use crate::input::suggest;
+use crate::plan::model::{Hop, Plan};
+use crate::site::model::Host;
+use crate::probe::Tools;
+use crate::report;
+use crate::result::{FromHost, ResultFile, SCHEMA};
+use crate::run::{self, Settings};
+use crate::verdict::Policy;
+use clap::Args as ClapArgs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Probes every hop that begins at this host, and says of each what is open, what is not, and who answered.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    portmatrix connect --site site.toml                          this host's hops, found by its names and addresses\n  \
+    portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
+    portmatrix connect --site site.toml --flow direct/agent-to-service --format json\n  \
+    portmatrix connect --site site.toml --require-proof --out workstation.json\n\n\
+    Exit code: 0 every hop as expected, 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
+pub struct Args {
+    #[command(flatten)]
+    site: SiteArgs,
+    /// Probe as this role or host [default: found by this machine's names and addresses]
+    #[arg(long = "as", value_name = "ROLE|HOST")]
+    who: Option<String>,
+    /// Only hops of this flow, as `plan` shows it (repeatable)
+    #[arg(long = "flow", value_name = "ID")]
+    flows: Vec<String>,
+    /// Only this hop, as `plan` shows it (repeatable)
+    #[arg(long = "hop", value_name = "ID")]
+    hops: Vec<String>,
+    /// The site key [default: the key that the site file names]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Trust the certificates of this PEM file instead of the operating system's store
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A hop that no listener proved is a failed hop
+    #[arg(long)]
+    require_proof: bool,
+    /// Probes begun per second
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Probes at a time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+    /// How long to wait for a TCP connection to open
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
+    connect_timeout: Duration,
+    /// How long to wait in each later step
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
+    timeout: Duration,
+    /// Also write the result to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Everything that is wrong with the arguments, the site, the matrices or the key.
+pub fn run(args: &Args) -> Outcome {
+    let inputs = inputs::load(&args.site)?;
+    let (plan, from) = select(args, &inputs.plan)?;
+    let tools = Tools {
+        key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
+        trust: trust(args.ca.as_deref())?,
+        connect_deadline: args.connect_timeout,
+        step_deadline: args.timeout,
+    };
+    if args.require_proof && tools.key.is_none() {
+        return Err(Problem::text("--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key"));
+    }
+    if let Some(out) = &args.out {
+        files::check_writable(out)?;
+    }
+    os::raise_descriptor_limit();
+    let settings = Settings {
+        rate: args.rate,
+        concurrency: usize::from(args.concurrency),
+        policy: Policy { require_proof: args.require_proof },
+        loopback_sources: inputs.site.port_offset != 0,
+    };
+    let started = clock::now();
+    let hops = files::runtime()?.block_on(async {
+        let stop = CancellationToken::new();
+        let cancel = stop.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                cancel.cancel();
+            }
+        });
+        let resolver = crate::net::resolve::Resolver::system(args.timeout);
+        let mut progress = Progress::new();
+        run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
+    });
+    let file = ResultFile {
+        schema: SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        site: inputs.site.name,
+        from,
+        started,
+        finished: clock::now(),
+        hops,
+    };
+    if let Some(out) = &args.out {
+        files::write(out, &report::json::render(&file))?;
+    }
+    print(&args.format.render(&file))?;
+    Ok(exit(&file.hops))
+}
+
+/// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
+fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
+    let this = host::this_host();
+    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this)).map_err(Problem::text)?;
+    let mut hops: Vec<Hop> = selection.connect.iter().map(|h| (*h).clone()).collect();
+    let mut problems = Vec::new();
+    for flow in &args.flows {
+        if !hops.iter().any(|h| h.flow.id == *flow || h.also.contains(flow)) {
+            problems.push(unknown("flow", flow, hops.iter().map(|h| h.flow.id.as_str())));
+        }
+    }
+    for hop in &args.hops {
+        if !hops.iter().any(|h| h.id == *hop) {
+            problems.push(unknown("hop", hop, hops.iter().map(|h| h.id.as_str())));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Problem(problems));
+    }
+    if !args.flows.is_empty() || !args.hops.is_empty() {
+        hops.retain(|h| args.hops.contains(&h.id) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a)));
+    }
+    if hops.is_empty() {
+        let who = if selection.roles.is_empty() { this.name.clone() } else { selection.roles.join(", ") };
+        return Err(Problem::text(format!("no hop of the plan begins at this host ({who}): see `portmatrix plan`, or say with --as who to be")));
+    }
+    // A machine that is found in the site goes by its name there.
+    let host = selection.hosts.first().filter(|_| selection.hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
+    let from = FromHost { host, roles: selection.roles.clone() };
+    Ok((Plan { hops, ..plan.clone() }, from))
+}
+
+fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> miette::Report {
+    let near = suggest(said, known).map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+    miette::miette!(help = "`portmatrix plan` lists them", "this host has no {what} \"{said}\"{near}")
+}
+
+fn trust(ca: Option<&Path>) -> Result<Trust, Problem> {
+    let Some(path) = ca else {
+        return Trust::platform().map_err(|e| {
+            Problem::text(format!("cannot open this machine's trust store: {e}; on Debian `apt-get install ca-certificates`, or give --ca FILE"))
+        });
+    };
+    let shown = path.display();
+    let certificates = crate::net::identity::certificates(path).map_err(Problem::text)?;
+    Trust::roots(certificates).map_err(|e| Problem::text(format!("{shown} cannot serve as a list of trusted roots: {e}")))
+}

@@ -1,0 +1,178 @@
+//! `portmatrix listen`: stands in for this host's services.
+
+use super::inputs::{self, SiteArgs};
+use super::{Exit, Outcome, Problem, files, print, style};
+use crate::listen::journal::Journal;
+use crate::listen::open::{self, Port, Shared, Wanted};
+use crate::listen::server::{Gate, Limits};
+use crate::net::identity::Identity;
+use crate::net::serve::BindProblem;
+use crate::net::{clock, host, os};
+use crate::plan::listening::listen_endpoints;
+use crate::report::listener;
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Opens every port that the plan wants on this host, and speaks each flow's real protocol there.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:\n  \
+    portmatrix listen --site site.toml                      this host's ports, found by its names and addresses\n  \
+    portmatrix listen --site site.toml --as srv01.contoso.com --for 30m --out srv01.listen.json\n  \
+    portmatrix listen --site site.toml --pfx service.pfx    with the production certificate\n\n\
+    It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port opened or held by the real service,\n\
+    2 the input was wrong, 3 at least one port could not be opened.")]
+pub struct Args {
+    #[command(flatten)]
+    site: SiteArgs,
+    /// Listen as this role or host [default: found by this machine's names and addresses]
+    #[arg(long = "as", value_name = "ROLE|HOST")]
+    who: Option<String>,
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = files::duration)]
+    lifetime: Duration,
+    /// The site key [default: the key that the site file names]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The production certificate with its chain, PEM, leaf first [default: a certificate of its own]
+    #[arg(long, value_name = "FILE", requires = "cert_key")]
+    cert: Option<PathBuf>,
+    /// The key of --cert, PEM (may be the same file)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    cert_key: Option<PathBuf>,
+    /// The production certificate and key as a PFX file
+    #[arg(long, value_name = "FILE", conflicts_with = "cert")]
+    pfx: Option<PathBuf>,
+    /// File with the PFX's password in its first line [default: the variable PORTMATRIX_PFX_PASSWORD, else no password]
+    #[arg(long, value_name = "FILE", requires = "pfx")]
+    pfx_password_file: Option<PathBuf>,
+    /// Open the ports on this address of the machine (repeatable) [default: the site file's addresses of this host, else all]
+    #[arg(long = "bind", value_name = "ADDRESS")]
+    bind: Vec<IpAddr>,
+    /// Only these networks may connect (repeatable) [default: all]
+    #[arg(long = "allow-from", value_name = "NETWORK")]
+    allow_from: Vec<IpNet>,
+    /// Connections at a time, all ports together
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = positive)]
+    max_connections: usize,
+    /// Connections at a time from one address
+    #[arg(long, value_name = "N", default_value_t = Limits::default().per_peer, value_parser = positive)]
+    max_per_peer: usize,
+    /// Write what was seen to this file at the end, as JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1_000_000).contains(n)).ok_or_else(|| "a number from 1 to 1000000 was expected".to_owned())
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Everything that is wrong with the arguments, the site, the matrices, the key or the certificate.
+pub fn run(args: &Args) -> Outcome {
+    let inputs = inputs::load(&args.site)?;
+    let this = host::this_host();
+    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this)).map_err(Problem::text)?;
+    let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
+    if !args.bind.is_empty() {
+        wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
+    }
+    let conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
+    let selection = &listening.selection;
+    if wanted.is_empty() {
+        return Err(Problem::text(format!(
+            "no hop of the plan ends at this host ({}): see `portmatrix plan`, or say with --as who to be",
+            if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") }
+        )));
+    }
+    let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
+    if let Some(out) = &args.out {
+        files::check_writable(out)?;
+    }
+    os::raise_descriptor_limit();
+    let limits = Limits {
+        connections: args.max_connections,
+        per_peer: args.max_per_peer,
+        allowed: args.allow_from.clone(),
+        ..Limits::default()
+    };
+    let shared = Shared {
+        key,
+        identity: Arc::new(identity(args, &wanted)?),
+        gate: Gate::new(limits),
+        journal: Arc::new(Journal::default()),
+        stop: CancellationToken::new(),
+    };
+    let started = clock::now();
+    let ports = files::runtime()?.block_on(serve(args, &wanted, &conflicts, &shared))?;
+    let (arrivals, counts) = shared.journal.snapshot();
+    print(&listener::summary(&ports, &counts, style()))?;
+    if let Some(out) = &args.out {
+        let file = listener::ListenFile::new(&inputs.site.name, &wanted, started, clock::now(), &ports, &counts, arrivals);
+        files::write(out, &listener::json(&file))?;
+    }
+    let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken));
+    Ok(if unopened || !conflicts.is_empty() { Exit::NotTested } else { Exit::AsExpected })
+}
+
+/// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
+async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<Vec<Port>, Problem> {
+    let (ports, tracker) = open::open(wanted, shared).map_err(Problem::text)?;
+    print(&listener::opening(&ports, conflicts, shared.key.is_some(), args.lifetime, style()))?;
+    if ports.iter().all(|p| p.problem.is_some()) {
+        return Ok(ports);
+    }
+    tokio::select! {
+        () = tokio::time::sleep(args.lifetime) => {}
+        () = interrupted() => {}
+    }
+    shared.stop.cancel();
+    // Connections under way end with the token; a grace time bounds what a stuck one can cost.
+    let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
+    Ok(ports)
+}
+
+/// Ctrl-C, or the order of a service manager to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
+    if let (Some(cert), Some(key)) = (&args.cert, &args.cert_key) {
+        return Identity::from_pem(cert, key).map_err(Problem::text);
+    }
+    if let Some(pfx) = &args.pfx {
+        let password = match &args.pfx_password_file {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|e| Problem::text(format!("cannot read the password file {}: {e}", file.display())))?
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            None => std::env::var("PORTMATRIX_PFX_PASSWORD").unwrap_or_default(),
+        };
+        return Identity::from_pfx(pfx, &password).map_err(Problem::text);
+    }
+    let mut names: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
+    names.extend(wanted.iter().flat_map(|w| &w.addresses).map(IpAddr::to_string));
+    names.sort();
+    names.dedup();
+    Identity::self_signed(&names).map_err(Problem::text)
+}
+

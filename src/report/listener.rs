@@ -1,0 +1,162 @@
+//! What a listener says: its ports when it begins, what came when it ends, and the file of both.
+
+use super::Style;
+use crate::listen::journal::{Arrival, Counts};
+use crate::listen::open::{Port, Wanted};
+use crate::net::serve::BindProblem;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Name and version of the format.
+pub const SCHEMA: &str = "portmatrix/listen/1";
+
+/// What a listener saw, as a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListenFile {
+    /// Always `portmatrix/listen/1`.
+    pub schema: String,
+    /// Version of the program that wrote it.
+    pub version: String,
+    /// Name of the site.
+    pub site: String,
+    /// The hosts it stood in for.
+    pub hosts: Vec<String>,
+    /// When it began, RFC 3339 UTC.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When it ended.
+    #[schemars(with = "String")]
+    pub finished: Timestamp,
+    /// Its ports.
+    pub ports: Vec<PortEntry>,
+    /// The connections, the first 100,000 of them.
+    pub arrivals: Vec<Arrival>,
+}
+
+/// One port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PortEntry {
+    /// Where.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+    /// What it speaks.
+    pub protocol: crate::matrix::model::Protocol,
+    /// `open`, `taken`, `forbidden`, `no-such-address` or `failed`.
+    pub state: String,
+    /// What it is for, or why it is not open and what to do.
+    pub note: String,
+    /// What came.
+    pub counts: Counts,
+}
+
+impl ListenFile {
+    /// Puts ports and journal together.
+    pub fn new(
+        site: &str,
+        wanted: &[Wanted],
+        started: Timestamp,
+        finished: Timestamp,
+        ports: &[Port],
+        counts: &BTreeMap<SocketAddr, Counts>,
+        arrivals: Vec<Arrival>,
+    ) -> Self {
+        let mut hosts: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
+        hosts.sort();
+        hosts.dedup();
+        let ports = ports
+            .iter()
+            .map(|port| PortEntry {
+                address: port.address,
+                protocol: port.protocol,
+                state: state(port).to_owned(),
+                note: note(port),
+                counts: counts.get(&port.address).copied().unwrap_or_default(),
+            })
+            .collect();
+        let (schema, version) = (SCHEMA.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, arrivals }
+    }
+}
+
+/// The file's text.
+pub fn json(file: &ListenFile) -> String {
+    serde_json::to_string_pretty(file).unwrap_or_default() + "\n"
+}
+
+/// The word for how a port stands.
+fn state(port: &Port) -> &'static str {
+    match port.problem.as_ref().map(|(problem, _)| *problem) {
+        None => "open",
+        Some(BindProblem::Taken) => "taken",
+        Some(BindProblem::Forbidden) => "forbidden",
+        Some(BindProblem::NoSuchAddress) => "no-such-address",
+        Some(BindProblem::Other) => "failed",
+    }
+}
+
+fn note(port: &Port) -> String {
+    port.problem.as_ref().map_or_else(|| port.purpose.clone(), |(_, advice)| format!("{}: {advice}", port.purpose))
+}
+
+fn table(style: Style, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(super::table::LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+    table.force_no_tty().set_header(header.to_vec());
+    table
+}
+
+/// The ports, when the listener begins.
+pub fn opening(ports: &[Port], conflicts: &[String], proving: bool, lifetime: Duration, style: Style) -> String {
+    let mut table = table(style, &["Port", "Protocol", "State", "For, or what to do"]);
+    for port in ports {
+        table.add_row([port.address.to_string(), port.protocol.to_string(), state(port).to_owned(), note(port)]);
+    }
+    let mut text = format!("{}\n", table.trim_fmt());
+    for conflict in conflicts {
+        let _ = writeln!(text, "not opened: {conflict}");
+    }
+    let open = ports.iter().filter(|p| p.problem.is_none()).count();
+    let span = jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
+    let proof = if proving { "proving with the site key" } else { "without a site key, so nothing is proved" };
+    if open == 0 {
+        text.push_str("\nNo port is open: nothing to listen for.\n");
+    } else {
+        let _ = writeln!(text, "\nListening on {open} ports for {span}, {proof}. Ctrl-C ends it.");
+    }
+    text
+}
+
+/// What came, when the listener ends.
+pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, style: Style) -> String {
+    let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
+    let mut silent = 0;
+    for port in ports.iter().filter(|p| p.problem.is_none()) {
+        match counts.get(&port.address) {
+            Some(counts) => {
+                let number = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
+                table.add_row(vec![
+                    Cell::new(port.address),
+                    Cell::new(port.protocol),
+                    number(counts.accepted),
+                    number(counts.proved),
+                    number(counts.turned_away),
+                ]);
+            }
+            None => silent += 1,
+        }
+    }
+    let mut text = String::from("\n");
+    if !table.is_empty() {
+        let _ = writeln!(text, "{}\n", table.trim_fmt());
+    }
+    if silent > 0 {
+        let _ = writeln!(text, "Nobody connected to {silent} of the open ports.");
+    }
+    text
+}
