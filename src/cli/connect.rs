@@ -3,15 +3,15 @@
 use super::inputs::{self, SiteArgs};
 use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
+use crate::input::suggest;
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
-use crate::input::suggest;
 use crate::plan::model::{Hop, Plan};
-use crate::site::model::Host;
 use crate::probe::Tools;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
+use crate::site::model::Host;
 use crate::verdict::Policy;
 use clap::Args as ClapArgs;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,9 @@ pub fn run(args: &Args) -> Outcome {
         step_deadline: args.timeout,
     };
     if args.require_proof && tools.key.is_none() {
-        return Err(Problem::text("--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key"));
+        return Err(Problem::text(
+            "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
+        ));
     }
     if let Some(out) = &args.out {
         files::check_writable(out)?;
@@ -146,7 +148,9 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     }
     if hops.is_empty() {
         let who = if selection.roles.is_empty() { this.name.clone() } else { selection.roles.join(", ") };
-        return Err(Problem::text(format!("no hop of the plan begins at this host ({who}): see `portmatrix plan`, or say with --as who to be")));
+        return Err(Problem::text(format!(
+            "no hop of the plan begins at this host ({who}): see `portmatrix plan`, or say with --as who to be"
+        )));
     }
     // A machine that is found in the site goes by its name there.
     let host = selection.hosts.first().filter(|_| selection.hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
@@ -162,7 +166,9 @@ fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> 
 fn trust(ca: Option<&Path>) -> Result<Trust, Problem> {
     let Some(path) = ca else {
         return Trust::platform().map_err(|e| {
-            Problem::text(format!("cannot open this machine's trust store: {e}; on Debian `apt-get install ca-certificates`, or give --ca FILE"))
+            Problem::text(format!(
+                "cannot open this machine's trust store: {e}; on Debian `apt-get install ca-certificates`, or give --ca FILE"
+            ))
         });
     };
     let shown = path.display();

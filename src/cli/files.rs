@@ -52,10 +52,7 @@ pub fn key(argument: Option<&Path>, site: Option<&Path>) -> Result<Option<SiteKe
 /// # Errors
 /// When the system gives no threads or no event queue.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::text(format!("cannot start: {error}")))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Problem::text(format!("cannot start: {error}")))
 }
 
 /// A duration such as `90s`, `2h` or `1h 30m`.

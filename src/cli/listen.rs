@@ -96,12 +96,8 @@ pub fn run(args: &Args) -> Outcome {
         files::check_writable(out)?;
     }
     os::raise_descriptor_limit();
-    let limits = Limits {
-        connections: args.max_connections,
-        per_peer: args.max_per_peer,
-        allowed: args.allow_from.clone(),
-        ..Limits::default()
-    };
+    let limits =
+        Limits { connections: args.max_connections, per_peer: args.max_per_peer, allowed: args.allow_from.clone(), ..Limits::default() };
     let shared = Shared {
         key,
         identity: Arc::new(identity(args, &wanted)?),
@@ -175,4 +171,3 @@ fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
     names.dedup();
     Identity::self_signed(&names).map_err(Problem::text)
 }
-

@@ -3,10 +3,12 @@
 mod completions;
 mod connect;
 mod files;
+mod init;
 pub mod inputs;
 mod key;
 mod lab;
 mod listen;
+mod plan;
 mod progress;
 mod report;
 
@@ -56,6 +58,10 @@ pub struct Cli {
 pub enum Command {
     /// Run a whole site on this machine's loopback, and show the matrix
     Lab(lab::Args),
+    /// Print a commented site file to start from
+    Init(init::Args),
+    /// Show the hops of a site
+    Plan(plan::Args),
     /// Stand in for this host's services: open every port that the plan wants here
     Listen(listen::Args),
     /// Probe every hop of the plan that begins at this host
@@ -104,6 +110,8 @@ pub fn main() -> Exit {
     };
     let outcome: Outcome = match &cli.command {
         Command::Lab(args) => lab::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),

@@ -79,7 +79,11 @@ impl Relay {
         }
     }
 
-    async fn ask_backend(&self, request: Request<Incoming>, peer: IpAddr) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+    async fn ask_backend(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
         let (evidence, stream) = crate::net::dial::connect(Some(self.front.ip()), self.backend, Duration::from_secs(5)).await;
         let stream = stream.map_err(|f| format!("{} → {}: {}", self.front, evidence.destination, f.reason))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

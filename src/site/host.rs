@@ -97,7 +97,10 @@ pub(super) fn name(text: &str) -> Result<String, BadHost> {
     }
     // RFC 1123: what looks like an address is one, and the last part of a name is never a number.
     if name.split('.').next_back().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
-        return bad(format!("\"{text}\" is neither a host name nor an address"), "an IPv4 address is four numbers from 0 to 255: \"10.1.2.3\"");
+        return bad(
+            format!("\"{text}\" is neither a host name nor an address"),
+            "an IPv4 address is four numbers from 0 to 255: \"10.1.2.3\"",
+        );
     }
     Ok(name)
 }
@@ -159,7 +162,10 @@ mod tests {
             assert!(found.message.contains(wanted), "{text}: {}", found.message);
             assert!(!found.help.is_empty());
         }
-        assert_eq!(host("https://srv:5000/A").expect_err("a URL").help, "write the host alone: \"srv\"; its port and path are in the tables");
+        assert_eq!(
+            host("https://srv:5000/A").expect_err("a URL").help,
+            "write the host alone: \"srv\"; its port and path are in the tables"
+        );
         assert!(host("10.20.1.9/16").expect_err("bits").help.contains("\"10.20.0.0/16\"; the host alone is \"10.20.1.9\""));
         assert!(address("srv").is_err());
     }

@@ -202,7 +202,8 @@ fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>
         }
         if let Some(first) = places.insert(id, &feature.span) {
             let contrary = features.get(id) != Some(&on);
-            let message = if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is there twice") };
+            let message =
+                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is there twice") };
             table.report(table.mistake(&feature.span, message).label("again here").also(first, "first here"));
         }
         features.insert(id.to_owned(), on);
@@ -232,9 +233,10 @@ fn unknown_port(table: &TableReader<'_>, key: &At<String>, product: &Product, re
     let meant = flows.filter(|flow| flow.id == key.value || matches!(flow.port, Port::Literal(port) if port.to_string() == key.value));
     let fixed = "a port that the tables fix cannot be changed";
     match meant.map(|flow| (&flow.id, &flow.port)).next() {
-        Some((id, Port::Named(name))) => {
-            table.mistake(&key.span, format!("`{id}` is a flow, not a named port")).label("here").help(format!("its port is called `{name}`"))
-        }
+        Some((id, Port::Named(name))) => table
+            .mistake(&key.span, format!("`{id}` is a flow, not a named port"))
+            .label("here")
+            .help(format!("its port is called `{name}`")),
         Some((_, Port::Literal(port))) => {
             let known = names().collect::<Vec<_>>().join(", ");
             let help = format!("only named ports can be: {known}");
@@ -260,9 +262,8 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
             Ok(range) => {
                 ranges.insert(key.value, range);
             }
-            Err(help) => table.report(
-                table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("not a range").help(help),
-            ),
+            Err(help) => table
+                .report(table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("not a range").help(help)),
         }
     }
     table.finish();
@@ -408,7 +409,8 @@ fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product,
     if !beyond.is_empty() {
         let message = format!("`port-offset` carries {} past 65535", beyond.join(" and "));
         let mistake = document.source().mistake(span, message).label("too large");
-        document.report(mistake.help("take a smaller offset, or narrow the ranges in [ranges]: rpc-dynamic = \"49152-49251\", for example"));
+        document
+            .report(mistake.help("take a smaller offset, or narrow the ranges in [ranges]: rpc-dynamic = \"49152-49251\", for example"));
     }
 }
 

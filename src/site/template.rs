@@ -14,7 +14,10 @@ const WIDTH: usize = 100;
 pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> String {
     let mut text = String::new();
     comment(&mut text, &format!("A site of {}: which hosts have which roles, and what differs from the tables' defaults.", product.title));
-    comment(&mut text, "Replace the example hosts, remove the roles that this site does not have, and look at `portmatrix plan --site FILE`.");
+    comment(
+        &mut text,
+        "Replace the example hosts, remove the roles that this site does not have, and look at `portmatrix plan --site FILE`.",
+    );
     let _ = writeln!(text, "\n[site]\nname = \"my-site\"\nproduct = {}", quoted(&product.id));
     if !product.topologies.is_empty() {
         let all = product.topologies.iter().map(|topology| quoted(topology)).collect::<Vec<_>>().join(", ");

@@ -6,7 +6,7 @@ mod markdown;
 mod table;
 
 pub use self::csv::csv;
-pub use json::json;
+pub use json::{json, schema};
 pub use markdown::markdown;
 pub use table::table;
 
