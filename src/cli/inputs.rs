@@ -1,33 +1,91 @@
-//! TEMP
+//! What the subcommands share: the site file, the port tables and the plan.
+
 use super::Problem;
+use crate::input::Mistake;
+use crate::matrix::Registry;
 use crate::net::host::ThisHost;
+use crate::plan::build::build;
 use crate::plan::model::Plan;
 use crate::plan::select::Who;
+use crate::site::load;
 use crate::site::model::Site;
-#[derive(Debug, clap::Args)]
-/// x
+use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+/// Where the site and its tables are.
+#[derive(Debug, Clone, ClapArgs)]
 pub struct SiteArgs {
-    #[arg(long)]
-    site: std::path::PathBuf,
+    /// The site file
+    #[arg(long, value_name = "FILE", default_value = "site.toml")]
+    site: PathBuf,
+    #[command(flatten)]
+    matrices: MatrixArgs,
 }
+
 impl SiteArgs {
-    /// x
-    pub fn of(p: std::path::PathBuf) -> Self {
-        SiteArgs { site: p }
+    /// This site file, and the built-in port tables.
+    pub fn of(site: PathBuf) -> Self {
+        SiteArgs { site, matrices: MatrixArgs::default() }
     }
 }
-/// x
+
+/// Where port tables are, besides the built-in ones.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct MatrixArgs {
+    /// A folder with more port tables; may be given several times
+    #[arg(long, value_name = "DIR")]
+    matrices: Vec<PathBuf>,
+}
+
+/// A site and everything that follows from it.
+#[derive(Debug)]
 pub struct Inputs {
-    /// x
+    /// All port tables.
+    pub registry: Registry,
+    /// The site.
     pub site: Site,
-    /// x
+    /// Its hops.
     pub plan: Plan,
 }
-/// x
-pub fn load(_: &SiteArgs) -> Result<Inputs, Problem> {
-    Err(Problem::text("temp"))
+
+/// Every mistake, ready to be shown.
+pub fn problem(mistakes: Vec<Mistake>) -> Problem {
+    Problem(mistakes.into_iter().map(miette::Report::new).collect())
 }
-/// x
+
+/// The built-in port tables and those of the folders.
+///
+/// # Errors
+/// Every mistake in the folders' files.
+pub fn registry(args: &MatrixArgs) -> Result<Registry, Problem> {
+    let mut registry = Registry::embedded().map_err(problem)?;
+    let mut mistakes = Vec::new();
+    for directory in &args.matrices {
+        mistakes.extend(registry.with_directory(directory).err().unwrap_or_default());
+    }
+    if mistakes.is_empty() { Ok(registry) } else { Err(problem(mistakes)) }
+}
+
+/// Reads the tables and the site, and plans it.
+///
+/// # Errors
+/// Every mistake in the tables; or, once these are right, every mistake in the site.
+pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
+    let mut registry = registry(&args.matrices)?;
+    if !args.site.exists() {
+        let help = "say which with --site FILE, or make one: portmatrix init > site.toml";
+        return Err(Problem(vec![miette::miette!(help = help, "the site file {} does not exist", args.site.display())]));
+    }
+    let site = load::load(&args.site, &mut registry).map_err(problem)?;
+    let product = registry.product(&site.product).ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
+    let plan = build(product, registry.matrices(), &site);
+    Ok(Inputs { registry, site, plan })
+}
+
+/// Who asks: what was said with `--as`, or this machine.
 pub fn who(said: Option<&str>, this: &ThisHost) -> Who {
-    said.map_or_else(|| Who::here(this.name.clone(), this.addresses.clone()), Who::said)
+    match said {
+        Some(said) => Who::said(said),
+        None => Who::here(&this.name, this.addresses.clone()),
+    }
 }

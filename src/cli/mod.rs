@@ -3,11 +3,13 @@
 mod completions;
 mod connect;
 mod files;
+mod init;
 pub mod inputs;
 mod key;
 mod lab;
 mod listen;
 mod matrix;
+mod plan;
 mod progress;
 mod report;
 
@@ -58,10 +60,14 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show and check the port tables
-    Matrix(matrix::Args),
     /// Run a whole site on this machine's loopback, and show the matrix
     Lab(lab::Args),
+    /// Print a commented site file to start from
+    Init(init::Args),
+    /// Show and check the port tables
+    Matrix(matrix::Args),
+    /// Show the hops of a site
+    Plan(plan::Args),
     /// Stand in for this host's services: open every port that the plan wants here
     Listen(listen::Args),
     /// Probe every hop of the plan that begins at this host
@@ -124,6 +130,8 @@ pub fn main() -> Exit {
     let outcome: Outcome = match &cli.command {
         Command::Matrix(args) => matrix::run(args),
         Command::Lab(args) => lab::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),

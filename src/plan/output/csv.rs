@@ -1,6 +1,7 @@
 //! CSV (RFC 4180), safe to open in a spreadsheet.
 
 use super::View;
+use crate::text::spreadsheet_safe;
 
 const HEADINGS: [&str; 19] = [
     "hop",
@@ -54,7 +55,7 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
             flow.doubt.clone().unwrap_or_default(),
             String::new(),
         ];
-        writer.write_record(record.map(safe_cell))?;
+        writer.write_record(record.iter().map(|cell| spreadsheet_safe(cell)))?;
     }
     for entry in view.unplanned.iter().filter(|_| view.all) {
         let mut record: [String; HEADINGS.len()] = Default::default();
@@ -62,15 +63,8 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
         record[2].clone_from(&entry.from);
         record[4].clone_from(&entry.to);
         record[18] = entry.why.to_string();
-        writer.write_record(record.map(safe_cell))?;
+        writer.write_record(record.iter().map(|cell| spreadsheet_safe(cell)))?;
     }
     let octets = writer.into_inner().map_err(|error| error.into_error())?;
     Ok(String::from_utf8_lossy(&octets).into_owned())
-}
-
-/// A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe in front, as OWASP's page on CSV
-/// injection recommends. Numbers stay numbers.
-pub fn safe_cell(cell: String) -> String {
-    let begins_a_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
-    if begins_a_formula && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell }
 }

@@ -11,3 +11,11 @@ pub fn json(view: &View<'_>) -> Result<String, serde_json::Error> {
     let document = PlanDocument::new(view.plan, &view.hops, &view.unplanned);
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
+
+/// The JSON Schema of the document, from the types.
+///
+/// # Errors
+/// As [`json`].
+pub fn schema() -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&schemars::schema_for!(PlanDocument<'_>))? + "\n")
+}

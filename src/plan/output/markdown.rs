@@ -1,11 +1,12 @@
 //! Markdown: pipe tables, for tickets and wikis.
 
 use super::{View, expected, speaks, to_host};
+use crate::text::markdown_safe;
 use std::fmt::Write as _;
 
 /// A heading, a table of hops and, with `all`, a table of what was left out.
 pub fn markdown(view: &View<'_>) -> String {
-    let mut text = format!("## Plan of {}\n\n", escape(&view.plan.site));
+    let mut text = format!("## Plan of {}\n\n", markdown_safe(&view.plan.site));
     let cells = view.hops.iter().map(|hop| {
         let from = format!("{} ({})", hop.from.host.label(), hop.from.role);
         let to = format!("{} ({})", to_host(hop), hop.to.role);
@@ -17,7 +18,7 @@ pub fn markdown(view: &View<'_>) -> String {
         let cells = view.unplanned.iter().map(|u| vec![u.flow.clone(), u.from.clone(), u.to.clone(), u.why.to_string()]);
         rows(&mut text, &["Flow", "From", "To", "Why"], cells);
     }
-    let _ = writeln!(text, "\n{}", escape(&view.summary()));
+    let _ = writeln!(text, "\n{}", markdown_safe(&view.summary()));
     text
 }
 
@@ -25,20 +26,7 @@ fn rows(text: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<Str
     let _ = writeln!(text, "| {} |", headings.join(" | "));
     let _ = writeln!(text, "|{}", " --- |".repeat(headings.len()));
     for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
+        let cells: Vec<String> = row.iter().map(|cell| markdown_safe(cell)).collect();
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
-}
-
-/// A text that stays one cell of a table and is not taken for markup.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' | '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '#' => escaped.extend(['\\', c]),
-            '\n' | '\r' | '\t' => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

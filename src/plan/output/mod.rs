@@ -5,9 +5,9 @@ mod json;
 mod markdown;
 mod table;
 
-pub use self::csv::{csv, safe_cell};
-pub use json::json;
-pub use markdown::{escape as markdown_cell, markdown};
+pub use self::csv::csv;
+pub use json::{json, schema};
+pub use markdown::markdown;
 pub use table::table;
 
 use crate::plan::model::{Hop, Plan, Unplanned};

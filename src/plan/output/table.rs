@@ -1,11 +1,13 @@
 //! A table for a terminal.
 
 use super::{View, expected, speaks, to_host};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
 /// Narrower than this, the flow goes under the hosts: its id would be broken over many lines in a column of its own.
 const WIDE: u16 = 110;
+
+/// A rule under the header, and nothing else.
+const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
@@ -46,7 +48,7 @@ pub fn table(view: &View<'_>, width: u16) -> String {
 
 fn new_table(width: u16) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table.load_style(LINES).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table
 }
 

@@ -1,0 +1,418 @@
+//! Reads a site file and checks it against the port tables of its product: every mistake at once, each with its place.
+
+use super::host::{self, BadHost};
+use super::model::{Host, Site};
+use crate::input::{self, At, Document, Mistake, Span, TableReader, ValueReader, choices};
+use crate::matrix::Registry;
+use crate::matrix::model::{Port, PortRange, Product};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Reads a site file, adds the matrices of its own folders to `registry`, and checks it against all of them.
+///
+/// # Errors
+/// Every mistake of the site file; or, when the folders that it names hold wrong matrices, every mistake of these.
+pub fn load(path: &Path, registry: &mut Registry) -> Result<Site, Vec<Mistake>> {
+    let text = input::read(path).map_err(|mistake| vec![mistake])?;
+    let name = path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut mistakes = Vec::new();
+    for directory in directories(&Document::parse(&name, &text)?, folder) {
+        if let Err(found) = registry.with_directory(&directory) {
+            mistakes.extend(found);
+        }
+    }
+    // Without these tables, every name of them would be called unknown.
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    parse(&name, &text, folder, registry)
+}
+
+/// The folders of matrices that a site file names. What is wrong there is reported by [`parse`].
+fn directories(document: &Document, folder: &Path) -> Vec<PathBuf> {
+    let root = document.root();
+    let entries = root.value("site").filter(ValueReader::is_table).and_then(|site| site.table()).and_then(|site| site.value("matrices"));
+    let entries = entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
+    entries.iter().filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
+}
+
+/// Checks the text of a site file. `name` is the file's name for messages; relative paths in it are taken from `folder`.
+///
+/// # Errors
+/// Every mistake, in the order of the file.
+pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Result<Site, Vec<Mistake>> {
+    let document = Document::parse(name, text)?;
+    let root = document.root();
+    let head = root.required_table("site").map(|table| head(table, folder, registry));
+    let (ports, ranges, roles) = (root.table("ports"), root.table("ranges"), root.required_table("roles"));
+    root.finish();
+    let product = head.as_ref().and_then(|head| head.product);
+    let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
+    let ranges = ranges.map(|table| named_ranges(table, product)).unwrap_or_default();
+    let roles = roles.map(|table| Roles::read(table, product)).unwrap_or_default();
+    let site = head.and_then(|head| {
+        let (product, topology) = (head.product?, head.topology?);
+        let site = Site {
+            name: head.name?,
+            product: product.id.clone(),
+            topology,
+            features: head.features,
+            ports,
+            ranges,
+            roles,
+            port_offset: head.port_offset.as_ref().map_or(0, |offset| offset.value),
+            matrices: head.matrices,
+            key: head.key,
+        };
+        if let Some(offset) = head.port_offset {
+            offset_fits(&document, &offset.span, &site, product, registry);
+        }
+        Some(site)
+    });
+    let mistakes = document.mistakes();
+    match site {
+        Some(site) if mistakes.is_empty() => Ok(site),
+        // A part is missing only where a mistake says so; an empty list would be taken for success.
+        None if mistakes.is_empty() => Err(vec![Mistake::without_place(format!("{name} is not a complete site file"))]),
+        _ => Err(mistakes),
+    }
+}
+
+/// The table `[site]`. What could not be read is `None`, and was reported.
+struct Head<'r> {
+    name: Option<String>,
+    product: Option<&'r Product>,
+    topology: Option<String>,
+    features: BTreeMap<String, bool>,
+    port_offset: Option<At<u16>>,
+    matrices: Vec<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> Head<'r> {
+    let name = table.required_string("name");
+    if let Some(name) = name.as_ref().filter(|name| name.value.chars().any(char::is_control)) {
+        table.report(table.mistake(&name.span, "`name` must be one line of plain text").label("a control character is in it"));
+    }
+    let named = table.string("product");
+    let topology = table.string("topology");
+    let product = product(&table, named.as_ref(), topology.as_ref(), registry);
+    let topology = product.and_then(|product| check_topology(&table, product, topology));
+    let features = table.strings("features");
+    let features = product.map(|product| check_features(&table, product, &features)).unwrap_or_default();
+    let paths = table.strings("matrices");
+    let key = table.string("key");
+    for path in paths.iter().chain(&key).filter(|path| path.value.trim().is_empty()) {
+        table.report(table.mistake(&path.span, "a path must not be empty").label("here"));
+    }
+    let port_offset = table.integer("port-offset", 0, 65534);
+    let port_offset = port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
+    table.finish();
+    Head {
+        name: name.map(|name| name.value.trim().to_owned()),
+        product,
+        topology,
+        features,
+        port_offset,
+        matrices: paths.iter().map(|path| folder.join(&path.value)).collect(),
+        key: key.map(|path| folder.join(&path.value)),
+    }
+}
+
+/// The product that the site names, or the only one that has its topology.
+fn product<'r>(
+    table: &TableReader<'_>,
+    named: Option<&At<String>>,
+    topology: Option<&At<String>>,
+    registry: &'r Registry,
+) -> Option<&'r Product> {
+    let known = || registry.products().map(|product| product.id.as_str());
+    if let Some(named) = named {
+        let found = registry.product(&named.value);
+        if found.is_none() {
+            let mistake = table.mistake(&named.span, format!("no product is called \"{}\"", named.value)).label("unknown product");
+            table.report(mistake.help(choices(&named.value, "products", known())));
+        }
+        return found;
+    }
+    // Wrong type: reported already.
+    if table.has("product") {
+        return None;
+    }
+    let all: Vec<&Product> = registry.products().collect();
+    if let [only] = all.as_slice() {
+        return Some(only);
+    }
+    let candidates: Vec<&Product> = match topology {
+        Some(topology) => all.iter().copied().filter(|product| product.topologies.contains(&topology.value)).collect(),
+        None => Vec::new(),
+    };
+    match (candidates.as_slice(), topology) {
+        ([only], _) => Some(only),
+        ([], Some(topology)) => {
+            let mistake = table.mistake(&topology.span, format!("no product has the topology \"{}\"", topology.value));
+            let every = all.iter().flat_map(|product| product.topologies.iter().map(String::as_str));
+            table.report(mistake.label("unknown topology").help(choices(&topology.value, "topologies", every)));
+            None
+        }
+        _ => {
+            let ids = known().collect::<Vec<_>>().join(", ");
+            let mistake = table.mistake(table.span(), "`product` is missing in [site]").label("here");
+            table.report(mistake.help(format!("port tables of several products are known; say which: {ids}")));
+            None
+        }
+    }
+}
+
+fn check_topology(table: &TableReader<'_>, product: &Product, topology: Option<At<String>>) -> Option<String> {
+    let known = || product.topologies.iter().map(String::as_str);
+    match topology {
+        Some(topology) if product.topologies.contains(&topology.value) => Some(topology.value),
+        Some(topology) => {
+            let message = format!("{} has no topology \"{}\"", product.title, topology.value);
+            let mistake = table.mistake(&topology.span, message).label("unknown topology");
+            table.report(mistake.help(choices(&topology.value, "topologies", known())));
+            None
+        }
+        // A product whose tables are for every topology has nothing to choose.
+        None if product.topologies.is_empty() => Some(String::new()),
+        None => {
+            if !table.has("topology") {
+                let mistake = table.mistake(table.span(), "`topology` is missing in [site]").label("here");
+                table.report(mistake.help(format!("the topologies are: {}", known().collect::<Vec<_>>().join(", "))));
+            }
+            None
+        }
+    }
+}
+
+fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>]) -> BTreeMap<String, bool> {
+    let mut features: BTreeMap<String, bool> = BTreeMap::new();
+    let mut places: BTreeMap<&str, &Span> = BTreeMap::new();
+    for feature in said {
+        let (id, on) = match feature.value.strip_prefix('!') {
+            Some(id) => (id.trim(), false),
+            None => (feature.value.as_str(), true),
+        };
+        if product.feature(id).is_none() {
+            let mistake = table.mistake(&feature.span, format!("{} has no feature \"{id}\"", product.title)).label("unknown feature");
+            table.report(mistake.help(choices(id, "features", product.features.iter().map(|feature| feature.id.as_str()))));
+            continue;
+        }
+        if let Some(first) = places.insert(id, &feature.span) {
+            let contrary = features.get(id) != Some(&on);
+            let message =
+                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is there twice") };
+            table.report(table.mistake(&feature.span, message).label("again here").also(first, "first here"));
+        }
+        features.insert(id.to_owned(), on);
+    }
+    features
+}
+
+fn named_ports(table: TableReader<'_>, product: Option<&Product>, registry: &Registry) -> BTreeMap<String, u16> {
+    let mut ports = BTreeMap::new();
+    for (key, value) in table.entries() {
+        let port = value.port();
+        let Some(product) = product else { continue };
+        if product.ports.contains_key(&key.value) {
+            ports.extend(port.map(|port| (key.value, port.value)));
+            continue;
+        }
+        table.report(unknown_port(&table, &key, product, registry));
+    }
+    table.finish();
+    ports
+}
+
+/// A key of `[ports]` that no table has: perhaps a port that the document fixes was to be changed.
+fn unknown_port(table: &TableReader<'_>, key: &At<String>, product: &Product, registry: &Registry) -> Mistake {
+    let names = || product.ports.keys().map(String::as_str);
+    let flows = registry.matrices().filter(|matrix| matrix.product == product.id).flat_map(|matrix| &matrix.flows);
+    let meant = flows.filter(|flow| flow.id == key.value || matches!(flow.port, Port::Literal(port) if port.to_string() == key.value));
+    let fixed = "a port that the tables fix cannot be changed";
+    match meant.map(|flow| (&flow.id, &flow.port)).next() {
+        Some((id, Port::Named(name))) => table
+            .mistake(&key.span, format!("`{id}` is a flow, not a named port"))
+            .label("here")
+            .help(format!("its port is called `{name}`")),
+        Some((_, Port::Literal(port))) => {
+            let known = names().collect::<Vec<_>>().join(", ");
+            let help = format!("only named ports can be: {known}");
+            table.mistake(&key.span, fixed).label(format!("port {port} is fixed")).help(help)
+        }
+        None => {
+            let mistake = table.mistake(&key.span, format!("{} has no port called \"{}\"", product.title, key.value));
+            mistake.label("unknown port").help(choices(&key.value, "named ports", names()))
+        }
+    }
+}
+
+fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, PortRange> {
+    let mut ranges = BTreeMap::new();
+    for (key, value) in table.entries() {
+        if let Some(product) = product.filter(|product| !product.ranges.contains_key(&key.value)) {
+            let mistake = table.mistake(&key.span, format!("{} has no range called \"{}\"", product.title, key.value));
+            let known = product.ranges.keys().map(String::as_str);
+            table.report(mistake.label("unknown range").help(choices(&key.value, "ranges", known)));
+        }
+        let Some(text) = value.string() else { continue };
+        match text.value.parse::<PortRange>() {
+            Ok(range) => {
+                ranges.insert(key.value, range);
+            }
+            Err(help) => table
+                .report(table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("not a range").help(help)),
+        }
+    }
+    table.finish();
+    ranges
+}
+
+/// The table `[roles]` while it is read.
+struct Roles<'t, 'd> {
+    table: &'t TableReader<'d>,
+    /// Fixed addresses by name, and where they were said first.
+    fixed: BTreeMap<String, (Vec<std::net::IpAddr>, Span)>,
+}
+
+impl Roles<'_, '_> {
+    fn read(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, Vec<Host>> {
+        let mut reader = Roles { table: &table, fixed: BTreeMap::new() };
+        let mut roles: BTreeMap<String, Vec<Host>> = BTreeMap::new();
+        for (key, value) in table.entries() {
+            if let Some(product) = product.filter(|product| product.role(&key.value).is_none()) {
+                let mistake = table.mistake(&key.span, format!("{} has no role \"{}\"", product.title, key.value)).label("unknown role");
+                table.report(mistake.help(choices(&key.value, "roles", product.roles.iter().map(|role| role.id.as_str()))));
+            }
+            roles.insert(key.value, reader.role(&value));
+        }
+        // Addresses fixed at one place hold wherever the host is named.
+        for host in roles.values_mut().flatten() {
+            if let Host::Named { name, addresses } = host
+                && let Some((known, _)) = reader.fixed.get(name.as_str())
+            {
+                addresses.clone_from(known);
+            }
+        }
+        table.finish();
+        roles
+    }
+
+    fn role(&mut self, value: &ValueReader<'_>) -> Vec<Host> {
+        let values = if value.is_list() { value.list().unwrap_or_default() } else { vec![value.clone()] };
+        let mut hosts: Vec<Host> = Vec::new();
+        let mut places: std::collections::HashMap<String, Span> = std::collections::HashMap::new();
+        for value in values {
+            let Some(host) = self.host(&value) else { continue };
+            let label = host.label();
+            match places.get(&label) {
+                Some(first) => {
+                    let mistake = self.table.mistake(value.span(), format!("{label} is there twice")).label("again here");
+                    self.table.report(mistake.also(first, "first here").help("a host has a role once; remove one of the two"));
+                }
+                None => {
+                    places.insert(label, value.span().clone());
+                    hosts.push(host);
+                }
+            }
+        }
+        hosts
+    }
+
+    /// Reports what is wrong with a host, at its place.
+    fn checked<T>(&self, span: &Span, outcome: Result<T, BadHost>) -> Option<T> {
+        outcome.map_err(|BadHost { message, help }| self.table.report(self.table.mistake(span, message).label("here").help(help))).ok()
+    }
+
+    fn host(&mut self, value: &ValueReader<'_>) -> Option<Host> {
+        if let Some(text) = value.text() {
+            return self.checked(value.span(), host::host(text));
+        }
+        if !value.is_table() {
+            value.wrong("a host, a list of hosts or a table such as { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }");
+            return None;
+        }
+        let table = value.table()?;
+        let (name, addresses, discover) = (table.string("name"), table.strings("addresses"), table.string("discover"));
+        let host = match (name, discover) {
+            (Some(name), None) => {
+                let all: Vec<_> = addresses.iter().filter_map(|at| self.checked(&at.span, host::address(&at.value))).collect();
+                self.checked(&name.span, host::name(&name.value)).and_then(|known| self.fix(known, &addresses, all, &name.span))
+            }
+            (None, Some(domain)) => {
+                if let Some(address) = addresses.first() {
+                    let mistake = table.mistake(&address.span, "hosts that are discovered have no fixed addresses").label("here");
+                    table.report(mistake.help("remove `addresses`, or list the hosts by name"));
+                }
+                self.checked(&domain.span, host::name(&domain.value)).map(|domain| Host::Discover { domain })
+            }
+            (Some(_), Some(domain)) => {
+                let mistake = table.mistake(&domain.span, "a host is either named or discovered").label("`name` is there too");
+                table.report(mistake.help("remove `name` or `discover`"));
+                None
+            }
+            (None, None) => {
+                if !table.has("name") && !table.has("discover") {
+                    let help = "write { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] } or { discover = \"contoso.com\" }";
+                    table.report(table.mistake(value.span(), "a host needs `name` or `discover`").label("here").help(help));
+                }
+                None
+            }
+        };
+        table.finish();
+        host
+    }
+
+    /// A named host, unless its addresses contradict what the file said of it before.
+    fn fix(&mut self, name: String, said: &[At<String>], addresses: Vec<std::net::IpAddr>, span: &Span) -> Option<Host> {
+        for (place, address) in addresses.iter().enumerate() {
+            if addresses[..place].contains(address) {
+                let again = said.get(place).map_or(span, |at| &at.span);
+                self.table.report(self.table.mistake(again, format!("the address {address} is there twice")).label("again here"));
+            }
+        }
+        match self.fixed.get(&name) {
+            Some((known, first)) if !addresses.is_empty() && *known != addresses => {
+                let mistake = self.table.mistake(span, format!("{name} has other addresses at another place")).label("here");
+                self.table.report(mistake.also(first, "first here").help("fix the addresses of a host once; they hold for all its roles"));
+                return None;
+            }
+            None if !addresses.is_empty() => {
+                self.fixed.insert(name.clone(), (addresses.clone(), span.clone()));
+            }
+            _ => {}
+        }
+        Some(Host::Named { name, addresses })
+    }
+}
+
+/// Every port that a flow of this site uses must stay a port after the offset.
+fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product, registry: &Registry) {
+    let mut beyond: Vec<String> = Vec::new();
+    for flow in registry.matrices_for(&site.product, &site.topology).flat_map(|matrix| &matrix.flows) {
+        let port = match &flow.port {
+            Port::Literal(port) => Some(*port),
+            Port::Named(name) => site.ports.get(name).or_else(|| product.ports.get(name)).copied(),
+        };
+        if let Some(port) = port.filter(|port| site.shifted(*port).is_none()) {
+            beyond.push(format!("port {port}"));
+        }
+        let range = flow.range.as_ref().and_then(|name| Some((name, *site.ranges.get(name).or_else(|| product.ranges.get(name))?)));
+        if let Some((name, range)) = range.filter(|(_, range)| site.shifted_range(*range).is_none()) {
+            beyond.push(format!("the range `{name}` ({range})"));
+        }
+    }
+    beyond.sort();
+    beyond.dedup();
+    if !beyond.is_empty() {
+        let message = format!("`port-offset` carries {} past 65535", beyond.join(" and "));
+        let mistake = document.source().mistake(span, message).label("too large");
+        document
+            .report(mistake.help("take a smaller offset, or narrow the ranges in [ranges]: rpc-dynamic = \"49152-49251\", for example"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

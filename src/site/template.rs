@@ -1,0 +1,131 @@
+//! A commented site file to start from, made from what the tables of a product declare.
+
+use crate::matrix::model::{Flow, Matrix, Product, Role};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// How wide comments are.
+const WIDTH: usize = 100;
+
+/// A site file of a product at a topology. It passes [`crate::site::load::parse`] as it stands: every role that a flow of this topology
+/// uses and that has an example gets that example as its host.
+///
+/// `matrices` are those that apply at the topology.
+pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> String {
+    let mut text = String::new();
+    comment(&mut text, &format!("A site of {}: which hosts have which roles, and what differs from the tables' defaults.", product.title));
+    comment(
+        &mut text,
+        "Replace the example hosts, remove the roles that this site does not have, and look at `portmatrix plan --site FILE`.",
+    );
+    let _ = writeln!(text, "\n[site]\nname = \"my-site\"\nproduct = {}", quoted(&product.id));
+    if !product.topologies.is_empty() {
+        let all = product.topologies.iter().map(|topology| quoted(topology)).collect::<Vec<_>>().join(", ");
+        comment(&mut text, &format!("One of: {all}."));
+        let _ = writeln!(text, "topology = {}", quoted(topology));
+    }
+    features(&mut text, product);
+    comment(&mut text, "The key that proves a listener is this site's: `portmatrix key new` makes one. Never send it by mail.");
+    let _ = writeln!(text, "# key = \"site.key\"");
+    comment(&mut text, "Folders with port tables of your own, from this file's folder.");
+    let _ = writeln!(text, "# matrices = [\"matrices\"]");
+    if !product.ports.is_empty() {
+        let _ = writeln!(text, "\n[ports]");
+        comment(&mut text, "Ports that were changed at installation. The others are fixed by the tables.");
+        for (name, port) in &product.ports {
+            let _ = writeln!(text, "# {} = {port}", key(name));
+        }
+    }
+    if !product.ranges.is_empty() {
+        let _ = writeln!(text, "\n[ranges]");
+        comment(&mut text, "Port ranges that are narrower (or older) here than the tables say.");
+        for (name, range) in &product.ranges {
+            let _ = writeln!(text, "# {} = \"{range}\"", key(name));
+        }
+    }
+    roles(&mut text, product, matrices);
+    text
+}
+
+fn features(text: &mut String, product: &Product) {
+    if product.features.is_empty() {
+        return;
+    }
+    comment(text, "Features, on with \"name\" and off with \"!name\":");
+    for feature in &product.features {
+        let by_itself = match (&feature.implied_by, feature.default) {
+            (_, true) => " (on unless switched off)".to_owned(),
+            (Some(role), false) => format!(" (on by itself when the role {role} has a host)"),
+            (None, false) => String::new(),
+        };
+        hanging(text, &format!("  {}: ", feature.id), &format!("{}{by_itself}", feature.title));
+    }
+    let _ = writeln!(text, "features = []");
+}
+
+fn roles(text: &mut String, product: &Product, matrices: &[&Matrix]) {
+    let _ = writeln!(text, "\n[roles]");
+    comment(text, "A host is a name, an address, or a table that fixes the addresses of a name so that DNS is not asked:");
+    comment(text, "  [\"srv01.contoso.com\", \"10.1.2.3\", { name = \"srv02.contoso.com\", addresses = [\"10.1.2.4\"] }]");
+    comment(text, "A network, such as \"10.20.0.0/16\", stands for any host in it, on the From side only.");
+    comment(text, "Domain controllers can be looked up in DNS: { discover = \"contoso.com\" }");
+    let flows: Vec<&Flow> = matrices.iter().flat_map(|matrix| &matrix.flows).collect();
+    let always: BTreeSet<&str> = used(&flows, |flow| flow.when.is_empty());
+    let somehow: BTreeSet<&str> = used(&flows, |_| true);
+    for role in product.roles.iter().filter(|role| is_used(role, product, &somehow)) {
+        text.push('\n');
+        let description = role.description.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+        comment(text, &format!("{}{description}", role.title));
+        // A role with published names needs no host; one that only includes others has theirs; one that only some features need is optional.
+        let needed = role.names.is_empty() && role.includes.is_empty() && is_used(role, product, &always);
+        let mark = if needed && role.example.is_some() { "" } else { "# " };
+        let example = role.example.as_deref().or(role.names.iter().map(String::as_str).find(|n| !n.contains('*')));
+        let _ = writeln!(text, "{mark}{} = [{}]", key(&role.id), quoted(example.unwrap_or("host.example.com")));
+    }
+}
+
+/// Roles at the ends of these flows.
+fn used<'f>(flows: &[&'f Flow], wanted: impl Fn(&Flow) -> bool) -> BTreeSet<&'f str> {
+    let ends = flows.iter().filter(|flow| wanted(flow)).flat_map(|flow| [Some(&flow.from), Some(&flow.to), flow.via.as_ref()]);
+    ends.flatten().map(String::as_str).collect()
+}
+
+/// Whether a flow names the role, or a role that includes it.
+fn is_used(role: &Role, product: &Product, used: &BTreeSet<&str>) -> bool {
+    used.iter().any(|id| product.included(id).contains(&role.id.as_str()))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A key, bare where TOML allows it.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if bare { name.to_owned() } else { quoted(name) }
+}
+
+fn comment(text: &mut String, words: &str) {
+    let indent = words.len() - words.trim_start().len();
+    hanging(text, &words[..indent], words.trim_start());
+}
+
+/// Comment lines of at most [`WIDTH`] columns; those after the first are indented as far as `first` is.
+fn hanging(text: &mut String, first: &str, words: &str) {
+    let indent = first.len() - first.trim_start().len();
+    let mut line = format!("# {first}");
+    let mut begun = false;
+    for word in words.split_whitespace() {
+        if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(text, "{}", line.trim_end());
+            line = format!("# {}", " ".repeat(if indent > 0 { indent + 2 } else { 0 }));
+            begun = false;
+        }
+        if begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+        begun = true;
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
+}
