@@ -105,7 +105,7 @@ pub fn print(text: &str) -> Result<(), Problem> {
     }
 }
 
-/// Logs go to standard error. The LDAP library is kept silent: it would log what a stranger sends.
+/// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends, the other what a probe records anyway.
 fn start_log(verbose: u8) {
     let default = match verbose {
         0 => "warn",
@@ -113,7 +113,7 @@ fn start_log(verbose: u8) {
         _ => "trace",
     };
     let filter = std::env::var("PORTMATRIX_LOG").unwrap_or_else(|_| default.to_owned());
-    let filter = tracing_subscriber::EnvFilter::new(format!("{filter},ldap3_proto=off"));
+    let filter = tracing_subscriber::EnvFilter::new(format!("{filter},ldap3_proto=off,rustls_platform_verifier=off"));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 

@@ -13,7 +13,7 @@ pub fn render(hops: &[HopResult]) -> String {
     );
     for hop in hops {
         let expect = if hop.expect == Expect::Deny { "**deny**" } else { "allow" };
-        let cells = [hop.verdict.name(), &hop.from.host, &to_text(hop), hop.protocol.name()].map(markdown_safe);
+        let cells = [hop.verdict.name(), &hop.from.host, &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
         let _ = writeln!(
             text,
             "| {} | {expect} | {} | {} | {} | {:.1} |",

@@ -17,15 +17,13 @@ pub struct Style {
     pub color: bool,
 }
 
-/// `host:port`, with the address when the host is a name with one.
-pub(crate) fn to_text(result: &HopResult) -> String {
+/// `host:port`, with the address when the name has several. `host` is the name as it is to be shown.
+pub(crate) fn to_text(result: &HopResult, host: &str) -> String {
     let port = result.to.port.map(|p| format!(":{p}")).unwrap_or_default();
     match result.to.address {
-        Some(address) if address.to_string() != result.to.host && result.hop.contains('[') => {
-            format!("{} [{address}]{port}", result.to.host)
-        }
-        _ if result.to.host.contains(':') => format!("[{}]{port}", result.to.host),
-        _ => format!("{}{port}", result.to.host),
+        Some(address) if address.to_string() != result.to.host && result.hop.contains('[') => format!("{host} [{address}]{port}"),
+        _ if host.contains(':') => format!("[{host}]{port}"),
+        _ => format!("{host}{port}"),
     }
 }
 

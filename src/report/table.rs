@@ -5,6 +5,7 @@ use crate::matrix::model::Expect;
 use crate::result::{Counts, HopResult};
 use crate::verdict::Verdict;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Below this many columns the rungs and the From role are left out.
@@ -26,6 +27,7 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
 
 fn matrix(hops: &[HopResult], style: Style) -> String {
     let wide = style.width >= WIDE;
+    let names = Names::of(hops);
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
     if style.color {
@@ -33,8 +35,9 @@ fn matrix(hops: &[HopResult], style: Style) -> String {
     } else {
         table.force_no_tty();
     }
-    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "Answered by"];
+    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "By"];
     if wide {
+        header.insert(1, "Table");
         header.extend(["Rungs", "ms"]);
     }
     table.set_header(header);
@@ -46,19 +49,57 @@ fn matrix(hops: &[HopResult], style: Style) -> String {
         };
         let mut row = vec![
             verdict_cell(hop.verdict, style),
-            Cell::new(&hop.from.host),
-            Cell::new(to_text(hop)),
+            Cell::new(names.short(&hop.from.host)),
+            Cell::new(to_text(hop, names.short(&hop.to.host))),
             Cell::new(protocol),
             Cell::new(hop.reason),
             Cell::new(hop.answered_by.name()),
         ];
         if wide {
+            row.insert(1, Cell::new(hop.flow.split('/').next().unwrap_or(&hop.flow)));
             row.push(Cell::new(rungs(hop)));
             row.push(Cell::new(format!("{:.1}", hop.ms)).set_alignment(comfy_table::CellAlignment::Right));
         }
         table.add_row(row);
     }
-    table.trim_fmt()
+    format!("{}{}", names.legend(), table.trim_fmt())
+}
+
+/// Names are shown without the domains of the site's own hosts, so that a line holds a hop. A name that would then be ambiguous, or is
+/// somebody else's (a cloud service), stays whole.
+struct Names {
+    domains: BTreeSet<String>,
+    ambiguous: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(hops: &[HopResult]) -> Self {
+        let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok() || host.contains('/');
+        let all: BTreeSet<&str> = hops.iter().flat_map(|h| [h.from.host.as_str(), h.to.host.as_str()]).filter(|h| !is_address(h)).collect();
+        let own = hops.iter().map(|h| h.from.host.as_str()).filter(|h| !is_address(h));
+        let domains = own.filter_map(|h| Some(h.split_once('.')?.1.to_owned())).collect();
+        let mut first_labels: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in all {
+            *first_labels.entry(name.split('.').next().unwrap_or(name)).or_default() += 1;
+        }
+        let ambiguous = first_labels.into_iter().filter(|(_, count)| *count > 1).map(|(label, _)| label.to_owned()).collect();
+        Names { domains, ambiguous }
+    }
+
+    fn short<'h>(&self, host: &'h str) -> &'h str {
+        match host.split_once('.') {
+            Some((label, domain)) if self.domains.contains(domain) && !self.ambiguous.contains(label) => label,
+            _ => host,
+        }
+    }
+
+    fn legend(&self) -> String {
+        if self.domains.is_empty() {
+            return String::new();
+        }
+        let domains: Vec<String> = self.domains.iter().map(|d| format!(".{d}")).collect();
+        format!(" names without {}\n", domains.join(", "))
+    }
 }
 
 fn verdict_cell(verdict: Verdict, style: Style) -> Cell {

@@ -1,16 +1,18 @@
-//! Deny hops are judged twice: the second time with what the other hops between the same two hosts showed.
+//! Deny hops are judged twice: the second time with what the other hops of the run showed about the same two hosts.
 
 use crate::matrix::model::Expect;
+use crate::observation::StepKind;
 use crate::result::HopResult;
 use crate::verdict::{self, Judgement, Verdict};
 use std::collections::BTreeSet;
 
-/// Lets a deny hop pass when an allow hop from the same From host to the same To host passed in this run.
+/// Lets a deny hop pass when the same From host reached the same To host in this run: by an allow hop that passed, straight, or through
+/// a front, where the proof came from the host behind it. Either shows that both ends are up and the From host has a network.
 pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
     let open: BTreeSet<(String, String)> = results
         .iter()
-        .filter(|r| r.expect == Expect::Allow && matches!(r.verdict, Verdict::Pass))
-        .map(|r| (r.from.host.clone(), r.to.host.clone()))
+        .filter(|r| r.expect == Expect::Allow && r.verdict == Verdict::Pass)
+        .flat_map(|r| reached(r).map(|to| (r.from.host.clone(), to.to_owned())))
         .collect();
     results
         .into_iter()
@@ -32,4 +34,10 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
             result
         })
         .collect()
+}
+
+/// The host that a hop connects to, and the hosts that proved themselves on it.
+fn reached(result: &HopResult) -> impl Iterator<Item = &str> {
+    let proved = result.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof).filter_map(|s| s.detail.get("host")?.as_str());
+    std::iter::once(result.to.host.as_str()).chain(proved)
 }

@@ -73,13 +73,13 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     }
 }
 
-/// The second look at a deny hop, once the run is over: shut counts only when an allow hop between the same two hosts passed.
+/// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way.
 pub fn with_control(mut judgement: Judgement, control_passed: bool) -> Judgement {
     if judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive {
         if control_passed {
             judgement.verdict = Verdict::Pass;
         } else {
-            judgement.notes.push("no open way between the same two hosts shows that they can reach each other at all".to_owned());
+            judgement.notes.push("nothing else in this run shows that the two hosts can reach each other at all".to_owned());
         }
     }
     judgement
