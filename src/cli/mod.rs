@@ -8,6 +8,7 @@ pub mod inputs;
 mod key;
 mod lab;
 mod listen;
+mod matrix;
 mod plan;
 mod progress;
 mod report;
@@ -66,6 +67,8 @@ pub enum Command {
     Listen(listen::Args),
     /// Probe every hop of the plan that begins at this host
     Connect(connect::Args),
+    /// Show and check the port tables
+    Matrix(matrix::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
     /// Make a site key
@@ -114,6 +117,7 @@ pub fn main() -> Exit {
         Command::Plan(args) => plan::run(args),
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
+        Command::Matrix(args) => matrix::run(args),
         Command::Report(args) => report::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),

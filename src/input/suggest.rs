@@ -2,7 +2,8 @@
 
 /// The candidate that `word` was most likely meant to be, or `None` when none is near.
 ///
-/// Near is: the same but for case or separators, or at most a third of its letters wrong (a swap of neighbours counts once).
+/// Near is: the same but for case or separators, at most a third of its letters wrong (a swap of neighbours counts once), or its
+/// beginning.
 pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // A name of the tables is short; a long one is not worth a quadratic comparison.
     if word.len() > 100 {
@@ -12,6 +13,11 @@ pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&plain, &fold(candidate)), candidate))
+        .map(
+            |(distance, candidate)| {
+                if plain.len() >= 3 && candidate.starts_with(&plain) { (distance.min(2), candidate) } else { (distance, candidate) }
+            },
+        )
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(plain.chars().count()).div_ceil(3).min(4))
         .filter(|(distance, candidate)| *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
@@ -50,6 +56,8 @@ mod tests {
             ("Reverse_Proxy", Some("reverse-proxy")),
             ("migration-agents", Some("migration-agent")),
             ("sevice", None),
+            ("prox", None),
+            ("migration", Some("migration-agent")),
             ("", None),
             ("firewall", None),
         ] {

@@ -52,7 +52,7 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
     if let Some(table) = root.table("ports") {
         for (key, value) in table.entries() {
             let port = value.port();
-            if let (Some(key), Some(port)) = (forms::identifier(&table, "name of a port", Some(key)), port) {
+            if let (Some(key), Some(port)) = (forms::identifier(&table, "the name of a port", Some(key)), port) {
                 all.ports.push(At { value: (key.value, port.value), span: key.span });
             }
         }
@@ -61,7 +61,7 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
     if let Some(table) = root.table("ranges") {
         for (key, value) in table.entries() {
             let range = value.string().and_then(|text| range(&table, &text));
-            if let (Some(key), Some(range)) = (forms::identifier(&table, "name of a range", Some(key)), range) {
+            if let (Some(key), Some(range)) = (forms::identifier(&table, "the name of a range", Some(key)), range) {
                 all.ranges.push(At { value: (key.value, range), span: key.span });
             }
         }

@@ -17,13 +17,13 @@ fn repaired(text: &str) -> String {
     plain.trim_matches('-').chars().take(64).collect()
 }
 
-/// Checks the form of an identifier that was written at `key`; `None` with a mistake when it is wrong.
-pub(super) fn identifier(table: &TableReader<'_>, key: &str, text: Option<At<String>>) -> Option<At<String>> {
+/// Checks the form of an identifier; `None` with a mistake when it is wrong. `what` says what it names, with its article.
+pub(super) fn identifier(table: &TableReader<'_>, what: &str, text: Option<At<String>>) -> Option<At<String>> {
     let text = text?;
     if is_identifier(&text) {
         return Some(text);
     }
-    let mistake = table.mistake(&text.span, format!("`{key}` \"{}\" is not an identifier", text.value)).label("not an identifier");
+    let mistake = table.mistake(&text.span, format!("{what} cannot be \"{}\"", text.value)).label("not an identifier");
     let form = "lower-case letters, digits and single hyphens, at most 64";
     table.report(mistake.help(match repaired(&text).as_str() {
         "" => form.to_owned(),
@@ -34,7 +34,7 @@ pub(super) fn identifier(table: &TableReader<'_>, key: &str, text: Option<At<Str
 
 /// A required identifier.
 pub(super) fn required_identifier(table: &TableReader<'_>, key: &str) -> Option<At<String>> {
-    identifier(table, key, table.required_string(key))
+    identifier(table, &format!("`{key}`"), table.required_string(key))
 }
 
 /// What is wrong with a host name of a table (a wildcard may stand for the first label), if anything is.

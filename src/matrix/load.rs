@@ -113,7 +113,8 @@ pub fn draft(name: &str, text: &str) -> Result<Draft, Vec<Mistake>> {
         let mistake = root.mistake(first.span(), "the description of a product has no flows").label("here");
         root.report(mistake.help("put the flows into a file of their own, with a [matrix] table"));
     }
-    let is_empty = rows.is_empty();
+    // What is there but is no list of tables was reported already.
+    let is_empty = rows.is_empty() && root.value("flow").is_none_or(|value| value.is_list());
     let flows = flow::read(rows, &mut uses);
     if let (true, Some(Head::Matrix { id, .. })) = (is_empty, &head) {
         root.report(root.mistake(&id.span, format!("\"{}\" has no flows", id.value)).label("this matrix").help("add [[flow]] tables"));
@@ -154,8 +155,8 @@ fn head(root: &TableReader<'_>) -> Option<Head> {
 fn matrix_head(table: &TableReader<'_>) -> Option<Head> {
     let id = matrix_id(table);
     let title = table.required_string("title");
-    let product = forms::identifier(table, "product", table.string("product"));
-    let topology = forms::identifier(table, "topology", table.string("topology"));
+    let product = forms::identifier(table, "`product`", table.string("product"));
+    let topology = forms::identifier(table, "`topology`", table.string("topology"));
     let source = table.required_table("source").and_then(|source| {
         let document = source.required_string("document");
         let updated = source.value("updated").and_then(|value| value.date());

@@ -9,5 +9,6 @@ pub mod load;
 pub mod model;
 pub mod registry;
 pub mod schema;
+pub mod show;
 
 pub use registry::Registry;

@@ -52,14 +52,23 @@ impl Registry {
     /// # Errors
     /// Every mistake of every file, and files that cannot be read; the registry is then as it was.
     pub fn with_directory(&mut self, directory: &Path) -> Result<(), Vec<Mistake>> {
+        let paths = Registry::files_of(directory).map_err(|mistake| vec![mistake])?;
+        self.with_files(&paths)
+    }
+
+    /// All `*.toml` files of a folder and its folders, sorted.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or has no such file, or far too many.
+    pub fn files_of(directory: &Path) -> Result<Vec<PathBuf>, Mistake> {
         let mut paths = Vec::new();
-        collect_paths(directory, 0, &mut paths).map_err(|mistake| vec![mistake])?;
+        collect_paths(directory, 0, &mut paths)?;
         paths.sort();
         if paths.is_empty() {
             let mistake = Mistake::without_place(format!("{} has no .toml file", directory.display()));
-            return Err(vec![mistake.help("a folder of matrices holds one file for each port table")]);
+            return Err(mistake.help("a folder of matrices holds one file for each port table"));
         }
-        self.with_files(&paths)
+        Ok(paths)
     }
 
     /// Adds files. A matrix or product that is known already is replaced.
