@@ -28,12 +28,14 @@ from = "agent"
 to = "server"
 port = 443
 protocol = "https"
+row = 1
 [[flow]]
 id = "stream"
 from = "agent"
 to = "server"
 port = 5001
 protocol = "grpc"
+row = 2
 "#;
 
 fn site() -> String {

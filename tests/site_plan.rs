@@ -30,7 +30,8 @@ fn stderr(arguments: &[&str]) -> String {
     let output = run(200, arguments);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     assert!(output.stdout.is_empty(), "nothing but the result goes to standard output");
-    String::from_utf8(output.stderr).expect("UTF-8").split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
 }
 
 const LAN: &[&str] = &["plan", "--site", "lan.toml", "--matrices", "../second-product"];
@@ -45,14 +46,15 @@ fn golden_outputs() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
     let mut different = Vec::new();
     for (site, arguments) in [("direct", DIRECT), ("lan", LAN)] {
+        // What was left out is shown of the small product alone: each new row of the built-in tables would change the other's.
+        let all: &[&str] = if site == "lan" { &["--all"] } else { &[] };
         for (file, width, more) in [
-            ("table-80.txt", 80, &["--all"][..]),
-            ("table-120.txt", 120, &["--all"][..]),
-            ("csv", 80, &["--format", "csv", "--all"][..]),
-            ("md", 80, &["--format", "markdown", "--all"][..]),
-            ("json", 80, &["--format", "json"][..]),
+            ("table-80.txt", 80, &[][..]),
+            ("table-120.txt", 120, &[]),
+            ("csv", 80, &["--format", "csv"]),
+            ("md", 80, &["--format", "markdown"]),
         ] {
-            let shown = stdout(width, &with(arguments, more)).replace("\r\n", "\n");
+            let shown = stdout(width, &with(arguments, &with(more, all))).replace("\r\n", "\n");
             let path = data("site/golden").join(format!("{site}.{file}"));
             if update {
                 std::fs::write(&path, &shown).expect("written");

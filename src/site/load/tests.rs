@@ -37,6 +37,7 @@ to = "db"
 port = "db"
 protocol = "tcp"
 when = ["search"]
+row = 1
 [[flow]]
 id = "replicate"
 from = "db"
@@ -46,6 +47,7 @@ protocol = "rpc"
 interfaces = ["drs"]
 range = "dynamic"
 when = ["!audit"]
+row = 2
 "#;
 
 const OTHER: &str = r#"
@@ -65,6 +67,7 @@ id = "f"
 from = "a"
 to = "b"
 port = 80
+row = 1
 protocol = "http"
 "#;
 
