@@ -49,6 +49,9 @@ pub type Outcome = Result<Exit, Problem>;
 #[derive(Debug, Parser)]
 #[command(name = "portmatrix", version, arg_required_else_help = true)]
 pub struct Cli {
+    /// Say more on standard error; twice for everything (the variable PORTMATRIX_LOG takes a filter such as `portmatrix=debug`)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -61,14 +64,14 @@ pub enum Command {
     Lab(lab::Args),
     /// Print a commented site file to start from
     Init(init::Args),
+    /// Show and check the port tables
+    Matrix(matrix::Args),
     /// Show the hops of a site
     Plan(plan::Args),
     /// Stand in for this host's services: open every port that the plan wants here
     Listen(listen::Args),
     /// Probe every hop of the plan that begins at this host
     Connect(connect::Args),
-    /// Show and check the port tables
-    Matrix(matrix::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
     /// Make a site key
@@ -102,6 +105,18 @@ pub fn print(text: &str) -> Result<(), Problem> {
     }
 }
 
+/// Logs go to standard error. The LDAP library is kept silent: it would log what a stranger sends.
+fn start_log(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info,portmatrix=debug",
+        _ => "trace",
+    };
+    let filter = std::env::var("PORTMATRIX_LOG").unwrap_or_else(|_| default.to_owned());
+    let filter = tracing_subscriber::EnvFilter::new(format!("{filter},ldap3_proto=off"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
 /// Parses the arguments and runs the subcommand.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -111,13 +126,14 @@ pub fn main() -> Exit {
             return if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
         }
     };
+    start_log(cli.verbose);
     let outcome: Outcome = match &cli.command {
+        Command::Matrix(args) => matrix::run(args),
         Command::Lab(args) => lab::run(args),
         Command::Init(args) => init::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
-        Command::Matrix(args) => matrix::run(args),
         Command::Report(args) => report::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),

@@ -169,6 +169,18 @@ impl<'a> Climb<'a> {
         });
     }
 
+    /// Adds a reason to the last rung, which was climbed all the same.
+    pub fn remark(&mut self, reason: Reason) {
+        if let Some(step) = self.steps.last_mut() {
+            step.reason = Some(reason);
+        }
+    }
+
+    /// Adds a connection attempt that was made outside [`Climb::connect`].
+    pub fn push_evidence(&mut self, evidence: Evidence) {
+        self.evidence.push(evidence);
+    }
+
     /// A fresh challenge for one connection; `None` without a site key.
     pub fn challenge(&self) -> Option<Asked> {
         let key = self.tools.key.as_ref()?;

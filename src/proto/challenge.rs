@@ -171,6 +171,7 @@ pub struct HttpSeen {
 }
 
 /// What became of the challenge.
+#[expect(clippy::large_enum_variant, reason = "one per connection, and soon gone")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum ProofOutcome {
@@ -261,7 +262,7 @@ pub fn hex(octets: &[u8]) -> String {
 /// The octets of hexadecimal text of either case; `None` for anything else, and for more than 1024 digits.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || digits.len() > 1024 {
+    if !digits.len().is_multiple_of(2) || digits.len() > 1024 {
         return None;
     }
     digits

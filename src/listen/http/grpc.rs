@@ -82,13 +82,19 @@ fn trailers_only(code: Code, proof: Option<HeaderValue>) -> Response<Body> {
 }
 
 /// What ASP.NET says to gRPC over HTTP/1.x: it passes every proxy and is unmistakable.
+///
+/// nginx also passes its `upgrade` on into HTTP/2, where the header makes the whole answer malformed (RFC 9113 section 8.2.2) and a strict
+/// client drops it. So where there is a proof to carry, the header stays away.
 fn not_http2(proof: Option<HeaderValue>) -> Response<Body> {
+    let upgrade = proof.is_none();
     let mut response = trailers_only(Code::INTERNAL, proof);
     *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
     let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/2"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(MESSAGE_HEADER, HeaderValue::from_static("Request protocol 'HTTP/1.1' is not supported."));
+    if upgrade {
+        headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/2"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
     response
 }
 

@@ -1,4 +1,4 @@
-//! HTTP/1.x and HTTP/2 on one port, listener's side; gRPC calls go to [`grpc`].
+//! HTTP/1.x and HTTP/2 on one port, listener's side; gRPC calls go to the part `grpc`.
 //!
 //! To a stranger this is a bland service: a few octets of text on the paths of the plan, 404 elsewhere, no `Server` header.
 
@@ -25,7 +25,7 @@ use std::time::Duration;
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Time for the head of a request, from the first octet or from the end of the request before.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// Header lines of a request.
 const MAX_HEADERS: usize = 64;
 /// Octets of all headers of a request.

@@ -93,7 +93,7 @@ fn the_chain_is_shown_in_a_handshake() {
         let accepting = acceptor.accept(server);
         let (session, accepted) = tokio::join!(super::super::tls::connect(&trust, client, "psp01.contoso.com", &[]), accepting);
         accepted.expect("the listener's end");
-        let session = session.ok().expect("the connector's end");
+        let session = session.map_err(|failure| failure.reason).expect("the connector's end");
         assert_eq!((session.problem, session.certificate_sha256), (None, identity.sha256()), "trusted up to the root");
     });
 }

@@ -6,9 +6,7 @@ use crate::observation::Detail;
 use crate::probe::http::{AGENT, proof_of, text};
 use crate::probe::tap::Head;
 use crate::proto::challenge::CHALLENGE_HEADER;
-use crate::proto::grpc::{
-    CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, PREFIX_LEN, STATUS_HEADER, frame, health_status, is_grpc,
-};
+use crate::proto::grpc::{CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, STATUS_HEADER, frame, health_status, is_grpc};
 use crate::reason::Reason;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
@@ -194,13 +192,17 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
         let closed = head.ended() == Some(io::ErrorKind::UnexpectedEof);
         return if closed { Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()) } else { Failure::after_connect(error) };
     }
-    let told = Failure::peer(if error.is_remote() { of_code(error.reason()) } else { Reason::GrpcFailed });
     let words = error.to_string();
-    if !error.is_remote() && status_000(&head.octets()) {
-        // nginx, when what the host behind it answered is not HTTP/1.x.
-        return Failure::peer(Reason::Http2NotCarried).with("status", "000").with("error", words);
+    if error.is_remote() {
+        return Failure::peer(of_code(error.reason())).with("error", words);
     }
-    told.with("error", words)
+    // The answer broke a rule of HTTP/2 and was dropped unread. Two such answers tell on their own: nginx gives status 000 when what is
+    // behind it did not answer in HTTP/1.x, and passes on the `upgrade` of ASP.NET's 426, which has no place in HTTP/2.
+    match raw_status(&head.octets()) {
+        Some(status @ ("000" | "426")) => Failure::peer(Reason::Http2NotCarried).with("status", status),
+        _ => Failure::peer(Reason::GrpcFailed),
+    }
+    .with("error", words)
 }
 
 /// What a code of RST_STREAM or GOAWAY means before a call has its status (RFC 9113 section 7).
@@ -212,9 +214,14 @@ fn of_code(code: Option<h2::Reason>) -> Reason {
     }
 }
 
-/// Whether the first octets hold `:status: 000` as HPACK writes it: static index 8 with a literal value (RFC 7541 sections 6.2.1, 6.2.2).
-fn status_000(octets: &[u8]) -> bool {
-    octets.windows(PREFIX_LEN).any(|w| matches!(w, [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0']))
+/// A status of an unreadable answer, where it is one of those told apart: `:status` as HPACK writes one that its table lacks, index 8 with
+/// a literal value (RFC 7541 sections 6.2.1 to 6.2.3).
+fn raw_status(octets: &[u8]) -> Option<&'static str> {
+    octets.windows(5).find_map(|window| match window {
+        [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0'] => Some("000"),
+        [0x08 | 0x18 | 0x48, 3, b'4', b'2', b'6'] => Some("426"),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -255,7 +262,8 @@ mod tests {
         assert_eq!(of_code(Some(h2::Reason::INTERNAL_ERROR)), Reason::Http2NotCarried);
         assert_eq!(of_code(Some(h2::Reason::HTTP_1_1_REQUIRED)), Reason::Http2NotCarried);
         assert_eq!(of_code(Some(h2::Reason::CANCEL)), Reason::GrpcFailed);
-        assert!(status_000(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"));
-        assert!(!status_000(b"\x48\x03200"));
+        assert_eq!(raw_status(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"), Some("000"));
+        assert_eq!(raw_status(b"\x08\x03426"), Some("426"));
+        assert_eq!(raw_status(b"\x48\x03200"), None);
     }
 }

@@ -1,0 +1,137 @@
+//! DCE/RPC: the endpoint mapper, a look-up of each interface that the flow needs, and the port of each.
+//!
+//! What a stranger may do at a domain controller is enough: bind to the mapper, ask it, and bind to the interfaces. That the interface then
+//! answers a bind on its own port is the proof that the way is open; calls are not made, since they would need credentials.
+
+mod look_up;
+mod port;
+mod session;
+
+use super::climb::Asked;
+use super::{Climb, Stop};
+use crate::matrix::model::Interface;
+use crate::net::Io;
+use crate::net::failure::Failure;
+use crate::net::{clock, dial};
+use crate::observation::StepKind;
+use crate::proto::challenge::MAX_PROOF_LEN;
+use crate::proto::rpc::{Syntax, Uuid, epm};
+use crate::reason::Reason;
+use look_up::Located;
+use session::{CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// connect, rpc-bind, and for each interface rpc-map and rpc-port; a proof on every connection. An interface that fails does not stop the
+/// others.
+///
+/// # Errors
+/// [`Stop`] when the mapper was not reached, or anything of an interface failed.
+pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    let stream = climb.connect(climb.target.hop.port).await?;
+    let asked = climb.challenge();
+    let binding = Session::bind(stream, Syntax::EPM, asked.as_ref().map(|a| &a.octets));
+    let bound = climb
+        .step(StepKind::RpcBind, async {
+            let bound = binding.await?;
+            let detail = bound.detail.clone();
+            Ok((bound, detail))
+        })
+        .await?;
+    climb.recognised = Some("RPC endpoint mapper".to_owned());
+    let mut mapper = prove(climb, bound.session, asked.as_ref(), bound.challenge_accepted).await;
+    let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
+    let flow = climb.target.hop.flow.clone();
+    for interface in &flow.interfaces {
+        outcome = one_interface(climb, &mut mapper, interface).await.and(outcome);
+    }
+    outcome
+}
+
+async fn one_interface(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, interface: &Interface) -> Result<(), Stop> {
+    let begun = clock::instant();
+    let uuid = Uuid::parse_str(&interface.uuid);
+    let found = match uuid {
+        Ok(uuid) => ask_mapper(climb, mapper, Syntax { uuid, major: interface.version.0, minor: interface.version.1 }).await,
+        // The loader of matrices has checked it; a plan that was made by other means may still be wrong.
+        Err(error) => Err(Failure::local(Reason::NotTested).with("error", error.to_string())),
+    };
+    match found {
+        Ok(located) => {
+            let mut detail = located.detail(climb.target.address);
+            detail.extend(look_up::about(interface));
+            climb.note(StepKind::RpcMap, begun, Ok(detail));
+            port::try_all(climb, interface, &located).await
+        }
+        Err(mut failure) => {
+            failure.detail.extend(look_up::about(interface));
+            if let (Reason::RpcNotRegistered, Some(hint)) = (failure.reason, &interface.hint) {
+                failure = failure.with("hint", hint.clone());
+            }
+            climb.note(StepKind::RpcMap, begun, Err(failure));
+            Err(Stop)
+        }
+    }
+}
+
+/// Looks one interface up, on the mapper connection that is there or, where an earlier call broke it, on a new one.
+async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
+    let mut session = match mapper.take() {
+        Some(session) => session,
+        None => {
+            let stream = dial(climb, climb.target.hop.port).await?;
+            within(climb.tools.step_deadline, Session::bind(stream, Syntax::EPM, None)).await?.session
+        }
+    };
+    let stub = epm::MapRequest::tcp(wanted).encode();
+    let called = within(climb.tools.step_deadline, session.call(INTERFACE_CONTEXT, epm::MAP, stub)).await?;
+    // A fault leaves the connection as it was.
+    *mapper = Some(session);
+    look_up::read(called, wanted)
+}
+
+/// Opens a connection that is part of a rung, with its evidence.
+async fn dial(climb: &mut Climb<'_>, port: u16) -> Result<TcpStream, Failure> {
+    let to = SocketAddr::new(climb.target.address, port);
+    let (evidence, outcome) = dial::connect(climb.target.source, to, climb.tools.connect_deadline).await;
+    climb.push_evidence(evidence);
+    outcome
+}
+
+/// Calls the challenge's own context, if it was accepted, and notes what became of it. Gives the session back unless the call broke it.
+async fn prove<S: Io>(climb: &mut Climb<'_>, mut session: Session<S>, asked: Option<&Asked>, accepted: bool) -> Option<Session<S>> {
+    if asked.is_none() || !accepted {
+        climb.proof(asked, None, None);
+        return Some(session);
+    }
+    let begun = clock::instant();
+    match within(climb.tools.step_deadline, session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await {
+        Ok(Called::Answered(stub, _)) => {
+            climb.proof(asked, Some(&token(&stub)), None);
+            Some(session)
+        }
+        Ok(Called::Fault(_)) => {
+            climb.proof(asked, None, None);
+            Some(session)
+        }
+        Err(failure) => {
+            climb.note(StepKind::Proof, begun, Err(failure));
+            climb.proof(asked, None, None);
+            None
+        }
+    }
+}
+
+/// The proof in a stub: its length as 32 bits little-endian, then its text. Anything else gives a text that is no proof.
+fn token(stub: &[u8]) -> String {
+    let Some((length, text)) = stub.split_first_chunk::<4>() else { return String::new() };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let text = text.get(..length).filter(|t| t.len() <= MAX_PROOF_LEN).unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
+async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| Err(Failure::silent()))
+}

@@ -1,0 +1,93 @@
+//! The ports that the mapper gave for one interface: one rung, whatever their number.
+
+use super::look_up::{Located, about};
+use super::session::{Bound, Session};
+use super::{dial, prove, within};
+use crate::matrix::model::Interface;
+use crate::net::clock;
+use crate::net::failure::Failure;
+use crate::observation::{Detail, Initiator, StepKind};
+use crate::probe::climb::Asked;
+use crate::probe::{Climb, Stop};
+use crate::reason::Reason;
+use serde_json::json;
+use tokio::net::TcpStream;
+
+/// Tries every port, since a client may take any of them: rung `rpc-port`, climbed when one port answers a bind. Ports that do not answer
+/// then stand in the rung's `detail.unreachable`, and its `reason` is `rpc-port-blocked`.
+///
+/// # Errors
+/// [`Stop`] when no port answers.
+pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, located: &Located) -> Result<(), Stop> {
+    let begun = clock::instant();
+    let mut open: Vec<(u16, Bound<TcpStream>, Option<Asked>)> = Vec::new();
+    let mut shut: Vec<(u16, Failure)> = Vec::new();
+    for port in &located.ports {
+        let asked = climb.challenge();
+        match try_one(climb, located, *port, asked.as_ref()).await {
+            Ok(bound) => open.push((*port, bound, asked)),
+            Err(failure) => shut.push((*port, failure)),
+        }
+    }
+    let mut detail = about(interface);
+    let range = climb.target.hop.flow.range;
+    if !located.outside(range).is_empty() {
+        detail.insert("outside_range".to_owned(), true.into());
+        detail.insert("range".to_owned(), range.map(|r| r.to_string()).into());
+    }
+    if let Some((port, bound, _)) = open.first() {
+        detail.insert("port".to_owned(), (*port).into());
+        detail.extend(bound.detail.clone());
+        if !shut.is_empty() {
+            detail.insert("unreachable".to_owned(), list(&shut));
+        }
+        climb.note(StepKind::RpcPort, begun, Ok(detail));
+        if !shut.is_empty() {
+            climb.remark(Reason::RpcPortBlocked);
+        }
+    } else {
+        climb.note(StepKind::RpcPort, begun, Err(all_shut(detail, shut)));
+        return Err(Stop);
+    }
+    let mut outcome = Ok(());
+    for (_, bound, asked) in open {
+        if prove(climb, bound.session, asked.as_ref(), bound.challenge_accepted).await.is_none() {
+            outcome = Err(Stop);
+        }
+    }
+    outcome
+}
+
+/// Connects to one port, at the address that is in use already, and binds.
+async fn try_one(climb: &mut Climb<'_>, located: &Located, port: u16, asked: Option<&Asked>) -> Result<Bound<TcpStream>, Failure> {
+    let stream = dial(climb, port).await.map_err(|failure| {
+        let cause = failure.reason;
+        // A fault of this machine is not the path's.
+        let reason = if failure.initiator == Initiator::Local { cause } else { Reason::RpcPortBlocked };
+        Failure { reason, ..failure }.with("cause", cause.code())
+    })?;
+    let binding = Session::bind(stream, located.interface, asked.map(|a| &a.octets));
+    within(climb.tools.step_deadline, binding).await
+}
+
+/// The failure of the first port, which the others follow in `unreachable`.
+fn all_shut(detail: Detail, shut: Vec<(u16, Failure)>) -> Failure {
+    let unreachable = (shut.len() > 1).then(|| list(&shut));
+    let Some((port, mut failure)) = shut.into_iter().next() else {
+        // The look-up gives at least one port.
+        return Failure { detail, ..Failure::peer(Reason::RpcNotRegistered) };
+    };
+    failure.detail.extend(detail);
+    failure.detail.insert("port".to_owned(), port.into());
+    failure.detail.extend(unreachable.map(|list| ("unreachable".to_owned(), list)));
+    failure
+}
+
+fn list(shut: &[(u16, Failure)]) -> serde_json::Value {
+    shut.iter()
+        .map(|(port, failure)| {
+            let cause = failure.detail.get("cause").cloned().unwrap_or_else(|| failure.reason.code().into());
+            json!({ "port": port, "cause": cause })
+        })
+        .collect()
+}

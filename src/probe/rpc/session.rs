@@ -1,0 +1,155 @@
+//! One connection to an RPC server: bind, calls, and what their failures mean.
+
+use crate::net::Io;
+use crate::net::failure::Failure;
+use crate::observation::Detail;
+use crate::proto::challenge::CHALLENGE_LEN;
+use crate::proto::rpc::{BindAck, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid};
+use crate::reason::Reason;
+use std::io;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Presentation context of the interface.
+pub(super) const INTERFACE_CONTEXT: u16 = 0;
+/// Presentation context that carries the challenge.
+pub(super) const CHALLENGE_CONTEXT: u16 = 1;
+
+/// A connection on which an interface was accepted.
+pub(super) struct Session<S> {
+    stream: S,
+    client: Client,
+}
+
+/// What a bind gave.
+pub(super) struct Bound<S> {
+    pub(super) session: Session<S>,
+    /// What the server said of itself.
+    pub(super) detail: Detail,
+    /// Whether the challenge's context was accepted too. Only a stand-in with the key does that: other servers say that they do not have
+    /// such an interface, or (Samba) that a second one in a bind has no encoding left.
+    pub(super) challenge_accepted: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Called {
+    /// With results.
+    Answered(Vec<u8>, Order),
+    /// With a fault.
+    Fault(u32),
+}
+
+impl<S: Io> Session<S> {
+    /// Binds to one interface, in NDR32 alone, and brings the challenge as a second context.
+    ///
+    /// # Errors
+    /// `rpc-bind-rejected`, `rpc-not-spoken`, or what became of the connection.
+    pub(super) async fn bind(stream: S, interface: Syntax, challenge: Option<&[u8; CHALLENGE_LEN]>) -> Result<Bound<S>, Failure> {
+        let mut session = Session { stream, client: Client::default() };
+        let mut contexts = vec![Context { id: INTERFACE_CONTEXT, interface, transfers: vec![Syntax::NDR32] }];
+        contexts.extend(challenge.map(challenge_context));
+        let octets = session.client.bind(contexts);
+        match session.exchange(&octets).await?.body {
+            Body::BindAck(ack) => {
+                let detail = read_ack(&ack)?;
+                let challenge_accepted = challenge.is_some() && ack.results.get(1).is_some_and(|r| r.is_accepted());
+                Ok(Bound { session, detail, challenge_accepted })
+            }
+            Body::BindNak(nak) => Err(Failure::peer(Reason::RpcBindRejected).with("bind_nak", nak.reason).with("said", nak.words())),
+            Body::Fault(fault) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", hex(fault.status))),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Makes one call.
+    ///
+    /// # Errors
+    /// `rpc-not-spoken`, or what became of the connection.
+    pub(super) async fn call(&mut self, context: u16, opnum: u16, stub: Vec<u8>) -> Result<Called, Failure> {
+        let octets = self.client.request(context, opnum, stub);
+        let Pdu { body, order, .. } = self.exchange(&octets).await?;
+        match body {
+            Body::Response(response) => Ok(Called::Answered(response.stub, order)),
+            Body::Fault(fault) => Ok(Called::Fault(fault.status)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Sends octets and waits for the answer to them.
+    async fn exchange(&mut self, octets: &[u8]) -> Result<Pdu, Failure> {
+        let failed = |error: &io::Error| Failure::after_connect(error);
+        self.stream.write_all(octets).await.map_err(|e| failed(&e))?;
+        self.stream.flush().await.map_err(|e| failed(&e))?;
+        let mut chunk = [0; 4096];
+        loop {
+            match self.client.answer() {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(error) => return Err(not_spoken(error)),
+            }
+            match self.stream.read(&mut chunk).await.map_err(|e| failed(&e))? {
+                0 => {
+                    let cut = self.client.is_mid_answer();
+                    return Err(failed(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", cut));
+                }
+                n => self.client.push(&chunk[..n]),
+            }
+        }
+    }
+}
+
+/// The challenge as a presentation context: an interface that nobody has, with NDR32 and with an encoding that nobody has.
+fn challenge_context(octets: &[u8; CHALLENGE_LEN]) -> Context {
+    let half = |at: usize| {
+        let mut half = [0; SYNTAX_LEN];
+        half.copy_from_slice(&octets[at..at + SYNTAX_LEN]);
+        Syntax::from_octets(half)
+    };
+    Context { id: CHALLENGE_CONTEXT, interface: half(0), transfers: vec![Syntax::NDR32, half(SYNTAX_LEN)] }
+}
+
+fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
+    let mut detail = Detail::from([
+        ("max_xmit".to_owned(), ack.max_xmit.into()),
+        ("sec_addr".to_owned(), ack.sec_addr.clone().into()),
+        ("assoc_group".to_owned(), hex(ack.assoc_group).into()),
+    ]);
+    // Results come in the order of the contexts; an answer without any is no answer to a bind.
+    let Some(result) = ack.results.first() else { return Err(not_spoken("a bind_ack without a result")) };
+    if result.is_accepted() {
+        return Ok(detail);
+    }
+    detail.extend([
+        ("result".to_owned(), result.result.into()),
+        ("result_reason".to_owned(), result.reason.into()),
+        ("said".to_owned(), result.words().into()),
+    ]);
+    if result.transfer.uuid != Uuid::nil() {
+        detail.insert("encoding".to_owned(), result.transfer.uuid.to_string().into());
+    }
+    Err(Failure { detail, ..Failure::peer(Reason::RpcBindRejected) })
+}
+
+/// A status code as people look it up.
+pub(super) fn hex(code: u32) -> String {
+    format!("0x{code:08x}")
+}
+
+pub(super) fn not_spoken(error: impl std::fmt::Display) -> Failure {
+    Failure::peer(Reason::RpcNotSpoken).with("error", error.to_string())
+}
+
+fn unexpected(body: &Body) -> Failure {
+    let what = match body {
+        Body::Request(_) => "a request",
+        Body::Response(_) => "a response",
+        Body::Fault(_) => "a fault",
+        Body::Bind(_) => "a bind",
+        Body::BindAck(_) => "a bind_ack",
+        Body::BindNak(_) => "a bind_nak",
+        Body::AlterContext(_) => "an alter_context",
+        Body::AlterContextResp(_) => "an alter_context_resp",
+        Body::Other(_) => "a PDU without an answer in it",
+    };
+    not_spoken(format_args!("{what} came instead of the answer"))
+}
