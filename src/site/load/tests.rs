@@ -108,7 +108,7 @@ db = "10.1.1.1"
     assert_eq!(site.port_offset, 100);
     let folder = Path::new("/sites/contoso");
     assert_eq!(site.key.as_deref(), Some(folder.join("keys/site.key").as_path()));
-    assert_eq!(site.matrices, [folder.join("tables"), folder.join("/opt/tables")]);
+    assert_eq!(site.matrices, [folder.join("tables"), PathBuf::from("/opt/tables")]);
     let labels: Vec<String> = site.roles["web"].iter().map(Host::label).collect();
     assert_eq!(labels, ["srv.contoso.com", "10.20.0.0/16", "srv2", "discover:contoso.com"]);
     assert!(matches!(&site.roles["web"][2], Host::Named { addresses, .. } if addresses.len() == 2));
