@@ -132,7 +132,8 @@ fn product<'r>(
         let found = registry.product(&named.value);
         if found.is_none() {
             let mistake = table.mistake(&named.span, format!("no product is called \"{}\"", named.value)).label("unknown product");
-            table.report(mistake.help(choices(&named.value, "products", known())));
+            let help = choices(&named.value, "products", known());
+            table.report(mistake.help(format!("{help}; tables of others come from `matrices` or --matrices")));
         }
         return found;
     }

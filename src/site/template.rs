@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 /// How wide comments are.
 const WIDTH: usize = 100;
 
-/// A site file of a product at a topology. It passes [`crate::site::load::parse`] as it stands: every role that a flow of this topology
-/// uses and that has an example gets that example as its host.
+/// A site file of a product at a topology. It passes [`crate::site::load::parse`] as it stands: every role that a flow needs while no
+/// feature was switched on or off gets its example as its host; the other roles are there as comments.
 ///
 /// `matrices` are those that apply at the topology.
 pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> String {
@@ -70,17 +70,24 @@ fn roles(text: &mut String, product: &Product, matrices: &[&Matrix]) {
     comment(text, "A network, such as \"10.20.0.0/16\", stands for any host in it, on the From side only.");
     comment(text, "Domain controllers can be looked up in DNS: { discover = \"contoso.com\" }");
     let flows: Vec<&Flow> = matrices.iter().flat_map(|matrix| &matrix.flows).collect();
-    let always: BTreeSet<&str> = used(&flows, |flow| flow.when.is_empty());
+    let needed_by_default = |flow: &Flow| {
+        let is_default = |id: &str| product.feature(id).is_some_and(|feature| feature.default);
+        flow.required && flow.when.iter().all(|condition| is_default(&condition.feature) == condition.on)
+    };
+    let always: BTreeSet<&str> = used(&flows, needed_by_default);
     let somehow: BTreeSet<&str> = used(&flows, |_| true);
     for role in product.roles.iter().filter(|role| is_used(role, product, &somehow)) {
         text.push('\n');
         let description = role.description.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
         comment(text, &format!("{}{description}", role.title));
-        // A role with published names needs no host; one that only includes others has theirs; one that only some features need is optional.
-        let needed = role.names.is_empty() && role.includes.is_empty() && is_used(role, product, &always);
-        let mark = if needed && role.example.is_some() { "" } else { "# " };
-        let example = role.example.as_deref().or(role.names.iter().map(String::as_str).find(|n| !n.contains('*')));
-        let _ = writeln!(text, "{mark}{} = [{}]", key(&role.id), quoted(example.unwrap_or("host.example.com")));
+        // A role with published names needs no host, one that includes others has theirs, and one that is a switch by itself is a choice.
+        let is_switch = product.features.iter().any(|feature| feature.implied_by.as_ref() == Some(&role.id));
+        let needed = role.names.is_empty() && role.includes.is_empty() && !is_switch && is_used(role, product, &always);
+        let mark = if needed { "" } else { "# " };
+        let published = role.names.iter().find(|name| !name.contains('*'));
+        let made_up = || format!("{}.example.com", role.id);
+        let example = role.example.as_ref().or(published).cloned().unwrap_or_else(made_up);
+        let _ = writeln!(text, "{mark}{} = [{}]", key(&role.id), quoted(&example));
     }
 }
 

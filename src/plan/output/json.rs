@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::plan::document::PlanDocument;
+use schemars::generate::SchemaSettings;
 
 /// The document `portmatrix/plan/1`, indented, with a final line feed.
 ///
@@ -17,5 +18,7 @@ pub fn json(view: &View<'_>) -> Result<String, serde_json::Error> {
 /// # Errors
 /// As [`json`].
 pub fn schema() -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(&schemars::schema_for!(PlanDocument<'_>))? + "\n")
+    // What is left out when it is empty is not required.
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    Ok(serde_json::to_string_pretty(&generator.into_root_schema_for::<PlanDocument<'_>>())? + "\n")
 }

@@ -31,12 +31,14 @@ impl<'p> View<'p> {
         View { plan, hops: plan.hops.iter().collect(), unplanned: plan.unplanned.iter().collect(), all }
     }
 
-    /// "9 hops; 3 flows or pairs of hosts were not planned" in numbers that fit.
+    /// "9 hops; 3 entries left out."
     fn summary(&self) -> String {
         let hops = counted(self.hops.len(), "hop", "hops");
         match self.unplanned.len() {
             0 => format!("{hops}, nothing left out."),
-            left => format!("{hops}; {} left out{}.", counted(left, "entry", "entries"), if self.all { "" } else { " (--all tells why)" }),
+            left if self.all => format!("{hops}; {} left out.", counted(left, "entry", "entries")),
+            // Not how many: that changes with every table that this site does not use.
+            _ => format!("{hops}; --all also lists what was left out, and why."),
         }
     }
 }

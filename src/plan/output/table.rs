@@ -27,7 +27,7 @@ pub fn table(view: &View<'_>, width: u16) -> String {
             expected(hop).replace(", ", "\n"),
         ];
         if wide {
-            row.push(hop.flow.id.clone());
+            row.push(hop.flow.id.replacen('/', "/\n", 1));
         }
         hops.add_row(row);
     }
@@ -35,9 +35,10 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     let mut text = format!("Plan of {}\n{}\n", view.plan.site, hops.trim_fmt());
     if view.all && !view.unplanned.is_empty() {
         let mut left = new_table(width);
-        left.set_header(["Left out", "From", "To", "Why"]);
+        left.set_header(["Left out", "From and to", "Why"]);
         for entry in &view.unplanned {
-            left.add_row([&entry.flow, &entry.from, &entry.to, &entry.why.to_string()]);
+            let ends = format!("{}\n{}", entry.from, entry.to);
+            left.add_row([entry.flow.replacen('/', "/\n", 1), ends, entry.why.to_string()]);
         }
         text.push_str(&format!("\n{}\n", left.trim_fmt()));
     }

@@ -1,1 +1,68 @@
+//! What the outputs must never do, whatever a table or a site says. What they look like is in `tests/data/site/golden`.
 
+use super::*;
+use crate::matrix::model::{Flow, Protocol};
+use crate::plan::fixture::{flow, plan, site};
+
+fn example() -> Plan {
+    let hostile = Flow {
+        remark: Some("=HYPERLINK(\"http://example.net\")\nand | a pipe".into()),
+        section: Some("a | b".into()),
+        path: Some("/x".into()),
+        ..flow("a", "web", "db", 80, Protocol::Http)
+    };
+    let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
+    let web: &[&str] = &["w", &long, "10.0.0.0/8"];
+    plan(vec![hostile, flow("b", "agent", "db", 81, Protocol::Tcp)], &site(&[("web", web), ("db", &["d=10.0.0.1", "2001:db8::1"])]))
+}
+
+#[test]
+fn tables_keep_to_their_width() {
+    let plan = example();
+    for width in [60, 80, 109, 110, 120, 200] {
+        let text = table(&View::whole(&plan, true), width);
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(widest <= usize::from(width), "{widest} columns at {width}:\n{text}");
+    }
+}
+
+#[test]
+fn csv_is_read_back_and_holds_no_formula() {
+    let plan = example();
+    let text = csv(&View::whole(&plan, true)).expect("text");
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let headings = reader.headers().expect("headings").clone();
+    let place = |name: &str| headings.iter().position(|heading| heading == name).expect("a column");
+    let records: Vec<_> = reader.records().map(|record| record.expect("a record")).collect();
+    assert_eq!(records.len(), plan.hops.len() + plan.unplanned.len());
+    assert_eq!(&records[0][place("remark")], "'=HYPERLINK(\"http://example.net\")\nand | a pipe");
+    assert_eq!((&records[0][place("to_host")], &records[0][place("to_address")]), ("d", "10.0.0.1"));
+    assert_eq!(&records[plan.hops.len()][place("not_planned")], "the site gives no host to the role agent");
+    assert_eq!(csv(&View::whole(&plan, false)).expect("text").lines().filter(|line| line.contains("no host to")).count(), 0);
+}
+
+#[test]
+fn markdown_cells_stay_cells() {
+    let plan = example();
+    let text = markdown(&View::whole(&plan, false));
+    let bars = |line: &str| line.replace("\\|", "").matches('|').count();
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), plan.hops.len() + 2);
+    assert!(rows.iter().all(|row| bars(row) == 8), "{text}");
+    assert!(text.contains("a \\| b"));
+}
+
+#[test]
+fn the_document_fits_its_schema() {
+    let plan = example();
+    let document: serde_json::Value = serde_json::from_str(&json(&View::whole(&plan, false)).expect("text")).expect("JSON");
+    let schema: serde_json::Value = serde_json::from_str(&schema().expect("text")).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(document["schema"], "portmatrix/plan/1");
+    assert_eq!(document["hops"].as_array().map(Vec::len), Some(plan.hops.len()));
+    assert_eq!(document["unplanned"][0]["why"], serde_json::json!({ "code": "role-without-host", "role": "agent" }));
+    let broken = serde_json::json!({ "schema": "portmatrix/plan/1", "site": 7, "hops": [], "unplanned": [] });
+    assert!(!validator.is_valid(&broken));
+}
