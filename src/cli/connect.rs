@@ -7,6 +7,7 @@ use crate::input::suggest;
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
 use crate::plan::model::{Hop, Plan};
+use crate::plan::select::Selection;
 use crate::probe::Tools;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
@@ -128,7 +129,10 @@ pub fn run(args: &Args) -> Outcome {
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
     let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this)).map_err(Problem::text)?;
-    let mut hops: Vec<Hop> = selection.connect.iter().map(|h| (*h).clone()).collect();
+    let (roles, hosts) = inputs::hosts(args.who.as_deref(), &this, plan)?;
+    // One machine speaks for itself: of a role's many hosts, the one that it is, else any one of them.
+    let mine: Vec<&Hop> = selection.connect.iter().copied().filter(|h| hosts.contains(&h.from.host)).collect();
+    let mut hops: Vec<Hop> = Selection { connect: mine, ..selection }.connect_once().into_iter().cloned().collect();
     let mut problems = Vec::new();
     for flow in &args.flows {
         if !hops.iter().any(|h| h.flow.id == *flow || h.also.contains(flow)) {
@@ -147,14 +151,14 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
         hops.retain(|h| args.hops.contains(&h.id) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a)));
     }
     if hops.is_empty() {
-        let who = if selection.roles.is_empty() { this.name.clone() } else { selection.roles.join(", ") };
+        let who = if roles.is_empty() { this.name.clone() } else { roles.join(", ") };
         return Err(Problem::text(format!(
             "no hop of the plan begins at this host ({who}): see `portmatrix plan`, or say with --as who to be"
         )));
     }
     // A machine that is found in the site goes by its name there.
-    let host = selection.hosts.first().filter(|_| selection.hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
-    let from = FromHost { host, roles: selection.roles.clone() };
+    let host = hosts.first().filter(|_| hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
+    let from = FromHost { host, roles };
     Ok((Plan { hops, ..plan.clone() }, from))
 }
 

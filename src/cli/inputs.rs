@@ -3,12 +3,13 @@
 use super::Problem;
 use crate::input::Mistake;
 use crate::matrix::Registry;
+use crate::matrix::model::RoleId;
 use crate::net::host::ThisHost;
 use crate::plan::build::build;
 use crate::plan::model::Plan;
 use crate::plan::select::Who;
 use crate::site::load;
-use crate::site::model::Site;
+use crate::site::model::{Host, Site};
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 
@@ -86,6 +87,24 @@ pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
 pub fn who(said: Option<&str>, this: &ThisHost) -> Who {
     match said {
         Some(said) => Who::said(said),
-        None => Who::here(&this.name, this.addresses.clone()),
+        None => here(this),
     }
+}
+
+fn here(this: &ThisHost) -> Who {
+    Who::here(&this.name, this.addresses.clone())
+}
+
+/// The hosts of the site that this machine speaks for. A role may have many: this machine is then the one that its own names and
+/// addresses say it is; where they say nothing, all of them are returned.
+///
+/// # Errors
+/// When nobody in the plan is meant.
+pub fn hosts(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
+    let meant = plan.for_host(&who(said, this)).map_err(Problem::text)?;
+    let own: Vec<Host> = match plan.for_host(&here(this)) {
+        Ok(own) => meant.hosts.iter().filter(|h| own.hosts.contains(h)).cloned().collect(),
+        Err(_) => Vec::new(),
+    };
+    Ok((meant.roles, if own.is_empty() { meant.hosts } else { own }))
 }

@@ -83,6 +83,9 @@ pub fn run(args: &Args) -> Outcome {
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
     }
+    let (_, hosts) = inputs::hosts(args.who.as_deref(), &this, &inputs.plan)?;
+    wanted.retain(|w| hosts.iter().any(|h| h.label() == w.host));
+    one_host(&wanted)?;
     let conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
     let selection = &listening.selection;
     if wanted.is_empty() {
@@ -147,6 +150,17 @@ async fn interrupted() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// A proof names the host that gives it, so a listener must be one of them.
+fn one_host(wanted: &[Wanted]) -> Result<(), Problem> {
+    let mut names: Vec<&str> = wanted.iter().map(|w| w.host.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < 2 {
+        return Ok(());
+    }
+    Err(Problem::text(format!("this machine could be {}: say which with --as HOST", names.join(" or "))))
 }
 
 fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
