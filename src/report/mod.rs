@@ -37,5 +37,5 @@ pub(crate) fn rungs(result: &HopResult) -> String {
             None => parts.push((name, 1)),
         }
     }
-    parts.into_iter().map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n }).collect::<Vec<_>>().join(", ")
+    parts.into_iter().map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n }).collect::<Vec<_>>().join(" ")
 }

@@ -8,8 +8,10 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// Below this many columns the rungs and the From role are left out.
-const WIDE: u16 = 100;
+/// From this many columns on, the rungs are named; below, they are counted.
+const WIDE: u16 = 110;
+/// From this many columns on, each hop's port table is named too.
+const VERY_WIDE: u16 = 150;
 
 /// A rule under the header, and nothing else.
 pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -26,7 +28,7 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
 }
 
 fn matrix(hops: &[HopResult], style: Style) -> String {
-    let wide = style.width >= WIDE;
+    let (wide, very_wide) = (style.width >= WIDE, style.width >= VERY_WIDE);
     let names = Names::of(hops);
     let mut table = Table::new();
     table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
@@ -35,10 +37,9 @@ fn matrix(hops: &[HopResult], style: Style) -> String {
     } else {
         table.force_no_tty();
     }
-    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "By"];
-    if wide {
+    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "By", "Rungs", "ms"];
+    if very_wide {
         header.insert(1, "Table");
-        header.extend(["Rungs", "ms"]);
     }
     table.set_header(header);
     for hop in hops {
@@ -55,13 +56,17 @@ fn matrix(hops: &[HopResult], style: Style) -> String {
             Cell::new(hop.reason),
             Cell::new(hop.answered_by.name()),
         ];
-        if wide {
+        let climbed = hop.steps.iter().filter(|s| s.ok).count();
+        row.push(Cell::new(if wide { rungs(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
+        row.push(Cell::new(format!("{:.1}", hop.ms)).set_alignment(comfy_table::CellAlignment::Right));
+        if very_wide {
             row.insert(1, Cell::new(hop.flow.split('/').next().unwrap_or(&hop.flow)));
-            row.push(Cell::new(rungs(hop)));
-            row.push(Cell::new(format!("{:.1}", hop.ms)).set_alignment(comfy_table::CellAlignment::Right));
         }
         table.add_row(row);
     }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
     format!("{}{}", names.legend(), table.trim_fmt())
 }
 
@@ -98,7 +103,7 @@ impl Names {
             return String::new();
         }
         let domains: Vec<String> = self.domains.iter().map(|d| format!(".{d}")).collect();
-        format!(" names without {}\n", domains.join(", "))
+        format!("names without {}\n", domains.join(", "))
     }
 }
 
