@@ -29,7 +29,7 @@ fn direct_topology_every_protocol_is_proved() {
     let service = site.connect("psp", KEY, &["--require-proof"]);
     service.assert_proved("dc", DC);
     for (port, step) in
-        [(88, "connect"), (135, "rpc-bind"), (135, "rpc-map"), (135, "rpc-port"), (389, "ldap"), (636, "tls"), (636, "ldap")]
+        [(7001, "proof"), (7002, "tls"), (135, "rpc-bind"), (135, "rpc-map"), (135, "rpc-port"), (389, "ldap"), (636, "tls"), (636, "ldap")]
     {
         service.assert_step("dc", port, step);
     }
@@ -93,7 +93,7 @@ fn a_dropped_port_times_out_and_the_others_are_still_proved() {
 
     let service = site.connect("psp", KEY, &[]);
     service.assert("dc", 389, "fail", "timed-out", "nobody");
-    service.assert_proved("dc", &[135, 445, 636, 3268]);
+    service.assert_proved("dc", &[135, 636, 7001, 7002]);
     assert_eq!(service.done.code, Some(1), "{}", service.done);
     let hop = service.allow_to("dc", 389)[0];
     assert!(text(hop, "/evidence/0/source").starts_with("10.77.2.2:"), "a lost connection has its source port as well: {hop:#}");
@@ -116,7 +116,7 @@ fn a_reset_by_a_firewall_is_refused_and_the_others_are_still_proved() {
         assert_eq!((text(hop, "/reason"), text(hop, "/answered_by")), ("refused", "nobody"), "{hop:#}");
         assert_ne!(text(hop, "/verdict"), "pass", "{hop:#}");
     }
-    service.assert_proved("dc", &[135, 389, 445]);
+    service.assert_proved("dc", &[135, 389, 7001]);
 
     let workstation = site.connect("ws", KEY, &[]);
     workstation.assert("psp", 5000, "fail", "refused", "nobody");
@@ -174,7 +174,7 @@ fn without_a_key_what_speaks_passes_but_is_not_proved() {
         }
     }
     // An open port on which no protocol was spoken tells nothing.
-    for hop in service.allow_to("dc", 88) {
+    for hop in service.allow_to("dc", 7001) {
         assert_eq!(text(hop, "/verdict"), "inconclusive", "{hop:#}");
     }
 }

@@ -15,7 +15,10 @@ pub const LIMIT: Duration = Duration::from_secs(90);
 /// Ports of the service's stand-ins with each topology, and of the domain controller's.
 pub const PSP_DIRECT: &[u16] = &[5000, 5001];
 pub const PSP_BEHIND_PROXY: &[u16] = &[443, 5001];
-pub const DC: &[u16] = &[53, 88, 135, 389, 445, 464, 636, 3268, 3269];
+pub const DC: &[u16] = &[135, 389, 636, 7001, 7002];
+
+/// Port tables of the tests' own: plain TCP and plain TLS, which the product's tables do not have.
+const RAW_PORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/raw-ports");
 
 /// Namespaces, site file and keys.
 pub struct Deployment {
@@ -55,9 +58,9 @@ impl Deployment {
         let proxy = if topology == "reverse-proxy" { format!("reverse-proxy = {psp}\n") } else { String::new() };
         let site = format!(
             "[site]\nname = \"contoso\"\nproduct = \"powersyncpro\"\ntopology = \"{topology}\"\n\
-             features = [\"ldaps\", \"sid-history\", \"domain-member\", \"!entra-id\"]\n\n\
+             features = [\"ldaps\", \"sid-history\", \"!entra-id\"]\nmatrices = [\"{RAW_PORTS}\"]\n\n\
              [ranges]\nrpc-dynamic = \"50000-50019\"\n\n\
-             [roles]\nmigration-agent = {ws}\npsp-service = {psp}\n{proxy}target-dc = {dc}\ntarget-pdc = {dc}\nown-dc = {dc}\n\
+             [roles]\nmigration-agent = {ws}\npsp-service = {psp}\n{proxy}target-dc = {dc}\ntarget-pdc = {dc}\n\
              password-agent = {dc}\n"
         );
         std::fs::write(self.path("site.toml"), site).expect("the site file can be written");
