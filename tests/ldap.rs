@@ -397,7 +397,8 @@ async fn starttls_with_more_behind_it_is_refused_and_nothing_is_carried_over() {
 async fn starttls_inside_tls_is_an_operations_error() {
     let listener = Listener::start(Protocol::Ldaps, key(1), true).await;
     let stream = TcpStream::connect(SocketAddr::new(LOOPBACK, listener.port)).await.expect("connected");
-    let mut session = portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[]).await.map_err(|failure| failure.reason).expect("TLS").stream;
+    let mut session =
+        portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[]).await.map_err(|failure| failure.reason).expect("TLS").stream;
     for (request, op, code) in [("ldap_starttls_req", 0x78, 1), ("ldap_simple_bind_cleartext_req", 0x61, 49)] {
         session.write_all(&vector(request)).await.expect("sent");
         let mut answer = vec![0; 4096];
