@@ -37,6 +37,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((verdict, reason)) = certificate(seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
     }
+    // An RPC interface with several ports, some of them shut: a client may take any of them.
+    if let Some(reason) = seen.steps.iter().filter(|s| s.step == StepKind::RpcPort && s.ok).find_map(|s| s.reason) {
+        return opinion(Verdict::Warn, reason, answered_by);
+    }
     if let Some(address) = hop.address
         && !hop.flow.networks.is_empty()
         && !hop.flow.networks.iter().any(|n| n.contains(&address))

@@ -132,6 +132,13 @@ fn one_unproved_connection_of_several_is_not_a_proof() {
 }
 
 #[test]
+fn an_interface_with_a_shut_port_beside_an_open_one_warns() {
+    let rpc = PlannedFlow { protocol: Protocol::Rpc, ..flow() };
+    let half = seen(vec![rung(StepKind::RpcPort, Some(Reason::RpcPortBlocked), true)], vec![proof("psp", 443, true, None)]);
+    assert_eq!(verdict(&hop(rpc), &half), (Verdict::Warn, Reason::RpcPortBlocked, AnsweredBy::StandIn));
+}
+
+#[test]
 fn certificates_are_judged_unless_they_are_the_stand_ins_own() {
     let untrusted = vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, Some(Reason::TlsUntrusted), true)];
     let own = seen(untrusted.clone(), vec![proof("psp", 443, true, Some(true))]);
