@@ -2,7 +2,7 @@
 
 use crate::matrix::model::{Expect, PortRange, Protocol};
 use crate::observation::{Evidence, Observation, Step};
-use crate::plan::model::{Hop, HopEnd};
+use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::verdict::{AnsweredBy, Judgement, Verdict};
@@ -33,6 +33,19 @@ pub struct ResultFile {
     pub finished: Timestamp,
     /// The hops, in the order of the plan.
     pub hops: Vec<HopResult>,
+    /// Flows from this host that ought to be tested and cannot be: a protocol that is not probed, hosts that were not found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<Unplanned>,
+}
+
+impl ResultFile {
+    /// The worst verdict of all: flows that cannot be tested count as skipped.
+    pub fn worst(&self) -> Verdict {
+        let hops = self.hops.iter().map(|h| h.verdict);
+        // A result without a single hop shows nothing.
+        let untested = (!self.untested.is_empty() || self.hops.is_empty()).then_some(Verdict::Skipped);
+        hops.chain(untested).max().unwrap_or(Verdict::Skipped)
+    }
 }
 
 /// The host of a connector.

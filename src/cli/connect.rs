@@ -96,6 +96,10 @@ pub fn run(args: &Args) -> Outcome {
         policy: Policy { require_proof: args.require_proof },
         loopback_sources: inputs.site.port_offset != 0,
     };
+    // Of a narrowed run nobody expects the rest.
+    let narrowed = !args.flows.is_empty() || !args.hops.is_empty();
+    let untested = inputs.plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && from.roles.contains(&u.from));
+    let untested = untested.cloned().collect();
     let started = clock::now();
     let hops = files::runtime()?.block_on(async {
         let stop = CancellationToken::new();
@@ -117,12 +121,13 @@ pub fn run(args: &Args) -> Outcome {
         started,
         finished: clock::now(),
         hops,
+        untested,
     };
     if let Some(out) = &args.out {
         files::write(out, &report::json::render(&file))?;
     }
     print(&args.format.render(&file))?;
-    Ok(exit(&file.hops))
+    Ok(exit(&file))
 }
 
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.

@@ -127,6 +127,7 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
         started,
         finished: clock::now(),
         hops: hops.into_iter().map(|h| h.result).collect(),
+        untested: Vec::new(),
     }
 }
 

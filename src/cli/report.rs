@@ -2,7 +2,7 @@
 
 use super::{Exit, Outcome, Problem, print, style};
 use crate::report;
-use crate::result::{FromHost, HopResult, ResultFile, SCHEMA};
+use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::verdict::Verdict;
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Format {
     /// Renders a result file.
     pub fn render(self, file: &ResultFile) -> String {
         match self {
-            Format::Table => report::table::render(&file.hops, style()),
+            Format::Table => report::table::render(&file.hops, style()) + &report::table::untested(&file.untested, style()),
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
             Format::Markdown => report::markdown::render(&file.hops),
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     let Some(file) = together(files) else { return Err(Problem::text("no result file was given")) };
     print(&args.format.render(&file))?;
-    Ok(exit(&file.hops))
+    Ok(exit(&file))
 }
 
 fn read(path: &Path) -> Result<ResultFile, String> {
@@ -111,16 +111,16 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         all.started = all.started.min(file.started);
         all.finished = all.finished.max(file.finished);
         all.hops.extend(file.hops);
+        all.untested.extend(file.untested);
     }
     Some(all)
 }
 
-/// The exit code that hops ask for: the worst verdict decides.
-pub fn exit(hops: &[HopResult]) -> Exit {
-    match hops.iter().map(|h| h.verdict).max() {
-        Some(Verdict::Fail) => Exit::NotAsExpected,
-        Some(Verdict::Inconclusive | Verdict::Skipped) => Exit::NotTested,
-        Some(Verdict::Pass | Verdict::Warn) => Exit::AsExpected,
-        None => Exit::NotTested,
+/// The exit code that a result asks for: the worst verdict decides.
+pub fn exit(file: &ResultFile) -> Exit {
+    match file.worst() {
+        Verdict::Fail => Exit::NotAsExpected,
+        Verdict::Inconclusive | Verdict::Skipped => Exit::NotTested,
+        Verdict::Pass | Verdict::Warn => Exit::AsExpected,
     }
 }

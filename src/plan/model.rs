@@ -107,7 +107,7 @@ pub struct RelayedTo {
 }
 
 /// A flow, or one of its pairs, that gave no hop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unplanned {
     /// Full flow id.
     pub flow: String,
@@ -168,6 +168,13 @@ pub enum Why {
         /// The port, range or name, before the offset.
         port: String,
     },
+}
+
+impl Why {
+    /// Whether something that ought to work is left untested: the flow applies at this site, and only this program cannot look.
+    pub fn leaves_untested(&self) -> bool {
+        matches!(self, Why::ProtocolNotProbed { .. } | Why::NotDiscovered { .. } | Why::NoPort { .. })
+    }
 }
 
 impl std::fmt::Display for Why {

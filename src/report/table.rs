@@ -2,6 +2,7 @@
 
 use super::{Style, rungs, to_text};
 use crate::matrix::model::Expect;
+use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult};
 use crate::verdict::Verdict;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
@@ -13,6 +14,9 @@ const WIDE: u16 = 110;
 /// From this many columns on, each hop's port table is named too.
 const VERY_WIDE: u16 = 150;
 
+/// Hops that are explained one by one below the table.
+const MAX_TROUBLES: usize = 100;
+
 /// A rule under the header, and nothing else.
 pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
@@ -20,10 +24,26 @@ pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyl
 pub fn render(hops: &[HopResult], style: Style) -> String {
     let mut text = matrix(hops, style);
     text.push('\n');
-    for hop in hops.iter().filter(|h| h.verdict != Verdict::Pass) {
+    let troubled: Vec<&HopResult> = hops.iter().filter(|h| h.verdict != Verdict::Pass).collect();
+    for hop in troubled.iter().take(MAX_TROUBLES) {
         text.push_str(&trouble(hop, style));
     }
+    if troubled.len() > MAX_TROUBLES {
+        let _ = writeln!(text, "… and {} more, which --format json and --format csv tell in full\n", troubled.len() - MAX_TROUBLES);
+    }
     let _ = writeln!(text, "{}", Counts::of(hops));
+    text
+}
+
+/// The flows that could not be tested at all, and why.
+pub fn untested(flows: &[Unplanned], style: Style) -> String {
+    if flows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\nNOT TESTED: {} that this site asks for\n", if flows.len() == 1 { "a flow" } else { "flows" });
+    for flow in flows {
+        text.push_str(&wrap(&format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why), "  ", usize::from(style.width.max(40))));
+    }
     text
 }
 

@@ -68,7 +68,6 @@ fn roles(text: &mut String, product: &Product, matrices: &[&Matrix]) {
     comment(text, "A host is a name, an address, or a table that fixes the addresses of a name so that DNS is not asked:");
     comment(text, "  [\"srv01.contoso.com\", \"10.1.2.3\", { name = \"srv02.contoso.com\", addresses = [\"10.1.2.4\"] }]");
     comment(text, "A network, such as \"10.20.0.0/16\", stands for any host in it, on the From side only.");
-    comment(text, "Domain controllers can be looked up in DNS: { discover = \"contoso.com\" }");
     let flows: Vec<&Flow> = matrices.iter().flat_map(|matrix| &matrix.flows).collect();
     let needed_by_default = |flow: &Flow| {
         let is_default = |id: &str| product.feature(id).is_some_and(|feature| feature.default);
