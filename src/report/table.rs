@@ -24,6 +24,9 @@ pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyl
 pub fn render(hops: &[HopResult], style: Style) -> String {
     let mut text = matrix(hops, style);
     text.push('\n');
+    if hops.iter().any(|h| h.verdict != Verdict::Pass) {
+        text.push('\n');
+    }
     let troubled: Vec<&HopResult> = hops.iter().filter(|h| h.verdict != Verdict::Pass).collect();
     for hop in troubled.iter().take(MAX_TROUBLES) {
         text.push_str(&trouble(hop, style));
