@@ -40,7 +40,6 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
             Ok((bound, detail))
         })
         .await?;
-    climb.recognised = Some("RPC endpoint mapper".to_owned());
     let mut mapper = prove(climb, bound.session, asked.as_ref(), bound.challenge_accepted).await;
     let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
     let flow = climb.target.hop.flow.clone();
