@@ -19,7 +19,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
-    if let Some(step) = seen.first_failure() {
+    // A fault of this machine must not hide what is wrong with the way.
+    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
+    if let Some(step) = foreign.or_else(|| seen.first_failure()) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         let verdict = if step.initiator == Some(Initiator::Local) { Verdict::Inconclusive } else { failed };
@@ -36,6 +38,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     if let Some((verdict, reason)) = certificate(seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
+    }
+    if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
+        // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
+        return opinion(Verdict::Warn, reason, answered_by);
     }
     if let Some(address) = hop.address
         && !hop.flow.networks.is_empty()
@@ -128,7 +134,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
         if came_through_relay(hop, claims) {
             notes.push(format!("relayed to {} on port {}", claims.host, claims.local.port()));
-        } else if let Some(source) = source {
+        } else if hop.flow.relayed_to.is_some() {
+            notes.push("a stand-in answered in the place of the front: that the front passes it on is not tested".to_owned());
+        }
+        if !came_through_relay(hop, claims)
+            && let Some(source) = source
+        {
             notes.push(format!("the source address is changed on the way: {} arrives as {}", source.ip(), claims.peer.ip()));
         }
         if claims.tls.as_ref().is_some_and(|t| t.own_certificate) {
