@@ -83,6 +83,9 @@ pub struct HopResult {
     pub hop: String,
     /// Full id of the flow.
     pub flow: String,
+    /// Full ids of flows that ask for the very same connection, and are answered by this hop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Where the row comes from.
     pub source: String,
     /// From side.
@@ -131,6 +134,7 @@ impl HopResult {
         HopResult {
             hop: hop.id.clone(),
             flow: hop.flow.id.clone(),
+            also: hop.also.clone(),
             source: hop.flow.source.clone(),
             from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
             to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range, ..end(&hop.to) },

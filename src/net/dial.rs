@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::os;
 use crate::net::clock;
-use crate::observation::Evidence;
+use crate::observation::{Evidence, Initiator};
 use crate::reason::Reason;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -17,7 +17,8 @@ pub async fn connect(source: Option<IpAddr>, to: SocketAddr, deadline: Duration)
     let mut evidence = Evidence { source: None, destination: to, sent_at: clock::now(), attempts: 1 };
     let socket = match open(source, to) {
         Ok(socket) => socket,
-        Err(error) => return (evidence, Err(os::connect_failure(&error))),
+        // Nothing was sent: whatever it is, it is this machine's fault.
+        Err(error) => return (evidence, Err(Failure { initiator: Initiator::Local, ..unopened(&error) })),
     };
     // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, the address alone is given.
     evidence.source = socket.local_addr().ok().filter(|a| a.port() != 0);
@@ -31,6 +32,12 @@ pub async fn connect(source: Option<IpAddr>, to: SocketAddr, deadline: Duration)
         Err(_) => Err(Failure::unknown(Reason::TimedOut).with("waited_ms", u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX))),
     };
     (evidence, outcome)
+}
+
+fn unopened(error: &std::io::Error) -> Failure {
+    let failure = os::connect_failure(error);
+    let reason = if failure.initiator == Initiator::Local { failure.reason } else { Reason::LocalResources };
+    Failure { reason, ..failure }
 }
 
 /// A socket bound to a source address and a port of the system's choice, so that a failed attempt can be found by its 5-tuple.

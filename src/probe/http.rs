@@ -69,8 +69,11 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     };
     climb.recognised.clone_from(&answer.server);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
-    let proved = matches!(proof, ProofOutcome::Valid { .. });
-    let judged = answer.reason(&Origin::of(climb)).filter(|_| !proved && climb.target.hop.flow.expect == Expect::Allow);
+    // Not even a proof makes up for an error status where a path is asked: a front that changed the path reaches a listener, which then
+    // says 404. Without a path of the plan a listener has nothing else to say.
+    let flow = &climb.target.hop.flow;
+    let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && matches!(proof, ProofOutcome::Valid { .. }));
+    let judged = answer.reason(&Origin::of(climb)).filter(|_| counts);
     let outcome = match judged {
         None => Ok(answer.detail),
         Some(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),

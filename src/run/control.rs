@@ -3,17 +3,14 @@
 use crate::matrix::model::Expect;
 use crate::observation::StepKind;
 use crate::result::HopResult;
-use crate::verdict::{self, Judgement, Verdict};
-use std::collections::BTreeSet;
+use crate::verdict::{self, AnsweredBy, Control, Judgement, Verdict};
+use std::net::{IpAddr, SocketAddr};
 
 /// Lets a deny hop pass when the same From host reached the same To host in this run: by an allow hop that passed, straight, or through
 /// a front, where the proof came from the host behind it. Either shows that both ends are up and the From host has a network.
 pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
-    let open: BTreeSet<(String, String)> = results
-        .iter()
-        .filter(|r| r.expect == Expect::Allow && r.verdict == Verdict::Pass)
-        .flat_map(|r| reached(r).map(|to| (r.from.host.clone(), to.to_owned())))
-        .collect();
+    let open: Vec<Way> = results.iter().filter(|r| r.expect == Expect::Allow && r.verdict == Verdict::Pass).flat_map(ways).collect();
+    let addresses: Vec<(String, Option<IpAddr>)> = results.iter().map(|r| (r.to.host.clone(), r.to.address)).collect();
     results
         .into_iter()
         .map(|mut result| {
@@ -25,9 +22,18 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
                     advice: result.advice.take(),
                     notes: std::mem::take(&mut result.notes),
                 };
-                let control = open.contains(&(result.from.host.clone(), result.to.host.clone()));
-                let judgement = verdict::with_control(judgement, control);
+                // A host with several addresses may be dead at one of them: the control must be of the same.
+                let several = addresses.iter().any(|(host, address)| *host == result.to.host && *address != result.to.address);
+                let fits = |way: &&Way| {
+                    way.from == result.from.host
+                        && way.to == result.to.host
+                        && (!several || (way.at.is_some() && way.at == result.to.address))
+                };
+                let control = open.iter().filter(fits).map(|way| way.control).max().unwrap_or(Control::None);
+                let opened = result.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) && result.answered_by == AnsweredBy::Nobody;
+                let judgement = verdict::with_control(judgement, control, opened);
                 result.verdict = judgement.verdict;
+                result.reason = judgement.reason;
                 result.notes = judgement.notes;
                 result.advice = judgement.advice.filter(|_| judgement.verdict != Verdict::Pass);
             }
@@ -36,8 +42,27 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
         .collect()
 }
 
-/// The host that a hop connects to, and the hosts that proved themselves on it.
-fn reached(result: &HopResult) -> impl Iterator<Item = &str> {
-    let proved = result.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof).filter_map(|s| s.detail.get("host")?.as_str());
-    std::iter::once(result.to.host.as_str()).chain(proved)
+/// Two hosts that reached each other.
+struct Way {
+    from: String,
+    to: String,
+    /// Which of the To host's addresses it was.
+    at: Option<IpAddr>,
+    control: Control,
 }
+
+/// The host that a hop connects to, and the hosts that proved themselves on it.
+fn ways(result: &HopResult) -> Vec<Way> {
+    let from = || result.from.host.clone();
+    let proofs = result.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
+    let proved = proofs.filter_map(|s| {
+        let to = s.detail.get("host")?.as_str()?.to_owned();
+        let at = s.detail.get("local").and_then(|v| v.as_str()?.parse::<SocketAddr>().ok()).map(|local| local.ip().to_canonical());
+        Some(Way { from: from(), to, at, control: Control::Proved })
+    });
+    let straight = Way { from: from(), to: result.to.host.clone(), at: result.to.address, control: Control::Reached };
+    std::iter::once(straight).chain(proved).collect()
+}
+
+#[cfg(test)]
+mod tests;

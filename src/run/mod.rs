@@ -8,7 +8,6 @@ use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
 use crate::net::{clock, host};
 use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
-use crate::plan::address::without_address;
 use crate::plan::model::{Hop, HopEnd, Plan};
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
@@ -16,7 +15,7 @@ use crate::result::HopResult;
 use crate::site::model::Host;
 use crate::verdict::{self, Policy};
 use pace::Pace;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,36 +47,13 @@ impl Default for Settings {
 /// How often a probe is begun again that this machine itself had no resources for.
 const LOCAL_RETRIES: u32 = 5;
 
-/// Resolves the names of the plan's To side, all at once: name → addresses, or why there are none.
-pub async fn resolve(plan: &Plan, resolver: &Resolver) -> BTreeMap<String, (Result<Vec<IpAddr>, Failure>, f64)> {
-    let names: BTreeSet<String> = plan
-        .hops
-        .iter()
-        .filter(|h| h.address.is_none())
-        .filter_map(|h| match &h.to.host {
-            Host::Named { name, .. } => Some(name.clone()),
-            _ => None,
-        })
-        .collect();
-    let mut tasks = JoinSet::new();
-    let limit = Arc::new(Semaphore::new(32));
-    for name in names {
-        let (resolver, limit) = (resolver.clone(), limit.clone());
-        tasks.spawn(async move {
-            let _turn = limit.acquire_owned().await;
-            let begun = clock::instant();
-            let found = resolver.addresses(&name).await;
-            (name, (found, clock::ms_since(begun)))
-        });
-    }
-    let mut found = BTreeMap::new();
-    while let Some(done) = tasks.join_next().await {
-        found.extend(done.ok());
-    }
-    found
-}
+/// Names that are looked up at a time.
+const LOOK_UPS: usize = 32;
 
-/// Probes every hop of the plan and judges it. `stop` ends the run early: what was not begun is reported as not tested.
+/// Probes every hop of the plan and judges it. `stop` ends the run early: what was not begun is reported as not tested. Every hop of the
+/// plan is in the result once, in the order of the plan; a hop to a name with several addresses once for each of them.
+///
+/// A name is looked up beside the probes: the hops to it wait for the answer, and nobody else does.
 pub async fn run(
     plan: &Plan,
     tools: Tools,
@@ -86,38 +62,140 @@ pub async fn run(
     stop: &CancellationToken,
     mut listener: impl FnMut(Event<'_>),
 ) -> Vec<HopResult> {
-    let names = resolve(plan, resolver).await;
-    let mut plan = plan.with_addresses(&|name| names.get(name).and_then(|(found, _)| found.as_ref().ok().cloned()));
-    let known: BTreeSet<String> = plan.hops.iter().map(|h| h.id.clone()).collect();
-    // A name whose addresses changed since the id was written down is probed at all of them rather than not at all.
-    let wanted = |hop: &Hop| {
-        settings.only.is_empty()
-            || settings.only.contains(&hop.id)
-            || settings.only.iter().any(|id| without_address(id) == without_address(&hop.id) && !known.contains(id))
+    let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
+    let mut total = plan.hops.len();
+    listener(Event::RunStarted { hops: total });
+    let mut crew = Crew {
+        tools: Arc::new(tools),
+        own: host::this_host().addresses,
+        turns: Arc::new(Semaphore::new(settings.concurrency.max(1))),
+        pace: Arc::new(Pace::new(settings.rate)),
+        loopback: settings.loopback_sources,
+        stop: stop.clone(),
+        started,
+        tasks: JoinSet::new(),
     };
-    plan.hops.retain(wanted);
-    listener(Event::RunStarted { hops: plan.hops.len() });
+    // By place in the plan: the hops that came of it, each with its result.
+    let mut results: Vec<Vec<(Arc<Hop>, Option<HopResult>)>> = plan.hops.iter().map(|_| Vec::new()).collect();
+    let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, hop) in plan.hops.iter().enumerate() {
+        match &hop.to.host {
+            Host::Named { name, .. } if hop.address.is_none() => waiting.entry(name).or_default().push(place),
+            _ => {
+                let hop = Arc::new(hop.clone());
+                crew.probe(place, 0, hop.clone(), None);
+                results[place].push((hop, None));
+            }
+        }
+    }
+    let limit = Arc::new(Semaphore::new(LOOK_UPS));
+    for name in waiting.keys() {
+        crew.look_up((*name).to_owned(), resolver, &limit);
+    }
+    loop {
+        tokio::select! {
+            Some(hop) = starts.recv() => listener(Event::HopStarted { hop: &hop.id }),
+            done = crew.tasks.join_next() => match done {
+                None => break,
+                Some(Ok(Done::LookedUp(name, found))) => {
+                    for place in waiting.get(name.as_str()).into_iter().flatten().copied() {
+                        for hop in wanted(expand(&plan.hops[place], found.as_ref()), &settings.only) {
+                            crew.probe(place, results[place].len(), hop.clone(), found.clone());
+                            results[place].push((hop, None));
+                        }
+                        total += results[place].len().saturating_sub(1);
+                    }
+                    listener(Event::RunStarted { hops: total });
+                }
+                Some(Ok(Done::Probed(place, part, seen))) => {
+                    let (hop, slot) = &mut results[place][part];
+                    let judgement = verdict::judge(hop, seen.as_ref(), settings.policy);
+                    let result = slot.insert(HopResult::new(hop, seen.as_ref(), judgement));
+                    listener(Event::HopFinished { result });
+                }
+                // A task that ended by itself left its hop without an observation: not tested.
+                Some(Err(error)) => tracing::error!(%error, "a probe ended by itself"),
+            },
+        }
+    }
+    let results = plan.hops.iter().zip(results).flat_map(|(planned, parts)| finished(planned, parts, settings.policy)).collect();
+    let results = control::second_look(results);
+    listener(Event::RunFinished);
+    results
+}
 
-    let tools = Arc::new(tools);
-    let own: Arc<Vec<IpAddr>> = Arc::new(host::this_host().addresses);
-    let turns = Arc::new(Semaphore::new(settings.concurrency.max(1)));
-    let pace = Arc::new(Pace::new(settings.rate));
-    let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<usize>();
-    let hops: Vec<Arc<Hop>> = plan.hops.into_iter().map(Arc::new).collect();
-    let mut tasks = JoinSet::new();
-    for (index, hop) in hops.iter().enumerate() {
-        let looked_up = match &hop.to.host {
-            Host::Named { name, .. } => names.get(name).cloned(),
-            _ => None,
-        };
-        let source = source(&hop.from, &own, settings.loopback_sources);
-        let (hop, tools, turns, pace, stop, started) =
-            (hop.clone(), tools.clone(), turns.clone(), pace.clone(), stop.clone(), started.clone());
-        tasks.spawn(async move {
+/// What came of one planned hop. Nothing is lost: what has no result was not tested.
+fn finished(planned: &Hop, mut parts: Vec<(Arc<Hop>, Option<HopResult>)>, policy: Policy) -> Vec<HopResult> {
+    if parts.is_empty() {
+        parts.push((Arc::new(planned.clone()), None));
+    }
+    let untested = |hop: &Hop| HopResult::new(hop, None, verdict::judge(hop, None, policy));
+    parts.into_iter().map(|(hop, result)| result.unwrap_or_else(|| untested(&hop))).collect()
+}
+
+/// One hop for each address that was found; the hop as it was where none was.
+fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
+    let addresses = found.and_then(|(found, _)| found.as_ref().ok());
+    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
+    alone.with_addresses(&|_| addresses.cloned()).hops.into_iter().map(Arc::new).collect()
+}
+
+/// Of the hops of one name, those that were asked for by their ids. An address that was asked for and is gone from DNS is no reason to
+/// probe none: then all are probed.
+fn wanted(hops: Vec<Arc<Hop>>, only: &[String]) -> Vec<Arc<Hop>> {
+    let asked: Vec<Arc<Hop>> = hops.iter().filter(|h| only.contains(&h.id)).cloned().collect();
+    if asked.is_empty() { hops } else { asked }
+}
+
+/// What a task brings back.
+enum Done {
+    /// A name, and what was found; `None` when the run was ended before.
+    LookedUp(String, Option<LookedUp>),
+    /// A hop, by its place in the plan and its part there, and what was seen of it.
+    Probed(usize, usize, Option<Observation>),
+}
+
+/// The tasks of a run, and what they share.
+struct Crew {
+    tools: Arc<Tools>,
+    /// Addresses of this machine.
+    own: Vec<IpAddr>,
+    turns: Arc<Semaphore>,
+    pace: Arc<Pace>,
+    loopback: bool,
+    stop: CancellationToken,
+    started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
+    tasks: JoinSet<Done>,
+}
+
+impl Crew {
+    fn look_up(&mut self, name: String, resolver: &Resolver, limit: &Arc<Semaphore>) {
+        let (resolver, limit, stop) = (resolver.clone(), limit.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let work = async {
+                let _turn = limit.acquire_owned().await;
+                let begun = clock::instant();
+                let found = resolver.addresses(&name).await;
+                (found, clock::ms_since(begun))
+            };
+            let found = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                found = work => Some(found),
+            };
+            Done::LookedUp(name, found)
+        });
+    }
+
+    fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
+        let source = source(&hop.from, &self.own, self.loopback);
+        let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
+        let (stop, started) = (self.stop.clone(), self.started.clone());
+        self.tasks.spawn(async move {
             let work = async {
                 let _turn = turns.acquire_owned().await;
                 pace.wait().await;
-                let _ = started.send(index);
+                let _ = started.send(hop.clone());
                 observe(&hop, source, looked_up, &tools).await
             };
             let seen = tokio::select! {
@@ -125,36 +203,9 @@ pub async fn run(
                 () = stop.cancelled() => None,
                 seen = work => seen,
             };
-            (index, seen)
+            Done::Probed(place, part, seen)
         });
     }
-    drop(started);
-
-    let mut results: Vec<Option<HopResult>> = hops.iter().map(|_| None).collect();
-    loop {
-        tokio::select! {
-            Some(index) = starts.recv() => listener(Event::HopStarted { hop: &hops[index].id }),
-            done = tasks.join_next() => match done {
-                None => break,
-                Some(Ok((index, seen))) => {
-                    let judgement = verdict::judge(&hops[index], seen.as_ref(), settings.policy);
-                    let result = HopResult::new(&hops[index], seen.as_ref(), judgement);
-                    listener(Event::HopFinished { result: &result });
-                    results[index] = Some(result);
-                }
-                // A task that ended by itself left its hop without an observation: not tested.
-                Some(Err(error)) => tracing::error!(%error, "a probe ended by itself"),
-            },
-        }
-    }
-    let results = hops
-        .iter()
-        .zip(results)
-        .map(|(hop, result)| result.unwrap_or_else(|| HopResult::new(hop, None, verdict::judge(hop, None, settings.policy))))
-        .collect();
-    let results = control::second_look(results);
-    listener(Event::RunFinished);
-    results
 }
 
 type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);

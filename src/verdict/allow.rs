@@ -19,7 +19,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
-    if let Some(step) = seen.first_failure() {
+    // A fault of this machine must not hide what is wrong with the way.
+    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
+    if let Some(step) = foreign.or_else(|| seen.first_failure()) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         let verdict = if step.initiator == Some(Initiator::Local) { Verdict::Inconclusive } else { failed };
@@ -37,8 +39,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((verdict, reason)) = certificate(seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
     }
-    // An RPC interface with several ports, some of them shut: a client may take any of them.
-    if let Some(reason) = seen.steps.iter().filter(|s| s.step == StepKind::RpcPort && s.ok).find_map(|s| s.reason) {
+    if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
+        // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
         return opinion(Verdict::Warn, reason, answered_by);
     }
     if let Some(address) = hop.address
@@ -117,7 +119,9 @@ fn certificate(seen: &Observation, proved: bool, failed: Verdict) -> Option<(Ver
         return None;
     }
     if !proved && showed_own_certificate(seen) {
-        return Some((Verdict::Warn, Reason::NotProved));
+        // Where a challenge went unanswered, the two ends have different keys, or somebody only says that it is a stand-in.
+        let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
+        return Some((if asked { Verdict::Inconclusive } else { Verdict::Warn }, Reason::NotProved));
     }
     Some((failed, reason))
 }
@@ -137,7 +141,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
         if came_through_relay(hop, claims) {
             notes.push(format!("relayed to {} on port {}", claims.host, claims.local.port()));
-        } else if let Some(source) = source {
+        } else if hop.flow.relayed_to.is_some() {
+            notes.push("a stand-in answered in the place of the front: that the front passes it on is not tested".to_owned());
+        }
+        if !came_through_relay(hop, claims)
+            && let Some(source) = source
+        {
             notes.push(format!("the source address is changed on the way: {} arrives as {}", source.ip(), claims.peer.ip()));
         }
         if claims.tls.as_ref().is_some_and(|t| t.own_certificate) {

@@ -2,7 +2,7 @@
 
 use super::allow::{came_through_relay, claims, proved, showed_own_certificate};
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::observation::{Observation, StepKind};
+use crate::observation::{Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
@@ -20,8 +20,8 @@ const FITTING: &[Reason] = &[
     Reason::ClosedAfterConnect,
 ];
 
-/// HTTP answers by which a front refuses a path.
-const REFUSING_STATUS: &[u64] = &[401, 403, 404, 410, 451];
+/// HTTP answers by which a front refuses a path. 401 is none: whoever asks for a password is reached by everybody.
+const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 
 /// Our own listener refuses every path that the plan does not name, whatever the real front will do.
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
@@ -52,7 +52,11 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         if refused_by_status && not_asked && showed_own_certificate(seen) {
             return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, STAND_IN_REFUSED);
         }
-        return if refused_by_status {
+        return if refused_by_status && hop.flow.relayed_to.is_none() {
+            // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself that answers so, on an open port.
+            let note = format!("something answers HTTP there (status {status}): no rule is seen that shuts the way");
+            opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, &note)
+        } else if refused_by_status {
             opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
         } else if status < 400 {
             opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
@@ -64,7 +68,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         None => opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, ""),
         Some(step) => {
             let reason = step.reason.unwrap_or(Reason::NotTested);
-            if FITTING.contains(&reason) {
+            // What this machine did to itself shows no rule, whatever it looks like.
+            if FITTING.contains(&reason) && step.initiator != Some(Initiator::Local) {
                 opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("shut: {reason}"))
             } else if proved(seen) {
                 opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "")
@@ -81,13 +86,33 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     }
 }
 
+/// What the other hops of a run showed about the two hosts of a deny hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Control {
+    /// Nothing.
+    None,
+    /// They reach each other.
+    Reached,
+    /// They reach each other, and a listener with the site key stands there.
+    Proved,
+}
+
 /// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way.
-pub fn with_control(mut judgement: Judgement, control_passed: bool) -> Judgement {
+/// `opened` says that the port took the connection and then dropped it: a filter does that, but so does a service that was asked in another
+/// protocol than its own. It counts only where a listener stands on the host, which would have answered.
+pub fn with_control(mut judgement: Judgement, control: Control, opened: bool) -> Judgement {
     if judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive {
-        if control_passed {
-            judgement.verdict = Verdict::Pass;
-        } else {
-            judgement.notes.push("nothing else in this run shows that the two hosts can reach each other at all".to_owned());
+        match control {
+            Control::None => {
+                judgement.notes.push("nothing else in this run shows that the two hosts can reach each other at all".to_owned())
+            }
+            Control::Reached if opened => {
+                judgement.reason = Reason::DeniedOtherwise;
+                let note =
+                    "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own";
+                judgement.notes.push(note.to_owned());
+            }
+            Control::Reached | Control::Proved => judgement.verdict = Verdict::Pass,
         }
     }
     judgement

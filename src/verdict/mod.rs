@@ -6,7 +6,7 @@ mod deny;
 #[cfg(test)]
 mod tests;
 
-pub use deny::with_control;
+pub use deny::{Control, with_control};
 
 use crate::matrix::model::Expect;
 use crate::observation::Observation;

@@ -1,6 +1,6 @@
 //! One observation in, one verdict out, without a network.
 
-use super::{AnsweredBy, Policy, Verdict, judge, with_control};
+use super::{AnsweredBy, Control, Policy, Verdict, judge, with_control};
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
@@ -148,7 +148,9 @@ fn certificates_are_judged_unless_they_are_the_stand_ins_own() {
     let mut strangers = seen(untrusted, vec![ProofOutcome::None]);
     assert_eq!(verdict(&hop(flow()), &strangers).1, Reason::TlsUntrusted);
     strangers.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
-    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Warn, Reason::NotProved, AnsweredBy::Unproved));
+    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved), "another key");
+    strangers.proofs = vec![ProofOutcome::NotAsked];
+    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Warn, Reason::NotProved, AnsweredBy::Unproved), "no key");
 }
 
 #[test]
@@ -177,8 +179,8 @@ fn a_deny_hop_passes_only_with_an_open_way_beside_it() {
     let shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
     let judged = judge(&hop(deny()), Some(&shut), Policy::default());
     assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
-    assert_eq!(with_control(judged.clone(), false).verdict, Verdict::Inconclusive);
-    assert_eq!(with_control(judged, true).verdict, Verdict::Pass);
+    assert_eq!(with_control(judged.clone(), Control::None, false).verdict, Verdict::Inconclusive);
+    assert_eq!(with_control(judged, Control::Reached, false).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn a_deny_hop_does_not_pass_for_another_reason() {
         (StepKind::Connect, Reason::Refused),
     ] {
         let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, true).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 
@@ -207,11 +209,16 @@ fn an_open_deny_hop_fails() {
 
 #[test]
 fn a_front_that_refuses_the_path_denies() {
+    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..deny() };
     let mut refused = seen(up(), vec![ProofOutcome::None]);
     refused.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(deny()), &refused).1, Reason::Denied);
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied);
+    // Where no front is meant it is the host that says 404, on a port that is open.
+    assert_eq!(verdict(&hop(deny()), &refused).1, Reason::DeniedOtherwise);
+    // Who is asked for a password has reached it.
+    refused.steps[2].detail.insert("status".into(), 401.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise);
     // Our own listener in the front's place refuses as well, and shows nothing.
-    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..deny() };
     let mut stand_in = seen(up(), vec![proof("psp", 443, true, Some(true))]);
     stand_in.steps[2].detail.insert("status".into(), 404.into());
     assert_eq!(verdict(&hop(relayed.clone()), &stand_in).0, Verdict::Inconclusive);
@@ -225,4 +232,53 @@ fn a_front_that_refuses_the_path_denies() {
     let mut passed_on = seen(up(), vec![proof("backend", 5000, true, Some(false))]);
     passed_on.steps[2].detail.insert("status".into(), 404.into());
     assert_eq!(verdict(&hop(relayed), &passed_on).1, Reason::UnexpectedlyOpen);
+}
+
+#[test]
+fn a_port_that_opens_and_drops_counts_as_shut_only_beside_a_listener() {
+    let steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(Reason::ClosedAfterConnect), false)];
+    let judged = judge(&hop(deny()), Some(&seen(steps, vec![])), Policy::default());
+    assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
+    let beside_a_service = with_control(judged.clone(), Control::Reached, true);
+    assert_eq!((beside_a_service.verdict, beside_a_service.reason), (Verdict::Inconclusive, Reason::DeniedOtherwise));
+    assert_eq!(with_control(judged.clone(), Control::None, true).verdict, Verdict::Inconclusive);
+    assert_eq!(with_control(judged, Control::Proved, true).verdict, Verdict::Pass);
+}
+
+#[test]
+fn what_this_machine_did_to_itself_shuts_no_way() {
+    for reason in [Reason::TimedOut, Reason::HostUnreachable] {
+        let mut local = seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]);
+        local.steps[0].initiator = Some(Initiator::Local);
+        let judged = judge(&hop(deny()), Some(&local), Policy::default());
+        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
+    }
+}
+
+#[test]
+fn a_local_fault_does_not_hide_one_of_the_way() {
+    let steps = vec![
+        rung(StepKind::Connect, None, true),
+        rung(StepKind::RpcPort, Some(Reason::LocalResources), false),
+        rung(StepKind::RpcPort, Some(Reason::RpcPortBlocked), false),
+    ];
+    let mut both = seen(steps, vec![]);
+    both.steps[1].initiator = Some(Initiator::Local);
+    let rpc = PlannedFlow { protocol: Protocol::Rpc, ..flow() };
+    assert_eq!(verdict(&hop(rpc), &both), (Verdict::Fail, Reason::RpcPortBlocked, AnsweredBy::Nobody));
+}
+
+#[test]
+fn an_interface_with_one_blocked_port_of_several_warns() {
+    let steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::RpcPort, Some(Reason::RpcPortBlocked), true)];
+    let rpc = PlannedFlow { protocol: Protocol::Rpc, ..flow() };
+    let seen = seen(steps, vec![proof("psp", 443, true, None)]);
+    assert_eq!(verdict(&hop(rpc), &seen), (Verdict::Warn, Reason::RpcPortBlocked, AnsweredBy::StandIn));
+}
+
+#[test]
+fn a_stand_in_in_the_place_of_the_front_says_so() {
+    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
+    let judged = judge(&hop(relayed), Some(&seen(up(), vec![proof("psp", 443, true, Some(true))])), Policy::default());
+    assert!(judged.notes.iter().any(|n| n.contains("in the place of the front")), "{:?}", judged.notes);
 }

@@ -27,7 +27,8 @@ async fn another_path_is_not_found_but_proved() {
     let listener = listen(Protocol::Http, Some(key(1)), &["/Agent"]);
     for path in [Some("/admin"), Some("/Agents"), None] {
         let seen = probe(Protocol::Http, listener.address.port(), path, Some(key(1))).await;
-        assert_eq!(seen.failed(), None, "{path:?}");
+        // A front that changes the path on the way reaches a listener that says 404: the proof does not make that good.
+        assert_eq!(seen.failed(), path.map(|_| (StepKind::Http, Reason::HttpStatus)), "{path:?}");
         assert_eq!(seen.step(StepKind::Http).detail["status"], 404, "{path:?}");
         seen.claims();
         let stranger = probe(Protocol::Http, listener.address.port(), path, None).await;

@@ -148,7 +148,26 @@ impl Namespace {
         command
     }
 
-    fn must_sh(&self, script: &str) {
+    /// Replaces the resolver configuration that programs started from now on will see. It lies under `/etc/netns`, which `ip netns exec`
+    /// lays over `/etc`, and goes with the namespace.
+    pub fn resolver(&self, text: &str) {
+        self.own_file("resolv.conf", text);
+    }
+
+    /// Replaces the hosts file, in the same way.
+    pub fn hosts(&self, text: &str) {
+        self.own_file("hosts", text);
+    }
+
+    fn own_file(&self, file: &str, text: &str) {
+        std::fs::write(format!("/etc/netns/{}/{file}", self.name), text).expect("a file under /etc/netns can be written");
+    }
+
+    /// Runs a script inside.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn must_sh(&self, script: &str) {
         assert!(self.command("sh").args(["-ec", script]).status().expect("sh can be run").success(), "{}: {script}", self.name);
     }
 

@@ -14,7 +14,8 @@ pub fn connect_failure(error: &io::Error) -> Failure {
         Some(libc::ETIMEDOUT) => Failure::unknown(Reason::TimedOut),
         Some(libc::EHOSTUNREACH) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
         Some(libc::ENETUNREACH) => Failure::local(Reason::LocalNoRoute),
-        Some(libc::EINVAL) => Failure::local(Reason::LocalNoRoute),
+        // IPv6 switched off, or an address that needs a zone.
+        Some(libc::EINVAL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => Failure::local(Reason::LocalNoRoute),
         Some(libc::ENOPROTOOPT) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
         Some(libc::EACCES | libc::EPERM) => Failure::local(Reason::LocalPermission),
         Some(libc::EADDRINUSE | libc::EADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),

@@ -14,7 +14,7 @@ pub fn connect_failure(error: &io::Error) -> Failure {
         Some(WinSock::WSAECONNRESET) => Failure::unknown(Reason::Rejected),
         Some(WinSock::WSAETIMEDOUT) => Failure::unknown(Reason::TimedOut),
         Some(WinSock::WSAEHOSTUNREACH) => Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
-        Some(WinSock::WSAENETUNREACH) => Failure::local(Reason::LocalNoRoute),
+        Some(WinSock::WSAENETUNREACH | WinSock::WSAEAFNOSUPPORT | WinSock::WSAEPROTONOSUPPORT) => Failure::local(Reason::LocalNoRoute),
         Some(WinSock::WSAEACCES) => Failure::local(Reason::LocalPermission),
         Some(WinSock::WSAEADDRINUSE | WinSock::WSAEADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),
         Some(WinSock::WSAEMFILE | WinSock::WSAENOBUFS) => Failure::local(Reason::LocalResources),
