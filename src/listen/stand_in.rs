@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::TlsAcceptor;
 
+/// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at most 26 hours.
+const MAX_AGE_SECONDS: u64 = 27 * 3600;
+
 /// One open port and what it stands in for.
 pub struct StandIn {
     /// The site key; without one no challenge is understood.
@@ -77,6 +80,10 @@ impl StandIn {
     pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
         let challenge = Challenge::decode(key, octets)?;
+        // One that was recorded long ago opens no mouth any more. Clocks may be hours apart: that is for the connector to find.
+        if clock::now().as_second().abs_diff(i64::from(challenge.sent())) > MAX_AGE_SECONDS {
+            return None;
+        }
         let claims = Claims {
             nonce: String::new(),
             hop: String::new(),
