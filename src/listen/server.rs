@@ -212,7 +212,7 @@ impl<S> Limited<S> {
     }
 
     fn awake(&mut self) {
-        let end = Instant::now() + self.idle;
+        let end = Instant::from_std(clock::instant()) + self.idle;
         self.idle_end.as_mut().reset(end);
     }
 }
@@ -308,7 +308,7 @@ mod tests {
             other.write_all(b"x").await.expect("written");
             limited.read_exact(&mut octet).await.expect("read");
         }
-        let begun = Instant::now();
+        let begun = clock::instant();
         let error = limited.read_exact(&mut octet).await.expect_err("nothing comes");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(begun.elapsed() >= idle / 2 && begun.elapsed() < idle * 20, "{:?}", begun.elapsed());
