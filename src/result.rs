@@ -5,6 +5,7 @@ use crate::observation::{Evidence, Observation, Step};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::reason::Reason;
 use crate::site::model::Host;
+use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Verdict};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -13,6 +14,9 @@ use std::net::IpAddr;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "portmatrix/result/1";
+
+/// Longest note or advice, in characters.
+const MAX_LINE: usize = 2048;
 
 /// A result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -145,15 +149,21 @@ impl HopResult {
             verdict: judgement.verdict,
             reason: judgement.reason,
             answered_by: judgement.answered_by,
-            recognised: seen.and_then(|s| s.recognised.clone()),
+            recognised: seen.and_then(|s| s.recognised.as_ref()).map(|r| sanitise(r, MAX_LINE)),
             started: seen.map(|s| s.started),
             ms: seen.map_or(0.0, |s| s.ms),
-            steps: seen.map(|s| s.steps.clone()).unwrap_or_default(),
+            steps: seen.map(|s| s.steps.iter().cloned().map(safe).collect()).unwrap_or_default(),
             evidence: seen.map(|s| s.evidence.clone()).unwrap_or_default(),
-            advice: judgement.advice,
-            notes: judgement.notes,
+            advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
+            notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),
         }
     }
+}
+
+/// A rung whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
+fn safe(mut step: Step) -> Step {
+    step.detail.values_mut().for_each(sanitise_fact);
+    step
 }
 
 fn end(end: &HopEnd) -> End {

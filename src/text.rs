@@ -1,22 +1,49 @@
 //! Making text from the network and from files safe to show.
 
-/// Control characters (and so terminal escapes) replaced, and cut at `max` characters.
+/// Control characters (and so terminal escapes) and those that turn the direction of writing replaced, and cut at `max` characters.
 pub fn sanitise(text: &str, max: usize) -> String {
-    let mut clean: String = text.chars().take(max).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut clean: String = text.chars().take(max).map(|c| if steers(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(max).is_some() {
         clean.push('…');
     }
     clean
 }
 
+/// Longest text of one fact, in characters.
+const MAX_FACT: usize = 1024;
+/// Most elements of one list of facts.
+const MAX_FACTS: usize = 256;
+
+/// A fact from the network made safe: texts by [`sanitise`], long lists cut.
+pub fn sanitise_fact(fact: &mut serde_json::Value) {
+    match fact {
+        serde_json::Value::String(text) => *text = sanitise(text, MAX_FACT),
+        serde_json::Value::Array(list) => {
+            list.truncate(MAX_FACTS);
+            list.iter_mut().for_each(sanitise_fact);
+        }
+        serde_json::Value::Object(map) => map.values_mut().for_each(sanitise_fact),
+        _ => {}
+    }
+}
+
+/// Characters that steer a terminal or change the direction of writing.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A field that no spreadsheet takes for a formula.
 pub fn spreadsheet_safe(field: &str) -> String {
-    if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}") } else { field.to_owned() }
+    if field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    }
 }
 
 /// A cell of a Markdown table.
 pub fn markdown_safe(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
+    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
 }
 
 #[cfg(test)]
@@ -27,7 +54,14 @@ mod tests {
     fn text_is_made_safe() {
         assert_eq!(sanitise("a\u{1b}[31mb", 10), "a\u{fffd}[31mb");
         assert_eq!(sanitise("abcdef", 3), "abc…");
+        assert_eq!(sanitise("a\u{9b}31m\u{202e}b", 10), "a\u{fffd}31m\u{fffd}b");
         assert_eq!(spreadsheet_safe("=cmd()"), "'=cmd()");
+        assert_eq!(spreadsheet_safe("\n=cmd()"), "'\n=cmd()");
+        assert_eq!(markdown_safe("<img src=x>"), "&lt;img src=x>");
+        let mut fact = serde_json::json!({ "names": vec!["\u{1b}]0;x\u{7}"; 1000], "n": 1 });
+        sanitise_fact(&mut fact);
+        let names = fact["names"].as_array().expect("a list");
+        assert!(names.len() == MAX_FACTS && names.iter().all(|n| n == "\u{fffd}]0;x\u{fffd}"), "{fact}");
         assert_eq!(markdown_safe("a|b\nc"), "a\\|b c");
     }
 }

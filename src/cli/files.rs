@@ -12,15 +12,22 @@ use std::path::Path;
 /// With the file's name and what the system said.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".tmp{}", std::process::id()));
+    name.push(format!(".tmp{:016x}", u64::from_le_bytes(crate::net::random())));
     let temporary = path.with_file_name(name);
-    let written = std::fs::File::create(&temporary)
+    let written = fresh(&temporary)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|error| {
-        let _ = std::fs::remove_file(&temporary);
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            let _ = std::fs::remove_file(&temporary);
+        }
         Problem::text(format!("cannot write {}: {error}", path.display()))
     })
+}
+
+/// A new file under a temporary name. Never one that is there already: in a folder of everybody's it may be somebody's link to elsewhere.
+fn fresh(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 /// Fails early when a file cannot be written later: nobody wants to learn that after an hour.
@@ -32,9 +39,9 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
         return Err(Problem::text(format!("cannot write {}: it is a folder", path.display())));
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".probe{}", std::process::id()));
+    name.push(format!(".probe{:016x}", u64::from_le_bytes(crate::net::random())));
     let probe = path.with_file_name(name);
-    std::fs::File::create(&probe)
+    fresh(&probe)
         .and_then(|_| std::fs::remove_file(&probe))
         .map_err(|error| Problem::text(format!("cannot write {}: {error}", path.display())))
 }
@@ -64,4 +71,32 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = std::time::Duration::try_from(span).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_under_a_temporary_name_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (victim, link) = (folder.path().join("victim"), folder.path().join("link"));
+        std::fs::write(&victim, "precious").expect("written");
+        std::os::unix::fs::symlink(&victim, &link).expect("a link");
+        assert!(fresh(&link).is_err());
+        assert_eq!(std::fs::read_to_string(&victim).expect("read"), "precious");
+    }
+
+    #[test]
+    fn a_result_takes_the_place_of_a_link_and_not_of_its_target() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (victim, link) = (folder.path().join("victim"), folder.path().join("out.json"));
+        std::fs::write(&victim, "precious").expect("written");
+        std::os::unix::fs::symlink(&victim, &link).expect("a link");
+        check_writable(&link).map_err(|_| "writable").expect("writable");
+        write(&link, "{}").map_err(|_| "written").expect("written");
+        assert_eq!(std::fs::read_to_string(&victim).expect("read"), "precious");
+        assert_eq!(std::fs::read_to_string(&link).expect("read"), "{}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing temporary stays");
+    }
 }

@@ -98,9 +98,12 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
-    os::raise_descriptor_limit();
+    let descriptors = os::raise_descriptor_limit();
+    // On all addresses a port is two sockets, and each interface of RPC has a port of its own.
+    let ports = wanted.iter().map(|w| w.addresses.len().max(2) * (1 + w.interfaces.len())).sum();
     let limits =
-        Limits { connections: args.max_connections, per_peer: args.max_per_peer, allowed: args.allow_from.clone(), ..Limits::default() };
+        Limits { connections: args.max_connections, per_peer: args.max_per_peer, allowed: args.allow_from.clone(), ..Limits::default() }
+            .within(descriptors, ports);
     let shared = Shared {
         key,
         identity: Arc::new(identity(args, &wanted)?),

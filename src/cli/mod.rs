@@ -108,7 +108,8 @@ pub fn print(text: &str) -> Result<(), Problem> {
 /// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends, the other what a probe records anyway.
 fn start_log(verbose: u8) {
     let default = match verbose {
-        0 => "warn",
+        // A stranger who breaks rules of HTTP/2 must not fill a log.
+        0 => "warn,h2=error",
         1 => "info,portmatrix=debug",
         _ => "trace",
     };

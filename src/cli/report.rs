@@ -85,11 +85,25 @@ fn read(path: &Path) -> Result<ResultFile, String> {
         return Err(format!("{shown} has {size} octets: no result file is larger than {MAX_FILE}"));
     }
     let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
-    let file: ResultFile = serde_json::from_str(&text).map_err(|e| format!("{shown} is not a result file of `connect --out`: {e}"))?;
+    let wrong = |e: serde_json::Error| format!("{shown} is not a result file of `connect --out`: {e}");
+    // Result files come from other machines; nothing in them may steer this terminal.
+    let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
+    sanitise_texts(&mut facts);
+    let file: ResultFile = serde_json::from_value(facts).map_err(wrong)?;
     if file.schema == SCHEMA {
         Ok(file)
     } else {
         Err(format!("{shown} has the format \"{}\": this version reads \"{SCHEMA}\"", file.schema))
+    }
+}
+
+/// Makes every text of a result file safe to show; lists stay whole.
+fn sanitise_texts(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => *text = crate::text::sanitise(text, 4096),
+        serde_json::Value::Array(list) => list.iter_mut().for_each(sanitise_texts),
+        serde_json::Value::Object(map) => map.values_mut().for_each(sanitise_texts),
+        _ => {}
     }
 }
 

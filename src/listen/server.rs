@@ -7,16 +7,20 @@ use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, tls};
 use ipnet::IpNet;
 use std::collections::HashMap;
+use std::future::Future as _;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +29,7 @@ use tokio_util::task::TaskTracker;
 pub struct Limits {
     /// Connections at a time, all ports together.
     pub connections: usize,
-    /// Connections at a time from one address.
+    /// Connections at a time from one address; from one /64 network of IPv6, of which one machine has every address.
     pub per_peer: usize,
     /// Octets read from one connection.
     pub bytes: u64,
@@ -38,6 +42,44 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits { connections: 2048, per_peer: 256, bytes: 1 << 20, lifetime: Duration::from_secs(120), allowed: Vec::new() }
+    }
+}
+
+/// A connection on which nothing comes for so long is ended, whatever it speaks.
+const IDLE: Duration = Duration::from_secs(30);
+/// Time for a TLS handshake.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Octets that may be written for each octet that may be read: a rootDSE is eight times its request.
+const MOST_OUT: u64 = 16;
+
+impl Limits {
+    /// The same, so far as this process has descriptors: `open` of them, of which the ports take `ports`. Whoever uses up the last
+    /// descriptor ends the listener for everybody, so one address never gets more than half.
+    #[must_use]
+    pub fn within(mut self, open: Option<u64>, ports: usize) -> Self {
+        // Standard streams, event queue, result file and the like.
+        const OTHERS: usize = 32;
+        if let Some(open) = open.and_then(|n| usize::try_from(n).ok()) {
+            self.connections = self.connections.min(open.saturating_sub(ports + OTHERS).max(1));
+            self.per_peer = self.per_peer.min(self.connections.div_ceil(2));
+        }
+        self
+    }
+}
+
+/// Shakes hands, within its own deadline.
+///
+/// # Errors
+/// Those of the handshake; `TimedOut`.
+pub(super) async fn shake_hands<S: Io>(acceptor: &TlsAcceptor, stream: S) -> io::Result<TlsStream<S>> {
+    tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// What counts as one peer.
+fn peer_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -60,6 +102,7 @@ impl Gate {
         if !self.limits.allowed.is_empty() && !self.limits.allowed.iter().any(|n| n.contains(&peer)) {
             return None;
         }
+        let peer = peer_of(peer);
         let permit = self.total.clone().try_acquire_owned().ok()?;
         let mut peers = self.peers.lock().ok()?;
         let count = peers.entry(peer).or_default();
@@ -118,7 +161,7 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             let proved = seen.proved.clone();
             let at = clock::now();
             let lifetime = pass.gate.limits.lifetime;
-            let limited = Limited { inner: stream, left: pass.gate.limits.bytes };
+            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE);
             let ended = tokio::select! {
                 () = stop.cancelled() => "the listener was ended".to_owned(),
                 outcome = tokio::time::timeout(lifetime, serve(limited, seen, &here)) => match outcome {
@@ -139,7 +182,7 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
 async fn serve(stream: Limited<TcpStream>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
-            let stream = server.acceptor.accept(stream).await?;
+            let stream = shake_hands(&server.acceptor, stream).await?;
             let (tls, exporter) = tls::seen_by_server(&stream, &server.certificate_sha256, server.own);
             speak(stream, seen.with_tls(tls, exporter), here).await
         }
@@ -156,10 +199,24 @@ async fn speak(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io
     }
 }
 
-/// A stream that ends with an error once more octets were read than allowed.
+/// A stream that ends with an error once more octets were read or written than allowed, or none came for too long.
 struct Limited<S> {
     inner: S,
     left: u64,
+    left_to_write: u64,
+    idle: Duration,
+    idle_end: Pin<Box<Sleep>>,
+}
+
+impl<S> Limited<S> {
+    fn new(inner: S, bytes: u64, idle: Duration) -> Self {
+        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, idle_end: Box::pin(tokio::time::sleep(idle)) }
+    }
+
+    fn awake(&mut self) {
+        let end = Instant::from_std(clock::instant()) + self.idle;
+        self.idle_end.as_mut().reset(end);
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
@@ -171,13 +228,28 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
         let read = (buf.filled().len() - before) as u64;
         self.left = self.left.saturating_sub(read);
+        if outcome.is_pending() {
+            ready!(self.idle_end.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if read > 0 {
+            self.awake();
+        }
         outcome
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        if self.left_to_write == 0 {
+            return Poll::Ready(Err(io::Error::other("too many octets in answer")));
+        }
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        if let Poll::Ready(Ok(written)) = outcome {
+            self.left_to_write = self.left_to_write.saturating_sub(written as u64);
+            self.awake();
+        }
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -186,5 +258,73 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn gate(connections: usize, per_peer: usize) -> Arc<Gate> {
+        Gate::new(Limits { connections, per_peer, ..Limits::default() })
+    }
+
+    #[test]
+    fn one_network_of_ipv6_is_one_peer() {
+        let gate = gate(10, 2);
+        let peer = |n: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, n, n, 0, n));
+        let kept: Vec<_> = (0..5).filter_map(|n| gate.admit(peer(n))).collect();
+        assert_eq!(kept.len(), 2, "every address of a /64 counts as the same peer");
+        assert!(gate.admit("2001:db8:0:2::1".parse().expect("an address")).is_some());
+        drop(kept);
+        assert!(gate.admit(peer(9)).is_some(), "places come back");
+    }
+
+    #[test]
+    fn mapped_ipv4_addresses_are_peers_of_their_own() {
+        let gate = gate(10, 1);
+        let _one = gate.admit("::ffff:10.0.0.1".parse().expect("an address")).expect("let in");
+        assert!(gate.admit("10.0.0.1".parse().expect("an address")).is_none());
+        assert!(gate.admit("::ffff:10.0.0.2".parse().expect("an address")).is_some());
+    }
+
+    #[test]
+    fn limits_leave_descriptors() {
+        let few = Limits::default().within(Some(64), 12);
+        assert_eq!((few.connections, few.per_peer), (20, 10));
+        let none = Limits::default().within(Some(8), 12);
+        assert_eq!((none.connections, none.per_peer), (1, 1));
+        let many = Limits::default().within(Some(1 << 20), 12);
+        assert_eq!((many.connections, many.per_peer), (2048, 256));
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
+        let (mut other, own) = tokio::io::duplex(64);
+        let idle = Duration::from_millis(400);
+        let mut limited = Limited::new(own, 1 << 20, idle);
+        let mut octet = [0];
+        for _ in 0..3 {
+            tokio::time::sleep(idle / 2).await;
+            other.write_all(b"x").await.expect("written");
+            limited.read_exact(&mut octet).await.expect("read");
+        }
+        let begun = clock::instant();
+        let error = limited.read_exact(&mut octet).await.expect_err("nothing comes");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= idle / 2 && begun.elapsed() < idle * 20, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_bounded() {
+        let (mut other, own) = tokio::io::duplex(1 << 16);
+        let mut limited = Limited::new(own, 2, IDLE);
+        limited.write_all(&[0; 32]).await.expect("within the bound");
+        assert!(limited.write_all(&[0; 32]).await.is_err());
+        drop(limited);
+        let mut came = Vec::new();
+        other.read_to_end(&mut came).await.expect("read");
+        assert_eq!(came.len(), 32);
     }
 }

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::TlsAcceptor;
 
+/// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at most 26 hours.
+const MAX_AGE_SECONDS: u64 = 27 * 3600;
+
 /// One open port and what it stands in for.
 pub struct StandIn {
     /// The site key; without one no challenge is understood.
@@ -70,13 +73,20 @@ impl Seen {
 impl StandIn {
     /// Whether these octets are a challenge made with the site key.
     pub fn understands(&self, octets: &[u8]) -> bool {
-        self.key.as_ref().is_some_and(|key| Challenge::decode(key, octets).is_some())
+        self.challenge(octets).is_some()
+    }
+
+    /// A challenge of this site and of these days. One that was recorded long ago opens no mouth any more; clocks may be hours apart all
+    /// the same, which is for the connector to find.
+    fn challenge(&self, octets: &[u8]) -> Option<Challenge> {
+        let challenge = Challenge::decode(self.key.as_ref()?, octets)?;
+        (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS).then_some(challenge)
     }
 
     /// The proof for a challenge in octets; `None` for anything that the site key did not make.
     pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
-        let challenge = Challenge::decode(key, octets)?;
+        let challenge = self.challenge(octets)?;
         let claims = Claims {
             nonce: String::new(),
             hop: String::new(),

@@ -2,10 +2,13 @@
 
 use super::os;
 use crate::proto::challenge::{SiteKey, hex, unhex};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-/// Makes a new key. The file is written in full under a temporary name and then renamed, and never replaces another.
+/// Most octets of a key file that are read: a key, and room for what an editor may add.
+const MAX_FILE: u64 = 1024;
+
+/// Makes a new key. The file is made exclusively, so that it never replaces another nor follows a link, whoever makes one at the same time.
 ///
 /// # Errors
 /// In words, when the file exists or cannot be written.
@@ -13,16 +16,12 @@ pub fn create(path: &Path) -> Result<(), String> {
     if path.exists() {
         return Err(format!("{} exists already; a key is never overwritten. Remove it first, or name another file", path.display()));
     }
-    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut file = os::create_private(&temporary)?;
-        writeln!(file, "{}", hex(&super::random::<32>()))?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        format!("cannot write {}: {e}", path.display())
+    let wrong = |e: std::io::Error| format!("cannot write {}: {e}", path.display());
+    let mut file = os::create_private(path).map_err(wrong)?;
+    writeln!(file, "{}", hex(&super::random::<32>())).and_then(|()| file.sync_all()).map_err(|e| {
+        // It is ours, and half a key is none.
+        let _ = std::fs::remove_file(path);
+        wrong(e)
     })
 }
 
@@ -37,9 +36,49 @@ pub fn read(path: &Path) -> Result<SiteKey, String> {
     if let Some(mode) = others {
         return Err(format!("the site key {shown} can be read by others: {mode}"));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the site key {shown}: {e}"))?;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
+        .map_err(|e| format!("cannot read the site key {shown}: {e}"))?;
     let secret: [u8; 32] = unhex(text.trim())
         .and_then(|octets| octets.try_into().ok())
         .ok_or_else(|| format!("{shown} is not a site key: 64 hexadecimal digits were expected"))?;
     Ok(SiteKey::new(&secret))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_never_follows_a_link_nor_replaces_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (target, link) = (folder.path().join("elsewhere"), folder.path().join("site.key"));
+        std::os::unix::fs::symlink(&target, &link).expect("a link to nothing");
+        assert!(create(&link).is_err());
+        assert!(!target.exists(), "the key was written where a link points");
+        let own = folder.path().join("own.key");
+        create(&own).expect("made");
+        let first = std::fs::read_to_string(&own).expect("read");
+        assert!(create(&own).is_err());
+        assert_eq!(std::fs::read_to_string(&own).expect("read"), first);
+    }
+
+    #[test]
+    fn no_more_of_a_key_file_is_read_than_a_key_can_have() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("endless.key");
+        os::create_private(&path).and_then(|file| file.set_len(1 << 40)).expect("a large file of nothing");
+        assert!(read(&path).expect_err("no key").contains("64 hexadecimal digits"));
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("site.key");
+        create(&path).expect("made");
+        let text = std::fs::read_to_string(&path).expect("read");
+        let shown = format!("{:?}", read(&path).expect("a key"));
+        assert!(!shown.contains(text.trim()) && shown.len() < 20, "{shown}");
+    }
 }

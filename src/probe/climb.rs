@@ -39,6 +39,10 @@ pub struct Target<'a> {
     pub source: Option<IpAddr>,
 }
 
+/// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
+/// moment must not hold up a run.
+const STEPS_PER_HOP: u32 = 24;
+
 /// A rung was not climbed. Which, and why, is in the notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
@@ -83,6 +87,32 @@ impl<'a> Climb<'a> {
         }
     }
 
+    /// Time left for a step: its own deadline, or what is left of the hop's.
+    pub fn step_deadline(&self) -> Duration {
+        self.tools.step_deadline.min(self.left())
+    }
+
+    /// The same for a TCP handshake.
+    pub fn connect_deadline(&self) -> Duration {
+        self.tools.connect_deadline.min(self.left())
+    }
+
+    /// Whether the hop's time is used up; `Err` is what to note then.
+    ///
+    /// # Errors
+    /// `silent-after-connect`, saying that the hop took too long altogether.
+    pub fn in_time(&self) -> Result<(), Failure> {
+        if self.left().is_zero() {
+            return Err(Failure::silent().with("error", "the other end drew this hop out beyond all deadlines"));
+        }
+        Ok(())
+    }
+
+    fn left(&self) -> Duration {
+        let all = self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
+        all.saturating_sub(self.origin.elapsed())
+    }
+
     /// Opens a TCP connection to `port` of the target: rung `connect`.
     ///
     /// # Errors
@@ -90,7 +120,7 @@ impl<'a> Climb<'a> {
     pub async fn connect(&mut self, port: u16) -> Result<TcpStream, Stop> {
         let to = SocketAddr::new(self.target.address, port);
         let begun = clock::instant();
-        let (evidence, outcome) = dial::connect(self.target.source, to, self.tools.connect_deadline).await;
+        let (evidence, outcome) = dial::connect(self.target.source, to, self.connect_deadline()).await;
         self.evidence.push(evidence.clone());
         let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
         if let Some(source) = evidence.source {
@@ -116,7 +146,7 @@ impl<'a> Climb<'a> {
     pub async fn tls<S: Io>(&mut self, stream: S, alpn: &[&str]) -> Result<Session<S>, Stop> {
         let begun = clock::instant();
         let shaking = tls::connect(&self.tools.trust, stream, &self.target.server_name, alpn);
-        let outcome = match tokio::time::timeout(self.tools.step_deadline, shaking).await {
+        let outcome = match tokio::time::timeout(self.step_deadline(), shaking).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::silent()),
         };
@@ -141,7 +171,7 @@ impl<'a> Climb<'a> {
     /// [`Stop`] when `work` fails or does not end in time (`silent-after-connect`).
     pub async fn step<T>(&mut self, kind: StepKind, work: impl Future<Output = Result<(T, Detail), Failure>>) -> Result<T, Stop> {
         let begun = clock::instant();
-        let outcome = match tokio::time::timeout(self.tools.step_deadline, work).await {
+        let outcome = match tokio::time::timeout(self.step_deadline(), work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::silent()),
         };
@@ -206,6 +236,11 @@ impl<'a> Climb<'a> {
 
     /// Notes an outcome of [`Climb::weigh`], as [`Climb::proof`] does.
     pub fn note_proof(&mut self, outcome: ProofOutcome) {
+        self.note_proof_on(outcome, None);
+    }
+
+    /// The same for a probe of several ports: `port` is the one that this connection was made to.
+    pub fn note_proof_on(&mut self, outcome: ProofOutcome, port: Option<u16>) {
         let begun = clock::instant();
         match &outcome {
             ProofOutcome::Valid { claims, same_tls_session } => {
@@ -218,6 +253,7 @@ impl<'a> Climb<'a> {
                 detail.insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
                 detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
                 detail.insert("same_tls_session".into(), (*same_tls_session).into());
+                detail.insert("port".into(), port.into());
                 detail.retain(|_, v| !v.is_null());
                 self.note(StepKind::Proof, begun, Ok(detail));
             }

@@ -54,7 +54,7 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
         let request = request?;
         if by_http2 { by_2(stream, request).await } else { by_1(stream, request).await }
     };
-    let answer = match tokio::time::timeout(climb.tools.step_deadline, talk).await {
+    let answer = match tokio::time::timeout(climb.step_deadline(), talk).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(failure)) => {
             climb.note(StepKind::Http, begun, Err(failure));

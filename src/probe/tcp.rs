@@ -48,7 +48,7 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
         }
         Ok::<_, std::io::Error>(line)
     };
-    match tokio::time::timeout(climb.tools.step_deadline, talk).await {
+    match tokio::time::timeout(climb.step_deadline(), talk).await {
         Ok(Ok(line)) => {
             let text = String::from_utf8_lossy(&line);
             climb.proof(Some(&asked), text.trim_end().strip_prefix(GREETING), exporter.as_ref());

@@ -6,6 +6,7 @@ use crate::observation::{Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, OWN_CERTIFICATE, ProofOutcome};
 use crate::reason::Reason;
+use std::net::SocketAddr;
 
 /// Clocks further apart than this are worth a note: Kerberos allows five minutes.
 const CLOCK_NOTE_SECONDS: i64 = 120;
@@ -83,6 +84,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
         return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
     }
+    // RPC has several connections: each must be proved by the port that it was made to, or one true port could speak for a false one.
+    if seen.steps.iter().any(answered_by_another_port) {
+        return Some((Reason::WrongListener, AnsweredBy::StandIn));
+    }
     for (claims, same_tls_session) in claims(seen) {
         if came_through_relay(hop, claims) {
             continue;
@@ -96,6 +101,13 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
         }
     }
     None
+}
+
+/// Whether a proof names another port than the one that its connection was made to. Only probes of several ports note the latter.
+fn answered_by_another_port(step: &Step) -> bool {
+    let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
+    let local = text(step, "local").parse::<SocketAddr>().ok();
+    step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
 }
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
@@ -115,13 +127,14 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
 fn certificate(seen: &Observation, proved: bool, failed: Verdict) -> Option<(Verdict, Reason)> {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok && s.reason.is_some())?;
     let reason = step.reason?;
-    if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate)) {
+    // The listener speaks for the certificate that it showed itself: in front of a reverse proxy another one is seen, and judged.
+    let shown = text(step, "certificate_sha256");
+    if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)) {
         return None;
     }
+    // Anybody can write that name into a certificate: most likely a listener with another key or none, but nobody can tell.
     if !proved && showed_own_certificate(seen) {
-        // Where a challenge went unanswered, the two ends have different keys, or somebody only says that it is a stand-in.
-        let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
-        return Some((if asked { Verdict::Inconclusive } else { Verdict::Warn }, Reason::NotProved));
+        return Some((Verdict::Inconclusive, Reason::NotProved));
     }
     Some((failed, reason))
 }
@@ -148,6 +161,13 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             && let Some(source) = source
         {
             notes.push(format!("the source address is changed on the way: {} arrives as {}", source.ip(), claims.peer.ip()));
+        }
+        // A relay that nobody planned looks like NAT on plain protocols: both are worth a line.
+        if let Some(address) = hop.address
+            && !came_through_relay(hop, claims)
+            && claims.local.ip().to_canonical() != address.to_canonical()
+        {
+            notes.push(format!("the destination address is changed on the way: {address} arrives at {}", claims.local.ip()));
         }
         if claims.tls.as_ref().is_some_and(|t| t.own_certificate) {
             notes.push("the certificate is the stand-in's own: its trust is not judged".to_owned());

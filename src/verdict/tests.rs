@@ -148,9 +148,36 @@ fn certificates_are_judged_unless_they_are_the_stand_ins_own() {
     let mut strangers = seen(untrusted, vec![ProofOutcome::None]);
     assert_eq!(verdict(&hop(flow()), &strangers).1, Reason::TlsUntrusted);
     strangers.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
-    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved), "another key");
-    strangers.proofs = vec![ProofOutcome::NotAsked];
-    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Warn, Reason::NotProved, AnsweredBy::Unproved), "no key");
+    assert_eq!(verdict(&hop(flow()), &strangers), (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved));
+}
+
+#[test]
+fn a_stand_in_behind_a_relay_does_not_vouch_for_the_certificate_in_front() {
+    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
+    let mut steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, Some(Reason::TlsUntrusted), true)];
+    steps[1].detail.insert("certificate_sha256".into(), "that of a device in front".into());
+    let seen = seen(steps, vec![proof("backend", 5000, true, Some(false))]);
+    assert_eq!(verdict(&hop(relayed), &seen), (Verdict::Fail, Reason::TlsUntrusted, AnsweredBy::StandIn));
+}
+
+#[test]
+fn on_rpc_one_port_does_not_prove_another() {
+    let rpc = || PlannedFlow { protocol: Protocol::Rpc, ..flow() };
+    let with = |port: u64| {
+        let mut step = rung(StepKind::Proof, None, true);
+        step.detail = Detail::from([("port".into(), port.into()), ("local".into(), "127.0.0.1:135".into())]);
+        seen([up(), vec![step]].concat(), vec![proof("psp", 135, false, None)])
+    };
+    assert_eq!(verdict(&hop(rpc()), &with(135)), (Verdict::Pass, Reason::Proved, AnsweredBy::StandIn));
+    assert_eq!(verdict(&hop(rpc()), &with(49_700)), (Verdict::Fail, Reason::WrongListener, AnsweredBy::StandIn));
+}
+
+#[test]
+fn a_changed_destination_is_told() {
+    let mut moved = hop(flow());
+    moved.address = Some([10, 0, 0, 9].into());
+    let judged = judge(&moved, Some(&seen(up(), vec![proof("psp", 443, false, Some(true))])), Policy::default());
+    assert!(judged.notes.iter().any(|n| n.contains("10.0.0.9 arrives at 127.0.0.1")), "{:?}", judged.notes);
 }
 
 #[test]

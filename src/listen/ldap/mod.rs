@@ -3,6 +3,7 @@
 
 mod root_dse;
 
+use super::server::shake_hands;
 use super::{Seen, StandIn};
 use crate::net::{Io, tls};
 use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, NOTICE_OF_DISCONNECTION, STARTTLS};
@@ -24,7 +25,7 @@ const MAX_REQUEST: usize = 64 * 1024;
 /// Those of the connection.
 pub async fn serve(stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     let (After::StartTls(stream), Some(server)) = (talk(stream, &seen, here).await?, &here.tls) else { return Ok(()) };
-    let stream = server.acceptor.accept(stream).await?;
+    let stream = shake_hands(&server.acceptor, stream).await?;
     let (tls, exporter) = tls::seen_by_server(&stream, &server.certificate_sha256, server.own);
     // Inside TLS a second StartTLS is refused, so this is the end either way.
     talk(stream, &seen.with_tls(tls, exporter), here).await.map(|_| ())

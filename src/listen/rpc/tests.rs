@@ -6,7 +6,6 @@ use crate::matrix::model::{Interface, Protocol};
 use crate::proto::challenge::{Challenge, SiteKey};
 use crate::proto::rpc::epm::{self, LookupRequest, LookupResponse, NO_HANDLE};
 use crate::proto::rpc::{Body, Client, Context, DID_NOT_EXECUTE, MAX_FRAG, Order, Pdu, Syntax, status};
-use jiff::Timestamp;
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
@@ -296,7 +295,7 @@ fn challenge(stand_in: &StandIn, octets: &[u8; 40]) -> (Vec<(u16, u16)>, Pdu, bo
 #[test]
 fn a_challenge_is_an_unknown_interface_to_everybody_without_its_key() {
     let key = |seed| SiteKey::new(&[seed; 32]);
-    let octets = Challenge::new([3; 12], "hop", Timestamp::UNIX_EPOCH).encode(&key(1));
+    let octets = Challenge::new([3; 12], "hop", crate::net::clock::now()).encode(&key(1));
     for without in [None, Some(key(2))] {
         let (results, answer, proved) = challenge(&stand_in(true, without), &octets);
         assert_eq!(results, [(0, 0), (2, 1)]);

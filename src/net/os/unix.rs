@@ -61,13 +61,14 @@ pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Makes sure that binding never takes a port from another process. Linux refuses that by itself; `SO_REUSEADDR` only lets a port be
-/// bound again whose old connections are in TIME-WAIT.
+/// Makes sure that binding never takes a port from another process. Linux refuses that by itself; there `SO_REUSEADDR` only lets a port be
+/// bound again whose old connections are in TIME-WAIT. Elsewhere (macOS, the BSDs) it would let one address of a port be taken from a
+/// service that listens on all of them, so there it stays off.
 ///
 /// # Errors
 /// When the option cannot be set.
 pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
-    socket.set_reuse_address(true)
+    socket.set_reuse_address(cfg!(any(target_os = "linux", target_os = "android")))
 }
 
 /// What to do about a port that this user may not bind.

@@ -76,7 +76,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
         _driver: driver,
     };
     let begun = clock::instant();
-    let called = tokio::time::timeout(climb.tools.step_deadline, unary(&connection, &climb.target.hop.flow)).await;
+    let called = tokio::time::timeout(climb.step_deadline(), unary(&connection, &climb.target.hop.flow)).await;
     let answer = match called {
         Ok(Ok(answer)) => answer,
         Ok(Err(failure)) => {
@@ -107,7 +107,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
         return Ok(());
     }
     let begun = clock::instant();
-    let outcome = stream::ping_pong(&connection, &answer.prefix, climb.tools.step_deadline).await;
+    let outcome = stream::ping_pong(&connection, &answer.prefix, climb.step_deadline()).await;
     let climbed = outcome.is_ok();
     climb.note(StepKind::GrpcStream, begun, outcome);
     if climbed { Ok(()) } else { Err(Stop) }

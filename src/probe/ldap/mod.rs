@@ -171,7 +171,7 @@ impl<S: Io> Talk<S> {
             let _ = self.send(LdapMsg::new(id, LdapOp::UnbindRequest)).await;
             let _ = self.stream.shutdown().await;
         };
-        let _ = tokio::time::timeout(climb.tools.step_deadline, farewell).await;
+        let _ = tokio::time::timeout(climb.step_deadline(), farewell).await;
     }
 }
 

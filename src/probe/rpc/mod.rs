@@ -18,7 +18,7 @@ use crate::proto::challenge::MAX_PROOF_LEN;
 use crate::proto::rpc::{Syntax, Uuid, epm};
 use crate::reason::Reason;
 use look_up::Located;
-use session::{CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session};
+use session::{Bound, CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
             Ok((bound, detail))
         })
         .await?;
-    let mut mapper = prove(climb, bound.session, asked.as_ref(), bound.challenge_accepted).await;
+    let mut mapper = prove(climb, climb.target.hop.port, bound, asked.as_ref()).await;
     let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
     let flow = climb.target.hop.flow.clone();
     for interface in &flow.interfaces {
@@ -77,15 +77,16 @@ async fn one_interface(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStr
 
 /// Looks one interface up, on the mapper connection that is there or, where an earlier call broke it, on a new one.
 async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
+    climb.in_time()?;
     let mut session = match mapper.take() {
         Some(session) => session,
         None => {
             let stream = dial(climb, climb.target.hop.port).await?;
-            within(climb.tools.step_deadline, Session::bind(stream, Syntax::EPM, None)).await?.session
+            within(climb.step_deadline(), Session::bind(stream, Syntax::EPM, None)).await?.session
         }
     };
     let stub = epm::MapRequest::tcp(wanted).encode();
-    let called = within(climb.tools.step_deadline, session.call(INTERFACE_CONTEXT, epm::MAP, stub)).await?;
+    let called = within(climb.step_deadline(), session.call(INTERFACE_CONTEXT, epm::MAP, stub)).await?;
     // A fault leaves the connection as it was.
     *mapper = Some(session);
     look_up::read(called, wanted)
@@ -93,22 +94,26 @@ async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream
 
 /// Opens a connection that is part of a rung, with its evidence.
 async fn dial(climb: &mut Climb<'_>, port: u16) -> Result<TcpStream, Failure> {
+    climb.in_time()?;
     let to = SocketAddr::new(climb.target.address, port);
-    let (evidence, outcome) = dial::connect(climb.target.source, to, climb.tools.connect_deadline).await;
+    let (evidence, outcome) = dial::connect(climb.target.source, to, climb.connect_deadline()).await;
     climb.push_evidence(evidence);
     outcome
 }
 
-/// Calls the challenge's own context, if it was accepted, and notes what became of it. Gives the session back unless the call broke it.
-async fn prove<S: Io>(climb: &mut Climb<'_>, mut session: Session<S>, asked: Option<&Asked>, accepted: bool) -> Option<Session<S>> {
-    if asked.is_none() || !accepted {
+/// Calls the challenge's own context, if it was accepted, and notes what became of it; `port` is the one of this
+/// connection. Gives the session back unless the call broke it.
+async fn prove<S: Io>(climb: &mut Climb<'_>, port: u16, bound: Bound<S>, asked: Option<&Asked>) -> Option<Session<S>> {
+    let mut session = bound.session;
+    if asked.is_none() || !bound.challenge_accepted {
         climb.proof(asked, None, None);
         return Some(session);
     }
     let begun = clock::instant();
-    match within(climb.tools.step_deadline, session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await {
+    match within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await {
         Ok(Called::Answered(stub, _)) => {
-            climb.proof(asked, Some(&token(&stub)), None);
+            let outcome = climb.weigh(asked, Some(&token(&stub)), None);
+            climb.note_proof_on(outcome, Some(port));
             Some(session)
         }
         Ok(Called::Fault(_)) => {

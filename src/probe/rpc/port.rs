@@ -50,8 +50,8 @@ pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, locate
         return Err(Stop);
     }
     let mut outcome = Ok(());
-    for (_, bound, asked) in open {
-        if prove(climb, bound.session, asked.as_ref(), bound.challenge_accepted).await.is_none() {
+    for (port, bound, asked) in open {
+        if prove(climb, port, bound, asked.as_ref()).await.is_none() {
             outcome = Err(Stop);
         }
     }
@@ -67,7 +67,7 @@ async fn try_one(climb: &mut Climb<'_>, located: &Located, port: u16, asked: Opt
         Failure { reason, ..failure }.with("cause", cause.code())
     })?;
     let binding = Session::bind(stream, located.interface, asked.map(|a| &a.octets));
-    within(climb.tools.step_deadline, binding).await
+    within(climb.step_deadline(), binding).await
 }
 
 /// The failure of the first port, which the others follow in `unreachable`.
