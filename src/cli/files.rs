@@ -31,6 +31,9 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
     if path.is_dir() {
         return Err(Problem::text(format!("cannot write {}: it is a folder", path.display())));
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        return Err(Problem::text(format!("cannot write {}: there is no folder {}", path.display(), folder.display())));
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".probe{}", std::process::id()));
     let probe = path.with_file_name(name);

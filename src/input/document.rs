@@ -174,6 +174,7 @@ impl<'d> TableReader<'d> {
         let mistake = self.mistake(self.span, format!("`{key}` is missing in {}", self.heading())).label("here");
         self.report(match near {
             Some(near) => mistake.help(format!("there is a `{near}`: was that meant to be `{key}`?")),
+            None if self.entries.is_empty() && self.heading.is_empty() => mistake.help("the file is empty"),
             None => mistake,
         });
     }

@@ -2,6 +2,7 @@
 
 use super::{facts, rungs, to_text};
 use crate::matrix::model::Expect;
+use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult};
 use crate::text::{markdown_code, markdown_safe};
 use crate::verdict::Verdict;
@@ -33,6 +34,18 @@ pub fn render(hops: &[HopResult]) -> String {
             let words = if matches!(label, "at" | "evidence") { markdown_code(&words) } else { markdown_safe(&words) };
             let _ = writeln!(text, "- {label}: {words}");
         }
+    }
+    text
+}
+
+/// The flows that could not be tested at all, and why.
+pub fn untested(flows: &[Unplanned]) -> String {
+    if flows.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\n### Not tested, although this site asks for it\n\n");
+    for flow in flows {
+        let _ = writeln!(text, "- {}", markdown_safe(&format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why)));
     }
     text
 }

@@ -1,9 +1,10 @@
 //! A table for a terminal.
 
 use super::{View, expected, speaks, to_host};
+use crate::text::wrap;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
-/// Narrower than this, the flow goes under the hosts: its id would be broken over many lines in a column of its own.
+/// Narrower than this, the hops go under their flow: its id would be broken over many lines in a column of its own.
 const WIDE: u16 = 110;
 
 /// A rule under the header, and nothing else.
@@ -11,28 +12,8 @@ const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
-    let wide = width >= WIDE;
-    let mut hops = new_table(width);
-    let mut headings = vec!["From", "To", "Port", "Protocol", "Expected"];
-    if wide {
-        headings.push("Flow");
-    }
-    hops.set_header(headings);
-    for hop in &view.hops {
-        let mut row = vec![
-            format!("{}\n{}", hop.from.host.label(), hop.from.role),
-            format!("{}\n{}", to_host(hop).replace(" (", "\n("), hop.to.role),
-            hop.port.to_string(),
-            speaks(hop).replace(' ', "\n"),
-            expected(hop).replace(", ", "\n"),
-        ];
-        if wide {
-            row.push(hop.flow.id.replacen('/', "/\n", 1));
-        }
-        hops.add_row(row);
-    }
-    keep_whole(&mut hops, &[2, 3, 4]);
-    let mut text = format!("Plan of {}\n{}\n", view.plan.site, hops.trim_fmt());
+    let hops = if width >= WIDE { wide(view, width) } else { narrow(view, width) };
+    let mut text = format!("Plan of {}\n{hops}", view.plan.site);
     if view.all && !view.unplanned.is_empty() {
         let mut left = new_table(width);
         left.set_header(["Left out", "From and to", "Why"]);
@@ -44,6 +25,43 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     }
     text.push_str(&view.summary());
     text.push('\n');
+    text
+}
+
+fn wide(view: &View<'_>, width: u16) -> String {
+    let mut hops = new_table(width);
+    hops.set_header(["From", "To", "Port", "Protocol", "Expected", "Flow"]);
+    for hop in &view.hops {
+        hops.add_row([
+            format!("{}\n{}", hop.from.host.label(), hop.from.role),
+            format!("{}\n{}", to_host(hop).replace(" (", "\n("), hop.to.role),
+            hop.port.to_string(),
+            speaks(hop).replace(' ', "\n"),
+            expected(hop).replace(", ", "\n"),
+            hop.flow.id.replacen('/', "/\n", 1),
+        ]);
+    }
+    keep_whole(&mut hops, &[2, 3, 4]);
+    format!("{}\n", hops.trim_fmt())
+}
+
+/// The hops of each flow under its id: a column of its own would leave no room for the hosts.
+fn narrow(view: &View<'_>, width: u16) -> String {
+    let mut text = String::new();
+    let mut flow = "";
+    for hop in &view.hops {
+        if hop.flow.id != flow {
+            flow = &hop.flow.id;
+            let words = format!("{flow}: {}, {} ({} → {})", speaks(hop), expected(hop), hop.from.role, hop.to.role);
+            text.push_str(&wrap(&words, "", usize::from(width)));
+        }
+        let to = hop.to.host.label();
+        let to = if to.contains(':') { format!("[{to}]") } else { to };
+        let address = hop.address.map(|a| a.to_string()).filter(|a| *a != hop.to.host.label());
+        let address = address.map(|a| format!(" ({a})")).unwrap_or_default();
+        let words = format!("{} → {to}:{}{address}", hop.from.host.label(), hop.port);
+        text.push_str(&wrap(&words, "    ", usize::from(width)));
+    }
     text
 }
 
