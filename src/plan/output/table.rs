@@ -2,17 +2,14 @@
 
 use super::{View, expected, speaks, to_host};
 use crate::text::wrap;
-use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
-
-/// Narrower than this, the hops go under their flow: its id would be broken over many lines in a column of its own.
-const WIDE: u16 = 110;
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A rule under the header, and nothing else.
 const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
-    let hops = if width >= WIDE { wide(view, width) } else { narrow(view, width) };
+    let hops = columns(view, width).unwrap_or_else(|| by_flow(view, width));
     let mut text = format!("Plan of {}\n{hops}", view.plan.site);
     if view.all && !view.unplanned.is_empty() {
         let mut left = new_table(width);
@@ -28,8 +25,10 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     text
 }
 
-fn wide(view: &View<'_>, width: u16) -> String {
+/// One row per hop, where that fits without breaking an id or a name, which somebody may want to copy.
+fn columns(view: &View<'_>, width: u16) -> Option<String> {
     let mut hops = new_table(width);
+    hops.set_content_arrangement(ContentArrangement::Disabled);
     hops.set_header(["From", "To", "Port", "Protocol", "Expected", "Flow"]);
     for hop in &view.hops {
         hops.add_row([
@@ -41,12 +40,13 @@ fn wide(view: &View<'_>, width: u16) -> String {
             hop.flow.id.replacen('/', "/\n", 1),
         ]);
     }
-    keep_whole(&mut hops, &[2, 3, 4]);
-    format!("{}\n", hops.trim_fmt())
+    let text = hops.trim_fmt();
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    (widest <= usize::from(width)).then(|| text + "\n")
 }
 
-/// The hops of each flow under its id: a column of its own would leave no room for the hosts.
-fn narrow(view: &View<'_>, width: u16) -> String {
+/// The hops of each flow under its id.
+fn by_flow(view: &View<'_>, width: u16) -> String {
     let mut text = String::new();
     let mut flow = "";
     for hop in &view.hops {
@@ -69,14 +69,4 @@ fn new_table(width: u16) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table
-}
-
-/// Columns of short words are never broken.
-fn keep_whole(table: &mut Table, columns: &[usize]) {
-    let widths: Vec<u16> = table.column_max_content_widths();
-    for place in columns {
-        if let (Some(column), Some(width)) = (table.column_mut(*place), widths.get(*place)) {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width.saturating_add(2).min(20))));
-        }
-    }
 }
