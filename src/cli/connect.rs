@@ -4,10 +4,10 @@ use super::inputs::{self, SiteArgs};
 use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
-use crate::matrix::model::Expect;
+use crate::matrix::model::{Expect, RoleId};
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
-use crate::plan::model::{Hop, Plan};
+use crate::plan::model::{Hop, Plan, Unplanned};
 use crate::plan::select::Selection;
 use crate::probe::Tools;
 use crate::report;
@@ -99,17 +99,13 @@ pub fn run(args: &Args) -> Outcome {
         policy: Policy { require_proof: args.require_proof },
         loopback_sources: inputs.site.port_offset != 0,
     };
-    // Of a narrowed run nobody expects the rest.
-    let narrowed = !args.flows.is_empty() || !args.hops.is_empty();
-    let untested = inputs.plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && from.roles.contains(&u.from));
-    let untested = untested.cloned().collect();
+    let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
     let hops = files::runtime()?.block_on(async {
         let cancel = stop.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancel.cancel();
-            }
+            files::interrupted().await;
+            cancel.cancel();
         });
         let resolver = crate::net::resolve::Resolver::system(args.timeout);
         let mut progress = Progress::new();
@@ -157,6 +153,12 @@ fn remarks(file: &ResultFile, has_key: bool, interrupted: bool) -> String {
     text
 }
 
+/// Flows that begin at these roles and cannot be tested. Of a narrowed run nobody expects the rest.
+fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
+    let narrowed = !args.flows.is_empty() || !args.hops.is_empty();
+    plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && roles.contains(&u.from)).cloned().collect()
+}
+
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
@@ -183,7 +185,8 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     if !args.flows.is_empty() || !args.hops.is_empty() {
         hops.retain(|h| args.hops.contains(&h.id) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a)));
     }
-    if hops.is_empty() {
+    // A host with nothing but flows that cannot be tested is told so by the result.
+    if hops.is_empty() && untested(args, plan, &roles).is_empty() {
         let who = if roles.is_empty() { this.name.clone() } else { roles.join(", ") };
         return Err(Problem::text(format!(
             "no hop of the plan begins at {who}{}: see `portmatrix plan --as {}`, or say with --as who to be",

@@ -58,6 +58,21 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Problem::text(format!("cannot start: {error}")))
 }
 
+/// Ctrl-C, or the order of a service manager to end.
+pub async fn interrupted() {
+    #[cfg(unix)]
+    {
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
 /// A duration such as `90s`, `2h` or `1h 30m`.
 ///
 /// # Errors

@@ -72,9 +72,8 @@ pub fn run(args: &Args) -> Outcome {
         let stop = CancellationToken::new();
         let cancel = stop.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancel.cancel();
-            }
+            files::interrupted().await;
+            cancel.cancel();
         });
         for site in &sites {
             let mut progress = Progress::new();

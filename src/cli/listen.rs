@@ -131,27 +131,12 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     }
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
-        () = interrupted() => {}
+        () = files::interrupted() => {}
     }
     shared.stop.cancel();
     // Connections under way end with the token; a grace time bounds what a stuck one can cost.
     let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
     Ok(ports)
-}
-
-/// Ctrl-C, or the order of a service manager to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A proof names the host that gives it, so a listener must be one of them.
