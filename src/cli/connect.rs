@@ -7,6 +7,7 @@ use crate::input::suggest;
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
+use crate::plan::address::without_address;
 use crate::plan::model::{Hop, Plan, Unplanned};
 use crate::plan::select::Selection;
 use crate::probe::Tools;
@@ -97,6 +98,7 @@ pub fn run(args: &Args) -> Outcome {
         rate: args.rate,
         concurrency: usize::from(args.concurrency),
         policy: Policy { require_proof: args.require_proof },
+        only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
     };
     let untested = untested(args, &inputs.plan, &from.roles);
@@ -175,7 +177,7 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
         }
     }
     for hop in &args.hops {
-        if !hops.iter().any(|h| h.id == *hop) {
+        if !hops.iter().any(|h| is_meant(h, hop)) {
             problems.push(unknown("hop", hop, hops.iter().map(|h| h.id.as_str())));
         }
     }
@@ -183,7 +185,9 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
         return Err(Problem(problems));
     }
     if !args.flows.is_empty() || !args.hops.is_empty() {
-        hops.retain(|h| args.hops.contains(&h.id) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a)));
+        hops.retain(|h| {
+            args.hops.iter().any(|id| is_meant(h, id)) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a))
+        });
     }
     // A host with nothing but flows that cannot be tested is told so by the result.
     if hops.is_empty() && untested(args, plan, &roles).is_empty() {
@@ -200,7 +204,12 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     Ok((Plan { hops, ..plan.clone() }, from))
 }
 
-/// An id that nothing has: the nearest one is named (an id without its table is near), else all of them, as far as they can be read.
+/// Whether an id means this hop. An id from a result may name one of the addresses that the hop's name has in DNS.
+fn is_meant(hop: &Hop, id: &str) -> bool {
+    hop.id == id || (hop.address.is_none() && hop.id == without_address(id))
+}
+
+/// An id that nothing has: the nearest one is named (an id without its table is near), and all of them, as far as they can be read.
 fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> miette::Report {
     let mut known: Vec<&str> = known.collect();
     known.dedup();
