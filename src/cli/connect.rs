@@ -4,17 +4,18 @@ use super::inputs::{self, SiteArgs};
 use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
+use crate::matrix::model::{Expect, RoleId};
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
 use crate::plan::address::without_address;
-use crate::plan::model::{Hop, Plan};
+use crate::plan::model::{Hop, Plan, Unplanned};
 use crate::plan::select::Selection;
 use crate::probe::Tools;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
 use crate::site::model::Host;
-use crate::verdict::Policy;
+use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,19 +26,19 @@ use tokio_util::sync::CancellationToken;
 #[command(after_help = "Examples:\n  \
     portmatrix connect --site site.toml                          this host's hops, found by its names and addresses\n  \
     portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
-    portmatrix connect --site site.toml --flow direct/agent-to-service --format json\n  \
+    portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
     portmatrix connect --site site.toml --require-proof --out workstation.json\n\n\
     Exit code: 0 every hop as expected, 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Probe as this role or host [default: found by this machine's names and addresses]
+    /// Probe as this role or host; `here` is this machine [default: found by this machine's names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
     who: Option<String>,
     /// Only hops of this flow, as `plan` shows it (repeatable)
     #[arg(long = "flow", value_name = "ID")]
     flows: Vec<String>,
-    /// Only this hop, as `plan` shows it (repeatable)
+    /// Only this hop, as a failure or `plan --format csv` names it (repeatable)
     #[arg(long = "hop", value_name = "ID")]
     hops: Vec<String>,
     /// The site key [default: the key that the site file names]
@@ -90,6 +91,8 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
+    let has_key = tools.key.is_some();
+    let stop = CancellationToken::new();
     os::raise_descriptor_limit();
     let settings = Settings {
         rate: args.rate,
@@ -98,23 +101,19 @@ pub fn run(args: &Args) -> Outcome {
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
     };
-    // Of a narrowed run nobody expects the rest.
-    let narrowed = !args.flows.is_empty() || !args.hops.is_empty();
-    let untested = inputs.plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && from.roles.contains(&u.from));
-    let untested = untested.cloned().collect();
+    let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
     let hops = files::runtime()?.block_on(async {
-        let stop = CancellationToken::new();
         let cancel = stop.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancel.cancel();
-            }
+            files::interrupted().await;
+            cancel.cancel();
         });
         let resolver = crate::net::resolve::Resolver::system(args.timeout);
         let mut progress = Progress::new();
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
+    let interrupted = stop.is_cancelled();
     let file = ResultFile {
         schema: SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -129,13 +128,44 @@ pub fn run(args: &Args) -> Outcome {
         files::write(out, &report::json::render(&file))?;
     }
     print(&args.format.render(&file))?;
+    if args.format == Format::Table {
+        print(&remarks(&file, has_key, interrupted))?;
+    }
     Ok(exit(&file))
+}
+
+/// What the counts leave open: hops without proof, and a run that was cut short.
+fn remarks(file: &ResultFile, has_key: bool, interrupted: bool) -> String {
+    let mut text = String::new();
+    let unproved =
+        |h: &&crate::result::HopResult| h.answered_by == AnsweredBy::Unproved && h.expect == Expect::Allow && h.verdict == Verdict::Pass;
+    let unproved = file.hops.iter().filter(unproved).count();
+    if unproved > 0 {
+        let what = if unproved == 1 { "1 hop answered and proved" } else { &format!("{unproved} hops answered and proved") };
+        let why = if has_key {
+            "the other end is no listener, or has another site key"
+        } else {
+            "there is no site key here (`portmatrix key new`)"
+        };
+        text.push_str(&format!("{what} nothing: {why}. With --require-proof such a hop fails.\n"));
+    }
+    if interrupted {
+        text.push_str("Interrupted: what was under way or still to come is skipped.\n");
+    }
+    text
+}
+
+/// Flows that begin at these roles and cannot be tested. Of a narrowed run nobody expects the rest.
+fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
+    let narrowed = !args.flows.is_empty() || !args.hops.is_empty();
+    plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && roles.contains(&u.from)).cloned().collect()
 }
 
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
-    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this)).map_err(Problem::text)?;
+    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(Problem::text)?;
+    let selection_listens = !selection.listen.is_empty();
     let (roles, hosts) = inputs::hosts(args.who.as_deref(), &this, plan)?;
     // One machine speaks for itself: of a role's many hosts, the one that it is, else any one of them.
     let mine: Vec<&Hop> = selection.connect.iter().copied().filter(|h| hosts.contains(&h.from.host)).collect();
@@ -159,10 +189,13 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
             args.hops.iter().any(|id| is_meant(h, id)) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a))
         });
     }
-    if hops.is_empty() {
+    // A host with nothing but flows that cannot be tested is told so by the result.
+    if hops.is_empty() && untested(args, plan, &roles).is_empty() {
         let who = if roles.is_empty() { this.name.clone() } else { roles.join(", ") };
         return Err(Problem::text(format!(
-            "no hop of the plan begins at this host ({who}): see `portmatrix plan`, or say with --as who to be"
+            "no hop of the plan begins at {who}{}: see `portmatrix plan --as {}`, or say with --as who to be",
+            if selection_listens { "; others connect to it, so `portmatrix listen` there" } else { "" },
+            args.who.as_deref().unwrap_or("here"),
         )));
     }
     // A machine that is found in the site goes by its name there.
@@ -176,9 +209,16 @@ fn is_meant(hop: &Hop, id: &str) -> bool {
     hop.id == id || (hop.address.is_none() && hop.id == without_address(id))
 }
 
+/// An id that nothing has: the nearest one is named (an id without its table is near), and all of them, as far as they can be read.
 fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> miette::Report {
-    let near = suggest(said, known).map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
-    miette::miette!(help = "`portmatrix plan` lists them", "this host has no {what} \"{said}\"{near}")
+    let mut known: Vec<&str> = known.collect();
+    known.dedup();
+    let whole = known.iter().copied().find(|id| id.strip_suffix(said).is_some_and(|table| table.ends_with('/')));
+    let near = whole.or_else(|| suggest(said, known.iter().copied()));
+    let near = near.map(|near| format!(": did you mean \"{near}\"?")).unwrap_or_default();
+    let shown = known.len().min(12);
+    let more = if known.len() > shown { ", … (`portmatrix plan --format csv` lists all)" } else { "" };
+    miette::miette!(help = format!("this host has: {}{more}", known[..shown].join(", ")), "this host has no {what} \"{said}\"{near}")
 }
 
 fn trust(ca: Option<&Path>) -> Result<Trust, Problem> {
@@ -192,4 +232,44 @@ fn trust(ca: Option<&Path>) -> Result<Trust, Problem> {
     let shown = path.display();
     let certificates = crate::net::identity::certificates(path).map_err(Problem::text)?;
     Trust::roots(certificates).map_err(|e| Problem::text(format!("{shown} cannot serve as a list of trusted roots: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_id_is_told_the_nearest_and_the_known_ones() {
+        let known = ["direct/agent-to-service", "direct/agent-to-service", "other/x"];
+        let words = |said| {
+            let report = unknown("flow", said, known.into_iter());
+            (report.to_string(), report.help().map(|help| help.to_string()).unwrap_or_default())
+        };
+        let (message, help) = words("agent-to-service");
+        assert_eq!(message, "this host has no flow \"agent-to-service\": did you mean \"direct/agent-to-service\"?");
+        assert_eq!(help, "this host has: direct/agent-to-service, other/x");
+        assert_eq!(words("zzzzzzzz").0, "this host has no flow \"zzzzzzzz\"");
+        // The end of a word is not the id without its table.
+        assert!(!words("service").0.contains("did you mean"));
+    }
+
+    #[test]
+    fn passes_without_proof_and_interruptions_are_remarked() {
+        let hop = |answered_by, verdict| {
+            serde_json::json!({ "hop": "h", "flow": "f/h", "source": "row 1", "from": { "role": "a", "host": "a" },
+            "to": { "role": "b", "host": "b", "port": 1 }, "protocol": "http", "expect": "allow", "required": true, "verdict": verdict,
+            "reason": "answered", "answered_by": answered_by, "ms": 1.0, "steps": [], "evidence": [] })
+        };
+        let file = |hops| -> ResultFile {
+            let file = serde_json::json!({ "schema": SCHEMA, "version": "0", "site": "s", "from": { "host": "a", "roles": [] },
+                "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z", "hops": hops });
+            serde_json::from_value(file).expect("a result")
+        };
+        let one = file(vec![hop("unproved", "pass"), hop("unproved", "warn"), hop("service", "pass"), hop("stand-in", "pass")]);
+        assert!(remarks(&one, true, false).starts_with("1 hop answered and proved nothing: the other end"));
+        assert!(remarks(&one, false, false).contains("no site key here"));
+        let none = file(vec![hop("stand-in", "pass")]);
+        assert_eq!(remarks(&none, true, false), "");
+        assert!(remarks(&none, true, true).starts_with("Interrupted"));
+    }
 }

@@ -38,6 +38,9 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
     if path.is_dir() {
         return Err(Problem::text(format!("cannot write {}: it is a folder", path.display())));
     }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        return Err(Problem::text(format!("cannot write {}: there is no folder {}", path.display(), folder.display())));
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".probe{:016x}", u64::from_le_bytes(crate::net::random())));
     let probe = path.with_file_name(name);
@@ -60,6 +63,21 @@ pub fn key(argument: Option<&Path>, site: Option<&Path>) -> Result<Option<SiteKe
 /// When the system gives no threads or no event queue.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Problem::text(format!("cannot start: {error}")))
+}
+
+/// Ctrl-C, or the order of a service manager to end.
+pub async fn interrupted() {
+    #[cfg(unix)]
+    {
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A duration such as `90s`, `2h` or `1h 30m`.

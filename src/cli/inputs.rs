@@ -83,9 +83,9 @@ pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
     Ok(Inputs { registry, site, plan })
 }
 
-/// Who asks: what was said with `--as`, or this machine.
-pub fn who(said: Option<&str>, this: &ThisHost) -> Who {
-    match said {
+/// Who asks: what was said with `--as`, or this machine. `here` is this machine too, where no role is called so.
+pub fn who(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Who {
+    match said.filter(|said| *said != "here" || plan.roles.iter().any(|role| role.id == *said)) {
         Some(said) => Who::said(said),
         None => here(this),
     }
@@ -101,7 +101,7 @@ fn here(this: &ThisHost) -> Who {
 /// # Errors
 /// When nobody in the plan is meant.
 pub fn hosts(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
-    let meant = plan.for_host(&who(said, this)).map_err(Problem::text)?;
+    let meant = plan.for_host(&who(said, this, plan)).map_err(Problem::text)?;
     let own: Vec<Host> = match plan.for_host(&here(this)) {
         Ok(own) => meant.hosts.iter().filter(|h| own.hosts.contains(h)).cloned().collect(),
         Err(_) => Vec::new(),

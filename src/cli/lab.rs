@@ -56,7 +56,13 @@ pub fn run(args: &Args) -> Outcome {
     let temporary = tempfile::tempdir().map_err(|e| Problem::text(format!("cannot make a temporary folder: {e}")))?;
     let folder = match &args.keep {
         Some(folder) => {
-            std::fs::create_dir(folder).map_err(|e| Problem::text(format!("cannot make the folder {}: {e}", folder.display())))?;
+            std::fs::create_dir(folder).map_err(|e| {
+                let shown = folder.display();
+                Problem::text(match e.kind() {
+                    std::io::ErrorKind::AlreadyExists => format!("{shown} exists already: --keep needs the name of a new folder"),
+                    _ => format!("cannot make the folder {shown}: {e}"),
+                })
+            })?;
             folder.clone()
         }
         None => temporary.path().to_path_buf(),
@@ -72,9 +78,8 @@ pub fn run(args: &Args) -> Outcome {
         let stop = CancellationToken::new();
         let cancel = stop.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancel.cancel();
-            }
+            files::interrupted().await;
+            cancel.cancel();
         });
         for site in &sites {
             let mut progress = Progress::new();

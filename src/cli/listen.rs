@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Listen as this role or host [default: found by this machine's names and addresses]
+    /// Listen as this role or host; `here` is this machine [default: found by this machine's names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
     who: Option<String>,
     /// End after this time
@@ -78,7 +78,7 @@ fn positive(text: &str) -> Result<usize, String> {
 pub fn run(args: &Args) -> Outcome {
     let inputs = inputs::load(&args.site)?;
     let this = host::this_host();
-    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this)).map_err(Problem::text)?;
+    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan)).map_err(Problem::text)?;
     let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
@@ -90,8 +90,10 @@ pub fn run(args: &Args) -> Outcome {
     let selection = &listening.selection;
     if wanted.is_empty() {
         return Err(Problem::text(format!(
-            "no hop of the plan ends at this host ({}): see `portmatrix plan`, or say with --as who to be",
-            if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") }
+            "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who to be",
+            if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") },
+            if selection.connect.is_empty() { "" } else { "; it connects to others, so `portmatrix connect` there" },
+            args.who.as_deref().unwrap_or("here"),
         )));
     }
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
@@ -114,7 +116,7 @@ pub fn run(args: &Args) -> Outcome {
     let started = clock::now();
     let ports = files::runtime()?.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
-    print(&listener::summary(&ports, &counts, style()))?;
+    print(&listener::summary(&ports, &counts, shared.key.is_some(), style()))?;
     if let Some(out) = &args.out {
         let file = listener::ListenFile::new(&inputs.site.name, &wanted, started, clock::now(), &ports, &counts, arrivals);
         files::write(out, &listener::json(&file))?;
@@ -132,27 +134,12 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     }
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
-        () = interrupted() => {}
+        () = files::interrupted() => {}
     }
     shared.stop.cancel();
     // Connections under way end with the token; a grace time bounds what a stuck one can cost.
     let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
     Ok(ports)
-}
-
-/// Ctrl-C, or the order of a service manager to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A proof names the host that gives it, so a listener must be one of them.

@@ -16,6 +16,7 @@ mod report;
 use crate::report::Style;
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
+use textwrap::{WordSeparator, WordSplitter};
 
 /// How the program ends; the same numbers for every subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,21 @@ pub type Outcome = Result<Exit, Problem>;
 
 /// Tests which hosts of a deployment can reach which, port by port, and proves it from both ends.
 #[derive(Debug, Parser)]
-#[command(name = "portmatrix", version, arg_required_else_help = true)]
+#[command(
+    name = "portmatrix",
+    version,
+    arg_required_else_help = true,
+    after_help = "First steps:\n  \
+        portmatrix lab                        see it work, on this machine alone\n  \
+        portmatrix init > site.toml           then fill in your hosts\n  \
+        portmatrix key new                    then name it in site.toml; both files go to every host\n  \
+        portmatrix plan                       what will be tested\n  \
+        portmatrix listen                     on the server\n  \
+        portmatrix connect                    on the workstation\n\n\
+        `portmatrix COMMAND --help` has examples of each.\n\n\
+        Exit code: 0 all as expected, 1 at least one hop is not, 2 the input was wrong, 3 nothing failed but\n\
+        something could not be tested."
+)]
 pub struct Cli {
     /// Say more on standard error; twice for everything (the variable PORTMATRIX_LOG takes a filter such as `portmatrix=debug`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -78,7 +93,7 @@ pub enum Command {
     Key(key::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Print the manual page
+    /// Print the manual: `portmatrix man > portmatrix.1; man ./portmatrix.1`
     Man,
 }
 
@@ -118,6 +133,14 @@ fn start_log(verbose: u8) {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// Messages are wrapped between words only: a command or a name that is broken at its hyphens cannot be copied.
+fn draw_problems() {
+    let _ = miette::set_hook(Box::new(|_| {
+        let options = miette::MietteHandlerOpts::new().word_separator(WordSeparator::AsciiSpace);
+        Box::new(options.word_splitter(WordSplitter::NoHyphenation).break_words(false).build())
+    }));
+}
+
 /// Parses the arguments and runs the subcommand.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -128,6 +151,7 @@ pub fn main() -> Exit {
         }
     };
     start_log(cli.verbose);
+    draw_problems();
     let outcome: Outcome = match &cli.command {
         Command::Matrix(args) => matrix::run(args),
         Command::Lab(args) => lab::run(args),

@@ -3,10 +3,10 @@
 use super::inputs::{self, SiteArgs};
 use super::{Exit, Outcome, Problem, print, style};
 use crate::net::host;
-use crate::plan::model::{Hop, Plan};
+use crate::plan::model::{Hop, Plan, Unplanned, Why};
 use crate::plan::output::{self, View};
 use clap::{Args as ClapArgs, ValueEnum};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 
 /// Shows the hops of a site: who connects to whom, on which port.
@@ -58,6 +58,7 @@ pub fn run(args: &Args) -> Outcome {
     let inputs = inputs::load(&args.site)?;
     let view = view(&inputs.plan, args)?;
     note_unused_roles(&inputs.plan, &inputs.site);
+    note_networks(&inputs.plan);
     let text = match args.format {
         Format::Table => output::table(&view, style().width),
         Format::Json => output::json(&view).map_err(|error| cannot(&error))?,
@@ -71,13 +72,25 @@ pub fn run(args: &Args) -> Outcome {
 /// The whole plan, or the part of it that one role or host has to do with.
 fn view<'p>(plan: &'p Plan, args: &Args) -> Result<View<'p>, Problem> {
     let Some(said) = args.who.as_deref() else { return Ok(View::whole(plan, args.all)) };
-    let here = said == "here" && !plan.roles.iter().any(|role| role.id == said);
-    let who = inputs::who(Some(said).filter(|_| !here), &host::this_host());
+    let who = inputs::who(Some(said), &host::this_host(), plan);
     let selection = plan.for_host(&who).map_err(Problem::text)?;
     let ids: HashSet<&str> = selection.connect.iter().chain(&selection.listen).map(|hop| hop.id.as_str()).collect();
     let hops: Vec<&Hop> = plan.hops.iter().filter(|hop| ids.contains(hop.id.as_str())).collect();
     let unplanned = plan.unplanned.iter().filter(|entry| selection.roles.contains(&entry.from) || selection.roles.contains(&entry.to));
     Ok(View { plan, hops, unplanned: unplanned.collect(), all: args.all })
+}
+
+/// A network where a host is needed is easily overlooked among what was left out.
+fn note_networks(plan: &Plan) {
+    let of = |entry: &Unplanned| match &entry.why {
+        why @ Why::NetworkOnToSide { .. } => Some(format!("nothing is tested towards the role {}: {why}", entry.to)),
+        _ => None,
+    };
+    let notes: BTreeSet<String> = plan.unplanned.iter().filter_map(of).collect();
+    let mut err = std::io::stderr().lock();
+    for note in notes {
+        let _ = writeln!(err, "note: {note}");
+    }
 }
 
 /// A role with hosts that no flow names is not wrong, but may be a sign of the wrong topology.

@@ -1,6 +1,7 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown or JSON.
 
 use super::{Exit, Outcome, Problem, print, style};
+use crate::input;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::verdict::Verdict;
@@ -48,7 +49,7 @@ impl Format {
             Format::Table => report::table::render(&file.hops, style()) + &report::table::untested(&file.untested, style()),
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
-            Format::Markdown => report::markdown::render(&file.hops),
+            Format::Markdown => report::markdown::render(&file.hops) + &report::markdown::untested(&file.untested),
         }
     }
 }
@@ -84,7 +85,9 @@ fn read(path: &Path) -> Result<ResultFile, String> {
     if size > MAX_FILE {
         return Err(format!("{shown} has {size} octets: no result file is larger than {MAX_FILE}"));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    let octets = std::fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    // `connect --format json > FILE` in Windows PowerShell is UTF-16.
+    let text = input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a result file: {mistake}"))?;
     let wrong = |e: serde_json::Error| format!("{shown} is not a result file of `connect --out`: {e}");
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;

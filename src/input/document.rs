@@ -61,7 +61,12 @@ impl Document {
             spans.sort_by_key(|(span, _)| span.start);
             // One mistake a line: the others follow from it.
             let mut lines = BTreeSet::new();
-            let mistakes = spans.into_iter().map(|(span, message)| source.mistake(&span, message).label("here"));
+            let mistakes = spans.into_iter().map(|(span, message)| {
+                // What an address or a name without quotes looks like to the parser.
+                let number = ["float", "integer", "number"].iter().any(|kind| message.starts_with(&format!("invalid {kind}")));
+                let mistake = source.mistake(&span, message).label("here");
+                if number { mistake.help("text is written in quotes: \"10.1.2.3\"") } else { mistake }
+            });
             return Err(mistakes.filter(|m| lines.insert(m.position().map(|(line, _)| line))).take(SYNTAX_MISTAKES).collect());
         }
         let root = Node { kind: Kind::Table(convert::table(tree.get_ref())), span: 0..0 };
@@ -174,6 +179,7 @@ impl<'d> TableReader<'d> {
         let mistake = self.mistake(self.span, format!("`{key}` is missing in {}", self.heading())).label("here");
         self.report(match near {
             Some(near) => mistake.help(format!("there is a `{near}`: was that meant to be `{key}`?")),
+            None if self.entries.is_empty() && self.heading.is_empty() => mistake.help("the file is empty"),
             None => mistake,
         });
     }

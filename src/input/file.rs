@@ -34,8 +34,11 @@ pub fn read(path: &Path) -> Result<String, Mistake> {
     decode(&name, octets)
 }
 
-/// Octets of a file as text, without a byte order mark.
-pub(super) fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
+/// Octets of a file as text, without a byte order mark: UTF-8, or UTF-16 with one. `name` is the file's, for the message.
+///
+/// # Errors
+/// One mistake, when it is neither.
+pub fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
     let broken = |what: &str| Mistake::without_place(format!("{name} is {what}"));
     let text = match octets.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map_err(broken),

@@ -11,6 +11,7 @@ use crate::listen::server::{Gate, Limits};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
+use crate::net::serve::BindProblem;
 use crate::net::tls::Trust;
 use crate::plan::listening;
 use crate::plan::model::{Hop, Plan};
@@ -153,8 +154,12 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
 }
 
 fn unopened(port: &Port) -> Option<String> {
-    let (_, advice) = port.problem.as_ref()?;
-    Some(format!("the lab cannot open {}: {advice}; `portmatrix lab --port-offset N` moves it", port.address))
+    let (problem, advice) = port.problem.as_ref()?;
+    let advice = match problem {
+        BindProblem::Taken => "somebody has it already, another lab perhaps",
+        _ => advice,
+    };
+    Some(format!("the lab cannot open {}: {advice}; `portmatrix lab --port-offset 21000` moves the lab to other ports", port.address))
 }
 
 /// Where a way to a port must be shut, the lab's listener itself turns those away who may not come: loopback has no firewall.

@@ -190,7 +190,9 @@ impl std::fmt::Display for Why {
             Why::SameHost { host } => write!(f, "both sides are {host}"),
             Why::CoveredBy { hop } => write!(f, "covered by {hop}"),
             Why::ProtocolNotProbed { protocol } => write!(f, "{protocol} is not probed"),
-            Why::NotDiscovered { domain } => write!(f, "the domain controllers of {domain} were not looked up"),
+            Why::NotDiscovered { domain } => {
+                write!(f, "the domain controllers of {domain} are not looked up by this version: list them as hosts")
+            }
             Why::NoPort { port } => write!(f, "port {port} cannot be used at this site"),
         }
     }

@@ -51,7 +51,8 @@ pub fn render(hops: &[HopResult]) -> String {
             format!("{:.3}", hop.ms),
             evidence.and_then(|e| e.source).map(|s| s.to_string()).unwrap_or_default(),
             evidence.map(|e| e.destination.to_string()).unwrap_or_default(),
-            evidence.map(|e| e.sent_at.to_string()).unwrap_or_default(),
+            // Milliseconds are what logs have and spreadsheets read.
+            evidence.map(|e| e.sent_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default(),
             hop.advice.clone().unwrap_or_default(),
         ];
         let _ = writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)));

@@ -4,6 +4,7 @@ use super::Style;
 use crate::listen::journal::{Arrival, Counts};
 use crate::listen::open::{Port, Wanted};
 use crate::net::serve::BindProblem;
+use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -127,15 +128,15 @@ pub fn opening(ports: &[Port], conflicts: &[String], proving: bool, lifetime: Du
     if open == 0 {
         text.push_str("\nNo port is open: nothing to listen for.\n");
     } else {
-        let _ = writeln!(text, "\nListening on {open} ports for {span}, {proof}. Ctrl-C ends it.");
+        let _ = writeln!(text, "\nListening on {open} {} for {span}, {proof}. Ctrl-C ends it.", if open == 1 { "port" } else { "ports" });
     }
     text
 }
 
 /// What came, when the listener ends.
-pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, style: Style) -> String {
+pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, proving: bool, style: Style) -> String {
     let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
-    let mut silent = 0;
+    let mut silent = Vec::new();
     for port in ports.iter().filter(|p| p.problem.is_none()) {
         match counts.get(&port.address) {
             Some(counts) => {
@@ -148,15 +149,22 @@ pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, style: Sty
                     number(counts.turned_away),
                 ]);
             }
-            None => silent += 1,
+            None => silent.push(port.address.to_string()),
         }
     }
     let mut text = String::from("\n");
     if !table.is_empty() {
         let _ = writeln!(text, "{}\n", table.trim_fmt());
     }
-    if silent > 0 {
-        let _ = writeln!(text, "Nobody connected to {silent} of the open ports.");
+    if !silent.is_empty() {
+        let words = format!("Nobody connected to {}.", silent.join(", "));
+        text.push_str(&wrap(&words, "", usize::from(style.width)));
+    }
+    let met = counts.values().filter(|c| c.accepted > 0);
+    if proving && met.clone().count() > 0 && met.map(|c| c.proved).sum::<u64>() == 0 {
+        text.push_str(
+            "Nobody asked for a proof with this site key: has the connector the same key, or was it something else that connected?\n",
+        );
     }
     text
 }

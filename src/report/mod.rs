@@ -7,6 +7,7 @@ pub mod markdown;
 pub mod table;
 
 use crate::result::HopResult;
+use std::fmt::Write as _;
 
 /// How a table for people is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,4 +39,27 @@ pub(crate) fn rungs(result: &HopResult) -> String {
         }
     }
     parts.into_iter().map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n }).collect::<Vec<_>>().join(" ")
+}
+
+/// What is needed to act on one hop, each fact with its label: the reason in words, the rung that failed, the 5-tuple and time, the advice.
+pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("reason", format!("{}: {}", hop.reason, hop.reason.summary()))];
+    if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
+        let mut words = step.step.name().to_owned();
+        for (name, value) in &step.detail {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if !matches!(name.as_str(), "source" | "destination") {
+                let _ = write!(words, " · {name} {value}");
+            }
+        }
+        facts.push(("at", words));
+    }
+    if let Some(e) = hop.evidence.last() {
+        let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
+        facts.push(("evidence", format!("TCP {source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"))));
+    }
+    facts.extend(hop.notes.iter().map(|note| ("note", note.clone())));
+    facts.extend(hop.advice.iter().map(|advice| ("do", advice.clone())));
+    facts.push(("row", hop.source.clone()));
+    facts
 }

@@ -1,9 +1,10 @@
 //! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and advice.
 
-use super::{Style, rungs, to_text};
+use super::{Style, facts, rungs, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult};
+use crate::text::wrap;
 use crate::verdict::Verdict;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,69 +144,12 @@ fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
     }
 }
 
-/// What is needed to act on one hop: its id, the reason in words, the 5-tuple and time, the advice.
+/// One hop that is not as expected: its id, and what is needed to act on it.
 fn trouble(hop: &HopResult, style: Style) -> String {
     let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
-    let mut line = |label: &str, words: &str| {
-        let indent = format!("  {label:<9}");
-        text.push_str(&wrap(words, &indent, usize::from(style.width.max(40))));
-    };
-    line("reason", &format!("{}: {}", hop.reason, hop.reason.summary()));
-    if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
-        let mut words = step.step.name().to_owned();
-        for (name, value) in &step.detail {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if !matches!(name.as_str(), "source" | "destination") {
-                let _ = write!(words, " · {name} {value}");
-            }
-        }
-        line("at", &words);
-    }
-    if let Some(e) = hop.evidence.last() {
-        let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
-        line("evidence", &format!("{source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ")));
-    }
-    for note in &hop.notes {
-        line("note", note);
-    }
-    if let Some(advice) = &hop.advice {
-        line("do", advice);
-    }
-    line("row", &hop.source);
-    text.push('\n');
-    text
-}
-
-/// Words behind an indent, wrapped at `width` columns; later lines are indented as far.
-fn wrap(words: &str, indent: &str, width: usize) -> String {
-    let depth = indent.chars().count();
-    let mut text = indent.to_owned();
-    let mut column = depth;
-    for word in words.split_whitespace() {
-        let length = word.chars().count();
-        if column > depth && column + 1 + length > width {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', depth));
-            column = depth;
-        }
-        if column > depth {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
+    for (label, words) in facts(hop) {
+        text.push_str(&wrap(&words, &format!("  {label:<9}"), usize::from(style.width.max(40))));
     }
     text.push('\n');
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_wrap_behind_their_indent() {
-        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
-        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
-    }
 }

@@ -1,18 +1,20 @@
 //! CSV (RFC 4180), safe to open in a spreadsheet.
 
 use super::View;
+use crate::site::model::Host;
 use crate::text::spreadsheet_safe;
 
-const HEADINGS: [&str; 19] = [
+const HEADINGS: [&str; 20] = [
     "hop",
     "flow",
     "from_role",
     "from_host",
+    "from_address",
     "to_role",
     "to_host",
     "to_address",
-    "port",
-    "range",
+    "to_port",
+    "to_range",
     "protocol",
     "path",
     "expect",
@@ -24,6 +26,15 @@ const HEADINGS: [&str; 19] = [
     "doubt",
     "not_planned",
 ];
+
+/// What a firewall rule has to have on the From side, as far as the site file says it: addresses, or the network.
+fn addresses(host: &Host) -> String {
+    match host {
+        Host::Named { addresses, .. } => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Host::Address(_) | Host::Network(_) => host.label(),
+        Host::Discover { .. } => String::new(),
+    }
+}
 
 /// One line per hop; with `all`, also one per entry that was not planned, with the reason in the last column.
 ///
@@ -39,6 +50,7 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
             flow.id.clone(),
             hop.from.role.clone(),
             hop.from.host.label(),
+            addresses(&hop.from.host),
             hop.to.role.clone(),
             hop.to.host.label(),
             hop.address.map(|a| a.to_string()).unwrap_or_default(),
@@ -61,8 +73,8 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
         let mut record: [String; HEADINGS.len()] = Default::default();
         record[1].clone_from(&entry.flow);
         record[2].clone_from(&entry.from);
-        record[4].clone_from(&entry.to);
-        record[18] = entry.why.to_string();
+        record[5].clone_from(&entry.to);
+        record[19] = entry.why.to_string();
         writer.write_record(record.iter().map(|cell| spreadsheet_safe(cell)))?;
     }
     let octets = writer.into_inner().map_err(|error| error.into_error())?;

@@ -1,38 +1,16 @@
 //! A table for a terminal.
 
 use super::{View, expected, speaks, to_host};
-use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
-
-/// Narrower than this, the flow goes under the hosts: its id would be broken over many lines in a column of its own.
-const WIDE: u16 = 110;
+use crate::text::wrap;
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A rule under the header, and nothing else.
 const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
-    let wide = width >= WIDE;
-    let mut hops = new_table(width);
-    let mut headings = vec!["From", "To", "Port", "Protocol", "Expected"];
-    if wide {
-        headings.push("Flow");
-    }
-    hops.set_header(headings);
-    for hop in &view.hops {
-        let mut row = vec![
-            format!("{}\n{}", hop.from.host.label(), hop.from.role),
-            format!("{}\n{}", to_host(hop).replace(" (", "\n("), hop.to.role),
-            hop.port.to_string(),
-            speaks(hop).replace(' ', "\n"),
-            expected(hop).replace(", ", "\n"),
-        ];
-        if wide {
-            row.push(hop.flow.id.replacen('/', "/\n", 1));
-        }
-        hops.add_row(row);
-    }
-    keep_whole(&mut hops, &[2, 3, 4]);
-    let mut text = format!("Plan of {}\n{}\n", view.plan.site, hops.trim_fmt());
+    let hops = columns(view, width).unwrap_or_else(|| by_flow(view, width));
+    let mut text = format!("Plan of {}\n{hops}", view.plan.site);
     if view.all && !view.unplanned.is_empty() {
         let mut left = new_table(width);
         left.set_header(["Left out", "From and to", "Why"]);
@@ -47,18 +25,48 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     text
 }
 
+/// One row per hop, where that fits without breaking an id or a name, which somebody may want to copy.
+fn columns(view: &View<'_>, width: u16) -> Option<String> {
+    let mut hops = new_table(width);
+    hops.set_content_arrangement(ContentArrangement::Disabled);
+    hops.set_header(["From", "To", "Port", "Protocol", "Expected", "Flow"]);
+    for hop in &view.hops {
+        hops.add_row([
+            format!("{}\n{}", hop.from.host.label(), hop.from.role),
+            format!("{}\n{}", to_host(hop).replace(" (", "\n("), hop.to.role),
+            hop.port.to_string(),
+            speaks(hop).replace(' ', "\n"),
+            expected(hop).replace(", ", "\n"),
+            hop.flow.id.replacen('/', "/\n", 1),
+        ]);
+    }
+    let text = hops.trim_fmt();
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    (widest <= usize::from(width)).then(|| text + "\n")
+}
+
+/// The hops of each flow under its id.
+fn by_flow(view: &View<'_>, width: u16) -> String {
+    let mut text = String::new();
+    let mut flow = "";
+    for hop in &view.hops {
+        if hop.flow.id != flow {
+            flow = &hop.flow.id;
+            let words = format!("{flow}: {}, {} ({} → {})", speaks(hop), expected(hop), hop.from.role, hop.to.role);
+            text.push_str(&wrap(&words, "", usize::from(width)));
+        }
+        let to = hop.to.host.label();
+        let to = if to.contains(':') { format!("[{to}]") } else { to };
+        let address = hop.address.map(|a| a.to_string()).filter(|a| *a != hop.to.host.label());
+        let address = address.map(|a| format!(" ({a})")).unwrap_or_default();
+        let words = format!("{} → {to}:{}{address}", hop.from.host.label(), hop.port);
+        text.push_str(&wrap(&words, "    ", usize::from(width)));
+    }
+    text
+}
+
 fn new_table(width: u16) -> Table {
     let mut table = Table::new();
     table.load_style(LINES).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     table
-}
-
-/// Columns of short words are never broken.
-fn keep_whole(table: &mut Table, columns: &[usize]) {
-    let widths: Vec<u16> = table.column_max_content_widths();
-    for place in columns {
-        if let (Some(column), Some(width)) = (table.column_mut(*place), widths.get(*place)) {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width.saturating_add(2).min(20))));
-        }
-    }
 }

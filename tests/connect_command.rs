@@ -1,0 +1,69 @@
+//! `connect` and `report` as a user runs them: what cannot be tested, an end before the end, result files from Windows.
+
+mod support {
+    #[allow(dead_code)]
+    pub mod program;
+}
+
+use serde_json::Value;
+use std::net::TcpListener;
+use support::program::Folder;
+
+/// A workstation and a service on addresses of 127.93/16; `more` goes under `[roles]`.
+fn site(more: &str) -> Folder {
+    let head = "[site]\nname = \"t\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = [\"!entra-id\"]\nport-offset = 20000\n";
+    let ranges = "[ranges]\nrpc-dynamic = \"30000-30009\"\n";
+    Folder::new(&format!("{head}{ranges}[roles]\nmigration-agent = [\"127.93.0.1\"]\npsp-service = [\"127.93.0.2\"]\n{more}"))
+}
+
+#[test]
+fn a_host_with_nothing_but_untestable_flows_is_not_wrong_input() {
+    let folder = site("target-dc = { discover = \"fabrikam.example\" }\n");
+    let done = folder.run(&["connect", "--as", "psp-service"]);
+    assert_eq!(done.code, Some(3), "{}{}", done.out, done.err);
+    assert!(done.out.contains("NOT TESTED") && done.out.contains("list them as hosts"), "{}", done.out);
+    let done = folder.run(&["connect", "--as", "psp-service", "--format", "markdown"]);
+    assert!(done.out.contains("### Not tested") && done.out.contains("fabrikam.example"), "{}", done.out);
+    let done = site("").run(&["connect", "--as", "psp-service"]);
+    assert_eq!(done.code, Some(2));
+    assert!(done.err.contains("portmatrix listen"), "{}", done.err);
+}
+
+#[test]
+fn a_result_that_powershell_wrote_is_read() {
+    let folder = site("");
+    let done = folder.run(&["connect", "--as", "migration-agent", "--format", "json"]);
+    assert_eq!(done.code, Some(1), "{}", done.err);
+    let utf16: Vec<u8> = format!("\u{feff}{}", done.out.replace('\n', "\r\n")).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path("ws.json"), utf16).expect("written");
+    let report = folder.run(&["report", "ws.json", "--format", "markdown"]);
+    assert_eq!(report.code, Some(1), "{}", report.err);
+    assert!(report.out.contains("### fail: 127.93.0.1 → 127.93.0.2:25000, http"), "{}", report.out);
+    assert!(report.out.contains("- evidence: `TCP 127.93.0.1:") && report.out.contains("- do: "), "{}", report.out);
+}
+
+#[test]
+fn a_network_where_a_host_is_needed_is_noted() {
+    let folder = site("target-dc = [\"127.94.0.0/16\"]\n");
+    let done = folder.run(&["plan"]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("nothing is tested towards the role") && done.err.contains("127.94.0.0/16"), "{}", done.err);
+}
+
+/// A service manager or a batch system ends programs so; what is known by then must not be lost.
+#[cfg(unix)]
+#[test]
+fn an_order_to_end_leaves_a_whole_result() {
+    let folder = site("");
+    let silent = TcpListener::bind("127.93.0.2:25000").expect("a port that accepts and says nothing");
+    let mut child = folder
+        .command(&["connect", "--as", "migration-agent", "--timeout", "60s", "--out", "ws.json"])
+        .spawn()
+        .expect("the program starts");
+    let _accepted = silent.accept().expect("the probe has come");
+    let ordered = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(ordered.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(3));
+    let result: Value = serde_json::from_slice(&std::fs::read(folder.path("ws.json")).expect("a file")).expect("JSON");
+    assert_eq!(result["hops"][0]["verdict"], "skipped");
+}
