@@ -36,7 +36,7 @@ reasons! {
     Proved = "proved", "The site's own listener answered and proved it";
     Answered = "answered", "The protocol was spoken to its end, without a proof of who answered";
     NotProved = "not-proved", "Something answered, but nothing proved who it was";
-    NotTested = "not-tested", "Nothing was sent";
+    NotTested = "not-tested", "The probe was not made, or not finished";
     LocalNoRoute = "local-no-route", "This machine has no route to the address";
     LocalResources = "local-resources", "This machine ran out of descriptors, ports or memory";
     LocalPermission = "local-permission", "This machine did not let the program send";

@@ -63,5 +63,9 @@ fn failure(error: &NetError) -> Failure {
             _ => Failure::unknown(Reason::DnsFailed),
         }
     };
-    found.with("error", error.to_string())
+    let words = match error {
+        NetError::NoConnections => "none of the DNS servers that this machine is set up for can be reached".to_owned(),
+        _ => error.to_string(),
+    };
+    found.with("error", words)
 }

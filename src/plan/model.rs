@@ -173,7 +173,7 @@ pub enum Why {
 impl Why {
     /// Whether something that ought to work is left untested: the flow applies at this site, and only this program cannot look.
     pub fn leaves_untested(&self) -> bool {
-        matches!(self, Why::ProtocolNotProbed { .. } | Why::NotDiscovered { .. } | Why::NoPort { .. })
+        matches!(self, Why::ProtocolNotProbed { .. } | Why::NotDiscovered { .. } | Why::NoPort { .. } | Why::NetworkOnToSide { .. })
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         None => format!("TCP {} → {to}:{port}", hop.from.host.label()),
     };
     let at = evidence.map_or(seen.started, |e| e.sent_at);
-    let at = at.strftime("%H:%M:%S%.3fZ");
+    let at = at.strftime("%Y-%m-%d %H:%M:%S%.3fZ");
     let log = match evidence.and_then(|e| e.source) {
         Some(source) => format!("look for {source} at {at} in the logs on the way"),
         None => format!("look at {at} in the logs on the way"),
@@ -61,6 +61,37 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::AddressOutsideRanges => {
             format!("{to} resolves to an address outside the published ranges: ask whether a proxy or a private link is meant.")
         }
+        Reason::HttpStatus => format!(
+            "{to} answers on this path with an error (the step `http` shows the status): look whether the service is there and published under it."
+        ),
+        Reason::HttpRedirected => format!(
+            "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page of the network, or a front that is not set up for {to}."
+        ),
+        Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
+            format!(
+                "Something else than the planned service answers on {to}:{port}: look which program has the port there, and at NAT on the way."
+            )
+        }
+        Reason::LdapRefused => format!("Look at the directory service on {to}: the steps show the code and words of its refusal."),
+        Reason::RpcBindRejected => {
+            format!("The RPC service on {to}:{port} does not take this interface: is it the right host, and the service running?")
+        }
+        Reason::RpcAccessDenied => format!(
+            "{to} denies anonymous look-ups at its endpoint mapper: allow them for the test (RestrictRemoteClients), or test its ports by a range rule."
+        ),
+        Reason::Denied | Reason::DeniedOtherwise => {
+            "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
+                .to_owned()
+        }
+        Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
+        Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
+        Reason::ReplyLost => format!("Let the answers of {flow} back: the request arrives; {log}."),
+        Reason::RangePartlyBlocked => match hop.flow.range {
+            Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
+            None => format!("Allow {flow} as a whole range."),
+        },
+        Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
+        Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         _ => return None,
     })
 }
