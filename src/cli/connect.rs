@@ -6,6 +6,7 @@ use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
+use crate::plan::address::without_address;
 use crate::plan::model::{Hop, Plan};
 use crate::plan::select::Selection;
 use crate::probe::Tools;
@@ -94,6 +95,7 @@ pub fn run(args: &Args) -> Outcome {
         rate: args.rate,
         concurrency: usize::from(args.concurrency),
         policy: Policy { require_proof: args.require_proof },
+        only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
     };
     // Of a narrowed run nobody expects the rest.
@@ -145,7 +147,7 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
         }
     }
     for hop in &args.hops {
-        if !hops.iter().any(|h| h.id == *hop) {
+        if !hops.iter().any(|h| is_meant(h, hop)) {
             problems.push(unknown("hop", hop, hops.iter().map(|h| h.id.as_str())));
         }
     }
@@ -153,7 +155,9 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
         return Err(Problem(problems));
     }
     if !args.flows.is_empty() || !args.hops.is_empty() {
-        hops.retain(|h| args.hops.contains(&h.id) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a)));
+        hops.retain(|h| {
+            args.hops.iter().any(|id| is_meant(h, id)) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a))
+        });
     }
     if hops.is_empty() {
         let who = if roles.is_empty() { this.name.clone() } else { roles.join(", ") };
@@ -165,6 +169,11 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let host = hosts.first().filter(|_| hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
     let from = FromHost { host, roles };
     Ok((Plan { hops, ..plan.clone() }, from))
+}
+
+/// Whether an id means this hop. An id from a result may name one of the addresses that the hop's name has in DNS.
+fn is_meant(hop: &Hop, id: &str) -> bool {
+    hop.id == id || (hop.address.is_none() && hop.id == without_address(id))
 }
 
 fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> miette::Report {

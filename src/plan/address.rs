@@ -58,6 +58,14 @@ impl Plan {
     }
 }
 
+/// The id that a hop had before its name was looked up: `…/name[address]:port` → `…/name:port`.
+pub fn without_address(id: &str) -> String {
+    match (id.rfind('['), id.rfind("]:")) {
+        (Some(open), Some(close)) if open < close && !id[..open].ends_with('/') => format!("{}{}", &id[..open], &id[close + 1..]),
+        _ => id.to_owned(),
+    }
+}
+
 fn distinct(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let mut seen = HashSet::new();
     addresses.into_iter().filter(|address| seen.insert(*address)).collect()
@@ -68,5 +76,25 @@ fn id_with_address(id: &str, address: IpAddr) -> String {
     match id.rfind(':') {
         Some(at) => format!("{}[{address}]{}", &id[..at], &id[at..]),
         None => format!("{id}[{address}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_loses_the_address_that_it_was_given() {
+        for id in ["m/f/a/srv.example:443", "m/f/10.0.0.0_8/srv:1"] {
+            for address in ["192.0.2.1", "2001:db8::1"] {
+                let address = address.parse().expect("an address");
+                assert_eq!(without_address(&id_with_address(id, address)), id);
+            }
+            assert_eq!(without_address(id), id, "there is none to lose");
+        }
+        for odd in ["", "[", "]:", "]:[", "x]:1[y", "[é]:", "m/f/a/[::1]:443"] {
+            let _ = without_address(odd);
+        }
+        assert_eq!(without_address("m/f/a/[::1]:443"), "m/f/a/[::1]:443", "an address without a name stays");
     }
 }

@@ -8,6 +8,7 @@ use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
 use crate::net::{clock, host};
 use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::plan::address::without_address;
 use crate::plan::model::{Hop, HopEnd, Plan};
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
@@ -32,13 +33,15 @@ pub struct Settings {
     pub concurrency: usize,
     /// What the user asked for beyond the plan.
     pub policy: Policy,
+    /// Only these hops, by their ids after names were looked up; empty means all of the plan.
+    pub only: Vec<String>,
     /// Whether any 127/8 and ::1 address counts as this machine's (a lab on loopback).
     pub loopback_sources: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { rate: 100, concurrency: 64, policy: Policy::default(), loopback_sources: false }
+        Settings { rate: 100, concurrency: 64, policy: Policy::default(), only: Vec::new(), loopback_sources: false }
     }
 }
 
@@ -84,7 +87,15 @@ pub async fn run(
     mut listener: impl FnMut(Event<'_>),
 ) -> Vec<HopResult> {
     let names = resolve(plan, resolver).await;
-    let plan = plan.with_addresses(&|name| names.get(name).and_then(|(found, _)| found.as_ref().ok().cloned()));
+    let mut plan = plan.with_addresses(&|name| names.get(name).and_then(|(found, _)| found.as_ref().ok().cloned()));
+    let known: BTreeSet<String> = plan.hops.iter().map(|h| h.id.clone()).collect();
+    // A name whose addresses changed since the id was written down is probed at all of them rather than not at all.
+    let wanted = |hop: &Hop| {
+        settings.only.is_empty()
+            || settings.only.contains(&hop.id)
+            || settings.only.iter().any(|id| without_address(id) == without_address(&hop.id) && !known.contains(id))
+    };
+    plan.hops.retain(wanted);
     listener(Event::RunStarted { hops: plan.hops.len() });
 
     let tools = Arc::new(tools);

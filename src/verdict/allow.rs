@@ -116,10 +116,15 @@ fn certificate(seen: &Observation, proved: bool, failed: Verdict) -> Option<(Ver
     if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate)) {
         return None;
     }
-    if !proved && text(step, "subject").contains(OWN_CERTIFICATE) {
+    if !proved && showed_own_certificate(seen) {
         return Some((Verdict::Warn, Reason::NotProved));
     }
     Some((failed, reason))
+}
+
+/// Whether the certificate shown is one that a listener made for itself, by what its subject says. Anybody can say so: good for doubt only.
+pub(super) fn showed_own_certificate(seen: &Observation) -> bool {
+    seen.steps.iter().any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
 }
 
 fn text<'a>(step: &'a Step, name: &str) -> &'a str {

@@ -1,9 +1,10 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{came_through_relay, claims, proved, showed_own_certificate};
 use super::{AnsweredBy, Judgement, Verdict};
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
+use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 
 /// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well.
@@ -22,6 +23,9 @@ const FITTING: &[Reason] = &[
 /// HTTP answers by which a front refuses a path.
 const REFUSING_STATUS: &[u64] = &[401, 403, 404, 410, 451];
 
+/// Our own listener refuses every path that the plan does not name, whatever the real front will do.
+const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
+
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     let opinion = |verdict, reason, answered_by, note: &str| Judgement {
         verdict,
@@ -38,12 +42,16 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         // On a path rule the front itself must refuse. Our own listener in the front's place refuses every path that the plan does not
         // name; that says nothing about the front that will stand there.
         if hop.flow.relayed_to.is_some() && !relayed && refused_by_status {
-            let note = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
-            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::StandIn, note);
+            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::StandIn, STAND_IN_REFUSED);
         }
         return opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "a listener behind it was reached and proved it");
     }
     if let Some(status) = status {
+        // Without a key nothing proves who refused; a certificate that a listener made for itself says that it was no front.
+        let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
+        if refused_by_status && not_asked && showed_own_certificate(seen) {
+            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, STAND_IN_REFUSED);
+        }
         return if refused_by_status {
             opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
         } else if status < 400 {

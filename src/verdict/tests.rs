@@ -215,6 +215,12 @@ fn a_front_that_refuses_the_path_denies() {
     let mut stand_in = seen(up(), vec![proof("psp", 443, true, Some(true))]);
     stand_in.steps[2].detail.insert("status".into(), 404.into());
     assert_eq!(verdict(&hop(relayed.clone()), &stand_in).0, Verdict::Inconclusive);
+    // Without a key only the certificate says so.
+    let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
+    without_key.steps[2].detail.insert("status".into(), 404.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::Denied, "a certificate of somebody else's");
+    without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
+    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
     // A front that passes the path on is a finding, whatever the host behind it says.
     let mut passed_on = seen(up(), vec![proof("backend", 5000, true, Some(false))]);
     passed_on.steps[2].detail.insert("status".into(), 404.into());
