@@ -1,4 +1,4 @@
-//! Making text from the network and from files safe to show.
+//! Making text from the network and from files safe to show, and fit for a terminal.
 
 /// Control characters (and so terminal escapes) replaced, and cut at `max` characters.
 pub fn sanitise(text: &str, max: usize) -> String {
@@ -19,6 +19,29 @@ pub fn markdown_safe(cell: &str) -> String {
     cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
+/// Words behind an indent, wrapped at `width` columns; later lines are indented as far.
+pub fn wrap(words: &str, indent: &str, width: usize) -> String {
+    let depth = indent.chars().count();
+    let mut text = indent.to_owned();
+    let mut column = depth;
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if column > depth && column + 1 + length > width {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', depth));
+            column = depth;
+        }
+        if column > depth {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +52,11 @@ mod tests {
         assert_eq!(sanitise("abcdef", 3), "abc…");
         assert_eq!(spreadsheet_safe("=cmd()"), "'=cmd()");
         assert_eq!(markdown_safe("a|b\nc"), "a\\|b c");
+    }
+
+    #[test]
+    fn words_wrap_behind_their_indent() {
+        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
+        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
     }
 }

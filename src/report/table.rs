@@ -4,6 +4,7 @@ use super::{Style, rungs, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult};
+use crate::text::wrap;
 use crate::verdict::Verdict;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,9 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
     }
     if troubled.len() > MAX_TROUBLES {
         let _ = writeln!(text, "… and {} more, which --format json and --format csv tell in full\n", troubled.len() - MAX_TROUBLES);
+    }
+    if !troubled.is_empty() {
+        text.push_str("`portmatrix explain REASON` says more.\n\n");
     }
     let _ = writeln!(text, "{}", Counts::of(hops));
     text
@@ -174,38 +178,4 @@ fn trouble(hop: &HopResult, style: Style) -> String {
     line("row", &hop.source);
     text.push('\n');
     text
-}
-
-/// Words behind an indent, wrapped at `width` columns; later lines are indented as far.
-fn wrap(words: &str, indent: &str, width: usize) -> String {
-    let depth = indent.chars().count();
-    let mut text = indent.to_owned();
-    let mut column = depth;
-    for word in words.split_whitespace() {
-        let length = word.chars().count();
-        if column > depth && column + 1 + length > width {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', depth));
-            column = depth;
-        }
-        if column > depth {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_wrap_behind_their_indent() {
-        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
-        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
-    }
 }
