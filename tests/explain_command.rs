@@ -114,3 +114,36 @@ fn docs_reasons_md_is_made_from_the_pages() {
     assert!(there == made, "docs/reasons.md is not what the pages say: UPDATE_EXPECTED=1 cargo test --test explain_command");
     assert_eq!(stdout(100, &["refused", "--format", "markdown"]).lines().next(), Some("# refused"));
 }
+
+/// Troubles are followed by one line that leads here; a run without any is not.
+#[test]
+fn the_table_of_a_run_with_troubles_ends_with_the_way_to_the_page() {
+    let hop = |host: &str, verdict: &str, reason: &str| {
+        serde_json::json!({
+            "hop": format!("m/f/ws/{host}:443"), "flow": "m/f", "source": "Table, row 1",
+            "from": { "role": "client", "host": "ws" }, "to": { "role": "server", "host": host, "port": 443 },
+            "protocol": "tcp", "expect": "allow", "required": true, "verdict": verdict, "reason": reason, "answered_by": "nobody",
+            "ms": 1.0, "steps": [], "evidence": [],
+        })
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = |hops: Vec<serde_json::Value>| {
+        let file = folder.path().join("result.json");
+        let at = "2026-01-01T00:00:00Z";
+        let from = serde_json::json!({ "host": "ws", "roles": [] });
+        let result = serde_json::json!({
+            "schema": "portmatrix/result/1", "version": "0", "site": "s", "from": from, "started": at, "finished": at, "hops": hops
+        });
+        std::fs::write(&file, result.to_string()).expect("the file is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
+        let output = command.arg("report").arg(&file).env("COLUMNS", "80").output().expect("the program runs");
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let hint = "`portmatrix explain REASON` says more.";
+    let troubled = shown(vec![hop("one", "fail", "refused"), hop("two", "fail", "timed-out"), hop("three", "pass", "proved")]);
+    assert_eq!(troubled.matches(hint).count(), 1, "{troubled}");
+    let (before, after) = troubled.split_once(hint).expect("the hint");
+    assert!(before.contains("FAIL m/f/ws/two:443") && after.trim_start().starts_with("3 hops"), "{troubled}");
+    assert_eq!(shown(vec![hop("three", "pass", "proved")]).matches("explain").count(), 0);
+}
