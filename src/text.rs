@@ -1,4 +1,4 @@
-//! Making text from the network and from files safe to show.
+//! Making text from the network and from files safe to show, and fit for a terminal.
 
 /// Control characters (and so terminal escapes) and those that turn the direction of writing replaced, and cut at `max` characters.
 pub fn sanitise(text: &str, max: usize) -> String {

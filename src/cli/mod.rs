@@ -2,6 +2,7 @@
 
 mod completions;
 mod connect;
+mod explain;
 mod files;
 mod init;
 pub mod inputs;
@@ -89,6 +90,8 @@ pub enum Command {
     Connect(connect::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
+    /// Say what a reason means, who can fix it, and how to look closer
+    Explain(explain::Args),
     /// Make a site key
     Key(key::Args),
     /// Print a completion script for a shell
@@ -160,6 +163,7 @@ pub fn main() -> Exit {
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man => completions::man(),

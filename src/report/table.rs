@@ -35,6 +35,9 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
     if troubled.len() > MAX_TROUBLES {
         let _ = writeln!(text, "… and {} more, which --format json and --format csv tell in full\n", troubled.len() - MAX_TROUBLES);
     }
+    if !troubled.is_empty() {
+        text.push_str("`portmatrix explain REASON` says more.\n\n");
+    }
     let _ = writeln!(text, "{}", Counts::of(hops));
     text
 }

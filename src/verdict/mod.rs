@@ -3,6 +3,7 @@
 mod advice;
 mod allow;
 mod deny;
+pub mod explain;
 #[cfg(test)]
 mod tests;
 
