@@ -5,7 +5,9 @@ mod support {
     pub mod program;
 }
 
+#[cfg(unix)]
 use serde_json::Value;
+#[cfg(unix)]
 use std::net::TcpListener;
 use support::program::Folder;
 

@@ -73,9 +73,9 @@ pub fn document(page: &Page, level: usize) -> String {
         let _ = writeln!(text, "- {item}");
     }
     match &page.produced {
-        Produced::Scenario => text.push_str("\nA scenario of the tests brings it about.\n"),
+        Produced::Scenario => text.push_str("\nA test bed can bring it about.\n"),
         Produced::Cannot(why) => {
-            let _ = writeln!(text, "\nNo scenario of the tests brings it about, because {why}.");
+            let _ = writeln!(text, "\nNo test bed can bring it about, because {why}.");
         }
     }
     text
