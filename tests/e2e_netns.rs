@@ -28,9 +28,18 @@ fn direct_topology_every_protocol_is_proved() {
 
     let service = site.connect("psp", KEY, &["--require-proof"]);
     service.assert_proved("dc", DC);
-    for (port, step) in
-        [(7001, "proof"), (7002, "tls"), (135, "rpc-bind"), (135, "rpc-map"), (135, "rpc-port"), (389, "ldap"), (636, "tls"), (636, "ldap")]
-    {
+    for (port, step) in [
+        (7001, "proof"),
+        (7002, "tls"),
+        (7003, "grpc-stream"),
+        (7389, "start-tls"),
+        (135, "rpc-bind"),
+        (135, "rpc-map"),
+        (135, "rpc-port"),
+        (389, "ldap"),
+        (636, "tls"),
+        (636, "ldap"),
+    ] {
         service.assert_step("dc", port, step);
     }
     assert_eq!(service.done.code, Some(0), "{}", service.done);

@@ -15,7 +15,7 @@ pub const LIMIT: Duration = Duration::from_secs(90);
 /// Ports of the service's stand-ins with each topology, and of the domain controller's.
 pub const PSP_DIRECT: &[u16] = &[5000, 5001];
 pub const PSP_BEHIND_PROXY: &[u16] = &[443, 5001];
-pub const DC: &[u16] = &[135, 389, 636, 7001, 7002];
+pub const DC: &[u16] = &[135, 389, 636, 7001, 7002, 7003, 7389];
 
 /// Port tables of the tests' own: plain TCP and plain TLS, which the product's tables do not have.
 const RAW_PORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/raw-ports");
