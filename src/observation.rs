@@ -1,12 +1,13 @@
 //! What one end of a hop saw: facts, no opinion.
 
 use crate::proto::challenge::ProofOutcome;
+use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One rung of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -113,8 +114,82 @@ pub struct Evidence {
     /// When the first packet was sent, RFC 3339 UTC.
     #[schemars(with = "String")]
     pub sent_at: Timestamp,
-    /// Connection attempts made by the program.
+    /// Which attempt of its connection this is, from 1: each is made from a port of its own.
     pub attempts: u32,
+    /// SYN packets that the system sent for it, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syns: Option<u32>,
+    /// How the attempt ended; absent when the connection opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Reason>,
+    /// The ICMP message that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<Icmp>,
+}
+
+/// An ICMP message about one of our packets (RFC 792, RFC 4443).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Icmp {
+    /// Its type. IPv4 and IPv6 number them differently; the sender's address tells which it is.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+    /// Who sent it: one of this machine's own addresses when its own firewall or neighbour table did.
+    #[schemars(with = "String")]
+    pub from: IpAddr,
+}
+
+/// The way to a destination, walked with rising TTL on the destination's own port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trace {
+    /// Where the walk went.
+    #[schemars(with = "String")]
+    pub destination: SocketAddr,
+    /// One node per TTL, from 1.
+    pub nodes: Vec<PathNode>,
+}
+
+/// What answered at one TTL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PathNode {
+    /// The TTL (IPv6: hop limit) of the packet.
+    pub ttl: u8,
+    /// How it was answered.
+    pub answer: NodeAnswer,
+    /// Who answered; absent when nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub from: Option<IpAddr>,
+    /// The ICMP message, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<Icmp>,
+    /// Milliseconds until the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<f64>,
+}
+
+/// How a packet with a short life was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeAnswer {
+    /// A router on the way said that its life was over.
+    TimeExceeded,
+    /// Somebody said that it cannot go on.
+    Unreachable,
+    /// The connection opened: this is the destination, or something that answers for it.
+    Opened,
+    /// It was reset.
+    Reset,
+    /// Nothing came.
+    Silent,
+}
+
+impl Trace {
+    /// The last node that answered before the destination: whoever swallows the packets is this one, or stands after it.
+    pub fn last_router(&self) -> Option<IpAddr> {
+        self.nodes.iter().rev().find(|n| n.answer == NodeAnswer::TimeExceeded).and_then(|n| n.from)
+    }
 }
 
 /// Everything one probe of one hop saw.
@@ -134,9 +209,28 @@ pub struct Observation {
     pub proofs: Vec<ProofOutcome>,
     /// What the other end was recognised as, from what it sent (`Active Directory`, `Kestrel`); a detail, never a verdict.
     pub recognised: Option<String>,
+    /// The way, where it was walked.
+    pub trace: Option<Trace>,
+    /// What the listener at the other end said that it saw of this hop, asked over another hop that works.
+    pub sighting: Option<Sighting>,
 }
 
 impl Observation {
+    /// Of steps without any other sight.
+    pub fn of_steps(hop: &str, started: Timestamp, ms: f64, steps: Vec<Step>) -> Self {
+        Observation {
+            hop: hop.to_owned(),
+            started,
+            ms,
+            steps,
+            evidence: Vec::new(),
+            proofs: Vec::new(),
+            recognised: None,
+            trace: None,
+            sighting: None,
+        }
+    }
+
     /// The first step that was not climbed.
     pub fn first_failure(&self) -> Option<&Step> {
         self.steps.iter().find(|s| !s.ok)

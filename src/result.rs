@@ -1,8 +1,9 @@
 //! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
 
 use crate::matrix::model::{Expect, PortRange, Protocol};
-use crate::observation::{Evidence, Observation, Step};
+use crate::observation::{Evidence, Initiator, Observation, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
+use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
@@ -109,6 +110,12 @@ pub struct HopResult {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
+    /// The rung where it ended, where it did not reach the top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<StepKind>,
+    /// Who ended it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiator: Option<Initiator>,
     /// Who answered.
     pub answered_by: AnsweredBy,
     /// What the other end named itself as.
@@ -124,6 +131,12 @@ pub struct HopResult {
     pub steps: Vec<Step>,
     /// The connection attempts.
     pub evidence: Vec<Evidence>,
+    /// What the listener at the other end saw of this hop, asked over another hop that works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sighting: Option<Sighting>,
+    /// The way, where it was walked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
@@ -148,12 +161,16 @@ impl HopResult {
             required: hop.flow.required,
             verdict: judgement.verdict,
             reason: judgement.reason,
+            ended_at: judgement.ended.map(|(step, _)| step),
+            initiator: judgement.ended.map(|(_, initiator)| initiator),
             answered_by: judgement.answered_by,
             recognised: seen.and_then(|s| s.recognised.as_ref()).map(|r| sanitise(r, MAX_LINE)),
             started: seen.map(|s| s.started),
             ms: seen.map_or(0.0, |s| s.ms),
             steps: seen.map(|s| s.steps.iter().cloned().map(safe).collect()).unwrap_or_default(),
             evidence: seen.map(|s| s.evidence.clone()).unwrap_or_default(),
+            sighting: seen.and_then(|s| s.sighting.clone()),
+            trace: seen.and_then(|s| s.trace.clone()),
             advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
             notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),
         }

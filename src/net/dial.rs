@@ -14,7 +14,8 @@ use tokio::net::{TcpSocket, TcpStream};
 /// # Errors
 /// [`Failure`] with the reason; a local one when this machine could not even send.
 pub async fn connect(source: Option<IpAddr>, to: SocketAddr, deadline: Duration) -> (Evidence, Result<TcpStream, Failure>) {
-    let mut evidence = Evidence { source: None, destination: to, sent_at: clock::now(), attempts: 1 };
+    let mut evidence =
+        Evidence { source: None, destination: to, sent_at: clock::now(), attempts: 1, syns: None, outcome: None, icmp: None };
     let socket = match open(source, to) {
         Ok(socket) => socket,
         // Nothing was sent: whatever it is, it is this machine's fault.

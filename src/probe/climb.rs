@@ -268,13 +268,10 @@ impl<'a> Climb<'a> {
     /// Everything that was seen.
     pub fn finish(self) -> Observation {
         Observation {
-            hop: self.target.hop.id.clone(),
-            started: self.started,
-            ms: clock::ms_since(self.origin),
-            steps: self.steps,
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,
+            ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }
 }

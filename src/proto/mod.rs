@@ -4,3 +4,4 @@ pub mod challenge;
 pub mod grpc;
 pub mod ldap;
 pub mod rpc;
+pub mod sighting;

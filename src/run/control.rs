@@ -18,6 +18,7 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
                 let judgement = Judgement {
                     verdict: result.verdict,
                     reason: result.reason,
+                    ended: result.ended_at.zip(result.initiator),
                     answered_by: result.answered_by,
                     advice: result.advice.take(),
                     notes: std::mem::take(&mut result.notes),

@@ -13,16 +13,15 @@ const CLOCK_NOTE_SECONDS: i64 = 120;
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes(hop, seen);
-    let opinion = |verdict, reason, answered_by| Judgement { verdict, reason, answered_by, advice: None, notes: notes.clone() };
+    let opinion =
+        |verdict, reason, answered_by| Judgement { verdict, reason, ended: None, answered_by, advice: None, notes: notes.clone() };
     // The product's own wish decides how bad it is: a hop that is not required warns.
     let failed = if hop.flow.required { Verdict::Fail } else { Verdict::Warn };
 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
-    // A fault of this machine must not hide what is wrong with the way.
-    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
-    if let Some(step) = foreign.or_else(|| seen.first_failure()) {
+    if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         let verdict = if step.initiator == Some(Initiator::Local) { Verdict::Inconclusive } else { failed };
@@ -56,6 +55,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         (false, Protocol::Tcp) => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
     }
+}
+
+/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way.
+pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
+    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
+    foreign.or_else(|| seen.first_failure())
 }
 
 /// Whether every connection on which a challenge was sent came back with a valid proof, and at least one was.

@@ -30,6 +30,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     let opinion = |verdict, reason, answered_by, note: &str| Judgement {
         verdict,
         reason,
+        ended: None,
         answered_by,
         advice: None,
         notes: if note.is_empty() { Vec::new() } else { vec![note.to_owned()] },

@@ -10,7 +10,7 @@ mod tests;
 pub use deny::{Control, with_control};
 
 use crate::matrix::model::Expect;
-use crate::observation::Observation;
+use crate::observation::{Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 use schemars::JsonSchema;
@@ -88,6 +88,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
+    /// The rung where it ended and who ended it there, where it did not reach the top.
+    pub ended: Option<(StepKind, Initiator)>,
     /// Who answered.
     pub answered_by: AnsweredBy,
     /// What to do, in one sentence, for the person who can do it.
@@ -102,6 +104,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         return Judgement {
             verdict: Verdict::Skipped,
             reason: Reason::NotTested,
+            ended: None,
             answered_by: AnsweredBy::Nobody,
             advice: None,
             notes: Vec::new(),
@@ -111,6 +114,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         Expect::Allow => allow::judge(hop, seen, policy),
         Expect::Deny => deny::judge(hop, seen),
     };
+    judgement.ended = allow::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
     judgement.advice = advice::advice(hop, seen, &judgement);
     judgement
 }

@@ -50,7 +50,7 @@ fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
 }
 
 fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
-    Observation { hop: String::new(), started: Timestamp::UNIX_EPOCH, ms: 1.0, steps, evidence: Vec::new(), proofs, recognised: None }
+    Observation { proofs, ..Observation::of_steps("", Timestamp::UNIX_EPOCH, 1.0, steps) }
 }
 
 fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {

@@ -1,0 +1,139 @@
+//! The tasks of a run: looking up names and probing hops, side by side.
+
+use super::pace::Pace;
+use crate::net::clock;
+use crate::net::failure::Failure;
+use crate::net::resolve::Resolver;
+use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::plan::model::{Hop, HopEnd};
+use crate::probe::{Target, Tools, probe};
+use crate::reason::Reason;
+use crate::site::model::Host;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How often a probe is begun again that this machine itself had no resources for.
+const LOCAL_RETRIES: u32 = 5;
+
+/// What a task brings back.
+pub(super) enum Done {
+    /// A name, and what was found; `None` when the run was ended before.
+    LookedUp(String, Option<LookedUp>),
+    /// A hop, by its place in the plan and its part there, and what was seen of it.
+    Probed(usize, usize, Box<Option<Observation>>),
+}
+
+/// The tasks of a run, and what they share.
+pub(super) struct Crew {
+    pub(super) tools: Arc<Tools>,
+    /// Addresses of this machine.
+    pub(super) own: Vec<IpAddr>,
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) loopback: bool,
+    pub(super) stop: CancellationToken,
+    pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
+    pub(super) tasks: JoinSet<Done>,
+}
+
+impl Crew {
+    pub(super) fn look_up(&mut self, name: String, resolver: &Resolver, limit: &Arc<Semaphore>) {
+        let (resolver, limit, stop) = (resolver.clone(), limit.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let work = async {
+                let _turn = limit.acquire_owned().await;
+                let begun = clock::instant();
+                let found = resolver.addresses(&name).await;
+                (found, clock::ms_since(begun))
+            };
+            let found = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                found = work => Some(found),
+            };
+            Done::LookedUp(name, found)
+        });
+    }
+
+    pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
+        let source = source(&hop.from, &self.own, self.loopback);
+        let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
+        let (stop, started) = (self.stop.clone(), self.started.clone());
+        self.tasks.spawn(async move {
+            let work = async {
+                let _turn = turns.acquire_owned().await;
+                pace.wait().await;
+                let _ = started.send(hop.clone());
+                observe(&hop, source, looked_up, &tools).await
+            };
+            let seen = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                seen = work => seen,
+            };
+            Done::Probed(place, part, Box::new(seen))
+        });
+    }
+}
+
+pub(super) type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);
+
+/// One hop: the look-up that was made for it, then the probe. `None` when nothing could be tried.
+async fn observe(hop: &Hop, source: Option<IpAddr>, looked_up: Option<LookedUp>, tools: &Tools) -> Option<Observation> {
+    let resolve_step = looked_up.map(|(found, ms)| resolve_step(found, ms));
+    let Some(address) = hop.address else {
+        let step = resolve_step?;
+        let ms = step.ms;
+        return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
+    };
+    let server_name = match &hop.to.host {
+        Host::Named { name, .. } => name.clone(),
+        _ => address.to_string(),
+    };
+    let target = Target { hop, address, server_name, source };
+    let mut seen = probe(&target, tools).await;
+    for retry in 1..=LOCAL_RETRIES {
+        if seen.first_failure().and_then(|s| s.reason) != Some(Reason::LocalResources) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200) * retry).await;
+        seen = probe(&target, tools).await;
+    }
+    if let Some(step) = resolve_step {
+        seen.ms += step.ms;
+        for other in &mut seen.steps {
+            other.at_ms += step.ms;
+        }
+        seen.steps.insert(0, step);
+    }
+    Some(seen)
+}
+
+fn resolve_step(found: Result<Vec<IpAddr>, Failure>, ms: f64) -> Step {
+    let step = Step { step: StepKind::Resolve, ok: true, reason: None, initiator: None, at_ms: 0.0, ms, detail: Detail::new() };
+    match found {
+        Ok(addresses) => {
+            let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+            Step { detail: Detail::from([("addresses".to_owned(), addresses.into())]), ..step }
+        }
+        Err(Failure { reason, initiator, detail }) => {
+            // A resolver that this machine is not set up for is a fault of this machine; any other answer is the name's own.
+            let initiator = if initiator == Initiator::Local { Initiator::Local } else { Initiator::Peer };
+            Step { ok: false, reason: Some(reason), initiator: Some(initiator), detail, ..step }
+        }
+    }
+}
+
+/// The From host's own address, where the site fixes one that this machine has: a host with several addresses must send from the right one.
+fn source(from: &HopEnd, own: &[IpAddr], loopback: bool) -> Option<IpAddr> {
+    let fixed: &[IpAddr] = match &from.host {
+        Host::Named { addresses, .. } => addresses,
+        Host::Address(address) => std::slice::from_ref(address),
+        Host::Network(_) | Host::Discover { .. } => &[],
+    };
+    fixed.iter().copied().find(|a| own.contains(a) || (loopback && a.is_loopback()))
+}
