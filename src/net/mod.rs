@@ -10,6 +10,7 @@ pub mod os;
 pub mod resolve;
 pub mod serve;
 pub mod tls;
+pub mod trace;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

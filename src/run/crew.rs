@@ -1,6 +1,7 @@
 //! The tasks of a run: looking up names and probing hops, side by side.
 
 use super::pace::Pace;
+use super::trace::Walks;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
@@ -35,6 +36,7 @@ pub(super) struct Crew {
     pub(super) turns: Arc<Semaphore>,
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
+    pub(super) walks: Arc<Walks>,
     pub(super) stop: CancellationToken,
     pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
     pub(super) tasks: JoinSet<Done>,
@@ -62,13 +64,17 @@ impl Crew {
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
         let source = source(&hop.from, &self.own, self.loopback);
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
-        let (stop, started) = (self.stop.clone(), self.started.clone());
+        let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         self.tasks.spawn(async move {
             let work = async {
-                let _turn = turns.acquire_owned().await;
+                let turn = turns.acquire_owned().await;
                 pace.wait().await;
                 let _ = started.send(hop.clone());
-                observe(&hop, source, looked_up, &tools).await
+                let mut seen = observe(&hop, source, looked_up, &tools).await?;
+                // The next probe need not wait for a walk.
+                drop(turn);
+                seen.trace = walks.walk(source, &seen).await;
+                Some(seen)
             };
             let seen = tokio::select! {
                 biased;

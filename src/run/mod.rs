@@ -3,6 +3,7 @@
 mod control;
 mod crew;
 mod pace;
+mod trace;
 
 use crate::event::Event;
 use crate::net::host;
@@ -15,6 +16,8 @@ use crate::site::model::Host;
 use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
 use pace::Pace;
+pub use trace::TraceWhen;
+use trace::Walks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -34,11 +37,20 @@ pub struct Settings {
     pub only: Vec<String>,
     /// Whether any 127/8 and ::1 address counts as this machine's (a lab on loopback).
     pub loopback_sources: bool,
+    /// When the way to a destination is walked.
+    pub trace: TraceWhen,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { rate: 100, concurrency: 64, policy: Policy::default(), only: Vec::new(), loopback_sources: false }
+        Settings {
+            rate: 100,
+            concurrency: 64,
+            policy: Policy::default(),
+            only: Vec::new(),
+            loopback_sources: false,
+            trace: TraceWhen::default(),
+        }
     }
 }
 
@@ -67,6 +79,7 @@ pub async fn run(
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
         stop: stop.clone(),
+        walks: Arc::new(Walks::new(settings.trace)),
         started,
         tasks: JoinSet::new(),
     };
