@@ -16,13 +16,13 @@ use crate::site::model::Host;
 use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
 use pace::Pace;
-pub use trace::TraceWhen;
-use trace::Walks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+pub use trace::TraceWhen;
+use trace::Walks;
 
 /// How a run behaves.
 #[derive(Debug, Clone)]

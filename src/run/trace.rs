@@ -68,7 +68,8 @@ impl Walks {
         if let Some(same) = begun.get(&(source, to)) {
             return Some(same.clone());
         }
-        let beside: Vec<_> = begun.iter().filter(|((from, there), _)| *from == source && there.ip() == to.ip()).map(|(_, w)| w.clone()).collect();
+        let beside: Vec<_> =
+            begun.iter().filter(|((from, there), _)| *from == source && there.ip() == to.ip()).map(|(_, w)| w.clone()).collect();
         if beside.len() >= MAX_WALKS_PER_ADDRESS || begun.len() >= MAX_WALKS {
             return beside.into_iter().next();
         }
@@ -78,14 +79,14 @@ impl Walks {
 
 /// The attempt whose way is worth a walk.
 fn target(when: TraceWhen, seen: &Observation) -> Option<&Evidence> {
-    let last = seen.evidence.last()?;
+    let last = Evidence::decisive(&seen.evidence)?;
     // Nothing went out: there is no way to walk.
     let local = seen.steps.iter().any(|s| !s.ok && s.initiator == Some(Initiator::Local));
     match when {
         TraceWhen::Never => None,
         _ if local => None,
         TraceWhen::Always => Some(last),
-        TraceWhen::Failed => seen.evidence.iter().rev().find(|e| e.outcome.is_some_and(turned_away)).filter(|_| seen.first_failure().is_some()),
+        TraceWhen::Failed => Some(last).filter(|e| seen.first_failure().is_some() && e.outcome.is_some_and(turned_away)),
     }
 }
 
@@ -111,7 +112,8 @@ mod tests {
     use jiff::Timestamp;
 
     fn seen(ok: bool, initiator: Initiator, outcomes: &[Option<Reason>]) -> Observation {
-        let step = Step { step: StepKind::Connect, ok, reason: None, initiator: Some(initiator), at_ms: 0.0, ms: 1.0, detail: Detail::new() };
+        let step =
+            Step { step: StepKind::Connect, ok, reason: None, initiator: Some(initiator), at_ms: 0.0, ms: 1.0, detail: Detail::new() };
         let evidence = (1..).zip(outcomes).map(|(port, outcome)| Evidence {
             source: None,
             destination: ([10, 0, 0, 9], port).into(),

@@ -34,7 +34,12 @@ const FIRST_SHARE: f64 = 0.6;
 ///
 /// # Errors
 /// [`Failure`] with the reason; a local one when this machine could not even send.
-pub async fn connect(source: Option<IpAddr>, to: SocketAddr, deadline: Duration, retries: u32) -> (Vec<Evidence>, Result<TcpStream, Failure>) {
+pub async fn connect(
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    deadline: Duration,
+    retries: u32,
+) -> (Vec<Evidence>, Result<TcpStream, Failure>) {
     let begun = clock::instant();
     let count = retries.saturating_add(1).min(MAX_ATTEMPTS);
     let mut attempts = Vec::new();

@@ -32,12 +32,7 @@ struct Asked {
 }
 
 /// Asks some TTLs side by side. `None` when nothing could be sent.
-async fn batch(
-    source: Option<IpAddr>,
-    to: SocketAddr,
-    ttls: std::ops::RangeInclusive<u8>,
-    end: Instant,
-) -> Option<Vec<PathNode>> {
+async fn batch(source: Option<IpAddr>, to: SocketAddr, ttls: std::ops::RangeInclusive<u8>, end: Instant) -> Option<Vec<PathNode>> {
     let ask = |ttl| {
         let begun = clock::instant();
         let attempt = linux::Attempt::with_ttl(source, to, ttl).ok()?;
