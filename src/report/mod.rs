@@ -61,8 +61,8 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
     facts.extend(attempts.iter().map(|e| ("evidence", evidence(e, attempts.len() > 1))));
     if let Some(trace) = &hop.trace {
         let other = Evidence::decisive(&hop.evidence).is_none_or(|e| e.destination != trace.destination);
-        let port = if other { format!("on port {}: ", trace.destination.port()) } else { String::new() };
-        facts.push(("path", format!("{port}{trace}")));
+        let to = if other { format!("to {}: ", trace.destination) } else { String::new() };
+        facts.push(("path", format!("{to}{trace}")));
     }
     facts.extend(hop.notes.iter().map(|note| ("note", note.clone())));
     facts.extend(hop.advice.iter().map(|advice| ("do", advice.clone())));
@@ -120,6 +120,6 @@ mod tests {
             ]
         );
         hop.trace.as_mut().expect("a walk").destination = "10.0.9.9:389".parse().expect("an address");
-        assert_eq!(lines(&hop)[2].1, "on port 389: 10.0.0.254 → ? → 10.0.2.1 → silent");
+        assert_eq!(lines(&hop)[2].1, "to 10.0.9.9:389: 10.0.0.254 → ? → 10.0.2.1 → silent");
     }
 }

@@ -3,9 +3,8 @@
 use crate::net::trace;
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, Trace};
 use crate::reason::Reason;
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
@@ -24,6 +23,9 @@ pub enum TraceWhen {
 
 /// Walks of one run.
 const MAX_WALKS: usize = 32;
+/// Walks to one network (IPv4 /24, IPv6 /64): a router answers about six packets at once and then one a second (Linux' `icmp_ratelimit`),
+/// and the way is most often the same.
+const MAX_WALKS_PER_NETWORK: usize = 6;
 /// Walks to one address, each on a port of its own: a filter may let one port further than another.
 const MAX_WALKS_PER_ADDRESS: usize = 2;
 /// Walks at a time.
@@ -31,49 +33,63 @@ const AT_A_TIME: usize = 16;
 /// A walk that would have to wait longer for its turn is left out, so that a run of many silent hops ends soon after the last deadline.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// A walk that was begun, and what it found once it is over.
+type Walk = (SocketAddr, Arc<OnceCell<Option<Trace>>>);
+
 /// The walks of a run, shared by its hops.
 pub(super) struct Walks {
     when: TraceWhen,
     turns: Semaphore,
-    begun: Mutex<HashMap<(Option<IpAddr>, SocketAddr), Arc<OnceCell<Option<Trace>>>>>,
-    /// Whether any walk so far was answered: then silence from the very first node on is a router that has answered often enough.
-    answered: AtomicBool,
+    begun: Mutex<BTreeMap<(Option<IpAddr>, SocketAddr), Walk>>,
 }
 
 impl Walks {
     pub(super) fn new(when: TraceWhen) -> Self {
-        Walks { when, turns: Semaphore::new(AT_A_TIME), begun: Mutex::default(), answered: AtomicBool::new(false) }
+        Walks { when, turns: Semaphore::new(AT_A_TIME), begun: Mutex::default() }
     }
 
-    /// The way of the attempt that decided a hop, where it is to be walked and can be.
+    /// The way of the attempt that decided a hop, where it is to be walked and can be; else the way to a port or an address beside it, as
+    /// the trace's destination tells.
     pub(super) async fn walk(&self, source: Option<IpAddr>, seen: &Observation) -> Option<Trace> {
         let to = target(self.when, seen)?.destination;
-        let shared = self.shared(source, to)?;
-        let first = || async {
-            let _turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await.ok()?.ok()?;
-            trace::walk(source, to).await
-        };
-        let found = shared.get_or_init(first).await.clone()?;
-        if found.nodes.iter().any(|n| n.answer != NodeAnswer::Silent) {
-            self.answered.store(true, Ordering::Relaxed);
-        } else if self.answered.load(Ordering::Relaxed) {
-            return None;
+        let mut silent = None;
+        for (to, walk) in self.choose(source, to) {
+            let begin = || async {
+                let _turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await.ok()?.ok()?;
+                trace::walk(source, to).await
+            };
+            // Where one says nothing at all and another does, it met a router that had answered often enough.
+            match walk.get_or_init(begin).await {
+                Some(found) if found.nodes.iter().any(|n| n.answer != NodeAnswer::Silent) => return Some(found.clone()),
+                Some(found) => silent = silent.or_else(|| Some(found.clone())),
+                None => {}
+            }
         }
-        Some(found)
+        silent
     }
 
-    /// The walk there, begun or not: on the same port where there is one or may be one more, else to the same address.
-    fn shared(&self, source: Option<IpAddr>, to: SocketAddr) -> Option<Arc<OnceCell<Option<Trace>>>> {
+    /// The walk there, where there is one or may be one more, then those beside it: to the same address, on the same port, then the others.
+    fn choose(&self, source: Option<IpAddr>, to: SocketAddr) -> Vec<Walk> {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = begun.get(&(source, to)) {
-            return Some(same.clone());
+        let near = |other: &SocketAddr| network(other.ip()) == network(to.ip());
+        let mut beside: Vec<Walk> =
+            begun.iter().filter(|((from, there), _)| *from == source && near(there)).map(|(_, w)| w.clone()).collect();
+        let same_address = beside.iter().filter(|(there, _)| there.ip() == to.ip()).count();
+        let more = begun.len() < MAX_WALKS && beside.len() < MAX_WALKS_PER_NETWORK && same_address < MAX_WALKS_PER_ADDRESS;
+        if more && !begun.contains_key(&(source, to)) {
+            let walk = begun.entry((source, to)).or_insert_with(|| (to, Arc::default()));
+            beside.push(walk.clone());
         }
-        let beside: Vec<_> =
-            begun.iter().filter(|((from, there), _)| *from == source && there.ip() == to.ip()).map(|(_, w)| w.clone()).collect();
-        if beside.len() >= MAX_WALKS_PER_ADDRESS || begun.len() >= MAX_WALKS {
-            return beside.into_iter().next();
-        }
-        Some(begun.entry((source, to)).or_default().clone())
+        beside.sort_by_key(|(there, _)| (*there != to, there.ip() != to.ip(), there.port() != to.port()));
+        beside
+    }
+}
+
+/// The IPv4 /24 or IPv6 /64 of an address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -145,14 +161,20 @@ mod tests {
     #[test]
     fn hops_share_walks_and_a_run_has_an_end_of_them() {
         let walks = Walks::new(TraceWhen::Failed);
-        let at = |host: u8, port: u16| SocketAddr::from(([10, 0, 0, host], port));
-        let first = walks.shared(None, at(1, 1)).expect("a walk");
-        assert!(Arc::ptr_eq(&first, &walks.shared(None, at(1, 1)).expect("the same")));
-        let second = walks.shared(None, at(1, 2)).expect("another port");
-        assert!(!Arc::ptr_eq(&first, &second));
-        let third = walks.shared(None, at(1, 3)).expect("one of the two");
-        assert!(Arc::ptr_eq(&third, &first) || Arc::ptr_eq(&third, &second));
-        let more = (2..=200).filter(|host| walks.shared(None, at(*host, 1)).is_some()).count();
-        assert_eq!(more, MAX_WALKS - 2);
+        let at = |network: u8, host: u8, port: u16| SocketAddr::from(([10, 0, network, host], port));
+        let chosen = |to| walks.choose(None, to).iter().map(|(there, _)| *there).collect::<Vec<_>>();
+        assert_eq!(chosen(at(1, 1, 1)), [at(1, 1, 1)]);
+        assert_eq!(chosen(at(1, 1, 1)), [at(1, 1, 1)], "the same");
+        assert_eq!(chosen(at(1, 1, 2)), [at(1, 1, 2), at(1, 1, 1)], "another port");
+        assert_eq!(chosen(at(1, 1, 3)), [at(1, 1, 1), at(1, 1, 2)], "one of the two");
+        assert_eq!(chosen(at(1, 2, 2))[..2], [at(1, 2, 2), at(1, 1, 2)], "its own, then the same port");
+        for host in 3..=200 {
+            chosen(at(1, host, 1));
+        }
+        assert_eq!(chosen(at(1, 200, 1)).len(), MAX_WALKS_PER_NETWORK);
+        assert!(!chosen(at(1, 200, 1)).contains(&at(1, 200, 1)));
+        let own = (2..=200).filter(|network| chosen(at(*network, 1, 1)).contains(&at(*network, 1, 1))).count();
+        assert_eq!(own, MAX_WALKS - MAX_WALKS_PER_NETWORK);
+        assert!(walks.choose(Some([10, 9, 9, 9].into()), at(1, 1, 1)).is_empty(), "another source may go another way");
     }
 }

@@ -110,10 +110,13 @@ fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
     if let Some(icmp) = evidence.icmp {
         return Some(format!("the log of {}, which said so ({icmp})", icmp.from));
     }
-    // Another port's way may end elsewhere.
-    let trace = trace.filter(|t| t.destination == evidence.destination)?;
+    let trace = trace?;
+    // The way to another port or a neighbour is most often the same, but need not be.
+    let walked_itself = trace.destination == evidence.destination;
     match trace.last_router() {
-        Some(router) => Some(format!("the log of {router} or the device after it")),
+        Some(router) if walked_itself => Some(format!("the log of {router} or the device after it")),
+        Some(router) => Some(format!("the log of {router} or the device after it, as on the way to {}", trace.destination)),
+        None if !walked_itself => None,
         None if trace.nodes.iter().all(|n| n.answer == NodeAnswer::Silent) => {
             Some("the logs of this machine's own firewall and of its first router".to_owned())
         }

@@ -357,7 +357,8 @@ fn advice_names_the_device_whose_log_to_read() {
     for (reason, icmp, trace, end) in [
         (Reason::TimedOut, None, walk(443, beyond()), "the log of 10.1.2.1 or the device after it."),
         (Reason::TimedOut, None, walk(443, silent()), "the logs of this machine's own firewall and of its first router."),
-        (Reason::TimedOut, None, walk(389, beyond()), "the logs on the way."),
+        (Reason::TimedOut, None, walk(389, beyond()), "the log of 10.1.2.1 or the device after it, as on the way to 10.3.0.9:389."),
+        (Reason::TimedOut, None, walk(389, silent()), "the logs on the way."),
         (Reason::TimedOut, None, None, "the logs on the way."),
         (Reason::AdminProhibited, Some(icmp), walk(443, beyond()), "the log of 10.2.0.1, which said so (ICMP 3/13)."),
     ] {
