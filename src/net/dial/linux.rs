@@ -1,8 +1,7 @@
 //! Linux: a stream that is watched while it connects, so that its error queue and counters can be read.
 
-use super::{blank, icmp, route_source, unopened};
+use super::{blank, icmp, is_own, route_source, unopened};
 use crate::net::failure::Failure;
-use crate::net::host;
 use crate::net::os::linux::{self as kernel, TcpState};
 use crate::net::os::{self};
 use crate::observation::{Evidence, Icmp, Initiator};
@@ -148,9 +147,4 @@ fn ended(error: &io::Error) -> Failure {
         Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..os::connect_failure(error) },
         _ => os::connect_failure(error),
     }
-}
-
-/// Whether one of this machine's own addresses sent the message.
-fn is_own(icmp: &Icmp, source: Option<SocketAddr>) -> bool {
-    icmp.from.is_loopback() || source.is_some_and(|s| s.ip() == icmp.from) || host::this_host().addresses.contains(&icmp.from)
 }

@@ -7,9 +7,9 @@ pub(super) mod linux;
 mod plain;
 
 use super::failure::Failure;
-use super::os;
+use super::{host, os};
 use crate::net::clock;
-use crate::observation::{Evidence, Initiator};
+use crate::observation::{Evidence, Icmp, Initiator};
 use crate::reason::Reason;
 #[cfg(target_os = "linux")]
 use linux::Attempt;
@@ -122,6 +122,11 @@ fn route_source(to: SocketAddr) -> Result<IpAddr, io::Error> {
     socket.connect(to)?;
     let ip = socket.local_addr()?.ip();
     if ip.is_unspecified() { Err(io::ErrorKind::AddrNotAvailable.into()) } else { Ok(ip) }
+}
+
+/// Whether one of this machine's own addresses sent the message.
+fn is_own(icmp: &Icmp, source: Option<SocketAddr>) -> bool {
+    icmp.from.is_loopback() || source.is_some_and(|s| s.ip() == icmp.from) || host::this_host().addresses.contains(&icmp.from)
 }
 
 #[cfg(test)]

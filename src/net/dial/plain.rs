@@ -1,31 +1,32 @@
 //! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
 
-use super::{blank, route_source, unopened};
+use super::{blank, icmp, is_own, route_source, unopened};
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;
-use std::future::Future;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 /// One connection attempt.
 pub(super) struct Attempt {
     evidence: Evidence,
-    opening: Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>,
+    /// Taken when the connection is handed out.
+    stream: Option<TcpStream>,
 }
 
 impl Attempt {
-    /// Makes the socket; the SYN goes out when it is first polled.
+    /// Begins to connect.
     pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> Result<Attempt, (Evidence, Failure)> {
         let mut evidence = blank(to, number);
         match open(source, to) {
-            Ok(socket) => {
+            Ok(stream) => {
                 // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, it is not given.
-                evidence.source = socket.local_addr().ok().filter(|a| a.port() != 0);
-                Ok(Attempt { evidence, opening: Box::pin(socket.connect(to)) })
+                evidence.source = stream.local_addr().ok().filter(|a| a.port() != 0);
+                Ok(Attempt { evidence, stream: Some(stream) })
             }
             Err(error) => Err(unopened(evidence, &error, route_source(to))),
         }
@@ -33,14 +34,26 @@ impl Attempt {
 
     /// Whether it has ended, and how. Must not be asked again after that.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<TcpStream, Failure>> {
-        Poll::Ready(match ready!(self.opening.as_mut().poll(context)) {
-            Ok(stream) => {
+        loop {
+            let Some(stream) = &self.stream else { return Poll::Pending };
+            if let Err(error) = ready!(stream.poll_write_ready(context)) {
+                return Poll::Ready(Err(os::connect_failure(&error)));
+            }
+            if let Some(error) = stream.take_error().unwrap_or_else(Some) {
+                self.evidence.icmp = os::icmp_of(&SockRef::from(stream));
+                return Poll::Ready(Err(match self.evidence.icmp {
+                    Some(icmp) => icmp::failure(&icmp, self.evidence.destination.ip(), is_own(&icmp, self.evidence.source)),
+                    None => os::connect_failure(&error),
+                }));
+            }
+            if stream.peer_addr().is_ok() {
                 self.evidence.source = stream.local_addr().ok();
                 let _ = stream.set_nodelay(true);
-                Ok(stream)
+                return Poll::Ready(self.stream.take().ok_or_else(Failure::silent));
             }
-            Err(error) => Err(os::connect_failure(&error)),
-        })
+            // Woken for nothing: wait for the next event.
+            drop(stream.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
+        }
     }
 
     /// What is known of it.
@@ -49,12 +62,28 @@ impl Attempt {
     }
 }
 
-/// A socket bound to a source address and a port of the system's choice, so that a failed attempt can be found by its 5-tuple.
-fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+/// A connection under way, from a source address and a port of the system's choice, so that a failed attempt can be found by its 5-tuple.
+fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    os::report_icmp(&socket);
     let fixed = source.filter(|s| s.is_ipv4() == to.is_ipv4()).or_else(|| route_source(to).ok());
     if let Some(source) = fixed {
-        socket.bind(SocketAddr::new(source, 0))?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
     }
-    Ok(socket)
+    match socket.connect(&to.into()) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !is_in_progress(&error) => Err(error),
+        _ => TcpStream::from_std(socket.into()),
+    }
+}
+
+/// Whether the error only says that the connection is not open yet, as other Unixes put it.
+fn is_in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::EINPROGRESS);
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
 }

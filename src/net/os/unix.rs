@@ -25,6 +25,16 @@ pub fn connect_failure(error: &io::Error) -> Failure {
     failure.with("error", error.to_string())
 }
 
+/// Nothing to switch on: Linux has a way of its own, and the other Unixes do not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn report_icmp(_: &socket2::Socket) {}
+
+/// Always `None`, for the same reason.
+#[cfg(not(target_os = "linux"))]
+pub fn icmp_of(_: &socket2::Socket) -> Option<crate::observation::Icmp> {
+    None
+}
+
 /// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
 #[expect(unsafe_code, reason = "getrlimit and setrlimit take pointers to a plain struct that lives on this stack frame")]
 pub fn raise_descriptor_limit() -> Option<u64> {
