@@ -1,6 +1,6 @@
 //! Linux: a stream that is watched while it connects, so that its error queue and counters can be read.
 
-use super::{blank, icmp, is_own, route_source, unopened};
+use super::{blank, icmp, is_own};
 use crate::net::failure::Failure;
 use crate::net::os::linux::{self as kernel, TcpState};
 use crate::net::os::{self};
@@ -22,22 +22,17 @@ pub(in crate::net) struct Attempt {
 
 impl Attempt {
     /// Sends the SYN.
-    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> Result<Attempt, (Evidence, Failure)> {
-        let mut evidence = blank(to, number);
-        match open(source, to, None) {
-            Ok(stream) => {
-                // Known from here on, because `connect` has chosen it.
-                evidence.source = local(&stream);
-                Ok(Attempt { stream: Some(stream), evidence })
-            }
-            Err(error) => Err(unopened(evidence, &error, route_source(to))),
-        }
+    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
+        Attempt::with_ttl(source, to, number, None)
     }
 
-    /// Sends a SYN that lives for `ttl` nodes.
-    pub(in crate::net) fn with_ttl(source: Option<IpAddr>, to: SocketAddr, ttl: u8) -> io::Result<Attempt> {
-        let stream = open(source, to, Some(ttl))?;
-        Ok(Attempt { evidence: Evidence { source: local(&stream), ..blank(to, 1) }, stream: Some(stream) })
+    /// Sends the SYN; with a `ttl`, one that lives for so many nodes.
+    pub(in crate::net) fn with_ttl(source: Option<IpAddr>, to: SocketAddr, number: u32, ttl: Option<u8>) -> io::Result<Attempt> {
+        // The clock is read first: what is in a log comes after it.
+        let evidence = blank(to, number);
+        let stream = open(source, to, ttl)?;
+        // Known from here on, because `connect` has chosen it.
+        Ok(Attempt { evidence: Evidence { source: local(&stream), ..evidence }, stream: Some(stream) })
     }
 
     /// The ICMP message that ended it.

@@ -47,7 +47,10 @@ pub async fn connect(
         match Attempt::begin(source, to, number) {
             Ok(attempt) => attempts.push(attempt),
             // Nothing was sent: whatever it is, it is this machine's fault.
-            Err((evidence, error)) if attempts.is_empty() => return (vec![evidence], Err(error)),
+            Err(error) if attempts.is_empty() => {
+                let (evidence, failure) = unopened(blank(to, number), &error, route_source(to));
+                return (vec![evidence], Err(failure));
+            }
             // Later on it is no answer of the path: the attempts that are out go on.
             Err(_) => {}
         }

@@ -1,6 +1,6 @@
 //! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
 
-use super::{blank, icmp, is_own, route_source, unopened};
+use super::{blank, icmp, is_own, route_source};
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;
@@ -20,16 +20,12 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// Begins to connect.
-    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> Result<Attempt, (Evidence, Failure)> {
-        let mut evidence = blank(to, number);
-        match open(source, to) {
-            Ok(stream) => {
-                // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, it is not given.
-                evidence.source = stream.local_addr().ok().filter(|a| a.port() != 0);
-                Ok(Attempt { evidence, stream: Some(stream) })
-            }
-            Err(error) => Err(unopened(evidence, &error, route_source(to))),
-        }
+    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
+        let evidence = blank(to, number);
+        let stream = open(source, to)?;
+        // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, it is not given.
+        let source = stream.local_addr().ok().filter(|a| a.port() != 0);
+        Ok(Attempt { evidence: Evidence { source, ..evidence }, stream: Some(stream) })
     }
 
     /// Whether it has ended, and how. Must not be asked again after that.
