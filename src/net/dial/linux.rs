@@ -103,7 +103,7 @@ fn open(source: Option<IpAddr>, to: SocketAddr, ttl: Option<u8>) -> io::Result<T
 
 /// The error `code`, where the port was the system's to choose, says that it has none left.
 fn ports_used_up(error: io::Error, code: i32) -> io::Error {
-    if error.raw_os_error() == Some(code) { io::Error::from_raw_os_error(libc::ENOBUFS) } else { error }
+    if error.raw_os_error() == Some(code) { io::Error::other("no source port is left for this destination") } else { error }
 }
 
 fn local(stream: &TcpStream) -> Option<SocketAddr> {

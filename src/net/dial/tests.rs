@@ -94,4 +94,6 @@ fn the_routing_table_tells_a_route_that_refuses_from_a_policy() {
     assert_eq!(reason(libc::ENETUNREACH, Err(code(libc::ENETUNREACH))), Reason::LocalNoRoute, "none");
     assert_eq!(reason(libc::EMFILE, Err(code(libc::EMFILE))), Reason::LocalResources, "the question needs a descriptor as well");
     assert_eq!(reason(libc::EADDRNOTAVAIL, ours()), Reason::LocalAddressInUse);
+    let no_port = unopened(blank(to, 1), &io::Error::other("no source port is left"), ours()).1;
+    assert_eq!((no_port.reason, no_port.initiator), (Reason::LocalResources, Initiator::Local));
 }
