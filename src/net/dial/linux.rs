@@ -1,6 +1,6 @@
 //! Linux: a stream that is watched while it connects, so that its error queue and counters can be read.
 
-use super::{blank, icmp, is_own};
+use super::{blank, icmp, is_own, ports_used_up};
 use crate::net::failure::Failure;
 use crate::net::os::linux::{self as kernel, TcpState};
 use crate::net::os::{self};
@@ -89,21 +89,16 @@ fn open(source: Option<IpAddr>, to: SocketAddr, ttl: Option<u8>) -> io::Result<T
     if let Some(source) = fixed {
         // Very old kernels lack it; there each socket takes a port from all destinations.
         let _ = kernel::set_bind_address_only(&socket);
-        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, libc::EADDRINUSE))?;
+        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
     }
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
         // The address is ours, or was the system's choice: what is not available is a port.
-        Err(error) => return Err(ports_used_up(error, libc::EADDRNOTAVAIL)),
+        Err(error) => return Err(ports_used_up(error, io::ErrorKind::AddrNotAvailable)),
         Ok(()) => {}
     }
     // Only now: a socket that was not connected yet counts as ready.
     TcpStream::from_std(socket.into())
-}
-
-/// The error `code`, where the port was the system's to choose, says that it has none left.
-fn ports_used_up(error: io::Error, code: i32) -> io::Error {
-    if error.raw_os_error() == Some(code) { io::Error::other("no source port is left for this destination") } else { error }
 }
 
 fn local(stream: &TcpStream) -> Option<SocketAddr> {

@@ -102,20 +102,28 @@ fn blank(to: SocketAddr, number: u32) -> Evidence {
     Evidence { source: None, destination: to, sent_at: clock::now(), attempts: number, syns: None, outcome: None, icmp: None }
 }
 
-/// What it means that no packet could be sent at all. Linux has an error of its own for each kind of route that refuses, and they are
-/// also those of a policy: the routing table tells which it is.
+/// What a policy (a cgroup's, a sandbox's) answers on Linux. A route that prohibits answers `EACCES`.
+const EPERM: i32 = 1;
+
+/// What it means that no packet could be sent at all. Linux has an error of its own for each kind of route that refuses, and some are those
+/// of a policy as well: the routing table, asked by other means (`route`), tells which it is.
 fn unopened(mut evidence: Evidence, error: &io::Error, route: Result<IpAddr, io::Error>) -> (Evidence, Failure) {
     let failure = os::connect_failure(error);
-    let refused_by_route = route.is_err_and(|e| e.raw_os_error() == error.raw_os_error());
+    let no_route = route.is_err_and(|e| e.raw_os_error() != Some(EPERM) && os::connect_failure(&e).reason != Reason::LocalResources);
     let reason = match failure.reason {
         reason @ (Reason::LocalResources | Reason::LocalAddressInUse) => reason,
-        _ if refused_by_route => Reason::LocalNoRoute,
+        _ if no_route => Reason::LocalNoRoute,
         Reason::HostUnreachable | Reason::NetUnreachable => Reason::LocalNoRoute,
         reason if failure.initiator == Initiator::Local => reason,
         _ => Reason::LocalResources,
     };
     evidence.outcome = Some(reason);
     (evidence, Failure { reason, initiator: Initiator::Local, ..failure })
+}
+
+/// An error of this kind, where the port was the system's to choose, says that it has none left.
+fn ports_used_up(error: io::Error, kind: io::ErrorKind) -> io::Error {
+    if error.kind() == kind { io::Error::other("no source port is left for this destination") } else { error }
 }
 
 /// The address that the system would send from. A connected UDP socket sends nothing; it only asks the routing table.

@@ -1,6 +1,6 @@
 //! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
 
-use super::{blank, icmp, is_own, route_source};
+use super::{blank, icmp, is_own, ports_used_up, route_source};
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;
@@ -65,10 +65,12 @@ fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
     os::report_icmp(&socket);
     let fixed = source.filter(|s| s.is_ipv4() == to.is_ipv4()).or_else(|| route_source(to).ok());
     if let Some(source) = fixed {
-        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
     }
     match socket.connect(&to.into()) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !is_in_progress(&error) => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !is_in_progress(&error) => {
+            Err(ports_used_up(error, io::ErrorKind::AddrNotAvailable))
+        }
         _ => TcpStream::from_std(socket.into()),
     }
 }

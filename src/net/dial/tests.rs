@@ -89,11 +89,14 @@ fn the_routing_table_tells_a_route_that_refuses_from_a_policy() {
     let ours = || Ok(IpAddr::from([10, 0, 0, 1]));
     assert_eq!(reason(libc::EACCES, Err(code(libc::EACCES))), Reason::LocalNoRoute, "prohibit");
     assert_eq!(reason(libc::EACCES, ours()), Reason::LocalPermission, "a policy");
+    assert_eq!(reason(libc::EPERM, Err(code(libc::EPERM))), Reason::LocalPermission, "a policy that holds for every protocol");
     assert_eq!(reason(libc::EINVAL, Err(code(libc::EINVAL))), Reason::LocalNoRoute, "blackhole");
     assert_eq!(reason(libc::EHOSTUNREACH, Err(code(libc::EHOSTUNREACH))), Reason::LocalNoRoute, "unreachable");
     assert_eq!(reason(libc::ENETUNREACH, Err(code(libc::ENETUNREACH))), Reason::LocalNoRoute, "none");
     assert_eq!(reason(libc::EMFILE, Err(code(libc::EMFILE))), Reason::LocalResources, "the question needs a descriptor as well");
     assert_eq!(reason(libc::EADDRNOTAVAIL, ours()), Reason::LocalAddressInUse);
+    let no_source = unopened(blank(to, 1), &io::Error::other("no source port is left"), Err(code(libc::EADDRNOTAVAIL))).1;
+    assert_eq!(no_source.reason, Reason::LocalNoRoute, "IPv6 without an address that reaches so far");
     let no_port = unopened(blank(to, 1), &io::Error::other("no source port is left"), ours()).1;
     assert_eq!((no_port.reason, no_port.initiator), (Reason::LocalResources, Initiator::Local));
 }
