@@ -130,6 +130,21 @@ fn what_this_machine_does_to_itself_is_local() {
     check(&prohibited, "nft delete table inet t", "local-permission", "3/13 10.77.2.2", false);
 }
 
+/// A local rule that drops is silent; only the walk, on which not even the first router answers, hints at it.
+#[test]
+fn a_local_drop_is_silence_from_the_first_node_on() {
+    let Some(site) = Deployment::new("direct") else { return };
+    site.net.host("psp").must_sh(
+        "nft add table inet t; nft add chain inet t o '{ type filter hook output priority 0; }'; nft add rule inet t o tcp dport 389 drop",
+    );
+    let seen = site.connect("psp", KEY, QUICK);
+    let hop = seen.allow_to("dc", 389)[0];
+    assert_eq!(told(hop), ("timed-out".to_owned(), "unknown".to_owned(), String::new()), "{hop:#}");
+    assert_eq!(hop["evidence"].as_array().map(Vec::len), Some(2), "{hop:#}");
+    assert_eq!(hop["trace"]["nodes"], json!([{ "ttl": 1, "answer": "silent" }]), "{hop:#}");
+    assert!(text(hop, "/advice").contains("in the logs of this machine's own firewall and of its first router"), "{hop:#}");
+}
+
 #[test]
 fn nobody_on_the_local_network_answers_for_the_address() {
     let Some(site) = Deployment::new("direct") else { return };

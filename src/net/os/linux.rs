@@ -44,6 +44,17 @@ pub fn set_error_queue(socket: &Socket, v4: bool, on: bool) -> io::Result<()> {
     set_int(socket, level, name, i32::from(on))
 }
 
+/// Whether ICMP messages are kept, for tests.
+#[cfg(test)]
+pub fn has_error_queue(socket: &Socket) -> bool {
+    let mut on: libc::c_int = -1;
+    let mut length = 4;
+    // SAFETY: the kernel writes at most one int into `on`, and both outlive the call.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, (&raw mut on).cast(), &raw mut length) };
+    assert_eq!(result, 0, "the option is there");
+    on != 0
+}
+
 /// Lets `bind` fix the source address alone: the port is chosen by `connect`, and is taken from one destination only instead of from all.
 ///
 /// # Errors
@@ -162,7 +173,9 @@ mod tests {
     fn a_fresh_socket_is_closed_and_has_an_empty_queue() {
         let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         assert_eq!(tcp_state(&socket), Some(TcpState { state: CLOSED, retransmitted: 0 }));
+        assert!(!has_error_queue(&socket));
         set_error_queue(&socket, true, true).expect("the option is there");
+        assert!(has_error_queue(&socket));
         assert_eq!(take_queued(&socket), None);
     }
 }
