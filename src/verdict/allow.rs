@@ -122,6 +122,16 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         }
         _ if proved(seen) => AnsweredBy::StandIn,
         _ if seen.recognised.is_some() => AnsweredBy::Service,
+        // Whoever speaks another protocol, or answers with a status, is there.
+        Reason::TlsNotSpoken
+        | Reason::TlsHandshakeFailed
+        | Reason::HttpNotSpoken
+        | Reason::HttpStatus
+        | Reason::Http2NotOffered
+        | Reason::LdapNotSpoken
+        | Reason::LdapRefused
+        | Reason::RpcNotSpoken
+        | Reason::RpcBindRejected => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
         _ if seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) => AnsweredBy::Unproved,
         _ => AnsweredBy::Nobody,

@@ -30,7 +30,9 @@ pub enum Kind {
     Closer { port: u16 },
     /// Says one thing once the first octets came.
     Banner { port: u16, text: Option<String>, hex: Option<String> },
-    /// Ends TLS with a certificate of this kind.
+    /// The same inside TLS, with a certificate of this kind.
+    TlsBanner { port: u16, cert: String, text: String },
+    /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
     Interceptor {
         port: u16,
         to: u16,
@@ -140,7 +142,7 @@ impl Program {
     pub fn start(&self, namespace: &str, authorities: &Authorities) -> Result<Inside, String> {
         let kind = self.kind.clone();
         let made = match &kind {
-            Kind::Interceptor { cert, .. } => Some(authorities.make(cert)),
+            Kind::Interceptor { cert, .. } | Kind::TlsBanner { cert, .. } => Some(authorities.make(cert)),
             _ => None,
         };
         let roots = vec![authorities.root_certificate()];
@@ -203,6 +205,12 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
                 http::intercept(context, stream, *to, &made.acceptor(alpn)).await;
             }
         }
+        Kind::TlsBanner { text, .. } => {
+            let Some(made) = made else { return };
+            if let Ok(inside) = made.acceptor(&[]).accept(stream).await {
+                tcp::say(inside, Some(text), None).await;
+            }
+        }
         Kind::Http2Front { to, backend, strip_trailers, buffer, status, .. } => {
             let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
             http::front(context, stream, *to, front).await;
@@ -220,6 +228,7 @@ impl Kind {
             | Kind::Swallower { port }
             | Kind::Closer { port }
             | Kind::Banner { port, .. }
+            | Kind::TlsBanner { port, .. }
             | Kind::Interceptor { port, .. }
             | Kind::Replayer { port, .. }
             | Kind::Tamperer { port, .. }

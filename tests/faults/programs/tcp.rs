@@ -26,7 +26,7 @@ pub async fn reset(mut stream: TcpStream) {
 }
 
 /// Takes everything and never answers.
-pub async fn swallow(mut stream: TcpStream) {
+pub async fn swallow(mut stream: impl AsyncRead + Unpin) {
     let mut buffer = [0; 4096];
     while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
 }
@@ -40,9 +40,10 @@ pub async fn close(mut stream: TcpStream) {
 }
 
 /// Says one thing once the first octets came, and then nothing more.
-pub async fn say(mut stream: TcpStream, text: Option<&str>, hex: Option<&str>) {
+pub async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: Option<&str>, hex: Option<&str>) {
     let _ = stream.read(&mut [0; 8192]).await;
     let _ = stream.write_all(&text_or_hex(text, hex)).await;
+    let _ = stream.flush().await;
     let _ = tokio::time::timeout(LONG, swallow(stream)).await;
 }
 
