@@ -87,6 +87,7 @@ fn thousand_hops(c: &mut Criterion) {
             trust: trust.clone(),
             connect_deadline: Duration::from_secs(5),
             step_deadline: Duration::from_secs(5),
+            idle: None,
         };
         let settings = Settings { rate: 100_000, ..Settings::default() };
         group.bench_function(name, |b| {

@@ -39,6 +39,12 @@ pub enum StepKind {
     RpcPort,
     /// The listener's proof.
     Proof,
+    /// A plain connection is left alone for a second, to see whether it stays.
+    Settle,
+    /// An exchange of several full packets on the proved connection.
+    Payload,
+    /// An exchange after a long silence on the proved connection.
+    Idle,
 }
 
 impl StepKind {
@@ -58,6 +64,9 @@ impl StepKind {
             StepKind::RpcMap => "rpc-map",
             StepKind::RpcPort => "rpc-port",
             StepKind::Proof => "proof",
+            StepKind::Settle => "settle",
+            StepKind::Payload => "payload",
+            StepKind::Idle => "idle",
         }
     }
 }

@@ -9,7 +9,7 @@ use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
 use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::{ProofOutcome, SiteKey};
+use portmatrix::proto::challenge::{PADDING, ProofOutcome, SiteKey};
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -106,7 +106,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
-    let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(1500) };
+    let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(1500), idle: None };
     let target = Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None };
     probe(&target, &tools).await
 }
@@ -135,10 +135,11 @@ fn valid(outcome: &ProofOutcome) -> Option<bool> {
 
 #[tokio::test]
 async fn plain_ldap_is_proved() {
-    use StepKind::{Connect, Ldap, Proof};
+    use StepKind::{Connect, Ldap, Payload, Proof};
     let listener = Listener::start(Protocol::Ldap, key(1), false).await;
     let seen = climb(&hop(Protocol::Ldap, false, listener.port), key(1), any_trust()).await;
-    assert_eq!(rungs(&seen), [(Connect, true), (Ldap, true), (Proof, true)]);
+    assert_eq!(rungs(&seen), [(Connect, true), (Ldap, true), (Proof, true), (Payload, true)]);
+    assert_eq!(seen.steps[3].detail["octets_received"], PADDING, "what was sent came back");
     assert_eq!(valid(&seen.proofs[0]), None);
     let detail = &seen.steps[1].detail;
     assert_eq!(detail["dns_host_name"], HOST);
@@ -166,10 +167,10 @@ async fn without_the_right_key_nothing_is_proved() {
 
 #[tokio::test]
 async fn starttls_is_climbed_and_proved_twice() {
-    use StepKind::{Connect, Ldap, Proof, StartTls, Tls};
+    use StepKind::{Connect, Ldap, Payload, Proof, StartTls, Tls};
     let listener = Listener::start(Protocol::Ldap, key(1), true).await;
     let seen = climb(&hop(Protocol::Ldap, true, listener.port), key(1), listener.trust()).await;
-    let wanted = [Connect, Ldap, Proof, StartTls, Tls, Ldap, Proof];
+    let wanted = [Connect, Ldap, Proof, StartTls, Tls, Ldap, Proof, Payload];
     assert_eq!(rungs(&seen), wanted.map(|s| (s, true)), "{seen:#?}");
     assert_eq!(seen.proofs.iter().map(valid).collect::<Vec<_>>(), [None, Some(true)]);
     let ProofOutcome::Valid { claims, .. } = &seen.proofs[1] else { unreachable!() };
@@ -179,10 +180,10 @@ async fn starttls_is_climbed_and_proved_twice() {
 
 #[tokio::test]
 async fn ldaps_is_proved_inside_tls() {
-    use StepKind::{Connect, Ldap, Proof, Tls};
+    use StepKind::{Connect, Ldap, Payload, Proof, Tls};
     let listener = Listener::start(Protocol::Ldaps, key(1), true).await;
     let seen = climb(&hop(Protocol::Ldaps, false, listener.port), key(1), listener.trust()).await;
-    assert_eq!(rungs(&seen), [Connect, Tls, Ldap, Proof].map(|s| (s, true)), "{seen:#?}");
+    assert_eq!(rungs(&seen), [Connect, Tls, Ldap, Proof, Payload].map(|s| (s, true)), "{seen:#?}");
     assert_eq!(valid(&seen.proofs[0]), Some(true));
 }
 

@@ -120,7 +120,7 @@ async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {
 async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observation {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
-    let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(700) };
+    let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(700), idle: None };
     probe(&Target { hop, address, server_name: HOST.to_owned(), source: None }, &tools).await
 }
 
@@ -142,9 +142,10 @@ async fn with_the_key_every_connection_is_proved() {
     let (first, second) = (site.serve(drsuapi()).await, site.serve(samr()).await);
     let mapper = site.open(vec![(drsuapi(), first), (samr(), second)], true).await;
     let seen = climb(&hop(vec![drsuapi(), samr()], mapper), key(1)).await;
-    use StepKind::{Connect, Proof, RpcBind, RpcMap, RpcPort};
-    let wanted = [Connect, RpcBind, Proof, RpcMap, RpcPort, Proof, RpcMap, RpcPort, Proof].map(|s| (s, true));
+    use StepKind::{Connect, Payload, Proof, RpcBind, RpcMap, RpcPort};
+    let wanted = [Connect, RpcBind, Proof, RpcMap, RpcPort, Proof, RpcMap, RpcPort, Proof, Payload].map(|s| (s, true));
     assert_eq!(rungs(&seen), wanted, "{seen:#?}");
+    assert_eq!(step(&seen, Payload).detail["octets_received"], portmatrix::proto::challenge::PADDING);
     let ports: Vec<u16> = seen
         .proofs
         .iter()

@@ -51,10 +51,10 @@ pub struct Args {
     #[arg(long)]
     require_proof: bool,
     /// Probes begun per second
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = run::RATE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Probes at a time
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Probes at a time; fewer where this machine has no descriptors for them
+    #[arg(long, value_name = "N", default_value_t = u16::try_from(run::CONCURRENCY).unwrap_or(u16::MAX), value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
     /// How long to wait for a TCP connection to open
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
@@ -62,6 +62,9 @@ pub struct Args {
     /// How long to wait in each later step
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
     timeout: Duration,
+    /// Leave each proved connection quiet for this long, then use it again: what forgets quiet connections is found
+    #[arg(long, value_name = "TIME", value_parser = files::duration)]
+    idle: Option<Duration>,
     /// Also write the result to this file, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -82,6 +85,7 @@ pub fn run(args: &Args) -> Outcome {
         trust: trust(args.ca.as_deref())?,
         connect_deadline: args.connect_timeout,
         step_deadline: args.timeout,
+        idle: args.idle,
     };
     if args.require_proof && tools.key.is_none() {
         return Err(Problem::text(
@@ -93,10 +97,10 @@ pub fn run(args: &Args) -> Outcome {
     }
     let has_key = tools.key.is_some();
     let stop = CancellationToken::new();
-    os::raise_descriptor_limit();
+    let concurrency = affordable(usize::from(args.concurrency), os::raise_descriptor_limit());
     let settings = Settings {
         rate: args.rate,
-        concurrency: usize::from(args.concurrency),
+        concurrency,
         policy: Policy { require_proof: args.require_proof },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
@@ -132,6 +136,14 @@ pub fn run(args: &Args) -> Outcome {
         print(&remarks(&file, has_key, interrupted))?;
     }
     Ok(exit(&file))
+}
+
+/// Probes at a time for which there are descriptors: each takes two, and sometimes another for the look-up of a name.
+fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
+    // Standard streams, event queue, trust store, result file and the like.
+    const OTHERS: u64 = 32;
+    let there = descriptors.map_or(usize::MAX, |n| usize::try_from(n.saturating_sub(OTHERS) / 3).unwrap_or(usize::MAX));
+    wanted.min(there.max(1))
 }
 
 /// What the counts leave open: hops without proof, and a run that was cut short.

@@ -94,6 +94,7 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
             trust: Trust::roots(roots)?,
             connect_deadline: Duration::from_secs(5),
             step_deadline: Duration::from_secs(5),
+            idle: None,
         };
         let settings = Settings { rate: 1000, loopback_sources: true, ..Settings::default() };
         let resolver = Resolver::system(Duration::from_secs(2));

@@ -4,6 +4,7 @@ pub mod http;
 pub mod journal;
 pub mod ldap;
 pub mod open;
+mod patience;
 pub mod rpc;
 pub mod server;
 pub mod stand_in;

@@ -1,6 +1,7 @@
 //! The accept loop of one open port, under limits.
 
 use super::journal::{Arrival, Journal};
+use super::patience::within;
 use super::stand_in::{Seen, StandIn};
 use super::{http, ldap, rpc, tcp};
 use crate::matrix::model::Protocol;
@@ -11,7 +12,7 @@ use std::future::Future as _;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -161,13 +162,13 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             let proved = seen.proved.clone();
             let at = clock::now();
             let lifetime = pass.gate.limits.lifetime;
-            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE);
+            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE, proved.clone());
             let ended = tokio::select! {
                 () = stop.cancelled() => "the listener was ended".to_owned(),
-                outcome = tokio::time::timeout(lifetime, serve(limited, seen, &here)) => match outcome {
-                    Ok(Ok(())) => "closed".to_owned(),
-                    Ok(Err(error)) => error.to_string(),
-                    Err(_) => format!("ended after {} s", lifetime.as_secs()),
+                () = life(lifetime, &proved) => format!("ended after {} s", within(&proved, lifetime).as_secs()),
+                outcome = serve(limited, seen, &here) => match outcome {
+                    Ok(()) => "closed".to_owned(),
+                    Err(error) => error.to_string(),
                 },
             };
             journal.arrived(endpoint, Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended });
@@ -177,6 +178,12 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
     drop(listener);
     tracker.close();
     tracker.wait().await;
+}
+
+/// Ends when a connection has lived long enough: longer, once a challenge was answered on it.
+async fn life(lifetime: Duration, proved: &AtomicBool) {
+    tokio::time::sleep(lifetime).await;
+    tokio::time::sleep(within(proved, lifetime) - lifetime).await;
 }
 
 async fn serve(stream: Limited<TcpStream>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
@@ -205,16 +212,18 @@ struct Limited<S> {
     left: u64,
     left_to_write: u64,
     idle: Duration,
+    proved: Arc<AtomicBool>,
     idle_end: Pin<Box<Sleep>>,
 }
 
 impl<S> Limited<S> {
-    fn new(inner: S, bytes: u64, idle: Duration) -> Self {
-        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, idle_end: Box::pin(tokio::time::sleep(idle)) }
+    fn new(inner: S, bytes: u64, idle: Duration, proved: Arc<AtomicBool>) -> Self {
+        let idle_end = Box::pin(tokio::time::sleep(idle));
+        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, proved, idle_end }
     }
 
     fn awake(&mut self) {
-        let end = Instant::from_std(clock::instant()) + self.idle;
+        let end = Instant::from_std(clock::instant()) + within(&self.proved, self.idle);
         self.idle_end.as_mut().reset(end);
     }
 }
@@ -303,7 +312,7 @@ mod tests {
     async fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
         let (mut other, own) = tokio::io::duplex(64);
         let idle = Duration::from_millis(400);
-        let mut limited = Limited::new(own, 1 << 20, idle);
+        let mut limited = Limited::new(own, 1 << 20, idle, Arc::default());
         let mut octet = [0];
         for _ in 0..3 {
             tokio::time::sleep(idle / 2).await;
@@ -319,7 +328,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_bounded() {
         let (mut other, own) = tokio::io::duplex(1 << 16);
-        let mut limited = Limited::new(own, 2, IDLE);
+        let mut limited = Limited::new(own, 2, IDLE, Arc::default());
         limited.write_all(&[0; 32]).await.expect("within the bound");
         assert!(limited.write_all(&[0; 32]).await.is_err());
         drop(limited);

@@ -9,6 +9,7 @@ pub mod keyfile;
 pub mod os;
 pub mod resolve;
 pub mod serve;
+pub mod tcp_info;
 pub mod tls;
 
 use tokio::io::{AsyncRead, AsyncWrite};

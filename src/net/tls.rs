@@ -181,8 +181,30 @@ fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding) ->
     if let Some((reason, words)) = &finding.problem {
         detail.insert("problem".into(), reason.code().into());
         detail.insert("problem_text".into(), words.clone().into());
+        if let Some(finding) = finding.leaf.as_ref().and_then(|leaf| finding_of(*reason, leaf, finding.chain_len)) {
+            detail.insert("finding".into(), finding.into());
+        }
     }
     Session { alpn, exporter, certificate_sha256, problem: finding.problem.map(|(reason, _)| reason), detail, stream }
+}
+
+/// What exactly is wrong with a certificate, as far as the chain that came can tell.
+fn finding_of(reason: Reason, leaf: &CertificateDer<'_>, chain_len: usize) -> Option<&'static str> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(leaf).ok()?;
+    let names = certificate.subject_alternative_name().ok().flatten().map_or(0, |san| san.value.general_names.len());
+    let now = super::clock::now().as_second();
+    Some(match reason {
+        Reason::TlsExpired if certificate.validity().not_before.timestamp() > now => "not-yet-valid",
+        Reason::TlsExpired => "expired",
+        // RFC 9525 section 2: a common name is no name any more.
+        Reason::TlsNameMismatch if names == 0 => "common-name-only",
+        Reason::TlsNameMismatch => "other-name",
+        Reason::TlsUntrusted if certificate.subject() == certificate.issuer() => "self-signed",
+        // The leaf alone, and not from a root that this machine knows: the intermediate was not sent, or the root is private.
+        Reason::TlsUntrusted if chain_len == 1 => "chain-incomplete-or-private-root",
+        Reason::TlsUntrusted => "root-not-trusted",
+        _ => return None,
+    })
 }
 
 /// Subject, issuer, names and validity of a certificate (RFC 5280).

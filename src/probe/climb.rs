@@ -1,9 +1,10 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
 use crate::net::failure::Failure;
+use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
-use crate::observation::{Detail, Evidence, Observation, Step, StepKind};
+use crate::observation::{Detail, Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, SiteKey};
 use crate::reason::Reason;
@@ -24,6 +25,8 @@ pub struct Tools {
     pub connect_deadline: Duration,
     /// Deadline of each other step.
     pub step_deadline: Duration,
+    /// How long a proved connection is left quiet before it is used again; not at all without it.
+    pub idle: Option<Duration>,
 }
 
 /// One hop with everything that had to be found out before it can be probed.
@@ -70,6 +73,8 @@ pub struct Climb<'a> {
     steps: Vec<Step>,
     evidence: Vec<Evidence>,
     proofs: Vec<ProofOutcome>,
+    /// On the connection under way.
+    watch: Option<Watch>,
 }
 
 impl<'a> Climb<'a> {
@@ -84,6 +89,7 @@ impl<'a> Climb<'a> {
             steps: Vec::new(),
             evidence: Vec::new(),
             proofs: Vec::new(),
+            watch: None,
         }
     }
 
@@ -110,7 +116,7 @@ impl<'a> Climb<'a> {
 
     fn left(&self) -> Duration {
         let all = self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
-        all.saturating_sub(self.origin.elapsed())
+        all.saturating_add(self.tools.idle.unwrap_or_default()).saturating_sub(self.origin.elapsed())
     }
 
     /// Opens a TCP connection to `port` of the target: rung `connect`.
@@ -128,6 +134,7 @@ impl<'a> Climb<'a> {
         }
         match outcome {
             Ok(stream) => {
+                self.watch(&stream);
                 self.note(StepKind::Connect, begun, Ok(detail));
                 Ok(stream)
             }
@@ -187,8 +194,40 @@ impl<'a> Climb<'a> {
         }
     }
 
+    /// From now on the kernel is asked about this connection when something fails.
+    pub fn watch(&mut self, stream: &TcpStream) {
+        self.watch = Watch::on(stream);
+    }
+
+    /// Whether the other end took the handshake and never opened its window.
+    pub fn is_window_shut(&self) -> bool {
+        self.watch.as_ref().and_then(Watch::look).is_some_and(|info| info.is_window_shut())
+    }
+
+    /// What the kernel knows of a connection that went silent or was reset, added to the failure: whether what was sent has arrived, and
+    /// whether anything ever took it.
+    fn ask_kernel(&self, failure: &mut Failure) {
+        let broken = [
+            Reason::SilentAfterConnect,
+            Reason::ResetAfterConnect,
+            Reason::ClosedAfterConnect,
+            Reason::MtuBlackHole,
+            Reason::IdleDropped,
+            Reason::AnsweredByMiddlebox,
+        ];
+        let Some(info) = self.watch.as_ref().filter(|_| broken.contains(&failure.reason)).and_then(Watch::look) else { return };
+        failure.detail.extend(info.detail());
+        if failure.reason == Reason::SilentAfterConnect && info.is_window_shut() {
+            *failure =
+                Failure { reason: Reason::AnsweredByMiddlebox, initiator: Initiator::Path, detail: std::mem::take(&mut failure.detail) };
+        }
+    }
+
     /// Notes a rung that was climbed, or not, without waiting for anything.
-    pub fn note(&mut self, step: StepKind, begun: Instant, outcome: Result<Detail, Failure>) {
+    pub fn note(&mut self, step: StepKind, begun: Instant, mut outcome: Result<Detail, Failure>) {
+        if let Err(failure) = &mut outcome {
+            self.ask_kernel(failure);
+        }
         let at_ms = ((begun - self.origin).as_secs_f64() * 1e6).round() / 1e3;
         let ms = clock::ms_since(begun);
         self.steps.push(match outcome {
@@ -263,6 +302,11 @@ impl<'a> Climb<'a> {
             ProofOutcome::None | ProofOutcome::NotAsked => {}
         }
         self.proofs.push(outcome);
+    }
+
+    /// What became of the challenges so far.
+    pub fn proofs(&self) -> &[ProofOutcome] {
+        &self.proofs
     }
 
     /// Everything that was seen.

@@ -1,12 +1,14 @@
 //! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it, else by HTTP/1.1.
 
+use super::again::{Exchange, Heard, again};
+use super::climb::Asked;
 use super::tap::{Head, Tap, printable};
 use super::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::{Detail, StepKind};
-use crate::proto::challenge::{CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PROOF_HEADER, ProofOutcome};
+use crate::proto::challenge::{CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
 use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -16,6 +18,7 @@ use hyper::{HeaderMap, Request, Response, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::future::Future;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What this program calls itself.
@@ -49,13 +52,14 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, exporter: Option<Exporter>) -> Result<(), Stop> {
     let asked = climb.challenge();
     let begun = clock::instant();
-    let request = request(climb, by_http2, asked.as_ref().map(|a| a.text.as_str()));
+    let form = Form::of(climb, by_http2);
     let talk = async {
-        let request = request?;
-        if by_http2 { by_2(stream, request).await } else { by_1(stream, request).await }
+        let mut connection = Connection::open(stream, form).await?;
+        let answer = connection.ask(asked.as_ref().map(|a| a.text.as_str()), 0).await?;
+        Ok((connection, answer))
     };
-    let answer = match tokio::time::timeout(climb.step_deadline(), talk).await {
-        Ok(Ok(answer)) => answer,
+    let (mut connection, answer) = match tokio::time::timeout(climb.step_deadline(), talk).await {
+        Ok(Ok(both)) => both,
         Ok(Err(failure)) => {
             climb.note(StepKind::Http, begun, Err(failure));
             climb.proof(asked.as_ref(), None, None);
@@ -81,7 +85,10 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     let climbed = outcome.is_ok();
     climb.note(StepKind::Http, begun, outcome);
     climb.note_proof(proof);
-    if climbed { Ok(()) } else { Err(Stop) }
+    if !climbed {
+        return Err(Stop);
+    }
+    again(climb, exporter.as_ref(), &mut connection).await
 }
 
 /// Scheme, name and port that were asked.
@@ -131,43 +138,102 @@ pub(super) fn rooted(path: Option<&str>) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
-fn request(climb: &Climb<'_>, by_http2: bool, challenge: Option<&str>) -> Result<Request<Empty<Bytes>>, Failure> {
-    let origin = Origin::of(climb);
-    let authority = authority(climb, origin.scheme);
-    let path = rooted(climb.target.hop.flow.path.as_deref());
-    let builder = Request::get(if by_http2 { format!("{}://{authority}{path}", origin.scheme) } else { path });
-    let builder = if by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
-    let mut builder = builder.header(USER_AGENT, AGENT).header("accept", "*/*");
-    if let Some(challenge) = challenge {
-        builder = builder.header(CHALLENGE_HEADER, challenge);
+/// What all requests of one connection have in common.
+struct Form {
+    by_http2: bool,
+    scheme: &'static str,
+    authority: String,
+    path: String,
+}
+
+impl Form {
+    fn of(climb: &Climb<'_>, by_http2: bool) -> Self {
+        let scheme = Origin::of(climb).scheme;
+        Form { by_http2, scheme, authority: authority(climb, scheme), path: rooted(climb.target.hop.flow.path.as_deref()) }
     }
-    // The name or the path cannot stand in a request: nothing was sent.
-    builder.body(Empty::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
+
+    fn request(&self, challenge: Option<&str>, padding: usize) -> Result<Request<Empty<Bytes>>, Failure> {
+        let Form { by_http2, scheme, authority, path } = self;
+        let builder = Request::get(if *by_http2 { format!("{scheme}://{authority}{path}") } else { path.clone() });
+        let builder = if *by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
+        let mut builder = builder.header(USER_AGENT, AGENT).header("accept", "*/*");
+        if let Some(challenge) = challenge {
+            builder = builder.header(CHALLENGE_HEADER, challenge);
+        }
+        if padding > 0 {
+            builder = builder.header(PADDING_HEADER, "p".repeat(padding));
+        }
+        // The name or the path cannot stand in a request: nothing was sent.
+        builder.body(Empty::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
+    }
 }
 
-async fn by_1(stream: impl Io + 'static, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
-    let (tap, head) = Tap::new(stream);
-    let (mut sender, connection) = http1::Builder::new()
-        .max_headers(100)
-        .max_buf_size(usize::from(MAX_HEAD))
-        .handshake(TokioIo::new(tap))
-        .await
-        .map_err(|e| failure(&e, &head))?;
-    let _driver = drive(connection);
-    let response = sender.send_request(request).await.map_err(|e| failure(&e, &head))?;
-    Ok(Answer::read(response).await)
+/// A connection on which requests are made, one after the other.
+struct Connection {
+    sender: Sender,
+    form: Form,
+    head: Arc<Head>,
+    _driver: Driver,
 }
 
-async fn by_2(stream: impl Io + 'static, request: Request<Empty<Bytes>>) -> Result<Answer, Failure> {
-    let (tap, head) = Tap::new(stream);
-    let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .max_header_list_size(u32::from(MAX_HEAD))
-        .handshake(TokioIo::new(tap))
-        .await
-        .map_err(|e| failure(&e, &head))?;
-    let _driver = drive(connection);
-    let response = sender.send_request(request).await.map_err(|e| failure(&e, &head))?;
-    Ok(Answer::read(response).await)
+enum Sender {
+    V1(http1::SendRequest<Empty<Bytes>>),
+    V2(http2::SendRequest<Empty<Bytes>>),
+}
+
+impl Connection {
+    async fn open(stream: impl Io + 'static, form: Form) -> Result<Self, Failure> {
+        let (tap, head) = Tap::new(stream);
+        let (sender, driver) = if form.by_http2 {
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .max_header_list_size(u32::from(MAX_HEAD))
+                .handshake(TokioIo::new(tap))
+                .await
+                .map_err(|e| failure(&e, &head))?;
+            (Sender::V2(sender), drive(connection))
+        } else {
+            let (sender, connection) = http1::Builder::new()
+                .max_headers(100)
+                .max_buf_size(usize::from(MAX_HEAD))
+                .handshake(TokioIo::new(tap))
+                .await
+                .map_err(|e| failure(&e, &head))?;
+            (Sender::V1(sender), drive(connection))
+        };
+        Ok(Connection { sender, form, head, _driver: driver })
+    }
+
+    async fn ask(&mut self, challenge: Option<&str>, padding: usize) -> Result<Answer, Failure> {
+        let request = self.form.request(challenge, padding)?;
+        let sent = match &mut self.sender {
+            Sender::V1(sender) => {
+                async {
+                    sender.ready().await?;
+                    sender.send_request(request).await
+                }
+                .await
+            }
+            Sender::V2(sender) => {
+                async {
+                    sender.ready().await?;
+                    sender.send_request(request).await
+                }
+                .await
+            }
+        };
+        Ok(Answer::read(sent.map_err(|e| failure(&e, &self.head))?).await)
+    }
+}
+
+impl Exchange for Connection {
+    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+        // The octets kept aside are those of the first answer, and say nothing of how this one ends.
+        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match self.head.ended() {
+            Some(kind) => Failure::after_connect(&kind.into()),
+            None => failure,
+        })?;
+        Ok(Heard { octets: answer.body.len(), proof: answer.proof })
+    }
 }
 
 /// Runs the connection in the background for as long as the returned value lives.

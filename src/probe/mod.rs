@@ -1,5 +1,6 @@
 //! The connector's side: one file per application protocol, each climbing its rungs and noting what it saw.
 
+mod again;
 pub mod climb;
 pub mod grpc;
 pub mod http;

@@ -1,11 +1,16 @@
 //! Plain TCP and plain TLS: flows whose application protocol portmatrix does not speak. The challenge is the first line.
 
+use super::again::{Exchange, Heard, again};
+use super::climb::Asked;
 use super::{Climb, Stop};
 use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::{Detail, StepKind};
-use crate::proto::challenge::{Exporter, MAX_PROOF_LEN};
+use crate::proto::challenge::{Exporter, MAX_PADDING, MAX_PROOF_LEN};
+use crate::reason::Reason;
+use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// How the first line begins, in both directions.
@@ -31,14 +36,44 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
     let asked = climb.challenge().filter(|_| climb.target.hop.flow.first_bytes);
     let Some(asked) = asked else {
         climb.proof(None, None, None);
-        return Ok(());
+        return settle(climb, &mut stream).await;
     };
     let begun = clock::instant();
+    let heard = match tokio::time::timeout(climb.step_deadline(), exchange(&mut stream, &asked, 0)).await {
+        Ok(Ok(heard)) => heard,
+        // A service that resets on a first line that it does not know still took the connection; so does a proxy without a backend.
+        Ok(Err(failure)) => {
+            climb.note(StepKind::Proof, begun, Err(failure));
+            climb.proof(Some(&asked), None, None);
+            return Err(Stop);
+        }
+        Err(_) => {
+            climb.note(StepKind::Proof, begun, Err(Failure::silent()));
+            climb.proof(Some(&asked), None, None);
+            return Err(Stop);
+        }
+    };
+    climb.proof(Some(&asked), heard.proof.as_deref(), exporter.as_ref());
+    again(climb, exporter.as_ref(), &mut Lines(stream)).await
+}
+
+/// A connection on which lines are exchanged.
+struct Lines<S>(S);
+
+impl<S: Io> Exchange for Lines<S> {
+    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+        exchange(&mut self.0, asked, padding).await
+    }
+}
+
+/// One line there, with padding behind the challenge, and one line back.
+async fn exchange(stream: &mut impl Io, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
     let talk = async {
-        stream.write_all(format!("{GREETING}{}\r\n", asked.text).as_bytes()).await?;
+        let space = if padding > 0 { " " } else { "" };
+        stream.write_all(format!("{GREETING}{}{space}{}\r\n", asked.text, "p".repeat(padding)).as_bytes()).await?;
         stream.flush().await?;
         let mut line = Vec::new();
-        let mut limited = (&mut stream).take(MAX_PROOF_LEN as u64 + 64);
+        let mut limited = stream.take((MAX_PROOF_LEN + MAX_PADDING + 64) as u64);
         let mut chunk = [0; 1024];
         while !line.contains(&b'\n') {
             match limited.read(&mut chunk).await? {
@@ -46,24 +81,35 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
                 n => line.extend_from_slice(&chunk[..n]),
             }
         }
-        Ok::<_, std::io::Error>(line)
+        Ok::<_, io::Error>(line)
     };
-    match tokio::time::timeout(climb.step_deadline(), talk).await {
-        Ok(Ok(line)) => {
-            let text = String::from_utf8_lossy(&line);
-            climb.proof(Some(&asked), text.trim_end().strip_prefix(GREETING), exporter.as_ref());
-            Ok(())
-        }
-        // A service that resets on a first line that it does not know still took the connection; so does a proxy without a backend.
-        Ok(Err(error)) => {
-            climb.note(StepKind::Proof, begun, Err(Failure::after_connect(&error)));
-            climb.proof(Some(&asked), None, None);
-            Err(Stop)
-        }
-        Err(_) => {
-            climb.note(StepKind::Proof, begun, Err(Failure { detail: Detail::new(), ..Failure::silent() }));
-            climb.proof(Some(&asked), None, None);
-            Err(Stop)
-        }
+    let line = talk.await.map_err(|e| Failure::after_connect(&e))?;
+    if padding > 0 && line.is_empty() {
+        return Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()));
     }
+    let text = String::from_utf8_lossy(&line);
+    let mut words = text.trim_end().strip_prefix(GREETING).unwrap_or_default().split(' ');
+    let proof = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
+    Ok(Heard { proof, octets: words.next().map_or(0, str::len) })
+}
+
+/// How long a connection is watched on which nothing is said. A device that opens connections for a host that is not there resets them
+/// within a round trip or two.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Rung `settle`: nothing may be said here, so the connection is only watched. That it stays open, or a greeting, is all that can be hoped for.
+async fn settle(climb: &mut Climb<'_>, stream: &mut impl Io) -> Result<(), Stop> {
+    let begun = clock::instant();
+    let mut first = [0; 64];
+    let outcome = match tokio::time::timeout(SETTLE.min(climb.step_deadline()), stream.read(&mut first)).await {
+        // A window that never opened: a device took the handshake for a host that it cannot reach.
+        Err(_) if climb.is_window_shut() => Err(Failure::silent()),
+        Err(_) => Ok(Detail::from([("stayed_open".to_owned(), true.into())])),
+        Ok(Ok(0)) => Err(Failure::unknown(Reason::ClosedAfterConnect)),
+        Ok(Ok(n)) => Ok(Detail::from([("greeting".to_owned(), super::tap::printable(&first[..n], 64).into())])),
+        Ok(Err(error)) => Err(Failure::after_connect(&error)),
+    };
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Settle, begun, outcome);
+    if climbed { Ok(()) } else { Err(Stop) }
 }

@@ -19,6 +19,12 @@ pub const CHALLENGE_LEN: usize = 40;
 pub const EXPORTER_LEN: usize = 32;
 /// Longest proof that is looked at, in octets.
 pub const MAX_PROOF_LEN: usize = 8 * 1024;
+/// Octets of padding in a large exchange: more than fits into two full packets of Ethernet, and into no header limit of a common front.
+pub const PADDING: usize = 3000;
+/// Most octets of padding that a listener gives back; never more than came with the challenge.
+pub const MAX_PADDING: usize = 4096;
+/// Name of the HTTP request header that carries padding. It is given back in the body, after a valid challenge only.
+pub const PADDING_HEADER: &str = "portmatrix-padding";
 /// Name of the HTTP request header and gRPC metadata entry that carries the challenge, as 80 hexadecimal digits.
 pub const CHALLENGE_HEADER: &str = "portmatrix-challenge";
 /// Name of the HTTP response header and gRPC trailer that carries the proof.

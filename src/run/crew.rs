@@ -1,6 +1,7 @@
 //! The tasks of a run: looking up names and probing hops, side by side.
 
 use super::pace::Pace;
+use super::turns::Turns;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
@@ -16,8 +17,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How often a probe is begun again that this machine itself had no resources for.
-const LOCAL_RETRIES: u32 = 5;
+/// How often a probe is begun again that this machine has no resources for although no other probe is under way.
+const RETRIES_ALONE: u32 = 5;
+/// How often altogether. Every time fewer probes are made side by side, so that this is never reached where others give back what they take.
+const RETRIES: u32 = 100;
+/// Time before a probe is begun again.
+const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// What a task brings back.
 pub(super) enum Done {
@@ -32,7 +37,7 @@ pub(super) struct Crew {
     pub(super) tools: Arc<Tools>,
     /// Addresses of this machine.
     pub(super) own: Vec<IpAddr>,
-    pub(super) turns: Arc<Semaphore>,
+    pub(super) turns: Arc<Turns>,
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
     pub(super) stop: CancellationToken,
@@ -65,10 +70,24 @@ impl Crew {
         let (stop, started) = (self.stop.clone(), self.started.clone());
         self.tasks.spawn(async move {
             let work = async {
-                let _turn = turns.acquire_owned().await;
-                pace.wait().await;
-                let _ = started.send(hop.clone());
-                observe(&hop, source, looked_up, &tools).await
+                let mut alone = 0;
+                for retry in 0.. {
+                    let turn = turns.take().await;
+                    pace.wait().await;
+                    if retry == 0 {
+                        let _ = started.send(hop.clone());
+                    }
+                    let seen = observe(&hop, source, looked_up.clone(), &tools).await;
+                    alone += u32::from(turns.taken() <= 1);
+                    if !lacked_resources(seen.as_ref()) || alone > RETRIES_ALONE || retry == RETRIES {
+                        return seen;
+                    }
+                    let left = turns.fewer();
+                    drop(turn);
+                    tracing::info!(hop = hop.id, left, "this machine ran out of resources: the probe is made again");
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+                None
             };
             let seen = tokio::select! {
                 biased;
@@ -78,6 +97,11 @@ impl Crew {
             Done::Probed(place, part, Box::new(seen))
         });
     }
+}
+
+/// Whether a probe ended because this machine ran out of something.
+fn lacked_resources(seen: Option<&Observation>) -> bool {
+    seen.and_then(Observation::first_failure).and_then(|s| s.reason) == Some(Reason::LocalResources)
 }
 
 pub(super) type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);
@@ -96,13 +120,6 @@ async fn observe(hop: &Hop, source: Option<IpAddr>, looked_up: Option<LookedUp>,
     };
     let target = Target { hop, address, server_name, source };
     let mut seen = probe(&target, tools).await;
-    for retry in 1..=LOCAL_RETRIES {
-        if seen.first_failure().and_then(|s| s.reason) != Some(Reason::LocalResources) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200) * retry).await;
-        seen = probe(&target, tools).await;
-    }
     if let Some(step) = resolve_step {
         seen.ms += step.ms;
         for other in &mut seen.steps {

@@ -3,6 +3,7 @@
 mod control;
 mod crew;
 mod pace;
+mod turns;
 
 use crate::event::Event;
 use crate::net::host;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use turns::Turns;
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -38,9 +40,16 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { rate: 100, concurrency: 64, policy: Policy::default(), only: Vec::new(), loopback_sources: false }
+        Settings { rate: RATE, concurrency: CONCURRENCY, policy: Policy::default(), only: Vec::new(), loopback_sources: false }
     }
 }
+
+/// Probes begun per second, unless said otherwise: a thousand dropped hops are known a second after their deadline, and no firewall takes
+/// a thousand SYNs a second to one site for a flood.
+pub const RATE: u32 = 1000;
+
+/// Probes at a time, unless said otherwise. Most of their time they wait: those to a shut port for the whole deadline.
+pub const CONCURRENCY: usize = 1024;
 
 /// Names that are looked up at a time.
 const LOOK_UPS: usize = 32;
@@ -63,7 +72,7 @@ pub async fn run(
     let mut crew = Crew {
         tools: Arc::new(tools),
         own: host::this_host().addresses,
-        turns: Arc::new(Semaphore::new(settings.concurrency.max(1))),
+        turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
         stop: stop.clone(),

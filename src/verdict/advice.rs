@@ -1,7 +1,7 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::{Judgement, Verdict};
-use crate::observation::Observation;
+use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 
@@ -42,9 +42,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
             "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned()
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired => {
-            format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has).")
-        }
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired => certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
         Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
@@ -94,4 +92,25 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         _ => return None,
     })
+}
+
+/// What to do about the certificate that came, by what exactly is wrong with it.
+fn certificate(to: &str, seen: &Observation) -> String {
+    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls);
+    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str()).unwrap_or_default();
+    match fact("finding") {
+        "common-name-only" => {
+            format!(
+                "Have the certificate of {to} issued anew with its name as a subject alternative name: a common name alone is not looked at."
+            )
+        }
+        "not-yet-valid" => format!("The certificate of {to} is valid from {}: look at the clocks of both ends.", fact("not_before")),
+        "expired" => format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after")),
+        "self-signed" => format!("Give {to} a certificate from a CA that this machine trusts: the one it has is self-signed."),
+        "chain-incomplete-or-private-root" => format!(
+            "Let {to} send its intermediate certificates with its own, or, where its CA is a private one, let this machine trust it (issuer: {}).",
+            fact("issuer")
+        ),
+        _ => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
+    }
 }

@@ -11,7 +11,9 @@ async fn http_is_proved() {
     let listener = listen(Protocol::Http, Some(key(1)), &["/Agent"]);
     for path in ["/Agent", "/aGENT", "/agent/below", "Agent"] {
         let seen = probe(Protocol::Http, listener.address.port(), Some(path), Some(key(1))).await;
-        assert_eq!(seen.names(), ["connect", "http", "proof"], "{path}");
+        assert_eq!(seen.names(), ["connect", "http", "proof", "payload"], "{path}");
+        let back = seen.step(StepKind::Payload).detail["octets_received"].as_u64();
+        assert!(back.is_some_and(|n| n >= 3000), "padding comes back: {back:?}");
         assert_eq!(seen.failed(), None, "{path}");
         assert_eq!(seen.step(StepKind::Http).detail["status"], 200, "{path}");
         let claims = seen.claims();
@@ -68,7 +70,7 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
 async fn https_is_proved_over_http2_within_one_tls_session() {
     let listener = listen(Protocol::Https, Some(key(1)), &["/Agent"]);
     let seen = probe(Protocol::Https, listener.address.port(), Some("/Agent"), Some(key(1))).await;
-    assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "proof"]);
+    assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "proof", "payload"]);
     assert_eq!(seen.failed(), None);
     assert_eq!(seen.step(StepKind::Alpn).detail["selected"], "h2");
     assert_eq!(seen.step(StepKind::Http).detail["version"], "2");
@@ -79,8 +81,8 @@ async fn https_is_proved_over_http2_within_one_tls_session() {
 #[tokio::test]
 async fn grpc_is_proved_with_and_without_a_path() {
     for (protocol, names) in [
-        (Protocol::Grpc, &["connect", "tls", "alpn", "http", "grpc", "proof", "grpc-stream"][..]),
-        (Protocol::GrpcH2c, &["connect", "http", "grpc", "proof", "grpc-stream"]),
+        (Protocol::Grpc, &["connect", "tls", "alpn", "http", "grpc", "proof", "grpc-stream", "payload"][..]),
+        (Protocol::GrpcH2c, &["connect", "http", "grpc", "proof", "grpc-stream", "payload"]),
     ] {
         let listener = listen(protocol, Some(key(1)), &["/Agent"]);
         for path in [None, Some("/Agent"), Some("/agent/")] {

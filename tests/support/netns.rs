@@ -98,6 +98,11 @@ impl Net {
         self.router_table("rules", &format!("chain forward {{ type filter hook forward priority 0;\n{rules}\n}}"));
     }
 
+    /// Gives the router a way to one more network, which lies behind a host.
+    pub fn route_behind(&self, network: &str, host: &str) {
+        must(&["-n", &self.router.name, "route", "add", network, "via", &self.host(host).v4().to_string()]);
+    }
+
     /// Makes the router send with its own address what it passes on to a host (source NAT).
     pub fn translate_sources_towards(&self, host: &str) {
         let device = format!("eth{}", self.host(host).number);
@@ -317,6 +322,19 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
         self.collect()
+    }
+
+    /// The most memory that the program has had so far, in KiB; `None` once it has ended.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let pid = self.child.as_ref()?.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Whether the program still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|c| c.try_wait().expect("a child can be asked").is_none())
     }
 
     /// Sends the signal that Ctrl-C sends, and waits for the end.

@@ -5,16 +5,17 @@
 mod grpc;
 mod seen;
 
+use super::patience::Clock;
 use super::{Seen, StandIn};
 use crate::net::Io;
-use crate::proto::challenge::{CHALLENGE_HEADER, PROOF_HEADER};
+use crate::proto::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER, PROOF_HEADER};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
@@ -41,10 +42,11 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Those of the connection, in words.
 pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) -> io::Result<()> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE).max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEAD));
+    let clock = Clock::new(seen.proved.clone());
+    server.http1().timer(clock.clone()).header_read_timeout(HEAD_DEADLINE).max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEAD));
     server
         .http2()
-        .timer(TokioTimer::new())
+        .timer(clock)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::from(MAX_HEAD))
         .keep_alive_interval(IDLE)
@@ -63,12 +65,14 @@ async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> R
     if grpc::is_call(&request) {
         return Ok(grpc::answer(request, &here.paths, proof).await);
     }
+    // Padding comes back in the body, to whoever showed the key, and never more of it than came.
+    let padding = request.headers().get(PADDING_HEADER).filter(|_| proof.is_some()).map_or(0, |value| value.len().min(MAX_PADDING));
     let (status, text) = if here.paths.iter().any(|served| below(request.uri().path(), served).is_some()) {
         (StatusCode::OK, "OK\n")
     } else {
         (StatusCode::NOT_FOUND, "Not Found\n")
     };
-    let mut response = Response::new(whole(Bytes::from_static(text.as_bytes())));
+    let mut response = Response::new(whole(Bytes::from(format!("{text}{}", "p".repeat(padding)))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     carry(response.headers_mut(), proof);

@@ -6,7 +6,8 @@ mod root_dse;
 use super::server::shake_hands;
 use super::{Seen, StandIn};
 use crate::net::{Io, tls};
-use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, NOTICE_OF_DISCONNECTION, STARTTLS};
+use crate::proto::challenge::MAX_PADDING;
+use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, NOTICE_OF_DISCONNECTION, PADDING_ATTRIBUTE, STARTTLS};
 use bytes::BytesMut;
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
@@ -174,7 +175,13 @@ fn root_dse(search: &LdapSearchRequest, seen: &Seen, here: &StandIn) -> Option<L
         let proof = here.prove_text(seen, &name[challenge.len()..], None)?;
         Some(LdapPartialAttribute { atype: name.clone(), vals: vec![proof.into_bytes()] })
     });
+    // Padding comes back to whoever showed the key, and never more of it than came.
+    let padding = proof.as_ref().and(search.attrs.iter().find_map(|name| name.strip_prefix(PADDING_ATTRIBUTE)));
+    let padding = padding
+        .filter(|p| p.len() <= MAX_PADDING)
+        .map(|p| LdapPartialAttribute { atype: PADDING_ATTRIBUTE.to_owned(), vals: vec![p.as_bytes().to_vec()] });
     attributes.extend(proof);
+    attributes.extend(padding);
     if search.typesonly {
         attributes.iter_mut().for_each(|a| a.vals.clear());
     }

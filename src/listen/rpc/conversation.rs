@@ -3,7 +3,7 @@
 use super::registry::{Registration, Registry, UnknownHandle};
 use crate::listen::{Seen, StandIn};
 use crate::net::random;
-use crate::proto::challenge::CHALLENGE_LEN;
+use crate::proto::challenge::{CHALLENGE_LEN, MAX_PADDING};
 use crate::proto::rpc::epm::{self, LookupRequest, MapRequest};
 use crate::proto::rpc::{
     Bind, BindAck, BindNak, Body, Context, ContextResult, DID_NOT_EXECUTE, Error, Fault, MAX_FRAG, MIN_FRAG, Pdu, Request, Response,
@@ -174,7 +174,9 @@ impl<'a> Conversation<'a> {
             (Served::Proof(challenge), _) => {
                 let proof = self.here.prove(self.seen, &challenge, None).ok_or(Denied::before(status::ACCESS_DENIED))?;
                 let length = u32::try_from(proof.len()).map_err(|_| Denied::before(status::ACCESS_DENIED))?;
-                Ok([&length.to_le_bytes(), proof.as_bytes()].concat())
+                // Padding in the request comes back behind the proof, never more of it than came.
+                let padding = request.stub.get(..request.stub.len().min(MAX_PADDING)).unwrap_or_default();
+                Ok([&length.to_le_bytes(), proof.as_bytes(), padding].concat())
             }
             (Served::Interface | Served::Mapper | Served::Management, _) => Err(Denied::before(status::ACCESS_DENIED)),
         }

@@ -6,6 +6,7 @@
 mod conversation;
 mod registry;
 
+use super::patience::within;
 use super::{Seen, StandIn};
 use crate::net::Io;
 use crate::proto::rpc::Assembler;
@@ -20,13 +21,14 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Serves one connection until the other end closes or says something that no client says.
 ///
 /// # Errors
-/// Those of the connection; `InvalidData` for octets that are not DCE/RPC; `TimedOut` after 30 seconds of silence.
+/// Those of the connection; `InvalidData` for octets that are not DCE/RPC; `TimedOut` after 30 seconds of silence without a proof.
 pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     let mut conversation = Conversation::new(here, &seen);
     let mut assembler = Assembler::default();
     let mut chunk = [0; 4096];
     loop {
-        let read = tokio::time::timeout(IDLE, stream.read(&mut chunk)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let read =
+            tokio::time::timeout(within(&seen.proved, IDLE), stream.read(&mut chunk)).await.map_err(|_| io::ErrorKind::TimedOut)??;
         if read == 0 {
             return Ok(());
         }

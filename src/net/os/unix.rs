@@ -78,3 +78,15 @@ pub fn advice_for_privileged_port(port: u16) -> String {
          `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
     )
 }
+
+/// The octets of Linux's `struct tcp_info` of a connection, as many as the kernel knows.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "getsockopt writes into a buffer of ours")]
+pub fn tcp_info(socket: std::os::fd::RawFd) -> Option<Vec<u8>> {
+    let mut octets = vec![0_u8; 256];
+    let mut length: libc::socklen_t = 256;
+    // SAFETY: the buffer has `length` octets and outlives the call; the kernel writes at most that many and says how many it wrote.
+    let outcome = unsafe { libc::getsockopt(socket, libc::IPPROTO_TCP, libc::TCP_INFO, octets.as_mut_ptr().cast(), &raw mut length) };
+    octets.truncate(usize::try_from(length).ok()?);
+    (outcome == 0).then_some(octets)
+}

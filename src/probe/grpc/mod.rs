@@ -6,6 +6,8 @@
 mod call;
 mod stream;
 
+use super::again::{Exchange, Heard, again};
+use super::climb::Asked;
 use super::http::{Driver, MAX_HEAD, drive, rooted};
 use super::tap::{Head, Tap, looks_like, printable};
 use super::{Climb, Stop};
@@ -110,7 +112,25 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
     let outcome = stream::ping_pong(&connection, &answer.prefix, climb.step_deadline()).await;
     let climbed = outcome.is_ok();
     climb.note(StepKind::GrpcStream, begun, outcome);
-    if climbed { Ok(()) } else { Err(Stop) }
+    if !climbed {
+        return Err(Stop);
+    }
+    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix }).await
+}
+
+/// A connection on which further calls are made.
+struct Calls {
+    connection: Connection,
+    prefix: String,
+}
+
+impl Exchange for Calls {
+    /// One more stream, on which the padding is said and heard. Only who showed the key gets an echo, so nothing else is proved by it.
+    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+        self.connection.challenge = Some(asked.text.clone());
+        stream::echo(&self.connection, &self.prefix, &vec![b'p'; padding.max(1)]).await?;
+        Ok(Heard { proof: None, octets: padding })
+    }
 }
 
 /// The version of HTTP that a proved listener saw.

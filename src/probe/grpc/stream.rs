@@ -62,6 +62,23 @@ pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration
     }
 }
 
+/// Says one word on a stream of its own, and hears it; without a deadline.
+///
+/// # Errors
+/// How the stream ended.
+pub async fn echo(connection: &Connection, prefix: &str, word: &[u8]) -> Result<(), Failure> {
+    let (response, mut send) = begin(connection, prefix, PING_PONG).await?;
+    let mut answers = Answers::Awaited(response);
+    // More than the other end's window takes waits in the connection, and goes out as the window opens.
+    let _ = send.send_data(Bytes::from(frame(word)), false);
+    let heard = hear(connection, &mut answers, &mut Deframer::default()).await?;
+    if heard != word {
+        return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said"));
+    }
+    let _ = send.send_data(Bytes::new(), true);
+    end(connection, answers).await.map(|_| ())
+}
+
 /// The next message.
 async fn hear(connection: &Connection, answers: &mut Answers, messages: &mut Deframer) -> Result<Vec<u8>, Failure> {
     loop {

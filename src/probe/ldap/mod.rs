@@ -2,13 +2,15 @@
 
 mod root_dse;
 
+use super::again::{Exchange, Heard, again};
+use super::climb::Asked;
 use super::{Climb, Stop};
 use crate::matrix::model::Protocol;
 use crate::net::Io;
 use crate::net::failure::Failure;
 use crate::observation::{Detail, StepKind};
 use crate::proto::challenge::Exporter;
-use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, MAX_MESSAGE, Outcome, STARTTLS};
+use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, MAX_MESSAGE, Outcome, PADDING_ATTRIBUTE, STARTTLS};
 use crate::reason::Reason;
 use bytes::BytesMut;
 use ldap3_proto::proto::{
@@ -32,8 +34,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     // The plain search comes first: where StartTLS fails it has shown that the port, and a directory behind it, are there.
     search(climb, &mut talk, 1, None).await?;
     if !climb.target.hop.flow.starttls {
-        talk.leave(climb, 2).await;
-        return Ok(());
+        return on(climb, talk, 2, None).await;
     }
     climb.step(StepKind::StartTls, talk.start_tls(2)).await?;
     inside_tls(climb, talk.stream, 3).await
@@ -44,24 +45,57 @@ async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io, id: i32) -> Result<(
     let session = climb.tls(stream, &[]).await?;
     let mut talk = Talk { stream: session.stream, buffer: BytesMut::new() };
     search(climb, &mut talk, id, session.exporter.as_ref()).await?;
-    talk.leave(climb, id + 1).await;
-    Ok(())
+    on(climb, talk, id + 1, session.exporter.as_ref()).await
+}
+
+/// Further rungs on the same connection, and its end.
+async fn on(climb: &mut Climb<'_>, talk: Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<(), Stop> {
+    let mut searches = Searches { talk, id };
+    let outcome = again(climb, exporter, &mut searches).await;
+    if outcome.is_ok() {
+        searches.talk.leave(climb, searches.id).await;
+    }
+    outcome
+}
+
+/// A connection on which further searches are made.
+struct Searches<S> {
+    talk: Talk<S>,
+    id: i32,
+}
+
+impl<S: Io> Exchange for Searches<S> {
+    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+        let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
+        let padding = (padding > 0).then(|| format!("{PADDING_ATTRIBUTE}{}", "p".repeat(padding)));
+        let more: Vec<&str> = std::iter::once(challenge.as_str()).chain(padding.as_deref()).collect();
+        let (mut entry, _) = self.talk.root_dse(self.id, &more).await?;
+        self.id += 1;
+        let octets = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).map(Vec::len).sum();
+        Ok(Heard { proof: take_proof(&mut entry, &challenge), octets })
+    }
 }
 
 /// Rungs `ldap` and `proof`.
 async fn search(climb: &mut Climb<'_>, talk: &mut Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<(), Stop> {
     let asked = climb.challenge();
     let challenge = asked.as_ref().map(|a| format!("{CHALLENGE_ATTRIBUTE}{}", a.text));
-    let found = climb.step(StepKind::Ldap, talk.root_dse(id, challenge.as_deref())).await;
+    let more: Vec<&str> = challenge.as_deref().into_iter().collect();
+    let found = climb.step(StepKind::Ldap, talk.root_dse(id, &more)).await;
     let Ok(mut entry) = found else {
         climb.proof(asked.as_ref(), None, None);
         return Err(Stop);
     };
     climb.recognised = root_dse::recognise(&entry).or(climb.recognised.take());
-    let proof = challenge.and_then(|name| entry.iter_mut().find(|a| a.atype.eq_ignore_ascii_case(&name)));
-    let proof = proof.and_then(|a| a.vals.pop()).map(|value| String::from_utf8_lossy(&value).into_owned());
+    let proof = challenge.and_then(|name| take_proof(&mut entry, &name));
     climb.proof(asked.as_ref(), proof.as_deref(), exporter);
     Ok(())
+}
+
+/// The value of the attribute that was asked for with this challenge.
+fn take_proof(entry: &mut [LdapPartialAttribute], name: &str) -> Option<String> {
+    let found = entry.iter_mut().find(|a| a.atype.eq_ignore_ascii_case(name))?;
+    found.vals.pop().map(|value| String::from_utf8_lossy(&value).into_owned())
 }
 
 /// One connection on which LDAP is spoken.
@@ -71,9 +105,9 @@ struct Talk<S> {
 }
 
 impl<S: Io> Talk<S> {
-    /// Asks for the rootDSE: its attributes, and facts from them.
-    async fn root_dse(&mut self, id: i32, challenge: Option<&str>) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
-        let attrs = root_dse::ASKED.iter().copied().chain(challenge).map(str::to_owned).collect();
+    /// Asks for the rootDSE, with `more` attributes than a real directory has: its attributes, and facts from them.
+    async fn root_dse(&mut self, id: i32, more: &[&str]) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
+        let attrs = root_dse::ASKED.iter().copied().chain(more.iter().copied()).map(str::to_owned).collect();
         let request = LdapSearchRequest {
             base: String::new(),
             scope: LdapSearchScope::Base,

@@ -18,6 +18,8 @@ pub(super) const CHALLENGE_CONTEXT: u16 = 1;
 pub(super) struct Session<S> {
     stream: S,
     client: Client,
+    /// Whether the challenge's context can be called on it.
+    pub(super) challenged: bool,
 }
 
 /// What a bind gave.
@@ -45,7 +47,7 @@ impl<S: Io> Session<S> {
     /// # Errors
     /// `rpc-bind-rejected`, `rpc-not-spoken`, or what became of the connection.
     pub(super) async fn bind(stream: S, interface: Syntax, challenge: Option<&[u8; CHALLENGE_LEN]>) -> Result<Bound<S>, Failure> {
-        let mut session = Session { stream, client: Client::default() };
+        let mut session = Session { stream, client: Client::default(), challenged: false };
         let mut contexts = vec![Context { id: INTERFACE_CONTEXT, interface, transfers: vec![Syntax::NDR32] }];
         contexts.extend(challenge.map(challenge_context));
         let octets = session.client.bind(contexts);
@@ -53,6 +55,7 @@ impl<S: Io> Session<S> {
             Body::BindAck(ack) => {
                 let detail = read_ack(&ack)?;
                 let challenge_accepted = challenge.is_some() && ack.results.get(1).is_some_and(|r| r.is_accepted());
+                session.challenged = challenge_accepted;
                 Ok(Bound { session, detail, challenge_accepted })
             }
             Body::BindNak(nak) => Err(Failure::peer(Reason::RpcBindRejected).with("bind_nak", nak.reason).with("said", nak.words())),

@@ -18,6 +18,8 @@ pub const STARTTLS: &str = "1.3.6.1.4.1.1466.20037";
 pub const NOTICE_OF_DISCONNECTION: &str = "1.3.6.1.4.1.1466.20036";
 /// The challenge is a requested attribute with this prefix and 80 hexadecimal digits; the proof is the value of the attribute of that name.
 pub const CHALLENGE_ATTRIBUTE: &str = "portmatrix-";
+/// How the name of an attribute begins that carries padding; its value, under this name alone, gives the padding back.
+pub const PADDING_ATTRIBUTE: &str = "portmatrix-padding-";
 /// Longest text from the network that is kept, in characters.
 pub const MAX_TEXT: usize = 256;
 /// Nesting of a message: a search filter is the only thing that nests at all.
