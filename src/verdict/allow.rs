@@ -117,9 +117,12 @@ fn answered_by_another_port(step: &Step) -> bool {
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     match reason {
-        Reason::BadGateway | Reason::HttpRedirected | Reason::TlsIntercepted | Reason::Http2NotCarried | Reason::GrpcBuffered => {
-            AnsweredBy::Middlebox
-        }
+        Reason::AnsweredByMiddlebox
+        | Reason::BadGateway
+        | Reason::HttpRedirected
+        | Reason::TlsIntercepted
+        | Reason::Http2NotCarried
+        | Reason::GrpcBuffered => AnsweredBy::Middlebox,
         _ if proved(seen) => AnsweredBy::StandIn,
         _ if seen.recognised.is_some() => AnsweredBy::Service,
         // Whoever speaks another protocol, or answers with a status, is there.

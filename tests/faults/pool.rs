@@ -4,6 +4,7 @@ use crate::netns;
 use crate::report::{self, Mark};
 use crate::run::{self, Row, Shared};
 use crate::scenario::{self, Scenario, Way};
+use portmatrix::verdict::explain::Produced;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -34,7 +35,7 @@ pub fn main() -> Result<(), String> {
         println!("no scenario is called {names:?}");
         return Ok(());
     }
-    let document = check_document(&scenarios);
+    let document = check_document(&scenarios).and(check_reasons(&scenarios));
     if let Err(why) = netns::available() {
         println!("left out: network namespaces cannot be made here ({why})");
         return document;
@@ -44,13 +45,14 @@ pub fn main() -> Result<(), String> {
     print!("\n{}", report::table(&rows));
     let count = |mark| rows.iter().filter(|r| r.mark() == mark).count();
     println!(
-        "\n{} scenarios, {} rows: {} as expected, {} differ, {} pending; {:.0} s",
+        "\n{} scenarios, {} rows: {} as expected, {} differ, {} pending; {:.0} s; the slowest: {}",
         chosen.len(),
         rows.len(),
         count(Mark::Ok),
         count(Mark::Differs),
         count(Mark::Pending),
-        begun.elapsed().as_secs_f64()
+        begun.elapsed().as_secs_f64(),
+        slowest(&rows)
     );
     let mut wrong = broken;
     wrong.extend(rows.iter().filter(|r| r.mark() == Mark::Differs || std::env::var_os("SHOW_PENDING").is_some()).map(differences));
@@ -119,6 +121,11 @@ fn all(scenarios: &[Scenario]) -> Result<(Vec<Row>, Vec<String>), String> {
     Ok((rows, broken))
 }
 
+fn slowest(rows: &[Row]) -> String {
+    let slowest = rows.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    slowest.map(|r| format!("{}, {:.0} s", r.scenario.name, r.seconds)).unwrap_or_default()
+}
+
 fn differences(row: &Row) -> String {
     row.differences
         .iter()
@@ -134,6 +141,21 @@ fn no_longer_pending(rows: &[Row]) -> Vec<String> {
     let pending: BTreeSet<&str> = rows.iter().filter(|r| r.scenario.pending.is_some()).map(|r| r.scenario.name.as_str()).collect();
     let still: BTreeSet<&str> = rows.iter().filter(|r| r.mark() == Mark::Pending).map(|r| r.scenario.name.as_str()).collect();
     pending.difference(&still).map(|name| format!("{name} is no longer pending: take the mark out of its file")).collect()
+}
+
+/// Every reason whose page says that a scenario produces it is produced by one, and no other is.
+fn check_reasons(scenarios: &[Scenario]) -> Result<(), String> {
+    let produced: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::reasons).collect();
+    let pages = portmatrix::verdict::explain::pages()?;
+    let wrong: String = pages
+        .iter()
+        .filter_map(|page| match (&page.produced, produced.contains(page.reason.code())) {
+            (Produced::Scenario, false) => Some(format!("no scenario expects {}, though its page says so\n", page.reason)),
+            (Produced::Cannot(_), true) => Some(format!("a scenario expects {}, though its page says that none can\n", page.reason)),
+            _ => None,
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// Writes or checks `docs/faults.md`.
