@@ -137,8 +137,8 @@ fn beyond(hop: &Value, family: Family) -> String {
     if hop["trace"].is_null() {
         return "no trace".to_owned();
     }
-    let nodes = hop["trace"]["nodes"].as_array().into_iter().flatten();
-    let last = nodes.filter(|n| n["answer"] == "time-exceeded").last();
+    let mut nodes = hop["trace"]["nodes"].as_array().into_iter().flatten();
+    let last = nodes.rfind(|n| n["answer"] == "time-exceeded");
     last.map_or("none".to_owned(), |n| node(text(n, "/from"), family))
 }
 
