@@ -122,10 +122,10 @@ pub fn run(scenario: &Scenario, way: Way, shared: &Shared) -> Vec<Row> {
     let default = if scenario.flows().contains("other") { &both[..] } else { &both[..1] };
     let listeners: Vec<Process> = scenario.listen.as_deref().unwrap_or(default).iter().map(|l| standing.listen(l)).collect();
     standing.workstation();
-    for rules in scenario.nft.iter().filter(|r| r.after.is_none()) {
+    for rules in &scenario.nft {
         bed.rules(rules.at, &rules.rules);
     }
-    for script in &scenario.sh {
+    for script in scenario.sh.iter().filter(|s| s.after.is_none()) {
         bed.node(script.at).must_sh(&script.script);
     }
     if scenario.connect.warm_up {
@@ -179,7 +179,9 @@ impl Standing<'_> {
         let families = if self.scenario.families.contains(&Family::None) { &[Family::V4, Family::V6][..] } else { &self.scenario.families };
         let list = |addresses: Vec<String>| addresses.iter().map(|a| format!("\"{a}\"")).collect::<Vec<_>>().join(", ");
         let host = |at: At| {
-            let addresses = list(families.iter().map(|f| net::of(at, *f).to_string()).collect());
+            let own = families.iter().map(|f| net::of(at, *f).to_string()).collect();
+            let others = &self.scenario.connect.from_addresses;
+            let addresses = list(if at == At::Ws && !others.is_empty() { others.clone() } else { own });
             format!("{{ name = \"{}.bed.test\", addresses = [{addresses}] }}", at.word())
         };
         let own = families.iter().map(|f| net::of(At::Srv, *f));
@@ -248,7 +250,7 @@ impl Standing<'_> {
         args.extend([PROGRAM.to_owned(), "connect".into(), "--site".into(), shown(&site), "--as".into(), "ws.bed.test".into()]);
         args.extend(["--format".into(), "json".into(), "--ca".into(), shown(&self.shared.ca)]);
         args.extend(["--connect-timeout".into(), connect.connect_timeout.clone().unwrap_or_else(|| "2s".into())]);
-        args.extend(["--timeout".into(), "2s".into()]);
+        args.extend(["--timeout".into(), connect.timeout.clone().unwrap_or_else(|| "2s".into())]);
         args.extend(self.shared.key(connect.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
         args.extend(self.scenario.flows().iter().flat_map(|flow| ["--flow".to_owned(), format!("hop/{flow}")]));
         args.extend(rate.into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_owned()]));
@@ -260,14 +262,14 @@ impl Standing<'_> {
             .map(|p| p.start(self.bed.node(p.at).name(), &self.shared.authorities).unwrap_or_else(|e| panic!("{p:?}: {e}")))
             .collect();
         let process = node.start(&args[0], &args[1..]);
-        let later: Vec<_> = self.scenario.nft.iter().filter(|r| r.after.is_some()).collect();
-        for rules in &later {
-            std::thread::sleep(Duration::from_secs_f64(rules.after.unwrap_or_default()));
-            self.bed.rules(rules.at, &rules.rules);
+        let later: Vec<_> = self.scenario.sh.iter().filter(|s| s.after.is_some()).collect();
+        for script in &later {
+            std::thread::sleep(Duration::from_secs_f64(script.after.unwrap_or_default()));
+            self.bed.node(script.at).must_sh(&script.script);
         }
         let done = process.finish(LIMIT);
-        for rules in later {
-            self.bed.rules(rules.at, "");
+        for script in later {
+            self.bed.node(script.at).must_sh(script.undo.as_deref().unwrap_or("true"));
         }
         serde_json::from_str(&done.out).map_err(|_| format!("exit code {:?}: {}", done.code, done.err.trim()))
     }

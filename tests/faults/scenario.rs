@@ -124,8 +124,6 @@ impl At {
 pub struct Rules {
     pub at: At,
     pub rules: String,
-    /// Put in place only after this many seconds of each run of the connector.
-    pub after: Option<f64>,
 }
 
 /// Commands.
@@ -134,6 +132,10 @@ pub struct Rules {
 pub struct Script {
     pub at: At,
     pub script: String,
+    /// Run only after this many seconds of each run of the connector.
+    pub after: Option<f64>,
+    /// Run at the end of each run, where it was run in each.
+    pub undo: Option<String>,
 }
 
 /// One program of the bed.
@@ -183,6 +185,8 @@ pub struct Connect {
     pub args: Vec<String>,
     /// Handshakes' deadline, instead of 2 s.
     pub connect_timeout: Option<String>,
+    /// Later steps' deadline, instead of 2 s.
+    pub timeout: Option<String>,
     /// Most descriptors.
     pub nofile: Option<u32>,
     /// Shift of its clock in seconds.
@@ -191,6 +195,8 @@ pub struct Connect {
     pub by_name: bool,
     /// Lines of the table of ports in its site file.
     pub ports: String,
+    /// Addresses of the workstation in its site file, instead of its own.
+    pub from_addresses: Vec<String>,
     /// The hosts file of the workstation.
     pub hosts: Option<String>,
     /// Run it once before, unjudged.

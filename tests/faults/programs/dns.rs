@@ -2,6 +2,8 @@
 
 use super::Answer;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::UdpSocket;
 
 const TYPE_A: u16 = 1;
@@ -9,14 +11,20 @@ const TYPE_AAAA: u16 = 28;
 const HEADER: usize = 12;
 
 /// Answers until the end.
-pub async fn serve(socket: UdpSocket, answer: Answer, v4: Vec<Ipv4Addr>, v6: Vec<Ipv6Addr>) {
+pub async fn serve(socket: UdpSocket, answer: Answer, v4: Vec<Ipv4Addr>, v6: Vec<Ipv6Addr>, delay: Duration) {
+    let socket = Arc::new(socket);
     let mut buffer = [0; 1500];
     while let Ok((octets, peer)) = socket.recv_from(&mut buffer).await {
         if answer == Answer::Silent {
             continue;
         }
         if let Some(reply) = reply(&buffer[..octets], answer, &v4, &v6) {
-            let _ = socket.send_to(&reply, peer).await;
+            // Questions for both families come at once: each answer waits by itself.
+            let socket = socket.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let _ = socket.send_to(&reply, peer).await;
+            });
         }
     }
 }

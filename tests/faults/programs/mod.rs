@@ -65,6 +65,9 @@ pub enum Kind {
         v4: Vec<Ipv4Addr>,
         #[serde(default)]
         v6: Vec<Ipv6Addr>,
+        /// Before each answer.
+        #[serde(default)]
+        delay_ms: u64,
     },
     /// Has every port of a range for this time from the beginning of each run of the connector.
     PortHog { first: u16, last: u16, seconds: f64 },
@@ -147,11 +150,11 @@ impl Program {
         };
         let roots = vec![authorities.root_certificate()];
         match kind {
-            Kind::Dns { answer, v4, v6 } => Inside::start(namespace, move || {
+            Kind::Dns { answer, v4, v6, delay_ms } => Inside::start(namespace, move || {
                 let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53)).map_err(|e| format!("port 53: {e}"))?;
                 socket.set_nonblocking(true).map_err(|e| e.to_string())?;
                 let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
-                Ok(dns::serve(socket, answer, v4, v6))
+                Ok(dns::serve(socket, answer, v4, v6, Duration::from_millis(delay_ms)))
             }),
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
                 // One socket for all addresses of both families, so that no connection from here can have the port.
