@@ -192,8 +192,9 @@ impl Standing<'_> {
         };
         let text = format!(
             "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[roles]\nclient = {}\n\
-             server = {server}\nother = {}\n",
+             server = {server}\nother = {}\nfront = {}\n",
             host(At::Ws),
+            host(At::Other),
             host(At::Other)
         );
         let path = self.folder.join(file);

@@ -21,7 +21,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Kind {
     /// Passes everything on.
-    Relay { port: u16, to: u16 },
+    Relay {
+        port: u16,
+        to: u16,
+        /// Begins only after this time.
+        #[serde(default)]
+        delay_ms: u64,
+    },
     /// Resets once the first octets came.
     Resetter { port: u16 },
     /// Takes everything and never answers.
@@ -196,7 +202,10 @@ async fn accept(listener: TcpListener, kind: Arc<Kind>, context: Arc<Context>, m
 async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<&Made>) {
     let _ = stream.set_nodelay(true);
     match kind {
-        Kind::Relay { to, .. } => tcp::relay(context, stream, *to).await,
+        Kind::Relay { to, delay_ms, .. } => {
+            tokio::time::sleep(Duration::from_millis(*delay_ms)).await;
+            tcp::relay(context, stream, *to).await;
+        }
         Kind::Resetter { .. } => tcp::reset(stream).await,
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
