@@ -63,6 +63,7 @@ fn thousand_hops(c: &mut Criterion) {
     for (name, protocol, port) in [("tcp, proved", Protocol::Tcp, 47_001), ("tls, proved", Protocol::Tls, 47_002)] {
         let stop = CancellationToken::new();
         let shared = Shared {
+            sightings: Arc::default(),
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits::default()),

@@ -114,7 +114,7 @@ fn a_dropped_port_times_out_and_the_others_are_still_proved() {
 }
 
 #[test]
-fn a_reset_by_a_firewall_is_refused_and_the_others_are_still_proved() {
+fn a_reset_by_a_firewall_is_rejected_where_the_listener_can_be_asked() {
     let Some(site) = Deployment::new("direct") else { return };
     let _psp = site.listen("psp", KEY, PSP_DIRECT);
     let _dc = site.listen("dc", KEY, DC);
@@ -122,11 +122,14 @@ fn a_reset_by_a_firewall_is_refused_and_the_others_are_still_proved() {
 
     let service = site.connect("psp", KEY, &[]);
     for hop in service.allow_to("dc", 636) {
-        assert_eq!((text(hop, "/reason"), text(hop, "/answered_by")), ("refused", "nobody"), "{hop:#}");
+        // Over the other hops the listener says that it is there and saw nothing.
+        assert_eq!((text(hop, "/reason"), text(hop, "/initiator"), text(hop, "/answered_by")), ("rejected", "path", "nobody"), "{hop:#}");
+        assert_eq!((&hop["sighting"]["listening"], text(hop, "/sighting/state")), (&true.into(), "nothing"), "{hop:#}");
         assert_ne!(text(hop, "/verdict"), "pass", "{hop:#}");
     }
     service.assert_proved("dc", &[135, 389, 7001]);
 
+    // Here no hop is left over which it could be asked.
     let workstation = site.connect("ws", KEY, &[]);
     workstation.assert("psp", 5000, "fail", "refused", "nobody");
     assert_eq!(workstation.done.code, Some(1), "{}", workstation.done);

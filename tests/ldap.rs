@@ -43,8 +43,16 @@ impl Listener {
             certificate_sha256: identity.sha256().into(),
             own: true,
         });
-        let here =
-            StandIn { key, host: HOST.to_owned(), protocol, paths: Vec::new(), interfaces: Vec::new(), is_mapper: false, tls: server_tls };
+        let here = StandIn {
+            key,
+            host: HOST.to_owned(),
+            protocol,
+            paths: Vec::new(),
+            interfaces: Vec::new(),
+            is_mapper: false,
+            sightings: Arc::default(),
+            tls: server_tls,
+        };
         let socket = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
@@ -107,7 +115,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
 
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
     let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(1500), idle: None };
-    let target = Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None };
+    let target = Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, question: None };
     probe(&target, &tools).await
 }
 

@@ -60,6 +60,7 @@ impl Site {
         let socket = TcpListener::bind((self.address, 0)).await.expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let here = StandIn {
+            sightings: Arc::default(),
             key: self.key.clone(),
             host: HOST.to_owned(),
             protocol: Protocol::Rpc,
@@ -121,7 +122,7 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
     let tools = Tools { key, trust, connect_deadline: Duration::from_secs(5), step_deadline: Duration::from_millis(700), idle: None };
-    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None }, &tools).await
+    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, question: None }, &tools).await
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {

@@ -67,7 +67,7 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
     let tools = Tools { key: Some(key()), trust, connect_deadline: STEP, step_deadline: STEP, idle: None };
-    let seen = probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None }, &tools).await;
+    let seen = probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, question: None }, &tools).await;
     let judged = judge(hop, Some(&seen), Policy::default());
     (seen, judged)
 }
@@ -224,7 +224,16 @@ async fn a_mapper_that_is_late_with_everything_does_not_hold_up_a_run() {
 }
 
 fn stand_in(protocol: Protocol, interfaces: Vec<(Interface, u16)>, is_mapper: bool) -> StandIn {
-    StandIn { key: Some(key()), host: HOST.to_owned(), protocol, paths: Vec::new(), interfaces, is_mapper, tls: None }
+    StandIn {
+        key: Some(key()),
+        host: HOST.to_owned(),
+        protocol,
+        paths: Vec::new(),
+        interfaces,
+        is_mapper,
+        sightings: Arc::default(),
+        tls: None,
+    }
 }
 
 async fn listen(here: StandIn) -> u16 {

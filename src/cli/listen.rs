@@ -5,6 +5,7 @@ use super::{Exit, Outcome, Problem, files, print, style};
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
+use crate::listen::sightings;
 use crate::net::identity::Identity;
 use crate::net::serve::BindProblem;
 use crate::net::{clock, host, os};
@@ -110,15 +111,17 @@ pub fn run(args: &Args) -> Outcome {
         key,
         identity: Arc::new(identity(args, &wanted)?),
         gate: Gate::new(limits),
+        sightings: Arc::default(),
         journal: Arc::new(Journal::default()),
         stop: CancellationToken::new(),
     };
     let started = clock::now();
     let ports = files::runtime()?.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
-    print(&listener::summary(&ports, &counts, shared.key.is_some(), style()))?;
+    let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open() };
+    print(&listener::summary(&ports, &came, shared.key.is_some(), style()))?;
     if let Some(out) = &args.out {
-        let file = listener::ListenFile::new(&inputs.site.name, &wanted, started, clock::now(), &ports, &counts, arrivals);
+        let file = listener::ListenFile::new(&inputs.site.name, &wanted, started, clock::now(), &ports, came);
         files::write(out, &listener::json(&file))?;
     }
     let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken));
@@ -132,6 +135,8 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     if ports.iter().all(|p| p.problem.is_some()) {
         return Ok(ports);
     }
+    let (own, sightings, stop) = (open::numbers(&ports), shared.sightings.clone(), shared.stop.clone());
+    tokio::spawn(async move { sightings::watch(&sightings, own, stop).await });
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
         () = files::interrupted() => {}

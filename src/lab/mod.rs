@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
+use crate::listen::sightings::{self, Sightings};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
@@ -23,6 +24,7 @@ use crate::run::{self, Settings};
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use relay::Relay;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,8 +139,11 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     let names: Vec<String> = endpoints.iter().map(|e| e.host.label()).collect();
     let identity = Arc::new(Identity::self_signed(&names)?);
     let journal = Arc::new(Journal::default());
+    let sightings = Arc::<Sightings>::default();
+    let mut own = BTreeSet::new();
     for endpoint in &endpoints {
         let shared = Shared {
+            sightings: sightings.clone(),
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits { allowed: may_connect(&endpoint.hops), ..Limits::default() }),
@@ -149,8 +154,11 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }
+        own.extend(open::numbers(&ports));
         tracker.spawn(async move { opened.wait().await });
     }
+    let stop = ended.clone();
+    tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
     Ok(())
 }
 

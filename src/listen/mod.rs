@@ -7,6 +7,7 @@ pub mod open;
 mod patience;
 pub mod rpc;
 pub mod server;
+pub mod sightings;
 pub mod stand_in;
 pub mod tcp;
 

@@ -2,6 +2,7 @@
 
 use super::journal::Journal;
 use super::server::{self, Gate};
+use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
 use crate::matrix::model::{Interface, PortRange, Protocol};
 use crate::net::identity::Identity;
@@ -9,6 +10,7 @@ use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
 use crate::plan::listening::Endpoint;
 use crate::proto::challenge::SiteKey;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -70,6 +72,11 @@ pub struct Port {
     pub problem: Option<(BindProblem, String)>,
 }
 
+/// The numbers of the ports that opened.
+pub fn numbers(ports: &[Port]) -> BTreeSet<u16> {
+    ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address.port()).collect()
+}
+
 /// What all ports of a listener share.
 pub struct Shared {
     /// The site key.
@@ -78,6 +85,8 @@ pub struct Shared {
     pub identity: Arc<Identity>,
     /// Limits, used up by all ports together.
     pub gate: Arc<Gate>,
+    /// What came lately, from where.
+    pub sightings: Arc<Sightings>,
     /// What is seen.
     pub journal: Arc<Journal>,
     /// Ends every port.
@@ -101,6 +110,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
             paths: want.paths.clone(),
             interfaces,
             is_mapper,
+            sightings: shared.sightings.clone(),
             tls: tls.clone(),
         };
         let addresses = addresses(want);

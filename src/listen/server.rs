@@ -6,6 +6,7 @@ use super::stand_in::{Seen, StandIn};
 use super::{http, ldap, rpc, tcp};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, tls};
+use crate::proto::sighting::Seen::Opened;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::future::Future as _;
@@ -149,6 +150,7 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), Opened, clock::now());
         let Some(pass) = gate.admit(peer.ip()) else {
             journal.turned_away(endpoint);
             continue;

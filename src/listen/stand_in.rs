@@ -1,8 +1,10 @@
 //! What all stand-ins of a listener share: who they are, and how they answer a challenge.
 
+use super::sightings::Sightings;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
 use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::proto::sighting::Seen::Proved;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +27,8 @@ pub struct StandIn {
     pub interfaces: Vec<(Interface, u16)>,
     /// RPC: whether this is the endpoint mapper's port.
     pub is_mapper: bool,
+    /// What came to this host lately.
+    pub sightings: Arc<Sightings>,
     /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and whether it is the listener's own.
     pub tls: Option<ServerTls>,
 }
@@ -96,7 +100,12 @@ impl StandIn {
             tls: seen.tls.clone(),
             http,
             now: clock::now(),
+            sighting: challenge.asks().map(|question| {
+                let apart = clock::now().as_second() - i64::from(challenge.sent());
+                self.sightings.answer(seen.peer.ip(), seen.local.ip(), &question, apart)
+            }),
         };
+        self.sightings.note(seen.peer, seen.local, Proved, clock::now());
         seen.proved.store(true, Ordering::Relaxed);
         Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
     }

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod dial;
 pub mod failure;
+pub mod half_open;
 pub mod host;
 pub mod identity;
 pub mod keyfile;

@@ -6,7 +6,7 @@ use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
 use crate::observation::{Detail, Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, SiteKey};
+use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, Question, SiteKey};
 use crate::reason::Reason;
 use jiff::Timestamp;
 use std::future::Future;
@@ -40,6 +40,8 @@ pub struct Target<'a> {
     pub server_name: String,
     /// Address to connect from, where the From host fixes one that this machine has.
     pub source: Option<IpAddr>,
+    /// What the listener is asked about another hop, in every challenge.
+    pub question: Option<Question>,
 }
 
 /// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
@@ -253,7 +255,10 @@ impl<'a> Climb<'a> {
     /// A fresh challenge for one connection; `None` without a site key.
     pub fn challenge(&self) -> Option<Asked> {
         let key = self.tools.key.as_ref()?;
-        let challenge = Challenge::new(random(), &self.target.hop.id, clock::now());
+        let challenge = match &self.target.question {
+            Some(question) => Challenge::question(random(), question, clock::now()),
+            None => Challenge::new(random(), &self.target.hop.id, clock::now()),
+        };
         Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })
     }
 

@@ -13,6 +13,21 @@ pub use climb::{Climb, Stop, Target, Tools};
 
 use crate::matrix::model::Protocol;
 use crate::observation::Observation;
+use crate::proto::challenge::ProofOutcome;
+use crate::proto::sighting::Sighting;
+
+/// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof.
+pub async fn ask(target: &Target<'_>, tools: &Tools) -> Option<Sighting> {
+    let seen = probe(target, &Tools { idle: None, ..tools.clone() }).await;
+    let own = seen.evidence.first().and_then(|e| e.source).map(|s| s.ip().to_canonical());
+    seen.proofs.into_iter().find_map(|proof| match proof {
+        ProofOutcome::Valid { claims, .. } if claims.host == target.hop.to.host.label() => {
+            let translated = own != Some(claims.peer.ip().to_canonical());
+            claims.sighting.map(|sighting| Sighting { translated, ..sighting })
+        }
+        _ => None,
+    })
+}
 
 /// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed probe is an observation.
 pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {

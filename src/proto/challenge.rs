@@ -5,6 +5,7 @@
 //! bland towards strangers: without the site key nobody can make it answer. A proof is the listener's claims as JSON, and an HMAC over
 //! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
 
+use super::sighting::Sighting;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -40,6 +41,7 @@ pub type Exporter = [u8; EXPORTER_LEN];
 #[derive(Clone)]
 pub struct SiteKey {
     challenge: hmac::Key,
+    question: hmac::Key,
     proof: hmac::Key,
     session: hmac::Key,
 }
@@ -57,6 +59,7 @@ impl SiteKey {
         let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
         SiteKey {
             challenge: derive("portmatrix/1 challenge"),
+            question: derive("portmatrix/1 question"),
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
         }
@@ -67,15 +70,48 @@ impl SiteKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenge {
     nonce: [u8; 12],
+    /// Tag of the hop; in a question, what is asked.
     hop: [u8; 8],
     sent: u32,
+    is_question: bool,
+}
+
+/// "Did you see me on port N?", asked over a hop that works about one that does not. It rides as a challenge does, in its place, and with a
+/// MAC of its own, so that neither can be taken for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// The port that was asked for.
+    pub port: u16,
+    /// The port that the connector sent from.
+    pub source_port: u16,
+    /// When it sent, by its own clock, in UNIX seconds.
+    pub since: u32,
 }
 
 impl Challenge {
     /// A challenge for one connection of one hop. `nonce` must be fresh random octets.
     pub fn new(nonce: [u8; 12], hop_id: &str, now: Timestamp) -> Self {
         let sent = u32::try_from(now.as_second().clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX);
-        Challenge { nonce, hop: hop_tag(hop_id), sent }
+        Challenge { nonce, hop: hop_tag(hop_id), sent, is_question: false }
+    }
+
+    /// A challenge that also asks what the listener saw of another connection.
+    pub fn question(nonce: [u8; 12], question: &Question, now: Timestamp) -> Self {
+        let mut hop = [0; 8];
+        hop[..2].copy_from_slice(&question.port.to_be_bytes());
+        hop[2..4].copy_from_slice(&question.source_port.to_be_bytes());
+        hop[4..].copy_from_slice(&question.since.to_be_bytes());
+        Challenge { hop, is_question: true, ..Challenge::new(nonce, "", now) }
+    }
+
+    /// What it asks; `None` for one that asks only who answers.
+    pub fn asks(&self) -> Option<Question> {
+        let [a, b, c, d, since @ ..] = self.hop;
+        self.is_question.then(|| Question {
+            port: u16::from_be_bytes([a, b]),
+            source_port: u16::from_be_bytes([c, d]),
+            since: u32::from_be_bytes(since),
+        })
     }
 
     /// The octets on the wire.
@@ -84,7 +120,7 @@ impl Challenge {
         out[..12].copy_from_slice(&self.nonce);
         out[12..20].copy_from_slice(&self.hop);
         out[20..24].copy_from_slice(&self.sent.to_be_bytes());
-        let mac = hmac::sign(&key.challenge, &out[..24]);
+        let mac = hmac::sign(if self.is_question { &key.question } else { &key.challenge }, &out[..24]);
         out[24..].copy_from_slice(&mac.as_ref()[..16]);
         out
     }
@@ -98,11 +134,11 @@ impl Challenge {
     pub fn decode(key: &SiteKey, octets: &[u8]) -> Option<Self> {
         let octets: &[u8; CHALLENGE_LEN] = octets.try_into().ok()?;
         let (body, mac) = octets.split_at(24);
-        let wanted = hmac::sign(&key.challenge, body);
-        if !equal_in_constant_time(&wanted.as_ref()[..16], mac) {
-            return None;
-        }
+        let made_with = |key: &hmac::Key| equal_in_constant_time(&hmac::sign(key, body).as_ref()[..16], mac);
+        let (challenge, is_question) = (made_with(&key.challenge), made_with(&key.question));
+        (challenge || is_question).then_some(())?;
         Some(Challenge {
+            is_question,
             nonce: body[..12].try_into().ok()?,
             hop: body[12..20].try_into().ok()?,
             sent: u32::from_be_bytes(body[20..24].try_into().ok()?),
@@ -144,6 +180,9 @@ pub struct Claims {
     /// The listener's clock, RFC 3339 UTC.
     #[schemars(with = "String")]
     pub now: Timestamp,
+    /// The answer to a question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sighting: Option<Sighting>,
 }
 
 /// TLS as a listener saw it.
@@ -306,6 +345,7 @@ mod tests {
             tls: tls.then(TlsSeen::default),
             http: None,
             now: Timestamp::UNIX_EPOCH,
+            sighting: None,
         }
     }
 
@@ -360,6 +400,22 @@ mod tests {
         let proof = prove(&key(1), &challenge(7), claims(false), None);
         let outcome = verify(&key(1), &challenge(7), &proof, Some(&[9; 32]));
         assert!(matches!(outcome, ProofOutcome::Valid { same_tls_session: Some(false), .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_question_is_a_challenge_that_asks_and_nothing_else_is() {
+        let question = Question { port: 389, source_port: 50_123, since: 1_700_000_000 };
+        let sent = Challenge::question([7; 12], &question, Timestamp::UNIX_EPOCH);
+        let read = Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
+        assert_eq!((read, read.asks()), (sent, Some(question)));
+        assert_eq!(Challenge::decode_text(&key(2), &sent.encode_text(&key(1))), None, "a stranger asks nothing");
+        assert_eq!(challenge(7).asks(), None);
+        // The same octets under the other MAC: neither kind can be made into the other without the key.
+        let plain = Challenge { is_question: false, ..sent };
+        assert_ne!(plain.encode(&key(1))[24..], sent.encode(&key(1))[24..]);
+        let proof = prove(&key(1), &sent, claims(false), None);
+        assert!(matches!(verify(&key(1), &sent, &proof, None), ProofOutcome::Valid { .. }));
+        assert!(why(verify(&key(1), &challenge(7), &proof, None)).contains("another hop"), "its answer proves no hop");
     }
 
     proptest! {

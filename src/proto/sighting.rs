@@ -12,10 +12,18 @@ pub struct Sighting {
     pub listening: bool,
     /// How far the connection came.
     pub state: Seen,
+    /// Whether the address that asked is changed on the way (NAT): the connection in question may then have come from another one, and that
+    /// nothing is known of it means nothing. Filled in by the connector.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub translated: bool,
     /// From which address and port it came, as the listener's host saw it; absent when nothing came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,
+    /// At which address and port it arrived; absent when nothing came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub local: Option<SocketAddr>,
     /// When it was first seen, by the listener's clock, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]

@@ -3,6 +3,7 @@
 use super::Style;
 use crate::listen::journal::{Arrival, Counts};
 use crate::listen::open::{Port, Wanted};
+use crate::listen::sightings::HalfOpen;
 use crate::net::serve::BindProblem;
 use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
@@ -11,8 +12,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// Lines about connections that stayed half open.
+const MAX_LOST: usize = 20;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "portmatrix/listen/1";
@@ -38,6 +42,9 @@ pub struct ListenFile {
     pub ports: Vec<PortEntry>,
     /// The connections, the first 100,000 of them.
     pub arrivals: Vec<Arrival>,
+    /// Connections that began and never opened: the answer to their SYN did not get back, or theirs to that did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub half_open: Vec<HalfOpen>,
 }
 
 /// One port.
@@ -56,17 +63,21 @@ pub struct PortEntry {
     pub counts: Counts,
 }
 
+/// What a listener saw in all.
+#[derive(Debug)]
+pub struct Came {
+    /// By port.
+    pub counts: BTreeMap<SocketAddr, Counts>,
+    /// The connections.
+    pub arrivals: Vec<Arrival>,
+    /// Those that began and never opened.
+    pub half_open: Vec<HalfOpen>,
+}
+
 impl ListenFile {
     /// Puts ports and journal together.
-    pub fn new(
-        site: &str,
-        wanted: &[Wanted],
-        started: Timestamp,
-        finished: Timestamp,
-        ports: &[Port],
-        counts: &BTreeMap<SocketAddr, Counts>,
-        arrivals: Vec<Arrival>,
-    ) -> Self {
+    pub fn new(site: &str, wanted: &[Wanted], started: Timestamp, finished: Timestamp, ports: &[Port], came: Came) -> Self {
+        let Came { counts, arrivals, half_open } = came;
         let mut hosts: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
         hosts.sort();
         hosts.dedup();
@@ -81,7 +92,7 @@ impl ListenFile {
             })
             .collect();
         let (schema, version) = (SCHEMA.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, arrivals }
+        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, arrivals, half_open }
     }
 }
 
@@ -134,7 +145,8 @@ pub fn opening(ports: &[Port], conflicts: &[String], proving: bool, lifetime: Du
 }
 
 /// What came, when the listener ends.
-pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, proving: bool, style: Style) -> String {
+pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> String {
+    let Came { counts, half_open, .. } = came;
     let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
     let mut silent = Vec::new();
     for port in ports.iter().filter(|p| p.problem.is_none()) {
@@ -158,6 +170,16 @@ pub fn summary(ports: &[Port], counts: &BTreeMap<SocketAddr, Counts>, proving: b
     }
     if !silent.is_empty() {
         let words = format!("Nobody connected to {}.", silent.join(", "));
+        text.push_str(&wrap(&words, "", usize::from(style.width)));
+    }
+    let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();
+    for connection in half_open {
+        *lost.entry((connection.local.port(), connection.peer.ip())).or_default() += 1;
+    }
+    for ((port, peer), count) in lost.into_iter().take(MAX_LOST) {
+        let words = format!(
+            "Half open: {peer} began {count} on port {port} and never heard the answer. The way back to it is shut, not the way here."
+        );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let met = counts.values().filter(|c| c.accepted > 0);

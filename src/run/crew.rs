@@ -99,6 +99,14 @@ impl Crew {
     }
 }
 
+/// The name that a certificate must be for, and that a `Host` header names.
+pub(super) fn server_name(hop: &Hop, address: IpAddr) -> String {
+    match &hop.to.host {
+        Host::Named { name, .. } => name.clone(),
+        _ => address.to_string(),
+    }
+}
+
 /// Whether a probe ended because this machine ran out of something.
 fn lacked_resources(seen: Option<&Observation>) -> bool {
     seen.and_then(Observation::first_failure).and_then(|s| s.reason) == Some(Reason::LocalResources)
@@ -114,11 +122,7 @@ async fn observe(hop: &Hop, source: Option<IpAddr>, looked_up: Option<LookedUp>,
         let ms = step.ms;
         return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
     };
-    let server_name = match &hop.to.host {
-        Host::Named { name, .. } => name.clone(),
-        _ => address.to_string(),
-    };
-    let target = Target { hop, address, server_name, source };
+    let target = Target { hop, address, server_name: server_name(hop, address), source, question: None };
     let mut seen = probe(&target, tools).await;
     if let Some(step) = resolve_step {
         seen.ms += step.ms;

@@ -1,5 +1,6 @@
 //! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The only caller of `verdict`.
 
+mod ask;
 mod control;
 mod crew;
 mod pace;
@@ -122,11 +123,11 @@ pub async fn run(
         }
     }
     // Nothing is lost: a planned hop of which nothing came was not tested.
-    let probed =
-        plan.hops.iter().zip(probed).flat_map(|(planned, parts)| {
-            if parts.is_empty() { vec![Probed { hop: Arc::new(planned.clone()), seen: None }] } else { parts }
-        });
-    let results = probed.map(|p| p.judge(settings.policy)).collect();
+    let untested = |planned: &Hop| vec![Probed { hop: Arc::new(planned.clone()), seen: None }];
+    let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
+    let mut probed: Vec<Probed> = parts.collect();
+    ask::ask(&mut probed, &crew.tools, &crew.pace, stop).await;
+    let results = probed.iter().map(|p| p.judge(settings.policy)).collect();
     let results = control::second_look(results);
     listener(Event::RunFinished);
     results

@@ -1,5 +1,6 @@
 //! Hops that must be open.
 
+use super::both_ends::{self, Told};
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::Protocol;
 use crate::observation::{Initiator, Observation, Step, StepKind};
@@ -21,13 +22,21 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
+    let told = both_ends::told(hop, seen);
+    match told {
+        Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
+        Some(Told::ReplyLost) => return opinion(failed, Reason::ReplyLost, AnsweredBy::Nobody),
+        Some(Told::Rejected) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
+        Some(Told::Arrived) | None => {}
+    }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         let verdict = if step.initiator == Some(Initiator::Local) { Verdict::Inconclusive } else { failed };
         return opinion(verdict, reason, who_failed(seen, reason));
     }
-    let proved = proved(seen);
+    // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
+    let proved = proved(seen) || told == Some(Told::Arrived);
     let answered_by = match (proved, &seen.recognised) {
         (true, _) => AnsweredBy::StandIn,
         (false, Some(_)) => AnsweredBy::Service,

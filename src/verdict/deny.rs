@@ -1,16 +1,17 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
 use super::allow::{came_through_relay, claims, proved, showed_own_certificate};
+use super::both_ends::{self, Told};
 use super::{AnsweredBy, Judgement, Verdict};
 use crate::observation::{Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 
-/// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well.
+/// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well. Nor does `reply-lost`: what
+/// was to be shut out arrives, and only the answer is lost.
 const FITTING: &[Reason] = &[
     Reason::TimedOut,
-    Reason::ReplyLost,
     Reason::Rejected,
     Reason::AdminProhibited,
     Reason::NetUnreachable,
@@ -68,7 +69,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     match seen.first_failure() {
         None => opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, ""),
         Some(step) => {
-            let reason = step.reason.unwrap_or(Reason::NotTested);
+            let reason = both_ends::told(hop, seen).and_then(Told::reason).or(step.reason).unwrap_or(Reason::NotTested);
             // What this machine did to itself shows no rule, whatever it looks like.
             if FITTING.contains(&reason) && step.initiator != Some(Initiator::Local) {
                 opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("shut: {reason}"))

@@ -2,6 +2,7 @@
 
 mod advice;
 mod allow;
+mod both_ends;
 mod deny;
 pub mod explain;
 #[cfg(test)]
@@ -115,6 +116,11 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         Expect::Deny => deny::judge(hop, seen),
     };
     judgement.ended = allow::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
+    // What both ends know together, the way has done: it is said of the rung where it showed.
+    if both_ends::told(hop, seen).and_then(both_ends::Told::reason).is_some_and(|reason| reason == judgement.reason) {
+        judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
+    }
+    judgement.notes.extend(both_ends::note(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
     judgement
 }

@@ -55,6 +55,7 @@ fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
 
 fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
+        sighting: None,
         nonce: String::new(),
         hop: String::new(),
         host: host.into(),

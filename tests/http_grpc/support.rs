@@ -72,6 +72,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
         }
     });
     let here = Arc::new(StandIn {
+        sightings: Arc::default(),
         key,
         host: "psp".into(),
         protocol,
@@ -125,7 +126,7 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         step_deadline: Duration::from_millis(ms),
         idle: None,
     };
-    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None };
+    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, question: None };
     portmatrix::probe::probe(&target, &tools).await
 }
 

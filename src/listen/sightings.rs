@@ -1,0 +1,215 @@
+//! What came to this host lately, by where it came from: the memory from which "did you see me on port N?" is answered.
+
+use crate::net::clock;
+use crate::net::half_open::{self, Table};
+use crate::proto::challenge::Question;
+use crate::proto::sighting::{Seen, Sighting};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Connections remembered; the oldest go first.
+const MAX_ENTRIES: usize = 8192;
+/// How often the kernel's table is read. A half-open connection stays in it for seconds, however the handshake ends.
+const EVERY: Duration = Duration::from_millis(200);
+/// What is noted of one port of the other end later than this is another connection, in seconds.
+const ANOTHER: i64 = 3;
+/// How much earlier than the attempt a connection may seem to have come, in seconds: times in a question are whole seconds.
+const SLACK: i64 = 2;
+
+/// A SYN that was answered, and whose connection never opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HalfOpen {
+    /// When it was first seen.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// Own address and port.
+    #[schemars(with = "String")]
+    pub local: SocketAddr,
+    /// The other end's, after any NAT.
+    #[schemars(with = "String")]
+    pub peer: SocketAddr,
+}
+
+/// Shared by all ports of a listener.
+#[derive(Debug, Default)]
+pub struct Sightings {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By the other end's address and port, then the own port.
+    entries: BTreeMap<Key, Entry>,
+    /// The same keys in the order in which they came.
+    order: VecDeque<Key>,
+    /// Where somebody listens on this host, as it was last seen.
+    listening: BTreeSet<SocketAddr>,
+}
+
+type Key = (IpAddr, u16, u16);
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// First and last time that it was noted.
+    at: Timestamp,
+    last: Timestamp,
+    local: SocketAddr,
+    state: Seen,
+}
+
+impl Sightings {
+    /// Notes how far a connection came. What came further before stays so.
+    pub fn note(&self, peer: SocketAddr, local: SocketAddr, state: Seen, now: Timestamp) {
+        let Ok(mut inner) = self.inner.lock() else { return };
+        let key = (peer.ip().to_canonical(), peer.port(), local.port());
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        match inner.entries.get_mut(&key) {
+            Some(entry) if now.as_second() - entry.last.as_second() <= ANOTHER => {
+                entry.state = entry.state.max(state);
+                entry.last = now;
+            }
+            Some(entry) => *entry = Entry { at: now, last: now, local, state },
+            None => {
+                if inner.order.len() >= MAX_ENTRIES
+                    && let Some(oldest) = inner.order.pop_front()
+                {
+                    inner.entries.remove(&oldest);
+                }
+                inner.order.push_back(key);
+                inner.entries.insert(key, Entry { at: now, last: now, local, state });
+            }
+        }
+    }
+
+    /// Takes in one reading of the kernel's table. Only `own` ports count: of other programs' connections nothing is remembered.
+    pub fn take_in(&self, table: Table, own: &BTreeSet<u16>, now: Timestamp) {
+        for (local, peer) in table.half_open.into_iter().filter(|(local, _)| own.contains(&local.port())) {
+            self.note(peer, local, Seen::HalfOpen, now);
+        }
+        if let Ok(mut inner) = self.inner.lock() {
+            inner.listening = table.listening;
+        }
+    }
+
+    /// Answers a question of whoever asks from this address, at this one of the host's own. Only a connection from the very port that is asked
+    /// about counts, and only one that came at that time or later: ports come back, and another connection would tell another story. It may
+    /// have arrived at another port than the one that was asked for. `apart` is how many seconds this host's clock is ahead of the asker's.
+    pub fn answer(&self, asker: IpAddr, own: IpAddr, question: &Question, apart: i64) -> Sighting {
+        let unseen = Sighting { listening: false, state: Seen::Nothing, translated: false, peer: None, local: None, at: None };
+        let Ok(inner) = self.inner.lock() else { return unseen };
+        let asker = asker.to_canonical();
+        let since = i64::from(question.since).saturating_add(apart).saturating_sub(SLACK);
+        let from = inner.entries.range((asker, question.source_port, 0)..=(asker, question.source_port, u16::MAX));
+        let found = from.filter(|(_, e)| e.last.as_second() >= since).max_by_key(|((_, _, local), e)| (*local == question.port, e.at));
+        let listening = half_open::is_listened_on(&inner.listening, SocketAddr::new(own, question.port));
+        match found {
+            Some(((address, port, _), entry)) => Sighting {
+                listening,
+                state: entry.state,
+                peer: Some(SocketAddr::new(*address, *port)),
+                local: Some(entry.local),
+                at: Some(entry.at),
+                ..unseen
+            },
+            None => Sighting { listening, ..unseen },
+        }
+    }
+
+    /// The connections that stayed half open, in the order in which they came.
+    pub fn half_open(&self) -> Vec<HalfOpen> {
+        let Ok(inner) = self.inner.lock() else { return Vec::new() };
+        let found = inner.order.iter().filter_map(|key| Some((key, inner.entries.get(key)?))).filter(|(_, e)| e.state == Seen::HalfOpen);
+        found.map(|(key, e)| HalfOpen { at: e.at, local: e.local, peer: SocketAddr::new(key.0, key.1) }).collect()
+    }
+}
+
+/// Reads the kernel's table again and again until `stop`. Where the system has none, only the own ports are known.
+pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: CancellationToken) {
+    loop {
+        let table = match half_open::table() {
+            Ok(table) => table,
+            Err(error) => {
+                tracing::debug!(%error, "the table of connections cannot be read");
+                let all = |port: &u16| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), *port);
+                Table { half_open: Vec::new(), listening: own.iter().map(all).collect() }
+            }
+        };
+        sightings.take_in(table, &own, clock::now());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    fn ask(sightings: &Sightings, asker: &str, port: u16, source_port: u16, since: u32) -> (Seen, Option<u16>) {
+        let question = Question { port, source_port, since };
+        let sighting = sightings.answer(asker.parse().expect("an address"), [10, 0, 0, 9].into(), &question, 0);
+        (sighting.state, sighting.local.map(|l| l.port()))
+    }
+
+    #[test]
+    fn only_the_askers_own_connections_are_told() {
+        let sightings = Sightings::default();
+        sightings.note(address("[::ffff:10.0.0.1]:50000"), address("[::ffff:10.0.0.9]:389"), Seen::HalfOpen, at(1001));
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000), (Seen::HalfOpen, Some(389)));
+        assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Nothing, None));
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50001, 1000), (Seen::Nothing, None), "another connection tells another story");
+    }
+
+    #[test]
+    fn the_very_port_counts_wherever_it_arrived() {
+        let sightings = Sightings::default();
+        sightings.note(address("10.0.0.1:50002"), address("10.0.0.9:636"), Seen::Opened, at(1003));
+        assert_eq!(ask(&sightings, "10.0.0.1", 8636, 50002, 1003), (Seen::Opened, Some(636)), "sent on to another port on the way");
+        sightings.note(address("10.0.0.1:50002"), address("10.0.0.9:8636"), Seen::HalfOpen, at(1003));
+        assert_eq!(ask(&sightings, "10.0.0.1", 8636, 50002, 1003), (Seen::HalfOpen, Some(8636)));
+    }
+
+    #[test]
+    fn what_is_old_is_another_connection() {
+        let sightings = Sightings::default();
+        let (peer, local) = (address("10.0.0.1:50000"), address("10.0.0.9:389"));
+        sightings.note(peer, local, Seen::Proved, at(1001));
+        sightings.note(peer, local, Seen::HalfOpen, at(1002));
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1001).0, Seen::Proved, "what came further stays");
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::Nothing, "it came before the attempt");
+        sightings.note(peer, local, Seen::HalfOpen, at(1030));
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::HalfOpen);
+        assert_eq!(sightings.half_open().len(), 1);
+        let question = Question { port: 389, source_port: 50000, since: 5030 };
+        let seen = |apart| sightings.answer(peer.ip(), local.ip(), &question, apart).state;
+        assert_eq!((seen(0), seen(-4000)), (Seen::Nothing, Seen::HalfOpen), "the asker's clock is ahead");
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_other_programs_are_left_out() {
+        let sightings = Sightings::default();
+        let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
+        sightings.take_in(Table { half_open, listening: [address("10.0.0.9:389")].into() }, &[389].into(), at(1001));
+        assert_eq!(sightings.half_open().len(), MAX_ENTRIES);
+        let others = Table { half_open: vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))], listening: [address("0.0.0.0:22")].into() };
+        sightings.take_in(others, &[389].into(), at(1002));
+        assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
+        let question = Question { port: 22, source_port: 1, since: 1000 };
+        assert!(sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, 0).listening, "whoever it is");
+    }
+}

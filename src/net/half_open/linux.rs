@@ -1,0 +1,139 @@
+//! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
+
+use super::{Line, Table};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, Read as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// `NETLINK_SOCK_DIAG`, `SOCK_DIAG_BY_FAMILY`, and the kinds of message that end an answer.
+const NETLINK_SOCK_DIAG: i32 = 4;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+/// `NLM_F_REQUEST | NLM_F_DUMP`.
+const REQUEST_DUMP: u16 = 0x301;
+/// TCP states (include/net/tcp_states.h); a request socket is 12 inside the kernel and 3 in its answers.
+const SYN_RECV: u8 = 3;
+const LISTEN: u8 = 10;
+const NEW_SYN_RECV: u8 = 12;
+/// Octets of `struct nlmsghdr`, and of `struct inet_diag_req_v2` behind it.
+const HEADER: usize = 16;
+const REQUEST: usize = 56;
+/// Octets of a `struct inet_diag_msg` up to the end of its addresses.
+const ADDRESSES: usize = 40;
+/// The kernel answers from memory; this only bounds what cannot happen.
+const DEADLINE: Duration = Duration::from_millis(500);
+/// Readings of one answer: each fills up to 32 KiB.
+const MAX_READINGS: usize = 256;
+
+pub fn table() -> io::Result<Table> {
+    let mut table = Table::default();
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        dump(u8::try_from(family).unwrap_or_default(), &mut table)?;
+    }
+    Ok(table)
+}
+
+fn dump(family: u8, table: &mut Table) -> io::Result<()> {
+    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
+    socket.set_read_timeout(Some(DEADLINE))?;
+    // Without an address a netlink message goes to the kernel.
+    socket.send(&request(family))?;
+    let mut octets = vec![0; 32 * 1024];
+    for _ in 0..MAX_READINGS {
+        let length = socket.read(&mut octets)?;
+        if read(&octets[..length], table)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// `struct nlmsghdr` and `struct inet_diag_req_v2`: every TCP socket of a family in one of the wanted states.
+fn request(family: u8) -> [u8; HEADER + REQUEST] {
+    let mut octets = [0; HEADER + REQUEST];
+    octets[..4].copy_from_slice(&72_u32.to_ne_bytes());
+    octets[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
+    octets[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
+    octets[HEADER] = family;
+    octets[HEADER + 1] = 6; // IPPROTO_TCP
+    let states: u32 = (1 << SYN_RECV) | (1 << LISTEN) | (1 << NEW_SYN_RECV);
+    octets[HEADER + 4..HEADER + 8].copy_from_slice(&states.to_ne_bytes());
+    octets
+}
+
+/// Reads the messages of one datagram; says whether the answer is complete.
+fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
+    while let Some(length) = octets.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes) {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let Some(message) = octets.get(..length).filter(|_| length >= HEADER) else { break };
+        match u16::from_ne_bytes([message[4], message[5]]) {
+            NLMSG_DONE => return Ok(true),
+            NLMSG_ERROR => {
+                let code = message.get(HEADER..HEADER + 4).and_then(|o| o.try_into().ok()).map_or(0, i32::from_ne_bytes);
+                return Err(io::Error::from_raw_os_error(code.saturating_neg()));
+            }
+            SOCK_DIAG_BY_FAMILY => {
+                if let Some(line) = line(&message[HEADER..]) {
+                    table.add(line);
+                }
+            }
+            _ => {}
+        }
+        // Messages begin at multiples of four.
+        octets = octets.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(false)
+}
+
+/// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in network order.
+fn line(message: &[u8]) -> Option<Line> {
+    let message = message.get(..ADDRESSES)?;
+    let (family, state) = (i32::from(message[0]), message[1]);
+    let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
+    let address = |at: usize| -> Option<IpAddr> {
+        if family == libc::AF_INET {
+            <[u8; 4]>::try_from(&message[at..at + 4]).ok().map(|o| Ipv4Addr::from(o).into())
+        } else {
+            <[u8; 16]>::try_from(&message[at..at + 16]).ok().map(|o| Ipv6Addr::from(o).into())
+        }
+    };
+    match state {
+        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)) }),
+        SYN_RECV | NEW_SYN_RECV => {
+            Some(Line::HalfOpen { local: SocketAddr::new(address(8)?, port(4)), peer: SocketAddr::new(address(24)?, port(6)) })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_open_connection_is_read() {
+        let mut message = vec![0; ADDRESSES];
+        (message[0], message[1]) = (2, 3);
+        message[4..8].copy_from_slice(&[0x01, 0x85, 0xc3, 0x50]);
+        message[8..12].copy_from_slice(&[10, 0, 0, 2]);
+        message[24..28].copy_from_slice(&[10, 0, 0, 1]);
+        let wanted = Line::HalfOpen { local: "10.0.0.2:389".parse().expect("an address"), peer: "10.0.0.1:50000".parse().expect("one") };
+        assert_eq!(line(&message), Some(wanted));
+        assert_eq!(line(&message[..39]), None, "cut short");
+    }
+
+    #[test]
+    fn a_broken_answer_ends_the_reading() {
+        let mut table = Table::default();
+        for octets in [&[][..], &[1, 0], &[0, 0, 0, 0, 0, 0], &[255, 255, 255, 255, 20, 0], &[4, 0, 0, 0]] {
+            assert!(!read(octets, &mut table).expect("no error in it"), "{octets:?}");
+        }
+        let mut refused = vec![0; 20];
+        (refused[0], refused[4]) = (20, 2);
+        refused[16..20].copy_from_slice(&(-1_i32).to_ne_bytes());
+        assert_eq!(read(&refused, &mut table).expect_err("an error").raw_os_error(), Some(1));
+        assert_eq!(table, Table::default());
+    }
+}

@@ -1,0 +1,75 @@
+//! Windows: `GetExtendedTcpTable`, which needs no privilege.
+
+use super::{Line, Table};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    GetExtendedTcpTable, MIB_TCP_STATE_LISTEN, MIB_TCP_STATE_SYN_RCVD, MIB_TCP6ROW_OWNER_PID, MIB_TCPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL,
+};
+use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
+
+/// The table grows between the question for its size and the reading of it.
+const TRIES: usize = 5;
+/// `ERROR_INSUFFICIENT_BUFFER`.
+const TOO_SMALL: u32 = 122;
+
+pub fn table() -> io::Result<Table> {
+    let mut table = Table::default();
+    for row in rows::<MIB_TCPROW_OWNER_PID>(AF_INET)? {
+        let local = SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort));
+        let peer = SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort));
+        add(&mut table, row.dwState, local, peer);
+    }
+    // A machine may have no IPv6 at all.
+    for row in rows::<MIB_TCP6ROW_OWNER_PID>(AF_INET6).unwrap_or_default() {
+        let local = SocketAddr::new(Ipv6Addr::from(row.ucLocalAddr).into(), port(row.dwLocalPort));
+        let peer = SocketAddr::new(Ipv6Addr::from(row.ucRemoteAddr).into(), port(row.dwRemotePort));
+        add(&mut table, row.dwState, local, peer);
+    }
+    Ok(table)
+}
+
+/// A port stands in network order in the lower half of its word.
+fn port(word: u32) -> u16 {
+    let [high, low, ..] = word.to_le_bytes();
+    u16::from_be_bytes([high, low])
+}
+
+fn add(table: &mut Table, state: u32, local: SocketAddr, peer: SocketAddr) {
+    if i64::from(state) == i64::from(MIB_TCP_STATE_LISTEN) {
+        table.add(Line::Listening { local });
+    } else if i64::from(state) == i64::from(MIB_TCP_STATE_SYN_RCVD) {
+        table.add(Line::HalfOpen { local, peer });
+    }
+}
+
+/// The rows of one family: a count, then so many structures.
+#[expect(unsafe_code, reason = "the table comes as a count and an array of C structures in a buffer of ours")]
+fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
+    let mut size = 64 * 1024_u32;
+    for _ in 0..TRIES {
+        // Words of 64 bits, so that every structure in it is aligned.
+        let mut buffer = vec![0_u64; usize::try_from(size).unwrap_or_default() / 8 + 1];
+        let room = u32::try_from(buffer.len() * 8).unwrap_or(u32::MAX);
+        size = room;
+        // SAFETY: the buffer has `size` octets and outlives the call, which writes at most so many.
+        let code =
+            unsafe { GetExtendedTcpTable(buffer.as_mut_ptr().cast(), &raw mut size, 0, u32::from(family), TCP_TABLE_OWNER_PID_ALL, 0) };
+        match code {
+            0 => {
+                let octets = buffer.len() * 8;
+                let first = size_of::<u32>().next_multiple_of(align_of::<R>());
+                // SAFETY: the buffer is larger than one u32 and aligned for it.
+                let count = usize::try_from(unsafe { *buffer.as_ptr().cast::<u32>() }).unwrap_or_default();
+                let count = count.min((octets - first) / size_of::<R>());
+                // SAFETY: `count` structures fit behind the first; each is plain data, and read without need of alignment.
+                return Ok((0..count)
+                    .map(|n| unsafe { buffer.as_ptr().cast::<u8>().add(first + n * size_of::<R>()).cast::<R>().read_unaligned() })
+                    .collect());
+            }
+            TOO_SMALL => size = size.saturating_add(16 * 1024),
+            code => return Err(io::Error::from_raw_os_error(i32::try_from(code).unwrap_or_default())),
+        }
+    }
+    Err(io::ErrorKind::OutOfMemory.into())
+}

@@ -1,0 +1,76 @@
+//! What the two ends saw of one connection, put together: the connector's failure and the listener's sighting of it.
+
+use super::allow::failed_step;
+use crate::observation::{Observation, Step, StepKind};
+use crate::plan::model::Hop;
+use crate::proto::sighting::{Seen, Sighting};
+use crate::reason::Reason;
+
+/// What only both ends together tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The request arrived and was answered, and the answer did not come back.
+    ReplyLost,
+    /// The connection was reset by somebody between, for the host listens there and has seen nothing.
+    Rejected,
+    /// The connection opened here and never arrived there.
+    NeverArrived,
+    /// This very connection arrived at the port that was asked.
+    Arrived,
+}
+
+impl Told {
+    /// The reason that it gives a hop, where it changes it.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Told::ReplyLost => Some(Reason::ReplyLost),
+            Told::Rejected => Some(Reason::Rejected),
+            Told::NeverArrived => Some(Reason::AnsweredByMiddlebox),
+            Told::Arrived => None,
+        }
+    }
+}
+
+/// Puts both ends together; `None` where nobody was asked, or the answer adds nothing.
+pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
+    let sighting = seen.sighting.as_ref()?;
+    let failed = failed_step(seen);
+    match failed.and_then(|s| s.reason) {
+        Some(Reason::TimedOut) => (sighting.state >= Seen::HalfOpen).then_some(Told::ReplyLost),
+        // Half open and then reset: somebody did not let the answer through.
+        Some(Reason::Refused) if sighting.listening || sighting.state >= Seen::HalfOpen => Some(Told::Rejected),
+        _ if !opened(seen, failed) => None,
+        // Where NAT may give every connection another address, that this one was not found says nothing.
+        _ if sighting.state == Seen::Nothing => (!sighting.translated).then_some(Told::NeverArrived),
+        _ => is_this_one(hop, seen, sighting).then_some(Told::Arrived),
+    }
+}
+
+/// Whether the connection in question opened at this end.
+fn opened(seen: &Observation, failed: Option<&Step>) -> bool {
+    failed.is_none_or(|s| !matches!(s.step, StepKind::Resolve | StepKind::Connect | StepKind::RpcPort))
+        && seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
+}
+
+/// Whether what the listener saw is the connection that was made, and not merely one from the same address.
+fn is_this_one(hop: &Hop, seen: &Observation, sighting: &Sighting) -> bool {
+    let (Some(peer), Some(local)) = (sighting.peer, sighting.local) else { return false };
+    local.port() == hop.port
+        && seen.evidence.iter().any(|e| e.source.is_some_and(|s| s.port() == peer.port()) && e.destination.port() == hop.port)
+}
+
+/// The other end's view, in words.
+pub(super) fn note(hop: &Hop, seen: &Observation) -> Option<String> {
+    let sighting = seen.sighting.as_ref()?;
+    let host = hop.to.host.label();
+    let when = sighting.at.map(|at| at.strftime(" at %H:%M:%S%.3fZ").to_string()).unwrap_or_default();
+    let from = sighting.peer.map(|p| format!(" from {p}")).unwrap_or_default();
+    let at = sighting.local.filter(|l| l.port() != hop.port).map(|l| format!(", on its port {}", l.port())).unwrap_or_default();
+    Some(match sighting.state {
+        Seen::Nothing if sighting.listening => format!("{host} listens there, and saw nothing come"),
+        Seen::Nothing => format!("{host} has nobody listening there, and saw nothing come"),
+        Seen::HalfOpen => format!("{host} saw the connection begin{from}{when}{at}, and its answer was never taken up"),
+        Seen::Opened => format!("{host} saw a connection open{from}{when}{at}"),
+        Seen::Proved => format!("{host} saw a connection{from}{when}{at}, and proved itself on it"),
+    })
+}
