@@ -128,11 +128,24 @@ fn answered_by_another_port(step: &Step) -> bool {
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     match reason {
-        Reason::BadGateway | Reason::HttpRedirected | Reason::TlsIntercepted | Reason::Http2NotCarried | Reason::GrpcBuffered => {
-            AnsweredBy::Middlebox
-        }
+        Reason::AnsweredByMiddlebox
+        | Reason::BadGateway
+        | Reason::HttpRedirected
+        | Reason::TlsIntercepted
+        | Reason::Http2NotCarried
+        | Reason::GrpcBuffered => AnsweredBy::Middlebox,
         _ if proved(seen) => AnsweredBy::StandIn,
         _ if seen.recognised.is_some() => AnsweredBy::Service,
+        // Whoever speaks another protocol, or answers with a status, is there.
+        Reason::TlsNotSpoken
+        | Reason::TlsHandshakeFailed
+        | Reason::HttpNotSpoken
+        | Reason::HttpStatus
+        | Reason::Http2NotOffered
+        | Reason::LdapNotSpoken
+        | Reason::LdapRefused
+        | Reason::RpcNotSpoken
+        | Reason::RpcBindRejected => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
         _ if seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) => AnsweredBy::Unproved,
         _ => AnsweredBy::Nobody,

@@ -28,6 +28,12 @@ pub fn available() -> Result<(), String> {
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
+/// A number that no other network of this process has: the first part of its namespaces' names.
+pub fn next_id() -> u32 {
+    remove_left_over();
+    COUNTER.fetch_add(1, Ordering::Relaxed)
+}
+
 /// How all namespaces of this process begin.
 fn prefix() -> String {
     format!("pm{}-", std::process::id())
@@ -51,8 +57,7 @@ pub struct Net {
 impl Net {
     /// One network per host, `10.77.N.0/24` and `fd77:N::/64` with N from 1: the host is `.2`, the router `.1`.
     pub fn new(hosts: &[&str]) -> Self {
-        remove_left_over();
-        let id = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         let router = Namespace::new(id, "router", 0);
         router.must_sh("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding");
         let mut net = Net { router, hosts: Vec::new() };
@@ -128,7 +133,8 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    fn new(id: u32, label: &str, number: u8) -> Self {
+    /// An empty namespace with its loopback up, which a caller wires by itself. `number` is of use to [`Namespace::v4`] alone.
+    pub fn new(id: u32, label: &str, number: u8) -> Self {
         let name = format!("{}{id}-{label}", prefix());
         // Names are not looked up anywhere: a query is refused by the namespace's own loopback at once.
         let folder = format!("/etc/netns/{name}");
@@ -140,6 +146,22 @@ impl Namespace {
         // Without duplicate address detection an IPv6 address can be used at once, and not after two seconds.
         namespace.must_sh("for c in all default; do echo 0 > /proc/sys/net/ipv6/conf/$c/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/$c/dad_transmits; done");
         namespace
+    }
+
+    /// Its name under `/run/netns`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a program with this standard input to its end; its words when it fails.
+    pub fn feed(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {
+        let mut command = self.command(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| format!("{program}: {e}"))?;
+        child.stdin.take().expect("standard input is piped").write_all(input.as_bytes()).map_err(|e| format!("{program}: {e}"))?;
+        let output = child.wait_with_output().map_err(|e| format!("{program}: {e}"))?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("{}: {program} {}: {words}\n{input}", self.label, args.join(" "))) }
     }
 
     /// The host's IPv4 address.

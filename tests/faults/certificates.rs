@@ -1,0 +1,123 @@
+//! Certificates of every kind, made at run time: good ones of the bed's own authority, and each with one thing wrong.
+
+use portmatrix::net::tls::crypto;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio_rustls::TlsAcceptor;
+
+/// The name that is right.
+pub const NAME: &str = "srv.bed.test";
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The authorities: one that the connector trusts, with an intermediate one below it, and one that nobody knows.
+pub struct Authorities {
+    root: CertifiedIssuer<'static, KeyPair>,
+    intermediate: CertifiedIssuer<'static, KeyPair>,
+    foreign: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A certificate chain with its key.
+#[derive(Clone)]
+pub struct Made {
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+    /// Chain and key as one PEM text.
+    pub pem: String,
+}
+
+fn authority(name: &str, under: Option<&CertifiedIssuer<'static, KeyPair>>) -> CertifiedIssuer<'static, KeyPair> {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    match under {
+        None => CertifiedIssuer::self_signed(parameters, key),
+        Some(issuer) => CertifiedIssuer::signed_by(parameters, key, issuer),
+    }
+    .expect("an authority")
+}
+
+impl Authorities {
+    /// Makes them.
+    pub fn new() -> Authorities {
+        let root = authority("Bed Root", None);
+        let intermediate = authority("Bed Intermediate", Some(&root));
+        Authorities { root, intermediate, foreign: authority("Somebody's Proxy", None) }
+    }
+
+    /// Writes the root that the connector trusts.
+    pub fn write_root(&self, folder: &Path) -> PathBuf {
+        let path = folder.join("ca.pem");
+        std::fs::write(&path, self.root.as_ref().pem()).expect("the root can be written");
+        path
+    }
+
+    /// The root itself.
+    pub fn root_certificate(&self) -> CertificateDer<'static> {
+        self.root.der().clone()
+    }
+
+    /// A certificate of a kind.
+    ///
+    /// # Panics
+    /// When there is no such kind.
+    pub fn make(&self, kind: &str) -> Made {
+        let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+        parameters.distinguished_name.push(DnType::CommonName, NAME);
+        let now = SystemTime::now();
+        let (mut from, mut until) = (now - DAY, now + 30 * DAY);
+        let mut issuer = Some(&self.root);
+        let mut more: Vec<&CertifiedIssuer<'static, KeyPair>> = Vec::new();
+        match kind {
+            "good" => {}
+            "good-chain" => (issuer, more) = (Some(&self.intermediate), vec![&self.intermediate]),
+            "expired" => (from, until) = (now - 60 * DAY, now - 2 * DAY),
+            "not-yet-valid" => (from, until) = (now + 2 * DAY, now + 60 * DAY),
+            "wrong-name" => parameters.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.bed.test".try_into().expect("a name"))],
+            "cn-only" => parameters.subject_alt_names.clear(),
+            "incomplete-chain" => issuer = Some(&self.intermediate),
+            "self-signed" => issuer = None,
+            "foreign" => issuer = Some(&self.foreign),
+            // Larger than a packet: many names.
+            "bulky" => {
+                let names = (0..80).map(|n| format!("a-name-that-fills-a-certificate-{n}.bed.test").try_into().expect("a name"));
+                parameters.subject_alt_names.extend(names.map(rcgen::SanType::DnsName));
+            }
+            other => panic!("no certificate is of the kind \"{other}\""),
+        }
+        (parameters.not_before, parameters.not_after) = (from.into(), until.into());
+        let key = KeyPair::generate().expect("a key");
+        let leaf = match issuer {
+            Some(issuer) => parameters.signed_by(&key, issuer),
+            None => parameters.self_signed(&key),
+        }
+        .expect("a certificate");
+        let mut pem = leaf.pem();
+        let mut chain = vec![leaf.der().clone()];
+        for issuer in more {
+            pem.push_str(&issuer.pem());
+            chain.push(issuer.der().clone());
+        }
+        pem.push_str(&key.serialize_pem());
+        Made { chain, key: key.serialize_der(), pem }
+    }
+}
+
+impl Made {
+    /// Accepts TLS with it.
+    pub fn acceptor(&self, alpn: &[String]) -> TlsAcceptor {
+        let mut config = ServerConfig::builder_with_provider(crypto())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(self.chain.clone(), PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone())))
+            .expect("a certificate with its key");
+        config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}

@@ -1,0 +1,259 @@
+//! The bed's own small programs: peers and devices that do one thing wrong. Each runs in a thread of this process, inside a namespace.
+
+mod dns;
+mod http;
+mod rpc;
+mod tcp;
+
+use crate::certificates::{Authorities, Made};
+use crate::inside::Inside;
+use crate::net;
+use crate::scenario::{At, Family, Program};
+use portmatrix::net::tls::Trust;
+use serde::Deserialize;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+
+/// What a program does. `port` is where it listens, `to` the port of `srv` that it passes things on to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Kind {
+    /// Passes everything on.
+    Relay {
+        port: u16,
+        to: u16,
+        /// Begins only after this time.
+        #[serde(default)]
+        delay_ms: u64,
+    },
+    /// Resets once the first octets came.
+    Resetter { port: u16 },
+    /// Takes everything and never answers.
+    Swallower { port: u16 },
+    /// Closes once the first octets came.
+    Closer { port: u16 },
+    /// Says one thing once the first octets came.
+    Banner { port: u16, text: Option<String>, hex: Option<String> },
+    /// The same inside TLS, with a certificate of this kind.
+    TlsBanner { port: u16, cert: String, text: String },
+    /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
+    Interceptor {
+        port: u16,
+        to: u16,
+        cert: String,
+        #[serde(default)]
+        alpn: Vec<String>,
+    },
+    /// Answers everybody with what the first client was told.
+    Replayer { port: u16, to: u16 },
+    /// Changes proofs.
+    Tamperer { port: u16, to: u16 },
+    /// Speaks HTTP/2 without TLS.
+    Http2Front {
+        port: u16,
+        to: u16,
+        #[serde(default)]
+        backend: Version,
+        #[serde(default)]
+        strip_trailers: bool,
+        #[serde(default)]
+        buffer: bool,
+        status: Option<u16>,
+    },
+    /// Refuses at the endpoint mapper.
+    Rpc { port: u16, answer: Refusal },
+    /// Answers DNS questions on port 53; the workstation asks it.
+    Dns {
+        answer: Answer,
+        #[serde(default)]
+        v4: Vec<Ipv4Addr>,
+        #[serde(default)]
+        v6: Vec<Ipv6Addr>,
+        /// Before each answer.
+        #[serde(default)]
+        delay_ms: u64,
+    },
+    /// Has every port of a range for this time from the beginning of each run of the connector.
+    PortHog { first: u16, last: u16, seconds: f64 },
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Version {
+    #[serde(rename = "1.1")]
+    Http1,
+    #[default]
+    #[serde(rename = "2")]
+    Http2,
+}
+
+/// How an endpoint mapper says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    NotRegistered,
+    AccessDenied,
+    BindRejected,
+}
+
+/// What a DNS server says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    Addresses,
+    Nodata,
+    Nxdomain,
+    Servfail,
+    Silent,
+}
+
+/// What a connection's handler may ask.
+pub struct Context {
+    recorded: Mutex<Option<Vec<u8>>>,
+    /// For TLS towards the backend, where every certificate will do.
+    pub trust: Trust,
+}
+
+impl Context {
+    /// A port of `srv`, in the family in which the client came.
+    fn backend(&self, client: &TcpStream, port: u16) -> SocketAddr {
+        let v4 = client.peer_addr().is_ok_and(|a| a.ip().to_canonical().is_ipv4());
+        SocketAddr::new(net::of(At::Srv, if v4 { Family::V4 } else { Family::V6 }), port)
+    }
+
+    fn recorded(&self) -> Option<Vec<u8>> {
+        self.recorded.lock().ok()?.clone()
+    }
+
+    fn record(&self, said: &[u8]) {
+        if let Ok(mut recorded) = self.recorded.lock() {
+            *recorded = Some(said.to_vec());
+        }
+    }
+}
+
+impl Program {
+    /// Whether it is started anew with each run of the connector.
+    pub fn each_run(&self) -> bool {
+        matches!(self.kind, Kind::PortHog { .. })
+    }
+
+    pub fn is_dns(&self) -> bool {
+        matches!(self.kind, Kind::Dns { .. })
+    }
+
+    /// Starts it in a namespace; it listens when this returns.
+    ///
+    /// # Errors
+    /// When its port cannot be had.
+    pub fn start(&self, namespace: &str, authorities: &Authorities) -> Result<Inside, String> {
+        let kind = self.kind.clone();
+        let made = match &kind {
+            Kind::Interceptor { cert, .. } | Kind::TlsBanner { cert, .. } => Some(authorities.make(cert)),
+            _ => None,
+        };
+        let roots = vec![authorities.root_certificate()];
+        match kind {
+            Kind::Dns { answer, v4, v6, delay_ms } => Inside::start(namespace, move || {
+                let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53)).map_err(|e| format!("port 53: {e}"))?;
+                socket.set_nonblocking(true).map_err(|e| e.to_string())?;
+                let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
+                Ok(dns::serve(socket, answer, v4, v6, Duration::from_millis(delay_ms)))
+            }),
+            Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
+                // One socket for all addresses of both families, so that no connection from here can have the port.
+                let held: Vec<_> = (first..=last).filter_map(|port| bind(port).ok()).collect();
+                if held.is_empty() {
+                    return Err("no port could be had".to_owned());
+                }
+                Ok(async move {
+                    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                    drop(held);
+                })
+            }),
+            kind => Inside::start(namespace, move || {
+                let port = kind.port();
+                let listener = bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"))?;
+                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)? };
+                Ok(accept(listener, Arc::new(kind), Arc::new(context), made))
+            }),
+        }
+    }
+}
+
+/// A socket on a port of all addresses of both families.
+fn bind(port: u16) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v6()?;
+    socket2::SockRef::from(&socket).set_only_v6(false)?;
+    socket.bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port))?;
+    Ok(socket)
+}
+
+async fn accept(listener: TcpListener, kind: Arc<Kind>, context: Arc<Context>, made: Option<Made>) {
+    let made = made.map(Arc::new);
+    while let Ok((stream, _)) = listener.accept().await {
+        let (kind, context, made) = (kind.clone(), context.clone(), made.clone());
+        tokio::task::spawn_local(async move { handle(&kind, &context, stream, made.as_deref()).await });
+    }
+}
+
+async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<&Made>) {
+    let _ = stream.set_nodelay(true);
+    match kind {
+        Kind::Relay { to, delay_ms, .. } => {
+            tokio::time::sleep(Duration::from_millis(*delay_ms)).await;
+            tcp::relay(context, stream, *to).await;
+        }
+        Kind::Resetter { .. } => tcp::reset(stream).await,
+        Kind::Swallower { .. } => tcp::swallow(stream).await,
+        Kind::Closer { .. } => tcp::close(stream).await,
+        Kind::Banner { text, hex, .. } => tcp::say(stream, text.as_deref(), hex.as_deref()).await,
+        Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,
+        Kind::Tamperer { to, .. } => tcp::tamper(context, stream, *to).await,
+        Kind::Interceptor { to, alpn, .. } => {
+            if let Some(made) = made {
+                http::intercept(context, stream, *to, &made.acceptor(alpn)).await;
+            }
+        }
+        Kind::TlsBanner { text, .. } => {
+            let Some(made) = made else { return };
+            if let Ok(inside) = made.acceptor(&[]).accept(stream).await {
+                tcp::say(inside, Some(text), None).await;
+            }
+        }
+        Kind::Http2Front { to, backend, strip_trailers, buffer, status, .. } => {
+            let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
+            http::front(context, stream, *to, front).await;
+        }
+        Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
+        Kind::Dns { .. } | Kind::PortHog { .. } => {}
+    }
+}
+
+impl Kind {
+    fn port(&self) -> u16 {
+        match self {
+            Kind::Relay { port, .. }
+            | Kind::Resetter { port }
+            | Kind::Swallower { port }
+            | Kind::Closer { port }
+            | Kind::Banner { port, .. }
+            | Kind::TlsBanner { port, .. }
+            | Kind::Interceptor { port, .. }
+            | Kind::Replayer { port, .. }
+            | Kind::Tamperer { port, .. }
+            | Kind::Http2Front { port, .. }
+            | Kind::Rpc { port, .. } => *port,
+            Kind::Dns { .. } | Kind::PortHog { .. } => 0,
+        }
+    }
+}
+
+/// Text, or octets in hexadecimal.
+fn text_or_hex(text: Option<&str>, hex: Option<&str>) -> Vec<u8> {
+    let digits: Vec<u8> = hex.unwrap_or_default().bytes().filter(u8::is_ascii_hexdigit).collect();
+    let octets = digits.chunks_exact(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    text.unwrap_or_default().bytes().chain(octets).collect()
+}

@@ -1,0 +1,96 @@
+//! The table of all scenarios, and the document that is made from their files.
+
+use crate::run::Row;
+use crate::scenario::{Family, Scenario, Way};
+use std::fmt::Write as _;
+
+/// How a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// As expected.
+    Ok,
+    /// Not as expected.
+    Differs,
+    /// Not as expected, and the file says why.
+    Pending,
+}
+
+impl Row {
+    pub fn mark(&self) -> Mark {
+        match (self.differences.is_empty(), &self.scenario.pending) {
+            (true, _) => Mark::Ok,
+            (false, None) => Mark::Differs,
+            (false, Some(_)) => Mark::Pending,
+        }
+    }
+}
+
+/// Scenario → expected → reported, one line for each family and way.
+pub fn table(rows: &[Row]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::TableStyle::new()).force_no_tty();
+    table.set_header(["Scenario", "IP", "Link", "Expected", "Reported", "At 10 × the rate", ""]);
+    for row in rows {
+        let mark = match row.mark() {
+            Mark::Ok => "ok",
+            Mark::Differs => "DIFFERS",
+            Mark::Pending => "pending",
+        };
+        let way = match row.way {
+            Way::Bare => "",
+            Way::Delayed => "5 ms",
+        };
+        let [ordinary, fast] = &row.reported;
+        table.add_row([&row.scenario.name, row.family.word(), way, &row.expected, ordinary, fast, mark]);
+    }
+    format!("{table}\n")
+}
+
+/// `docs/faults.md`.
+pub fn document(scenarios: &[Scenario]) -> String {
+    let mut text = String::from(
+        "# Faults, and how they are told apart\n\n\
+         Made from `tests/faults/scenarios/` by `UPDATE_EXPECTED=1 cargo test --test faults`; do not edit.\n\n\
+         The bed is a chain of network namespaces, `ws` – `r1` – `r2` – `srv`, with `other` beside `srv`, in IPv4 and IPv6. The connector\n\
+         runs on `ws`, the listener on `srv`. Every row below is a real network that is broken in one place, and is run at the ordinary\n\
+         and at ten times the rate, with the same outcome; other hops of the same run, with which nothing is wrong, stay proved.\n\
+         *Link* says whether the link between the two routers was run bare, with 5 ms of delay, or both.\n",
+    );
+    let mut group = "";
+    for scenario in scenarios {
+        if scenario.group != group {
+            group = &scenario.group;
+            let _ = write!(
+                text,
+                "\n## {group}\n\n| scenario | what is broken | reported | told apart by | IP | link |\n|---|---|---|---|---|---|\n"
+            );
+        }
+        let families: Vec<&str> = scenario.families.iter().map(|f| f.word()).collect();
+        let ways: Vec<&str> = scenario.paths.iter().map(|w| if *w == Way::Bare { "bare" } else { "5 ms" }).collect();
+        let pending = scenario.pending.as_ref().map(|why| format!(" *(not yet: {why})*")).unwrap_or_default();
+        let cells = [
+            format!("{} (`{}`)", scenario.title, scenario.name),
+            scenario.fault.clone(),
+            format!("{}{pending}", outcomes(scenario)),
+            scenario.sign.clone(),
+            families.join(", "),
+            ways.join(", "),
+        ];
+        let _ = writeln!(text, "| {} |", cells.map(|c| c.trim().replace('\n', " ").replace('|', "\\|")).join(" | "));
+    }
+    text
+}
+
+/// The distinct outcomes of a scenario's own hops.
+fn outcomes(scenario: &Scenario) -> String {
+    let mut outcomes: Vec<String> = Vec::new();
+    for expect in &scenario.expect {
+        let family = expect.family.filter(|f| *f != Family::None && scenario.families.len() > 1);
+        let words = [&expect.verdict, &expect.reason].into_iter().flatten().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ");
+        let words = family.map_or(words.clone(), |f| format!("{words} ({})", f.word()));
+        if !outcomes.contains(&words) {
+            outcomes.push(words);
+        }
+    }
+    outcomes.join("; ")
+}
