@@ -11,8 +11,10 @@ use crate::reason::Reason;
 use jiff::Timestamp;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What every probe of a run shares.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct Target<'a> {
     pub server_name: String,
     /// Address to connect from, where the From host fixes one that this machine has.
     pub source: Option<IpAddr>,
+    /// Places for connections to this address, shared by all hops to it; without one there are as many as one likes.
+    pub places: Option<Arc<Semaphore>>,
     /// What the listener is asked about another hop, in every challenge.
     pub question: Option<Question>,
 }
@@ -49,6 +53,15 @@ pub struct Target<'a> {
 /// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
 /// moment must not hold up a run.
 const STEPS_PER_HOP: u32 = 24;
+
+/// How long a connection that is not answered keeps its place: longer than a round trip of most networks, and short enough that a thousand
+/// dropped hops to one host have all begun after a second or two.
+const GIVE_UP_PLACE: Duration = Duration::from_millis(100);
+
+async fn take_place(places: Option<&Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
+    // Nobody closes it.
+    places?.clone().acquire_owned().await.ok()
+}
 
 /// A rung was not climbed. Which, and why, is in the notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +92,8 @@ pub struct Climb<'a> {
     proofs: Vec<ProofOutcome>,
     /// On the connection under way.
     watch: Option<Watch>,
+    /// Among the connections to this address.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> Climb<'a> {
@@ -94,6 +109,7 @@ impl<'a> Climb<'a> {
             evidence: Vec::new(),
             proofs: Vec::new(),
             watch: None,
+            place: None,
         }
     }
 
@@ -156,7 +172,24 @@ impl<'a> Climb<'a> {
     /// The failure, when it does not open.
     pub async fn dial(&mut self, port: u16) -> Result<TcpStream, Failure> {
         let to = SocketAddr::new(self.target.address, port);
-        let (evidence, outcome) = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries).await;
+        let places = self.target.places.clone();
+        if self.place.is_none() {
+            self.place = take_place(places.as_ref()).await;
+        }
+        let dialling = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries);
+        tokio::pin!(dialling);
+        let (evidence, outcome) = match tokio::time::timeout(GIVE_UP_PLACE, &mut dialling).await {
+            Ok(done) => done,
+            Err(_) => {
+                // What is not answered is no connection yet, and must not keep others from theirs.
+                self.place = None;
+                let done = dialling.await;
+                if done.1.is_ok() {
+                    self.place = take_place(places.as_ref()).await;
+                }
+                done
+            }
+        };
         self.evidence.extend(evidence);
         // From now on the kernel is asked about this connection when something fails.
         self.watch = outcome.as_ref().ok().and_then(Watch::on);

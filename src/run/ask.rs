@@ -51,7 +51,14 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
                     let age = clock::now().duration_since(attempt.sent_at);
                     tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
                     pace.wait().await;
-                    let target = Target { hop: &over, address, server_name: server_name(&over, address), source, question: Some(question) };
+                    let target = Target {
+                        hop: &over,
+                        address,
+                        server_name: server_name(&over, address),
+                        source,
+                        places: None,
+                        question: Some(question),
+                    };
                     let sighting = probe::ask(&target, &tools).await?;
                     let seen = sighting.state != Seen::Nothing;
                     told = told.filter(|_| !seen).or(Some(sighting));

@@ -11,6 +11,7 @@ use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
 use crate::site::model::Host;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How often altogether. Every time fewer probes are made side by side, so that this is never reached where others give back what they take.
 const RETRIES: u32 = 100;
+/// Hops that have connections to one address at a time. A listener takes 256 connections from one address, and a hop may need several.
+const PLACES: usize = 64;
 /// Time before a probe is begun again.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
@@ -43,6 +46,8 @@ pub(super) struct Crew {
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
     pub(super) walks: Arc<Walks>,
+    /// Places for connections, by address.
+    pub(super) places: HashMap<IpAddr, Arc<Semaphore>>,
     pub(super) stop: CancellationToken,
     pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
     pub(super) tasks: JoinSet<Done>,
@@ -69,6 +74,7 @@ impl Crew {
 
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
         let source = source(&hop, &self.own, self.loopback);
+        let places = hop.address.map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         self.tasks.spawn(async move {
@@ -80,7 +86,7 @@ impl Crew {
                     if retry == 0 {
                         let _ = started.send(hop.clone());
                     }
-                    let mut seen = observe(&hop, source, looked_up.clone(), &tools).await?;
+                    let mut seen = observe(&hop, source, places.clone(), looked_up.clone(), &tools).await?;
                     if !lacked_resources(&seen) || alone >= PATIENCE || retry == RETRIES {
                         // The next probe need not wait for a walk.
                         drop(turn);
@@ -121,14 +127,20 @@ fn lacked_resources(seen: &Observation) -> bool {
 pub(super) type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);
 
 /// One hop: the look-up that was made for it, then the probe. `None` when nothing could be tried.
-async fn observe(hop: &Hop, source: Option<IpAddr>, looked_up: Option<LookedUp>, tools: &Tools) -> Option<Observation> {
+async fn observe(
+    hop: &Hop,
+    source: Option<IpAddr>,
+    places: Option<Arc<Semaphore>>,
+    looked_up: Option<LookedUp>,
+    tools: &Tools,
+) -> Option<Observation> {
     let resolve_step = looked_up.map(|(found, ms)| resolve_step(found, ms));
     let Some(address) = hop.address else {
         let step = resolve_step?;
         let ms = step.ms;
         return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
     };
-    let target = Target { hop, address, server_name: server_name(hop, address), source, question: None };
+    let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None };
     let mut seen = probe(&target, tools).await;
     if let Some(step) = resolve_step {
         seen.ms += step.ms;

@@ -18,7 +18,7 @@ use crate::site::model::Host;
 use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
 use pace::Pace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -89,6 +89,7 @@ pub async fn run(
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
         stop: stop.clone(),
+        places: HashMap::new(),
         walks: Arc::new(Walks::new(settings.trace)),
         started,
         tasks: JoinSet::new(),

@@ -127,7 +127,7 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         step_deadline: Duration::from_millis(ms),
         idle: None,
     };
-    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, question: None };
+    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, places: None, question: None };
     portmatrix::probe::probe(&target, &tools).await
 }
 
