@@ -87,6 +87,7 @@ fn thousand_hops(c: &mut Criterion) {
             key: Some(key.clone()),
             trust: trust.clone(),
             connect_deadline: Duration::from_secs(5),
+            retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
         };

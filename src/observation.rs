@@ -136,6 +136,25 @@ pub struct Evidence {
     pub icmp: Option<Icmp>,
 }
 
+impl Evidence {
+    /// Whether the connection opened only after packets of it had been lost.
+    pub fn needed_another_try(&self) -> bool {
+        self.outcome.is_none() && (self.attempts > 1 || self.syns.is_some_and(|syns| syns > 1))
+    }
+
+    /// Of all attempts of a hop, those of the connection where it ended: one, or several from different ports.
+    pub fn of_last_connection(all: &[Evidence]) -> &[Evidence] {
+        let first = all.iter().rposition(|e| e.attempts <= 1).unwrap_or(0);
+        all.get(first..).unwrap_or_default()
+    }
+
+    /// Of all attempts of a hop, the one that decided how it ended: the last that was not broken off.
+    pub fn decisive(all: &[Evidence]) -> Option<&Evidence> {
+        let of_last = Evidence::of_last_connection(all);
+        of_last.iter().find(|e| e.outcome.is_none()).or_else(|| of_last.iter().rev().find(|e| e.outcome != Some(Reason::NotTested)))
+    }
+}
+
 /// An ICMP message about one of our packets (RFC 792, RFC 4443).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Icmp {
@@ -192,6 +211,30 @@ pub enum NodeAnswer {
     Reset,
     /// Nothing came.
     Silent,
+}
+
+impl std::fmt::Display for Icmp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ICMP{} {}/{}", if self.from.is_ipv4() { "" } else { "v6" }, self.kind, self.code)
+    }
+}
+
+/// The nodes in their order, `10.77.1.1 → ? → 10.78.0.2 → silent`.
+impl std::fmt::Display for Trace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, node) in self.nodes.iter().enumerate() {
+            let from = node.from.map_or_else(|| "?".to_owned(), |from| from.to_string());
+            let arrow = if place == 0 { "" } else { " → " };
+            match (node.answer, node.icmp) {
+                (NodeAnswer::Silent, _) if place + 1 == self.nodes.len() => write!(f, "{arrow}silent")?,
+                (NodeAnswer::Unreachable, Some(icmp)) => write!(f, "{arrow}{from} ({icmp})")?,
+                (NodeAnswer::Opened, _) => write!(f, "{arrow}{from} (opened)")?,
+                (NodeAnswer::Reset, _) => write!(f, "{arrow}reset")?,
+                _ => write!(f, "{arrow}{from}")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Trace {

@@ -35,6 +35,7 @@ macro_rules! reasons {
 reasons! {
     Proved = "proved", "The site's own listener answered and proved it";
     Answered = "answered", "The protocol was spoken to its end, without a proof of who answered";
+    Retried = "retried", "Packets were lost: the connection needed another try";
     NotProved = "not-proved", "Something answered, but nothing proved who it was";
     NotTested = "not-tested", "The probe was not made, or not finished";
     LocalNoRoute = "local-no-route", "This machine has no route to the address";

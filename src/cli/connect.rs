@@ -56,6 +56,12 @@ pub struct Args {
     /// Probes at a time; fewer where this machine has no descriptors for them
     #[arg(long, value_name = "N", default_value_t = u16::try_from(run::CONCURRENCY).unwrap_or(u16::MAX), value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
+    /// How many more attempts a connection has, within its time, where nothing comes back
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=5))]
+    retries: u32,
+    /// When to walk the path to a destination, naming the routers on the way (Linux)
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    trace: TraceWhen,
     /// How long to wait for a TCP connection to open
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
     connect_timeout: Duration,
@@ -73,6 +79,18 @@ pub struct Args {
     format: Format,
 }
 
+/// When a path is walked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum TraceWhen {
+    /// For every hop
+    Always,
+    /// For hops that were not answered, or were turned away
+    #[default]
+    Failed,
+    /// For none
+    Never,
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
@@ -84,6 +102,7 @@ pub fn run(args: &Args) -> Outcome {
         key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
         trust: trust(args.ca.as_deref())?,
         connect_deadline: args.connect_timeout,
+        retries: args.retries,
         step_deadline: args.timeout,
         idle: args.idle,
     };
@@ -104,6 +123,11 @@ pub fn run(args: &Args) -> Outcome {
         policy: Policy { require_proof: args.require_proof },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
+        trace: match args.trace {
+            TraceWhen::Always => run::TraceWhen::Always,
+            TraceWhen::Failed => run::TraceWhen::Failed,
+            TraceWhen::Never => run::TraceWhen::Never,
+        },
     };
     let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();

@@ -95,6 +95,7 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
             key: Some(key.clone()),
             trust: Trust::roots(roots)?,
             connect_deadline: Duration::from_secs(5),
+            retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
         };

@@ -84,8 +84,8 @@ impl Relay {
         request: Request<Incoming>,
         peer: IpAddr,
     ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
-        let (evidence, stream) = crate::net::dial::connect(Some(self.front.ip()), self.backend, Duration::from_secs(5)).await;
-        let stream = stream.map_err(|f| format!("{} → {}: {}", self.front, evidence.destination, f.reason))?;
+        let (_, stream) = crate::net::dial::connect(Some(self.front.ip()), self.backend, Duration::from_secs(5), 0).await;
+        let stream = stream.map_err(|f| format!("{} → {}: {}", self.front, self.backend, f.reason))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let (mut parts, body) = request.into_parts();

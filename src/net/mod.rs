@@ -12,6 +12,7 @@ pub mod resolve;
 pub mod serve;
 pub mod tcp_info;
 pub mod tls;
+pub mod trace;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

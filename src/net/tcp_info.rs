@@ -27,8 +27,7 @@ impl Watch {
     /// What there is to tell now.
     #[cfg(target_os = "linux")]
     pub fn look(&self) -> Option<TcpInfo> {
-        use std::os::fd::AsRawFd as _;
-        super::os::tcp_info(self.socket.as_raw_fd()).map(|octets| TcpInfo::read(&octets))
+        super::os::linux::tcp_info(&self.socket).map(|octets| TcpInfo::read(&octets))
     }
 
     /// What there is to tell now.

@@ -21,8 +21,10 @@ pub struct Tools {
     pub key: Option<SiteKey>,
     /// How certificates are judged.
     pub trust: Trust,
-    /// Deadline of a TCP handshake.
+    /// Deadline of a TCP handshake, with all its attempts.
     pub connect_deadline: Duration,
+    /// How many more attempts are made where nothing comes back.
+    pub retries: u32,
     /// Deadline of each other step.
     pub step_deadline: Duration,
     /// How long a proved connection is left quiet before it is used again; not at all without it.
@@ -128,15 +130,15 @@ impl<'a> Climb<'a> {
     pub async fn connect(&mut self, port: u16) -> Result<TcpStream, Stop> {
         let to = SocketAddr::new(self.target.address, port);
         let begun = clock::instant();
-        let (evidence, outcome) = dial::connect(self.target.source, to, self.connect_deadline()).await;
-        self.evidence.push(evidence.clone());
+        let outcome = self.dial(port).await;
         let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
-        if let Some(source) = evidence.source {
+        // Of several attempts, the one that opened; else the last.
+        let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
+        if let Some(source) = of_this.clone().find(|e| e.outcome.is_none()).or(of_this.clone().next()).and_then(|e| e.source) {
             detail.insert("source".into(), source.to_string().into());
         }
         match outcome {
             Ok(stream) => {
-                self.watch(&stream);
                 self.note(StepKind::Connect, begun, Ok(detail));
                 Ok(stream)
             }
@@ -146,6 +148,19 @@ impl<'a> Climb<'a> {
                 Err(Stop)
             }
         }
+    }
+
+    /// Opens a TCP connection to `port` of the target, as a part of a rung, and keeps the evidence of each attempt.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial(&mut self, port: u16) -> Result<TcpStream, Failure> {
+        let to = SocketAddr::new(self.target.address, port);
+        let (evidence, outcome) = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries).await;
+        self.evidence.extend(evidence);
+        // From now on the kernel is asked about this connection when something fails.
+        self.watch = outcome.as_ref().ok().and_then(Watch::on);
+        outcome
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
@@ -196,11 +211,6 @@ impl<'a> Climb<'a> {
         }
     }
 
-    /// From now on the kernel is asked about this connection when something fails.
-    pub fn watch(&mut self, stream: &TcpStream) {
-        self.watch = Watch::on(stream);
-    }
-
     /// Whether the other end took the handshake and never opened its window.
     pub fn is_window_shut(&self) -> bool {
         self.watch.as_ref().and_then(Watch::look).is_some_and(|info| info.is_window_shut())
@@ -245,11 +255,6 @@ impl<'a> Climb<'a> {
         if let Some(step) = self.steps.last_mut() {
             step.reason = Some(reason);
         }
-    }
-
-    /// Adds a connection attempt that was made outside [`Climb::connect`].
-    pub fn push_evidence(&mut self, evidence: Evidence) {
-        self.evidence.push(evidence);
     }
 
     /// A fresh challenge for one connection; `None` without a site key.

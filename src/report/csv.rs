@@ -1,5 +1,6 @@
 //! One line per hop for a spreadsheet (RFC 4180).
 
+use crate::observation::{Evidence, Initiator};
 use crate::result::HopResult;
 use crate::text::spreadsheet_safe;
 
@@ -22,15 +23,20 @@ pub fn render(hops: &[HopResult]) -> String {
         "required",
         "verdict",
         "reason",
+        "initiator",
         "answered_by",
         "ms",
         "source",
         "destination",
         "sent_at",
+        "icmp",
+        "icmp_from",
         "advice",
     ]);
     for hop in hops {
-        let evidence = hop.evidence.last();
+        let evidence = Evidence::decisive(&hop.evidence);
+        let icmp = evidence.and_then(|e| e.icmp);
+        let word = |initiator: Initiator| serde_json::to_value(initiator).ok().and_then(|w| w.as_str().map(str::to_owned));
         let fields = [
             hop.hop.clone(),
             hop.flow.clone(),
@@ -47,12 +53,15 @@ pub fn render(hops: &[HopResult]) -> String {
             hop.required.to_string(),
             hop.verdict.name().to_owned(),
             hop.reason.to_string(),
+            hop.initiator.and_then(word).unwrap_or_default(),
             hop.answered_by.name().to_owned(),
             format!("{:.3}", hop.ms),
             evidence.and_then(|e| e.source).map(|s| s.to_string()).unwrap_or_default(),
             evidence.map(|e| e.destination.to_string()).unwrap_or_default(),
             // Milliseconds are what logs have and spreadsheets read.
             evidence.map(|e| e.sent_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default(),
+            icmp.map(|i| format!("{}/{}", i.kind, i.code)).unwrap_or_default(),
+            icmp.map(|i| i.from.to_string()).unwrap_or_default(),
             hop.advice.clone().unwrap_or_default(),
         ];
         let _ = writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)));

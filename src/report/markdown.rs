@@ -31,7 +31,7 @@ pub fn render(hops: &[HopResult]) -> String {
         let _ = writeln!(text, "\n### {}: {}\n\n- hop: {}", hop.verdict.name(), between(hop), markdown_code(&hop.hop));
         for (label, words) in facts(hop) {
             // What the network said must not become a heading, a link or a picture in somebody's ticket.
-            let words = if matches!(label, "at" | "evidence") { markdown_code(&words) } else { markdown_safe(&words) };
+            let words = if matches!(label, "at" | "evidence" | "path") { markdown_code(&words) } else { markdown_safe(&words) };
             let _ = writeln!(text, "- {label}: {words}");
         }
     }

@@ -7,6 +7,8 @@ pub mod listener;
 pub mod markdown;
 pub mod table;
 
+use crate::observation::Evidence;
+use crate::reason::Reason;
 use crate::result::HopResult;
 use std::fmt::Write as _;
 
@@ -55,12 +57,69 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
         }
         facts.push(("at", words));
     }
-    if let Some(e) = hop.evidence.last() {
-        let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
-        facts.push(("evidence", format!("TCP {source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"))));
+    let attempts = Evidence::of_last_connection(&hop.evidence);
+    facts.extend(attempts.iter().map(|e| ("evidence", evidence(e, attempts.len() > 1))));
+    if let Some(trace) = &hop.trace {
+        let other = Evidence::decisive(&hop.evidence).is_none_or(|e| e.destination != trace.destination);
+        let to = if other { format!("to {}: ", trace.destination) } else { String::new() };
+        facts.push(("path", format!("{to}{trace}")));
     }
     facts.extend(hop.notes.iter().map(|note| ("note", note.clone())));
     facts.extend(hop.advice.iter().map(|advice| ("do", advice.clone())));
     facts.push(("row", hop.source.clone()));
     facts
+}
+
+/// One attempt in one line: the 5-tuple, the time, how often it was sent and who answered it.
+fn evidence(e: &Evidence, one_of_several: bool) -> String {
+    let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
+    let mut words = format!("TCP {source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"));
+    if let Some(syns) = e.syns.filter(|syns| *syns > 1) {
+        let _ = write!(words, " · {syns} SYNs");
+    }
+    if let Some(icmp) = e.icmp {
+        let _ = write!(words, " · {icmp} from {}", icmp.from);
+    }
+    if one_of_several {
+        let _ = match e.outcome {
+            None => write!(words, " · opened"),
+            Some(Reason::NotTested) => write!(words, " · broken off"),
+            Some(reason) => write!(words, " · {reason}"),
+        };
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attempt_and_the_path_have_a_line() {
+        let hop = serde_json::json!({ "hop": "m/f/ws/srv:443", "flow": "m/f", "source": "row 1", "from": { "role": "a", "host": "ws" },
+            "to": { "role": "b", "host": "srv", "port": 443 }, "protocol": "tcp", "expect": "allow", "required": true, "verdict": "fail",
+            "reason": "admin-prohibited", "answered_by": "nobody", "ms": 1.0, "steps": [], "evidence": [
+                { "source": "10.0.0.1:49999", "destination": "10.0.9.9:80", "sent_at": "2026-11-24T04:00:00Z", "attempts": 1, "syns": 1 },
+                { "source": "10.0.0.1:50000", "destination": "10.0.9.9:443", "sent_at": "2026-11-24T04:00:00Z", "attempts": 1, "syns": 3,
+                  "outcome": "timed-out" },
+                { "source": "10.0.0.1:50001", "destination": "10.0.9.9:443", "sent_at": "2026-11-24T04:00:03Z", "attempts": 2, "syns": 1,
+                  "outcome": "admin-prohibited", "icmp": { "type": 3, "code": 13, "from": "10.0.2.1" } }],
+            "trace": { "destination": "10.0.9.9:443", "nodes": [{ "ttl": 1, "answer": "time-exceeded", "from": "10.0.0.254" },
+                { "ttl": 2, "answer": "silent" }, { "ttl": 3, "answer": "time-exceeded", "from": "10.0.2.1" }, { "ttl": 4, "answer": "silent" }]}});
+        let mut hop: HopResult = serde_json::from_value(hop).expect("a hop");
+        let lines = |hop: &HopResult| facts(hop).into_iter().filter(|(l, _)| matches!(*l, "evidence" | "path")).collect::<Vec<_>>();
+        assert_eq!(
+            lines(&hop),
+            [
+                ("evidence", "TCP 10.0.0.1:50000 → 10.0.9.9:443 at 2026-11-24 04:00:00.000Z · 3 SYNs · timed-out".to_owned()),
+                (
+                    "evidence",
+                    "TCP 10.0.0.1:50001 → 10.0.9.9:443 at 2026-11-24 04:00:03.000Z · ICMP 3/13 from 10.0.2.1 · admin-prohibited".to_owned()
+                ),
+                ("path", "10.0.0.254 → ? → 10.0.2.1 → silent".to_owned()),
+            ]
+        );
+        hop.trace.as_mut().expect("a walk").destination = "10.0.9.9:389".parse().expect("an address");
+        assert_eq!(lines(&hop)[2].1, "to 10.0.9.9:389: 10.0.0.254 → ? → 10.0.2.1 → silent");
+    }
 }

@@ -96,7 +96,7 @@ fn questions(probed: &[Probed]) -> Vec<Errand> {
     let mut questions = Vec::new();
     for (about, lost) in probed.iter().enumerate() {
         let Some(seen) = lost.seen.as_ref().filter(|seen| is_worth_asking(&lost.hop, seen)) else { continue };
-        let attempts: Vec<Evidence> = attempts(seen, lost.hop.port);
+        let attempts = attempts(seen);
         let Some(best) = ways.iter().filter(|way| way.fits(&lost.hop, &attempts)).min_by_key(|way| way.rank(&lost.hop)) else {
             continue;
         };
@@ -111,9 +111,9 @@ fn questions(probed: &[Probed]) -> Vec<Errand> {
 }
 
 /// The attempts whose fate is in question: those to the port of the rung that failed.
-fn attempts(seen: &Observation, port: u16) -> Vec<Evidence> {
-    let last = seen.evidence.last().map_or(port, |e| e.destination.port());
-    seen.evidence.iter().filter(|e| e.destination.port() == last && e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
+fn attempts(seen: &Observation) -> Vec<Evidence> {
+    let last = Evidence::of_last_connection(&seen.evidence);
+    last.iter().filter(|e| e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
 }
 
 fn question(attempt: &Evidence) -> Option<Question> {

@@ -1,6 +1,7 @@
 //! The tasks of a run: looking up names and probing hops, side by side.
 
 use super::pace::Pace;
+use super::trace::Walks;
 use super::turns::Turns;
 use crate::net::clock;
 use crate::net::failure::Failure;
@@ -40,6 +41,7 @@ pub(super) struct Crew {
     pub(super) turns: Arc<Turns>,
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
+    pub(super) walks: Arc<Walks>,
     pub(super) stop: CancellationToken,
     pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
     pub(super) tasks: JoinSet<Done>,
@@ -67,7 +69,7 @@ impl Crew {
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
         let source = source(&hop.from, &self.own, self.loopback);
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
-        let (stop, started) = (self.stop.clone(), self.started.clone());
+        let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         self.tasks.spawn(async move {
             let work = async {
                 let mut alone = 0;
@@ -77,10 +79,13 @@ impl Crew {
                     if retry == 0 {
                         let _ = started.send(hop.clone());
                     }
-                    let seen = observe(&hop, source, looked_up.clone(), &tools).await;
+                    let mut seen = observe(&hop, source, looked_up.clone(), &tools).await?;
                     alone += u32::from(turns.taken() <= 1);
-                    if !lacked_resources(seen.as_ref()) || alone > RETRIES_ALONE || retry == RETRIES {
-                        return seen;
+                    if !lacked_resources(&seen) || alone > RETRIES_ALONE || retry == RETRIES {
+                        // The next probe need not wait for a walk.
+                        drop(turn);
+                        seen.trace = walks.walk(source, &seen).await;
+                        return Some(seen);
                     }
                     let left = turns.fewer();
                     drop(turn);
@@ -108,8 +113,8 @@ pub(super) fn server_name(hop: &Hop, address: IpAddr) -> String {
 }
 
 /// Whether a probe ended because this machine ran out of something.
-fn lacked_resources(seen: Option<&Observation>) -> bool {
-    seen.and_then(Observation::first_failure).and_then(|s| s.reason) == Some(Reason::LocalResources)
+fn lacked_resources(seen: &Observation) -> bool {
+    seen.first_failure().and_then(|s| s.reason) == Some(Reason::LocalResources)
 }
 
 pub(super) type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);

@@ -4,6 +4,7 @@ mod ask;
 mod control;
 mod crew;
 mod pace;
+mod trace;
 mod turns;
 
 use crate::event::Event;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+pub use trace::TraceWhen;
+use trace::Walks;
 use turns::Turns;
 
 /// How a run behaves.
@@ -37,11 +40,20 @@ pub struct Settings {
     pub only: Vec<String>,
     /// Whether any 127/8 and ::1 address counts as this machine's (a lab on loopback).
     pub loopback_sources: bool,
+    /// When the way to a destination is walked.
+    pub trace: TraceWhen,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { rate: RATE, concurrency: CONCURRENCY, policy: Policy::default(), only: Vec::new(), loopback_sources: false }
+        Settings {
+            rate: RATE,
+            concurrency: CONCURRENCY,
+            policy: Policy::default(),
+            only: Vec::new(),
+            loopback_sources: false,
+            trace: TraceWhen::default(),
+        }
     }
 }
 
@@ -77,6 +89,7 @@ pub async fn run(
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
         stop: stop.clone(),
+        walks: Arc::new(Walks::new(settings.trace)),
         started,
         tasks: JoinSet::new(),
     };

@@ -1,7 +1,7 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::{Judgement, Verdict};
-use crate::observation::{Observation, StepKind};
+use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 
@@ -10,8 +10,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         return None;
     }
     let to = hop.to.host.label();
-    // The evidence of the attempt that failed is the last one.
-    let evidence = seen.evidence.last();
+    let evidence = Evidence::decisive(&seen.evidence);
     let port = evidence.map_or(hop.port, |e| e.destination.port());
     let flow = match evidence {
         Some(e) => format!("TCP {} → {}", e.source.map_or_else(|| hop.from.host.label(), |s| s.ip().to_string()), e.destination),
@@ -19,11 +18,19 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     };
     let at = evidence.map_or(seen.started, |e| e.sent_at);
     let at = at.strftime("%Y-%m-%d %H:%M:%S%.3fZ");
+    let logs = evidence.and_then(|e| whose_log(e, seen.trace.as_ref())).unwrap_or_else(|| "the logs on the way".to_owned());
     let log = match evidence.and_then(|e| e.source) {
-        Some(source) => format!("look for {source} at {at} in the logs on the way"),
-        None => format!("look at {at} in the logs on the way"),
+        Some(source) => format!("look for {source} at {at} in {logs}"),
+        None => format!("look at {at} in {logs}"),
     };
     Some(match judgement.reason {
+        // Only this machine's own neighbour table says so without a sender on the way.
+        Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
+            format!(
+                "Look whether {to} is up and its address is right: nobody on this machine's own network answers for it, nor for a router to it."
+            )
+        }
+        Reason::Retried => format!("Look for what loses the first packets of {flow} (rate limits, one bad link of several); {log}."),
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
@@ -112,5 +119,26 @@ fn certificate(to: &str, seen: &Observation) -> String {
             fact("issuer")
         ),
         _ => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
+    }
+}
+
+/// The device whose log knows of an attempt that failed: who said so, or the last one that was seen on the way. A filter in a router's way
+/// through answers for packets whose life ends on it, so it may be that one or the next.
+fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
+    evidence.outcome?;
+    if let Some(icmp) = evidence.icmp {
+        return Some(format!("the log of {}, which said so ({icmp})", icmp.from));
+    }
+    let trace = trace?;
+    // The way to another port or a neighbour is most often the same, but need not be.
+    let walked_itself = trace.destination == evidence.destination;
+    match trace.last_router() {
+        Some(router) if walked_itself => Some(format!("the log of {router} or the device after it")),
+        Some(router) => Some(format!("the log of {router} or the device after it, as on the way to {}", trace.destination)),
+        None if !walked_itself => None,
+        None if trace.nodes.iter().all(|n| n.answer == NodeAnswer::Silent) => {
+            Some("the logs of this machine's own firewall and of its first router".to_owned())
+        }
+        None => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::both_ends::{self, Told};
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::Protocol;
-use crate::observation::{Initiator, Observation, Step, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, OWN_CERTIFICATE, ProofOutcome};
 use crate::reason::Reason;
@@ -58,10 +58,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     {
         return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
     }
+    let retried = seen.evidence.iter().any(Evidence::needed_another_try);
     match (proved, hop.flow.protocol) {
-        (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there.
         (false, Protocol::Tcp) => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
+        _ if retried => opinion(Verdict::Warn, Reason::Retried, answered_by),
+        (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
         (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
     }
 }
@@ -175,8 +177,14 @@ fn text<'a>(step: &'a Step, name: &str) -> &'a str {
     step.detail.get(name).and_then(|v| v.as_str()).unwrap_or_default()
 }
 
+/// How a connection opened that did not at once.
+fn another_try(evidence: &Evidence) -> String {
+    let syns = evidence.syns.filter(|syns| *syns > 1).map(|syns| format!(", after {syns} SYNs")).unwrap_or_default();
+    format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
+}
+
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
     for (claims, _) in claims(seen) {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
         if came_through_relay(hop, claims) {

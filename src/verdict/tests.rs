@@ -2,7 +2,7 @@
 
 use super::{AnsweredBy, Control, Policy, Verdict, judge, with_control};
 use crate::matrix::model::{Expect, Protocol};
-use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
 use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
 use crate::reason::Reason;
@@ -309,4 +309,61 @@ fn a_stand_in_in_the_place_of_the_front_says_so() {
     let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
     let judged = judge(&hop(relayed), Some(&seen(up(), vec![proof("psp", 443, true, Some(true))])), Policy::default());
     assert!(judged.notes.iter().any(|n| n.contains("in the place of the front")), "{:?}", judged.notes);
+}
+
+fn attempt(attempts: u32, syns: u32, outcome: Option<Reason>) -> Evidence {
+    let destination = ([10, 3, 0, 9], 443).into();
+    let source = Some(([10, 1, 0, 2], 40_000 + u16::try_from(attempts).unwrap_or_default()).into());
+    Evidence { source, destination, sent_at: Timestamp::UNIX_EPOCH, attempts, syns: Some(syns), outcome, icmp: None }
+}
+
+#[test]
+fn a_connection_that_needed_another_try_warns_unless_something_is_worse() {
+    let with = |evidence, steps, proofs| Observation { evidence, ..seen(steps, proofs) };
+    let proved = || vec![proof("psp", 443, true, Some(true))];
+    let lost = vec![attempt(1, 2, Some(Reason::TimedOut)), attempt(2, 1, None)];
+    let again = with(lost.clone(), up(), proved());
+    assert_eq!(verdict(&hop(flow()), &again), (Verdict::Warn, Reason::Retried, AnsweredBy::StandIn));
+    let judged = judge(&hop(flow()), Some(&again), Policy::default());
+    assert!(judged.notes.iter().any(|n| n == "the connection to 10.3.0.9:443 opened at attempt 2"), "{:?}", judged.notes);
+    assert!(judged.advice.is_some_and(|a| a.contains("loses the first packets of TCP 10.1.0.2 → 10.3.0.9:443")));
+    let second_syn = with(vec![attempt(1, 3, None)], up(), vec![]);
+    assert_eq!(verdict(&hop(flow()), &second_syn), (Verdict::Warn, Reason::Retried, AnsweredBy::Unproved));
+    let at_once = with(vec![attempt(1, 1, None)], up(), proved());
+    assert_eq!(verdict(&hop(flow()), &at_once).0, Verdict::Pass);
+    let other_host = with(lost.clone(), up(), vec![proof("dc", 443, true, Some(true))]);
+    assert_eq!(verdict(&hop(flow()), &other_host).1, Reason::WrongListener);
+    let tcp = PlannedFlow { protocol: Protocol::Tcp, ..flow() };
+    let open = with(lost.clone(), vec![rung(StepKind::Connect, None, true)], vec![ProofOutcome::None]);
+    assert_eq!(verdict(&hop(tcp), &open).0, Verdict::Inconclusive);
+    let untrusted = vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, Some(Reason::TlsUntrusted), true)];
+    assert_eq!(verdict(&hop(flow()), &with(lost, untrusted, vec![])).1, Reason::TlsUntrusted);
+}
+
+#[test]
+fn advice_names_the_device_whose_log_to_read() {
+    let node = |answer, from: Option<[u8; 4]>| PathNode { ttl: 1, answer, from: from.map(Into::into), icmp: None, ms: None };
+    let walk = |port, nodes| Some(Trace { destination: ([10, 3, 0, 9], port).into(), nodes });
+    let advice = |reason, icmp, trace| {
+        let evidence = vec![attempt(1, 3, Some(reason)), attempt(2, 1, Some(reason))];
+        let mut seen = Observation { evidence, trace, ..seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]) };
+        seen.evidence[1].icmp = icmp;
+        seen.steps[0].initiator = Some(if icmp.is_some() { Initiator::Path } else { Initiator::Unknown });
+        judge(&hop(flow()), Some(&seen), Policy::default()).advice.unwrap_or_default()
+    };
+    let beyond = || vec![node(NodeAnswer::TimeExceeded, Some([10, 1, 2, 1])), node(NodeAnswer::Silent, None)];
+    let silent = || vec![node(NodeAnswer::Silent, None)];
+    let begin = "Allow TCP 10.1.0.2 → 10.3.0.9:443; look for 10.1.0.2:40002 at 1970-01-01 00:00:00.000Z in ";
+    let icmp = Icmp { kind: 3, code: 13, from: [10, 2, 0, 1].into() };
+    for (reason, icmp, trace, end) in [
+        (Reason::TimedOut, None, walk(443, beyond()), "the log of 10.1.2.1 or the device after it."),
+        (Reason::TimedOut, None, walk(443, silent()), "the logs of this machine's own firewall and of its first router."),
+        (Reason::TimedOut, None, walk(389, beyond()), "the log of 10.1.2.1 or the device after it, as on the way to 10.3.0.9:389."),
+        (Reason::TimedOut, None, walk(389, silent()), "the logs on the way."),
+        (Reason::TimedOut, None, None, "the logs on the way."),
+        (Reason::AdminProhibited, Some(icmp), walk(443, beyond()), "the log of 10.2.0.1, which said so (ICMP 3/13)."),
+    ] {
+        assert_eq!(advice(reason, icmp, trace), format!("{begin}{end}"));
+    }
+    assert!(advice(Reason::HostUnreachable, None, None).contains("nobody on this machine's own network answers for it"));
 }

@@ -123,6 +123,7 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         key,
         trust: Trust::roots(identity().chain).expect("a root"),
         connect_deadline: Duration::from_secs(2),
+        retries: 0,
         step_deadline: Duration::from_millis(ms),
         idle: None,
     };

@@ -93,9 +93,10 @@ impl Net {
     }
 
     /// Puts nftables rules into the router's way between two networks: lines of a chain on the `forward` hook, such as
-    /// `tcp dport 389 drop`. They replace earlier ones.
+    /// `tcp dport 389 drop`; the set `lost` can remember ports for them. They replace earlier ones.
     pub fn forward_rules(&self, rules: &str) {
-        self.router_table("rules", &format!("chain forward {{ type filter hook forward priority 0;\n{rules}\n}}"));
+        let set = "set lost { type inet_service; flags dynamic; size 64; }";
+        self.router_table("rules", &format!("{set}\nchain forward {{ type filter hook forward priority 0;\n{rules}\n}}"));
     }
 
     /// Gives the router a way to one more network, which lies behind a host.
@@ -108,6 +109,11 @@ impl Net {
         let device = format!("eth{}", self.host(host).number);
         let rule = format!("oifname \"{device}\" masquerade");
         self.router_table("nat", &format!("chain postrouting {{ type nat hook postrouting priority 100;\n{rule}\n}}"));
+    }
+
+    /// Runs a script on the router.
+    pub fn router_sh(&self, script: &str) {
+        self.router.must_sh(script);
     }
 
     /// Replaces one nftables table of the router as a whole.

@@ -5,6 +5,9 @@ mod unix;
 #[cfg(unix)]
 pub use unix::*;
 
+#[cfg(target_os = "linux")]
+pub mod linux;
+
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

@@ -25,6 +25,16 @@ pub fn connect_failure(error: &io::Error) -> Failure {
     failure.with("error", error.to_string())
 }
 
+/// Nothing to switch on: Linux has a way of its own, and the other Unixes do not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn report_icmp(_: &socket2::Socket) {}
+
+/// Always `None`, for the same reason.
+#[cfg(not(target_os = "linux"))]
+pub fn icmp_of(_: &socket2::Socket) -> Option<crate::observation::Icmp> {
+    None
+}
+
 /// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
 #[expect(unsafe_code, reason = "getrlimit and setrlimit take pointers to a plain struct that lives on this stack frame")]
 pub fn raise_descriptor_limit() -> Option<u64> {
@@ -77,16 +87,4 @@ pub fn advice_for_privileged_port(port: u16) -> String {
         "ports below 1024 need a privilege: run as root, or `sudo setcap cap_net_bind_service=+ep $(command -v portmatrix)`, or \
          `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
     )
-}
-
-/// The octets of Linux's `struct tcp_info` of a connection, as many as the kernel knows.
-#[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "getsockopt writes into a buffer of ours")]
-pub fn tcp_info(socket: std::os::fd::RawFd) -> Option<Vec<u8>> {
-    let mut octets = vec![0_u8; 256];
-    let mut length: libc::socklen_t = 256;
-    // SAFETY: the buffer has `length` octets and outlives the call; the kernel writes at most that many and says how many it wrote.
-    let outcome = unsafe { libc::getsockopt(socket, libc::IPPROTO_TCP, libc::TCP_INFO, octets.as_mut_ptr().cast(), &raw mut length) };
-    octets.truncate(usize::try_from(length).ok()?);
-    (outcome == 0).then_some(octets)
 }

@@ -1,9 +1,10 @@
 //! Windows.
 
 use crate::net::failure::Failure;
-use crate::observation::Initiator;
+use crate::observation::{Icmp, Initiator};
 use crate::reason::Reason;
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use windows_sys::Win32::Networking::WinSock;
 
@@ -21,6 +22,46 @@ pub fn connect_failure(error: &io::Error) -> Failure {
         _ => Failure::unknown(Reason::TimedOut),
     };
     failure.with("error", error.to_string())
+}
+
+/// Makes ICMP messages end a connection attempt. Only Windows 10 2004 and Server 2022 (build 19041) or later can; elsewhere nothing changes.
+pub fn report_icmp(socket: &socket2::Socket) {
+    let on: u32 = 1;
+    #[expect(unsafe_code, reason = "socket2 has no name for TCP_FAIL_CONNECT_ON_ICMP_ERROR")]
+    // SAFETY: the option takes a pointer to one 32-bit number, which lives until the call returns.
+    let _ = unsafe {
+        WinSock::setsockopt(raw(socket), WinSock::IPPROTO_TCP, WinSock::TCP_FAIL_CONNECT_ON_ICMP_ERROR, (&raw const on).cast(), 4)
+    };
+}
+
+/// The ICMP message that ended a connection attempt, where there was one and the system tells.
+pub fn icmp_of(socket: &socket2::Socket) -> Option<Icmp> {
+    let mut info = WinSock::ICMP_ERROR_INFO::default();
+    let mut length = i32::try_from(size_of::<WinSock::ICMP_ERROR_INFO>()).ok()?;
+    #[expect(unsafe_code, reason = "socket2 has no name for TCP_ICMP_ERROR_INFO")]
+    // SAFETY: the system writes at most `length` octets into `info`, and both outlive the call.
+    let result = unsafe {
+        WinSock::getsockopt(raw(socket), WinSock::IPPROTO_TCP, WinSock::TCP_ICMP_ERROR_INFO, (&raw mut info).cast(), &raw mut length)
+    };
+    // Wine, and a connection without such a message, leave it empty.
+    if result != 0 || usize::try_from(length).ok()? < size_of::<WinSock::ICMP_ERROR_INFO>() {
+        return None;
+    }
+    #[expect(unsafe_code, reason = "the address is a union")]
+    // SAFETY: the union is plain octets; all of its members begin with the family, which says which of them it is.
+    let from: IpAddr = unsafe {
+        match info.srcaddress.si_family {
+            WinSock::AF_INET => std::net::Ipv4Addr::from(info.srcaddress.Ipv4.sin_addr.S_un.S_addr.to_ne_bytes()).into(),
+            WinSock::AF_INET6 => std::net::Ipv6Addr::from(info.srcaddress.Ipv6.sin6_addr.u.Byte).into(),
+            _ => return None,
+        }
+    };
+    (!from.is_unspecified()).then_some(Icmp { kind: info.r#type, code: info.code, from })
+}
+
+fn raw(socket: &socket2::Socket) -> WinSock::SOCKET {
+    use std::os::windows::io::AsRawSocket as _;
+    socket.as_raw_socket() as WinSock::SOCKET
 }
 
 /// Windows has no such limit.
@@ -51,18 +92,9 @@ pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
 /// When the option cannot be set.
 #[expect(unsafe_code, reason = "socket2 has no name for SO_EXCLUSIVEADDRUSE")]
 pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
-    use std::os::windows::io::AsRawSocket as _;
     let on: i32 = 1;
     // SAFETY: the option takes a pointer to one int, which lives until the call returns.
-    let result = unsafe {
-        WinSock::setsockopt(
-            socket.as_raw_socket() as WinSock::SOCKET,
-            WinSock::SOL_SOCKET,
-            WinSock::SO_EXCLUSIVEADDRUSE,
-            (&raw const on).cast(),
-            4,
-        )
-    };
+    let result = unsafe { WinSock::setsockopt(raw(socket), WinSock::SOL_SOCKET, WinSock::SO_EXCLUSIVEADDRUSE, (&raw const on).cast(), 4) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

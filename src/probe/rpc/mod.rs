@@ -12,8 +12,8 @@ use super::climb::Asked;
 use super::{Climb, Stop};
 use crate::matrix::model::Interface;
 use crate::net::Io;
+use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::net::{clock, dial};
 use crate::observation::StepKind;
 use crate::proto::challenge::MAX_PROOF_LEN;
 use crate::proto::rpc::{Syntax, Uuid, epm};
@@ -21,7 +21,6 @@ use crate::reason::Reason;
 use look_up::Located;
 use session::{Bound, CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -113,13 +112,7 @@ async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream
 /// Opens a connection that is part of a rung, with its evidence.
 async fn dial(climb: &mut Climb<'_>, port: u16) -> Result<TcpStream, Failure> {
     climb.in_time()?;
-    let to = SocketAddr::new(climb.target.address, port);
-    let (evidence, outcome) = dial::connect(climb.target.source, to, climb.connect_deadline()).await;
-    climb.push_evidence(evidence);
-    if let Ok(stream) = &outcome {
-        climb.watch(stream);
-    }
-    outcome
+    climb.dial(port).await
 }
 
 /// Calls the challenge's own context, if it was accepted, and notes what became of it; `port` is the one of this

@@ -1,0 +1,87 @@
+//! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
+
+use super::{blank, icmp, is_own, ports_used_up, route_source};
+use crate::net::failure::Failure;
+use crate::net::os;
+use crate::observation::Evidence;
+use socket2::{Domain, SockRef, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// One connection attempt.
+pub(super) struct Attempt {
+    evidence: Evidence,
+    /// Taken when the connection is handed out.
+    stream: Option<TcpStream>,
+}
+
+impl Attempt {
+    /// Begins to connect.
+    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
+        let evidence = blank(to, number);
+        let stream = open(source, to)?;
+        // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, it is not given.
+        let source = stream.local_addr().ok().filter(|a| a.port() != 0);
+        Ok(Attempt { evidence: Evidence { source, ..evidence }, stream: Some(stream) })
+    }
+
+    /// Whether it has ended, and how. Must not be asked again after that.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<TcpStream, Failure>> {
+        loop {
+            let Some(stream) = &self.stream else { return Poll::Pending };
+            if let Err(error) = ready!(stream.poll_write_ready(context)) {
+                return Poll::Ready(Err(os::connect_failure(&error)));
+            }
+            if let Some(error) = stream.take_error().unwrap_or_else(Some) {
+                self.evidence.icmp = os::icmp_of(&SockRef::from(stream));
+                return Poll::Ready(Err(match self.evidence.icmp {
+                    Some(icmp) => icmp::failure(&icmp, self.evidence.destination.ip(), is_own(&icmp, self.evidence.source)),
+                    None => os::connect_failure(&error),
+                }));
+            }
+            if stream.peer_addr().is_ok() {
+                self.evidence.source = stream.local_addr().ok();
+                let _ = stream.set_nodelay(true);
+                return Poll::Ready(self.stream.take().ok_or_else(Failure::silent));
+            }
+            // Woken for nothing: wait for the next event.
+            drop(stream.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
+        }
+    }
+
+    /// What is known of it.
+    pub(super) fn evidence(self) -> Evidence {
+        self.evidence
+    }
+}
+
+/// A connection under way, from a source address and a port of the system's choice, so that a failed attempt can be found by its 5-tuple.
+fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    os::report_icmp(&socket);
+    let fixed = source.filter(|s| s.is_ipv4() == to.is_ipv4()).or_else(|| route_source(to).ok());
+    if let Some(source) = fixed {
+        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
+    }
+    match socket.connect(&to.into()) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !is_in_progress(&error) => {
+            Err(ports_used_up(error, io::ErrorKind::AddrNotAvailable))
+        }
+        _ => TcpStream::from_std(socket.into()),
+    }
+}
+
+/// Whether the error only says that the connection is not open yet, as other Unixes put it.
+fn is_in_progress(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::EINPROGRESS);
+    #[cfg(not(unix))]
+    {
+        let _ = error;
+        false
+    }
+}
