@@ -48,6 +48,8 @@ struct Inner {
     entries: BTreeMap<Key, Entry>,
     /// The same keys in the order in which they came.
     order: VecDeque<Key>,
+    /// The listener's own ports.
+    own: BTreeSet<u16>,
     /// Where somebody listens on this host, as it was last seen.
     listening: BTreeSet<SocketAddr>,
 }
@@ -87,13 +89,15 @@ impl Sightings {
         }
     }
 
-    /// Takes in one reading of the kernel's table. Only `own` ports count: of other programs' connections nothing is remembered.
+    /// Takes in one reading of the kernel's table; `own` are the listener's ports. What is half open is remembered on other programs' ports too:
+    /// the way back may be shut to the real service as well.
     pub fn take_in(&self, table: Table, own: &BTreeSet<u16>, now: Timestamp) {
-        for (local, peer) in table.half_open.into_iter().filter(|(local, _)| own.contains(&local.port())) {
+        for (local, peer) in table.half_open {
             self.note(peer, local, Seen::HalfOpen, now);
         }
         if let Ok(mut inner) = self.inner.lock() {
             inner.listening = table.listening;
+            inner.own.clone_from(own);
         }
     }
 
@@ -117,14 +121,19 @@ impl Sightings {
                 at: Some(entry.at),
                 ..unseen
             },
+            None if listening && !inner.own.contains(&question.port) => Sighting { listening, state: Seen::Unknown, ..unseen },
             None => Sighting { listening, ..unseen },
         }
     }
 
-    /// The connections that stayed half open, in the order in which they came.
+    /// The connections to the listener's own ports that stayed half open, in the order in which they came.
     pub fn half_open(&self) -> Vec<HalfOpen> {
         let Ok(inner) = self.inner.lock() else { return Vec::new() };
-        let found = inner.order.iter().filter_map(|key| Some((key, inner.entries.get(key)?))).filter(|(_, e)| e.state == Seen::HalfOpen);
+        let found = inner
+            .order
+            .iter()
+            .filter_map(|key| Some((key, inner.entries.get(key)?)))
+            .filter(|(_, e)| e.state == Seen::HalfOpen && inner.own.contains(&e.local.port()));
         found.map(|(key, e)| HalfOpen { at: e.at, local: e.local, peer: SocketAddr::new(key.0, key.1) }).collect()
     }
 }
@@ -192,7 +201,7 @@ mod tests {
         sightings.note(peer, local, Seen::HalfOpen, at(1002));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1001).0, Seen::Proved, "what came further stays");
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::Nothing, "it came before the attempt");
-        sightings.note(peer, local, Seen::HalfOpen, at(1030));
+        sightings.take_in(Table { half_open: vec![(local, peer)], ..Table::default() }, &[389].into(), at(1030));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::HalfOpen);
         assert_eq!(sightings.half_open().len(), 1);
         let question = Question { port: 389, source_port: 50000, since: 5030 };
@@ -201,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded_and_other_programs_are_left_out() {
+    fn the_memory_is_bounded_and_other_programs_ports_are_told_apart() {
         let sightings = Sightings::default();
         let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
         sightings.take_in(Table { half_open, listening: [address("10.0.0.9:389")].into() }, &[389].into(), at(1001));
@@ -209,7 +218,12 @@ mod tests {
         let others = Table { half_open: vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))], listening: [address("0.0.0.0:22")].into() };
         sightings.take_in(others, &[389].into(), at(1002));
         assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
-        let question = Question { port: 22, source_port: 1, since: 1000 };
-        assert!(sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, 0).listening, "whoever it is");
+        let asked = |source_port| {
+            let question = Question { port: 22, source_port, since: 1000 };
+            let sighting = sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, 0);
+            (sighting.listening, sighting.state)
+        };
+        assert_eq!(asked(1), (true, Seen::HalfOpen), "whoever listens");
+        assert_eq!(asked(2), (true, Seen::Unknown), "what another program accepts is not seen");
     }
 }

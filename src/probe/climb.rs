@@ -314,6 +314,19 @@ impl<'a> Climb<'a> {
         self.proofs.push(outcome);
     }
 
+    /// The rung that was tried last.
+    pub fn last_step(&self) -> Option<&Step> {
+        self.steps.last()
+    }
+
+    /// Gives the last rung another reason, which a second look has found; its facts stay.
+    pub fn correct(&mut self, failure: Failure) {
+        if let Some(step) = self.steps.last_mut() {
+            (step.reason, step.initiator) = (Some(failure.reason), Some(failure.initiator));
+            step.detail.extend(failure.detail);
+        }
+    }
+
     /// What became of the challenges so far.
     pub fn proofs(&self) -> &[ProofOutcome] {
         &self.proofs

@@ -6,6 +6,7 @@ pub mod grpc;
 pub mod http;
 pub mod ldap;
 pub mod rpc;
+mod starved;
 mod tap;
 pub mod tcp;
 
@@ -33,7 +34,7 @@ pub async fn ask(target: &Target<'_>, tools: &Tools) -> Option<Sighting> {
 pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     let mut climb = Climb::new(target, tools);
     // `Stop` only says that a rung was not climbed; the rung itself is in the notes.
-    let _ = match target.hop.flow.protocol {
+    let climbed = match target.hop.flow.protocol {
         Protocol::Tcp | Protocol::Tls => tcp::climb(&mut climb).await,
         Protocol::Http | Protocol::Https => http::climb(&mut climb).await,
         Protocol::Grpc | Protocol::GrpcH2c => grpc::climb(&mut climb).await,
@@ -42,5 +43,8 @@ pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
         // Never planned (`Why::ProtocolNotProbed`); an observation without steps is judged as not tested.
         Protocol::Udp => Ok(()),
     };
+    if climbed.is_err() {
+        starved::look_again(&mut climb).await;
+    }
     climb.finish()
 }

@@ -34,6 +34,8 @@ pub struct Sighting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
+    /// Another program has the port, and the listener does not see what it accepts.
+    Unknown,
     /// Nothing came from that address.
     Nothing,
     /// A SYN came and was answered, and the answer to that never came: the connection stayed half open.

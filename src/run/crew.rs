@@ -7,7 +7,7 @@ use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
 use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
-use crate::plan::model::{Hop, HopEnd};
+use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
 use crate::site::model::Host;
@@ -18,8 +18,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How often a probe is begun again that this machine has no resources for although no other probe is under way.
-const RETRIES_ALONE: u32 = 5;
+/// How long a probe is begun again and again that this machine has no resources for although no other probe is under way: somebody else has
+/// them, and may give them back.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// How often altogether. Every time fewer probes are made side by side, so that this is never reached where others give back what they take.
 const RETRIES: u32 = 100;
 /// Time before a probe is begun again.
@@ -67,12 +68,12 @@ impl Crew {
     }
 
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
-        let source = source(&hop.from, &self.own, self.loopback);
+        let source = source(&hop, &self.own, self.loopback);
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         self.tasks.spawn(async move {
             let work = async {
-                let mut alone = 0;
+                let mut alone = Duration::ZERO;
                 for retry in 0.. {
                     let turn = turns.take().await;
                     pace.wait().await;
@@ -80,13 +81,13 @@ impl Crew {
                         let _ = started.send(hop.clone());
                     }
                     let mut seen = observe(&hop, source, looked_up.clone(), &tools).await?;
-                    alone += u32::from(turns.taken() <= 1);
-                    if !lacked_resources(&seen) || alone > RETRIES_ALONE || retry == RETRIES {
+                    if !lacked_resources(&seen) || alone >= PATIENCE || retry == RETRIES {
                         // The next probe need not wait for a walk.
                         drop(turn);
                         seen.trace = walks.walk(source, &seen).await;
                         return Some(seen);
                     }
+                    alone += if turns.taken() <= 1 { BACK_OFF } else { Duration::ZERO };
                     let left = turns.fewer();
                     drop(turn);
                     tracing::info!(hop = hop.id, left, "this machine ran out of resources: the probe is made again");
@@ -154,12 +155,14 @@ fn resolve_step(found: Result<Vec<IpAddr>, Failure>, ms: f64) -> Step {
     }
 }
 
-/// The From host's own address, where the site fixes one that this machine has: a host with several addresses must send from the right one.
-fn source(from: &HopEnd, own: &[IpAddr], loopback: bool) -> Option<IpAddr> {
-    let fixed: &[IpAddr] = match &from.host {
+/// The From host's own address, where the site fixes one that this machine has: a host with several addresses must send from the right one,
+/// and of the family that the hop goes to.
+fn source(hop: &Hop, own: &[IpAddr], loopback: bool) -> Option<IpAddr> {
+    let fixed: &[IpAddr] = match &hop.from.host {
         Host::Named { addresses, .. } => addresses,
         Host::Address(address) => std::slice::from_ref(address),
         Host::Network(_) | Host::Discover { .. } => &[],
     };
-    fixed.iter().copied().find(|a| own.contains(a) || (loopback && a.is_loopback()))
+    let fits = |a: &IpAddr| hop.address.is_none_or(|to| to.is_ipv4() == a.is_ipv4());
+    fixed.iter().copied().find(|a| fits(a) && (own.contains(a) || (loopback && a.is_loopback())))
 }

@@ -39,7 +39,7 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
         Some(Reason::TimedOut) => (sighting.state >= Seen::HalfOpen).then_some(Told::ReplyLost),
         // Half open and then reset: somebody did not let the answer through.
         Some(Reason::Refused) if sighting.listening || sighting.state >= Seen::HalfOpen => Some(Told::Rejected),
-        _ if !opened(seen, failed) => None,
+        _ if !opened(seen, failed) || sighting.state == Seen::Unknown => None,
         // Where NAT may give every connection another address, that this one was not found says nothing.
         _ if sighting.state == Seen::Nothing => (!sighting.translated).then_some(Told::NeverArrived),
         _ => is_this_one(hop, seen, sighting).then_some(Told::Arrived),
@@ -67,6 +67,7 @@ pub(super) fn note(hop: &Hop, seen: &Observation) -> Option<String> {
     let from = sighting.peer.map(|p| format!(" from {p}")).unwrap_or_default();
     let at = sighting.local.filter(|l| l.port() != hop.port).map(|l| format!(", on its port {}", l.port())).unwrap_or_default();
     Some(match sighting.state {
+        Seen::Unknown => format!("another program has that port on {host}: its connections are not the listener's to see"),
         Seen::Nothing if sighting.listening => format!("{host} listens there, and saw nothing come"),
         Seen::Nothing => format!("{host} has nobody listening there, and saw nothing come"),
         Seen::HalfOpen => format!("{host} saw the connection begin{from}{when}{at}, and its answer was never taken up"),

@@ -13,6 +13,15 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+/// What is out of the ordinary about a SYN.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::net) struct Shape {
+    /// Nodes for which it lives.
+    pub ttl: Option<u8>,
+    /// Octets of the largest segment, in both directions: what this end announces also binds the other (RFC 9293 section 3.7.1).
+    pub mss: Option<u32>,
+}
+
 /// One SYN and what comes of it.
 pub(in crate::net) struct Attempt {
     /// Taken when the connection is handed out.
@@ -23,14 +32,14 @@ pub(in crate::net) struct Attempt {
 impl Attempt {
     /// Sends the SYN.
     pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
-        Attempt::with_ttl(source, to, number, None)
+        Attempt::shaped(source, to, number, Shape::default())
     }
 
-    /// Sends the SYN; with a `ttl`, one that lives for so many nodes.
-    pub(in crate::net) fn with_ttl(source: Option<IpAddr>, to: SocketAddr, number: u32, ttl: Option<u8>) -> io::Result<Attempt> {
+    /// Sends a SYN of another shape.
+    pub(in crate::net) fn shaped(source: Option<IpAddr>, to: SocketAddr, number: u32, shape: Shape) -> io::Result<Attempt> {
         // The clock is read first: what is in a log comes after it.
         let evidence = blank(to, number);
-        let stream = open(source, to, ttl)?;
+        let stream = open(source, to, shape)?;
         // Known from here on, because `connect` has chosen it.
         Ok(Attempt { evidence: Evidence { source: local(&stream), ..evidence }, stream: Some(stream) })
     }
@@ -77,10 +86,13 @@ fn syns(state: TcpState) -> u32 {
     state.retransmitted.saturating_add(1)
 }
 
-fn open(source: Option<IpAddr>, to: SocketAddr, ttl: Option<u8>) -> io::Result<TcpStream> {
+fn open(source: Option<IpAddr>, to: SocketAddr, shape: Shape) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking().cloexec(), None)?;
     kernel::set_error_queue(&socket, to.is_ipv4(), true)?;
-    match ttl.map(u32::from) {
+    if let Some(mss) = shape.mss {
+        socket.set_tcp_mss(mss)?;
+    }
+    match shape.ttl.map(u32::from) {
         Some(ttl) if to.is_ipv4() => socket.set_ttl_v4(ttl)?,
         Some(ttl) => socket.set_unicast_hops_v6(ttl)?,
         None => {}

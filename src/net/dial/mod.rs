@@ -66,6 +66,25 @@ pub async fn connect(
     (evidence(attempts, usize::MAX, None), Err(failure))
 }
 
+/// Octets of a small segment: every link of the Internet carries a packet with so many (RFC 1122 section 3.3.3).
+const SMALL_SEGMENT: u32 = 536;
+
+/// Opens a connection on which both ends send small packets only: what works over it and not over another is lost for its size. `None` where
+/// it does not open in time, or the system cannot do it (it is Linux that can).
+pub async fn connect_with_small_segments(source: Option<IpAddr>, to: SocketAddr, deadline: Duration) -> Option<TcpStream> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut attempt = Attempt::shaped(source, to, 1, linux::Shape { ttl: None, mss: Some(SMALL_SEGMENT) }).ok()?;
+        let opened = std::future::poll_fn(|context| attempt.poll(context));
+        tokio::time::timeout(deadline, opened).await.ok()?.ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (source, to, deadline, SMALL_SEGMENT);
+        None
+    }
+}
+
 /// When attempt `number` of `count` gives way to the next, as a part of the whole deadline.
 fn share(number: u32, count: u32) -> f64 {
     match count {

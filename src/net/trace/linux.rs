@@ -45,7 +45,7 @@ struct Asked {
 async fn batch(source: Option<IpAddr>, to: SocketAddr, ttls: std::ops::RangeInclusive<u8>, end: Instant) -> Option<Vec<PathNode>> {
     let ask = |ttl| {
         let begun = clock::instant();
-        let attempt = linux::Attempt::with_ttl(source, to, 1, Some(ttl)).ok()?;
+        let attempt = linux::Attempt::shaped(source, to, 1, linux::Shape { ttl: Some(ttl), mss: None }).ok()?;
         Some(Asked { ttl, attempt, begun, node: None })
     };
     // Where descriptors run out half-way, the nodes so far are told.
