@@ -10,9 +10,9 @@ use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::{ProofOutcome, Question};
-use crate::proto::sighting::Seen;
+use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,10 +37,11 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
     if questions.is_empty() {
         return;
     }
+    let ports = ports(probed);
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
     for Errand { about, over, address, source, attempts } in questions {
-        let (tools, pace, limit, stop) = (tools.clone(), pace.clone(), limit.clone(), stop.clone());
+        let (tools, pace, limit, stop, ports) = (tools.clone(), pace.clone(), limit.clone(), stop.clone(), ports.clone());
         tasks.spawn(async move {
             let work = async {
                 let _turn = limit.acquire_owned().await;
@@ -59,7 +60,7 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
                         places: None,
                         question: Some(question),
                     };
-                    let sighting = probe::ask(&target, &tools).await?;
+                    let sighting = own_alone(probe::ask(&target, &tools).await?, attempt.destination.port(), &ports);
                     let seen = sighting.state != Seen::Nothing;
                     told = told.filter(|_| !seen).or(Some(sighting));
                     if seen {
@@ -82,6 +83,23 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
         {
             seen.sighting = Some(sighting);
         }
+    }
+}
+
+/// Every port that this run goes to.
+fn ports(probed: &[Probed]) -> Arc<BTreeSet<u16>> {
+    let seen = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence).map(|e| e.destination.port());
+    Arc::new(probed.iter().map(|p| p.hop.port).chain(seen).collect())
+}
+
+/// A sighting of the connection that was asked about, and of no other. The system gives one source port to connections to several ports of
+/// a host: what arrived at another port of this run was its own connection there, and tells nothing of this one.
+fn own_alone(sighting: Sighting, asked: u16, ports: &BTreeSet<u16>) -> Sighting {
+    match sighting.local.map(|l| l.port()) {
+        Some(port) if port != asked && ports.contains(&port) => {
+            Sighting { state: Seen::Nothing, translated: true, peer: None, local: None, at: None, ..sighting }
+        }
+        _ => sighting,
     }
 }
 
@@ -192,4 +210,26 @@ fn way(probed: &Probed) -> Option<Way> {
     let source = seen.evidence.first().and_then(|e| e.source).map(|s: SocketAddr| s.ip());
     let address = hop.address?;
     (right && works).then(|| Way { hop: hop.clone(), host: hop.to.host.label(), address, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrived_at_another_port_of_the_run_is_another_connection() {
+        let sighting = |port: u16| Sighting {
+            listening: true,
+            state: Seen::Proved,
+            translated: false,
+            peer: Some(([10, 0, 0, 1], 50000).into()),
+            local: Some(([10, 0, 0, 9], port).into()),
+            at: None,
+        };
+        let ports = BTreeSet::from([389, 636]);
+        assert_eq!(own_alone(sighting(389), 389, &ports), sighting(389));
+        assert_eq!(own_alone(sighting(8389), 389, &ports), sighting(8389), "sent on to another port on the way");
+        let other = own_alone(sighting(636), 389, &ports);
+        assert_eq!((other.listening, other.state, other.translated, other.local), (true, Seen::Nothing, true, None));
+    }
 }

@@ -48,6 +48,10 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
 
 /// Whether the connection in question opened at this end.
 fn opened(seen: &Observation, failed: Option<&Step>) -> bool {
+    // The handshake was done, and the reset came before the system said so.
+    if failed.is_some_and(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect)) {
+        return true;
+    }
     failed.is_none_or(|s| !matches!(s.step, StepKind::Resolve | StepKind::Connect | StepKind::RpcPort))
         && seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
 }

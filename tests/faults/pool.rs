@@ -4,7 +4,7 @@ use crate::netns;
 use crate::report::{self, Mark};
 use crate::run::{self, Row, Shared};
 use crate::scenario::{self, Scenario, Way};
-use portmatrix::verdict::explain::Produced;
+use portmatrix::verdict::explain::{Page, Produced};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -35,7 +35,8 @@ pub fn main() -> Result<(), String> {
         println!("no scenario is called {names:?}");
         return Ok(());
     }
-    let document = check_document(&scenarios).and(check_reasons(&scenarios));
+    let pages = portmatrix::verdict::explain::pages()?;
+    let document = check_document(&scenarios, &pages).and(check_reasons(&scenarios, &pages));
     if let Err(why) = netns::available() {
         println!("left out: network namespaces cannot be made here ({why})");
         return document;
@@ -144,9 +145,8 @@ fn no_longer_pending(rows: &[Row]) -> Vec<String> {
 }
 
 /// Every reason whose page says that a scenario produces it is produced by one, and no other is.
-fn check_reasons(scenarios: &[Scenario]) -> Result<(), String> {
+fn check_reasons(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> {
     let produced: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::reasons).collect();
-    let pages = portmatrix::verdict::explain::pages()?;
     let wrong: String = pages
         .iter()
         .filter_map(|page| match (&page.produced, produced.contains(page.reason.code())) {
@@ -159,9 +159,9 @@ fn check_reasons(scenarios: &[Scenario]) -> Result<(), String> {
 }
 
 /// Writes or checks `docs/faults.md`.
-fn check_document(scenarios: &[Scenario]) -> Result<(), String> {
+fn check_document(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> {
     let path = Path::new(ROOT).join("docs/faults.md");
-    let text = report::document(scenarios);
+    let text = report::document(scenarios, pages);
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         return std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
     }

@@ -2,6 +2,7 @@
 
 use crate::run::Row;
 use crate::scenario::{Family, Scenario, Way};
+use portmatrix::verdict::explain::{Page, Produced};
 use std::fmt::Write as _;
 
 /// How a row stands.
@@ -47,7 +48,7 @@ pub fn table(rows: &[Row]) -> String {
 }
 
 /// `docs/faults.md`.
-pub fn document(scenarios: &[Scenario]) -> String {
+pub fn document(scenarios: &[Scenario], pages: &[Page]) -> String {
     let mut text = String::from(
         "# Faults, and how they are told apart\n\n\
          Made from `tests/faults/scenarios/` by `UPDATE_EXPECTED=1 cargo test --test faults`; do not edit.\n\n\
@@ -78,19 +79,42 @@ pub fn document(scenarios: &[Scenario]) -> String {
         ];
         let _ = writeln!(text, "| {} |", cells.map(|c| c.trim().replace('\n', " ").replace('|', "\\|")).join(" | "));
     }
-    text
+    text + &by_reason(scenarios, pages)
 }
 
-/// The distinct outcomes of a scenario's own hops.
+/// The distinct outcomes of a scenario's own hops; a family is named where the other one has another outcome.
 fn outcomes(scenario: &Scenario) -> String {
-    let mut outcomes: Vec<String> = Vec::new();
-    for expect in &scenario.expect {
-        let family = expect.family.filter(|f| *f != Family::None && scenario.families.len() > 1);
-        let words = [&expect.verdict, &expect.reason].into_iter().flatten().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ");
-        let words = family.map_or(words.clone(), |f| format!("{words} ({})", f.word()));
-        if !outcomes.contains(&words) {
-            outcomes.push(words);
+    let words = |family| -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for expect in scenario.expect.iter().filter(|e| e.family.is_none_or(|f| f == family)) {
+            let words = [&expect.verdict, &expect.reason].into_iter().flatten().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(" ");
+            if !all.contains(&words) {
+                all.push(words);
+            }
         }
+        all
+    };
+    let all: Vec<(Family, String)> = scenario.families.iter().map(|f| (*f, words(*f).join("; "))).collect();
+    match all.as_slice() {
+        [(first, one), (second, other)] if one != other => format!("{}: {one}; {}: {other}", first.word(), second.word()),
+        all => all.first().map(|(_, words)| words.clone()).unwrap_or_default(),
     }
-    outcomes.join("; ")
+}
+
+/// Every reason, with the scenarios that produce it or why none can.
+fn by_reason(scenarios: &[Scenario], pages: &[Page]) -> String {
+    let mut text = String::from("\n## By reason\n\n| reason | scenarios |\n|---|---|\n");
+    for page in pages {
+        let code = page.reason.code();
+        let cell = match &page.produced {
+            Produced::Cannot(why) => format!("none: {why}"),
+            Produced::Scenario => {
+                let names =
+                    scenarios.iter().filter(|s| s.reasons().any(|r| r == code)).map(|s| s.name.split('-').next().unwrap_or_default());
+                names.collect::<Vec<_>>().join(", ")
+            }
+        };
+        let _ = writeln!(text, "| [`{code}`](reasons.md#{code}) | {cell} |");
+    }
+    text
 }
