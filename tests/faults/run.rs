@@ -23,7 +23,7 @@ const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Ten times the default of `connect --rate`.
-const FAST: &str = "1000";
+const FAST: u32 = 10 * portmatrix::run::RATE;
 
 /// Named ports of the bed that a listener on `srv` opens, and the one of `other`.
 const PORTS: &[(&str, u16)] = &[
@@ -238,7 +238,7 @@ impl Standing<'_> {
     ///
     /// # Errors
     /// What it said instead.
-    fn connect(&self, rate: Option<&str>) -> Result<Value, String> {
+    fn connect(&self, rate: Option<u32>) -> Result<Value, String> {
         let connect = &self.scenario.connect;
         let site = self.site("ws.toml", &connect.ports, connect.by_name);
         let mut args: Vec<String> = Vec::new();
@@ -254,7 +254,7 @@ impl Standing<'_> {
         args.extend(["--timeout".into(), connect.timeout.clone().unwrap_or_else(|| "2s".into())]);
         args.extend(self.shared.key(connect.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
         args.extend(self.scenario.flows().iter().flat_map(|flow| ["--flow".to_owned(), format!("hop/{flow}")]));
-        args.extend(rate.into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_owned()]));
+        args.extend(rate.into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
         args.extend(connect.args.iter().cloned());
         let node = self.bed.node(At::Ws);
         let each_run: Vec<_> = self.scenario.program.iter().filter(|p| p.each_run()).collect();
