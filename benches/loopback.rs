@@ -38,6 +38,7 @@ fn plan(port: u16, protocol: Protocol) -> Plan {
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     });
     let address = IpAddr::from([127, 0, 0, 1]);

@@ -67,6 +67,8 @@ reasons! {
     TlsUntrusted = "tls-untrusted", "The certificate is not trusted by this machine";
     TlsNameMismatch = "tls-name-mismatch", "The certificate is for another name";
     TlsExpired = "tls-expired", "The certificate is expired or not yet valid";
+    TlsSubjectMismatch = "tls-subject-mismatch", "The certificate is not the one that the site file names";
+    TlsExpiresSoon = "tls-expires-soon", "The certificate expires within 30 days";
     TlsIntercepted = "tls-intercepted", "Somebody between the two ends opened the TLS session";
     HttpNotSpoken = "http-not-spoken", "The other end does not speak HTTP on this port";
     HttpStatus = "http-status", "The HTTP answer was an error status";

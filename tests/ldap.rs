@@ -100,6 +100,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     };
     Hop {

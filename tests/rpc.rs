@@ -108,6 +108,7 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     };
     let id = format!("test/rpc/a/b:{port}");

@@ -57,6 +57,7 @@ fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     };
     let id = format!("test/hostile/a/b:{port}");

@@ -1,5 +1,6 @@
 //! The only sockets, clock and DNS of the program.
 
+pub mod certificate;
 pub mod clock;
 pub mod dial;
 pub mod failure;

@@ -1,9 +1,10 @@
 //! TLS for both ends. The client side completes every handshake that cryptography allows and *records* what is wrong with the
 //! certificate: a probe must go on to see who answers. What the finding means is decided in [`crate::verdict`].
 
+use super::certificate::{self, sha256};
 use super::failure::Failure;
 use crate::observation::Detail;
-use crate::proto::challenge::{EXPORTER_LEN, Exporter, TlsSeen, hex};
+use crate::proto::challenge::{EXPORTER_LEN, Exporter, TlsSeen};
 use crate::reason::Reason;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
@@ -57,7 +58,7 @@ impl Trust {
 struct Finding {
     problem: Option<(Reason, String)>,
     leaf: Option<CertificateDer<'static>>,
-    chain_len: usize,
+    intermediates: Vec<CertificateDer<'static>>,
 }
 
 /// Accepts every certificate whose key signs the handshake, and notes what the real verifier says of it.
@@ -78,7 +79,8 @@ impl ServerCertVerifier for Recorder {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let problem = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, now).err().map(|e| (problem_of(&e), e.to_string()));
         if let Ok(mut finding) = self.finding.lock() {
-            *finding = Finding { problem, leaf: Some(leaf.clone().into_owned()), chain_len: intermediates.len() + 1 };
+            let intermediates = intermediates.iter().take(certificate::MAX_CHAIN).map(|c| c.clone().into_owned()).collect();
+            *finding = Finding { problem, leaf: Some(leaf.clone().into_owned()), intermediates };
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -174,73 +176,18 @@ fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding) ->
     if let Some(leaf) = &finding.leaf {
         certificate_sha256 = sha256(leaf);
         detail.insert("certificate_sha256".into(), certificate_sha256.clone().into());
-        detail.insert("chain_length".into(), finding.chain_len.into());
-        describe_certificate(leaf, &mut detail);
+        certificate::describe(leaf, &mut detail);
+        detail.insert("chain".into(), certificate::chain(leaf, &finding.intermediates));
     }
     detail.insert("trusted".into(), finding.problem.is_none().into());
     if let Some((reason, words)) = &finding.problem {
         detail.insert("problem".into(), reason.code().into());
         detail.insert("problem_text".into(), words.clone().into());
-        if let Some(finding) = finding.leaf.as_ref().and_then(|leaf| finding_of(*reason, leaf, finding.chain_len)) {
+        if let Some(finding) = finding.leaf.as_ref().and_then(|leaf| certificate::finding(*reason, leaf, finding.intermediates.len())) {
             detail.insert("finding".into(), finding.into());
         }
     }
     Session { alpn, exporter, certificate_sha256, problem: finding.problem.map(|(reason, _)| reason), detail, stream }
-}
-
-/// What exactly is wrong with a certificate, as far as the chain that came can tell.
-fn finding_of(reason: Reason, leaf: &CertificateDer<'_>, chain_len: usize) -> Option<&'static str> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(leaf).ok()?;
-    let names = certificate.subject_alternative_name().ok().flatten().map_or(0, |san| san.value.general_names.len());
-    let now = super::clock::now().as_second();
-    Some(match reason {
-        Reason::TlsExpired if certificate.validity().not_before.timestamp() > now => "not-yet-valid",
-        Reason::TlsExpired => "expired",
-        // RFC 9525 section 2: a common name is no name any more.
-        Reason::TlsNameMismatch if names == 0 => "common-name-only",
-        Reason::TlsNameMismatch => "other-name",
-        Reason::TlsUntrusted if certificate.subject() == certificate.issuer() => "self-signed",
-        // The leaf alone, and not from a root that this machine knows: the intermediate was not sent, or the root is private.
-        Reason::TlsUntrusted if chain_len == 1 => "chain-incomplete-or-private-root",
-        Reason::TlsUntrusted => "root-not-trusted",
-        _ => return None,
-    })
-}
-
-/// Subject, issuer, names and validity of a certificate (RFC 5280).
-pub fn describe_certificate(der: &CertificateDer<'_>, detail: &mut Detail) {
-    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else { return };
-    detail.insert("subject".into(), certificate.subject().to_string().into());
-    detail.insert("issuer".into(), certificate.issuer().to_string().into());
-    let names: Vec<String> = certificate
-        .subject_alternative_name()
-        .ok()
-        .flatten()
-        .map(|san| san.value.general_names.iter().filter_map(general_name).collect())
-        .unwrap_or_default();
-    detail.insert("names".into(), names.into());
-    let until = certificate.validity().not_after.timestamp();
-    let from = certificate.validity().not_before.timestamp();
-    detail.insert("not_after".into(), jiff::Timestamp::from_second(until).map(|t| t.to_string()).unwrap_or_default().into());
-    detail.insert("not_before".into(), jiff::Timestamp::from_second(from).map(|t| t.to_string()).unwrap_or_default().into());
-    detail.insert("days_left".into(), ((until - super::clock::now().as_second()) / 86_400).into());
-}
-
-fn general_name(name: &x509_parser::extensions::GeneralName<'_>) -> Option<String> {
-    match name {
-        x509_parser::extensions::GeneralName::DNSName(name) => Some((*name).to_owned()),
-        x509_parser::extensions::GeneralName::IPAddress(octets) => match octets.len() {
-            4 => <[u8; 4]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
-            16 => <[u8; 16]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// SHA-256 of a certificate, as hexadecimal text.
-pub fn sha256(der: &CertificateDer<'_>) -> String {
-    hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref())
 }
 
 fn version_text(version: rustls::ProtocolVersion) -> &'static str {

@@ -144,6 +144,7 @@ impl Builder<'_, '_> {
             remark: flow.remark.clone(),
             doubt: flow.doubt.clone(),
             inferred: flow.inferred.clone(),
+            certificate: self.words.certificate(&to.role),
             networks: self.published_networks(&to),
         };
         Ok((planned, port, from, to))

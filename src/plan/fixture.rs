@@ -121,6 +121,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         ports: BTreeMap::new(),
         ranges: BTreeMap::new(),
         roles: roles.iter().map(|(role, hosts)| ((*role).into(), hosts.iter().map(|h| host(h)).collect())).collect(),
+        certificates: BTreeMap::new(),
         port_offset: 0,
         matrices: Vec::new(),
         key: None,

@@ -93,6 +93,8 @@ pub struct PlannedFlow {
     pub doubt: Option<String>,
     /// Why the row is here although no port table has it.
     pub inferred: Option<String>,
+    /// Subject that the certificate of the To host must have, where the site names one.
+    pub certificate: Option<String>,
     /// Published address ranges of the To role (cloud services), to check resolved addresses against.
     pub networks: Vec<IpNet>,
 }

@@ -48,6 +48,11 @@ impl<'a> Words<'a> {
         self.hosts.get(role).map_or(&[], Vec::as_slice)
     }
 
+    /// The subject that the site wants the certificate of a role's hosts to have.
+    pub(super) fn certificate(&self, role: &str) -> Option<String> {
+        self.site.certificates.get(role).cloned()
+    }
+
     /// The first condition that does not hold.
     pub(super) fn unmet<'f>(&self, flow: &'f Flow) -> Option<&'f Condition> {
         flow.when.iter().find(|condition| self.features.contains(condition.feature.as_str()) != condition.on)

@@ -46,11 +46,13 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     let root = document.root();
     let head = root.required_table("site").map(|table| head(table, folder, registry));
     let (ports, ranges, roles) = (root.table("ports"), root.table("ranges"), root.required_table("roles"));
+    let certificates = root.table("certificates");
     root.finish();
     let product = head.as_ref().and_then(|head| head.product);
     let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
     let ranges = ranges.map(|table| named_ranges(table, product)).unwrap_or_default();
     let roles = roles.map(|table| Roles::read(table, product)).unwrap_or_default();
+    let certificates = certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
     let site = head.and_then(|head| {
         let (product, topology) = (head.product?, head.topology?);
         let site = Site {
@@ -61,6 +63,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
             ports,
             ranges,
             roles,
+            certificates,
             port_offset: head.port_offset.as_ref().map_or(0, |offset| offset.value),
             matrices: head.matrices,
             key: head.key,
@@ -271,6 +274,29 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
     ranges
 }
 
+/// The table `[certificates]`: by role, the subject that the certificate of its hosts must have.
+fn certificate_subjects(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, String> {
+    let mut subjects = BTreeMap::new();
+    for (key, value) in table.entries() {
+        if let Some(product) = product.filter(|product| product.role(&key.value).is_none()) {
+            table.report(unknown_role(&table, &key, product));
+        }
+        let Some(subject) = value.string() else { continue };
+        if subject.value.trim().is_empty() {
+            let mistake = table.mistake(&subject.span, "a subject must not be empty").label("here");
+            table.report(mistake.help("write the name as it stands in the product's settings, such as \"CN=psp.contoso.com\""));
+        }
+        subjects.insert(key.value, subject.value);
+    }
+    table.finish();
+    subjects
+}
+
+fn unknown_role(table: &TableReader<'_>, key: &At<String>, product: &Product) -> Mistake {
+    let mistake = table.mistake(&key.span, format!("{} has no role \"{}\"", product.title, key.value)).label("unknown role");
+    mistake.help(choices(&key.value, "roles", product.roles.iter().map(|role| role.id.as_str())))
+}
+
 /// The table `[roles]` while it is read.
 struct Roles<'t, 'd> {
     table: &'t TableReader<'d>,
@@ -284,8 +310,7 @@ impl Roles<'_, '_> {
         let mut roles: BTreeMap<String, Vec<Host>> = BTreeMap::new();
         for (key, value) in table.entries() {
             if let Some(product) = product.filter(|product| product.role(&key.value).is_none()) {
-                let mistake = table.mistake(&key.span, format!("{} has no role \"{}\"", product.title, key.value)).label("unknown role");
-                table.report(mistake.help(choices(&key.value, "roles", product.roles.iter().map(|role| role.id.as_str()))));
+                table.report(unknown_role(&table, &key, product));
             }
             roles.insert(key.value, reader.role(&value));
         }

@@ -22,6 +22,8 @@ pub struct Site {
     pub ranges: BTreeMap<String, PortRange>,
     /// Hosts by role, in the order of the file.
     pub roles: BTreeMap<RoleId, Vec<Host>>,
+    /// Subject that the certificate of a role's hosts must have, by role.
+    pub certificates: BTreeMap<RoleId, String>,
     /// Lab only: added to every port of the plan, so that no port needs a privilege.
     pub port_offset: u16,
     /// Directories with more matrices, resolved against the site file's folder.

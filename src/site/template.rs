@@ -43,6 +43,14 @@ pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> Stri
             let _ = writeln!(text, "# {} = \"{range}\"", key(name));
         }
     }
+    if let Some(role) = product.roles.first() {
+        let _ = writeln!(text, "\n[certificates]");
+        comment(
+            &mut text,
+            "By role: the subject that a client was configured with. The certificate must have exactly it, as its subject or as one of its names.",
+        );
+        let _ = writeln!(text, "# {} = \"CN=service.contoso.com\"", key(&role.id));
+    }
     roles(&mut text, product, matrices);
     text
 }

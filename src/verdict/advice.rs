@@ -49,7 +49,13 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
             "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned()
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired => certificate(&to, seen),
+        Reason::TlsSubjectMismatch => {
+            let wanted = hop.flow.certificate.as_deref().unwrap_or_default();
+            format!(
+                "Give {to} the certificate with the subject \"{wanted}\", or mend `[certificates]` in the site file (the step `tls` shows the one it has)."
+            )
+        }
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
         Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
@@ -113,11 +119,17 @@ fn certificate(to: &str, seen: &Observation) -> String {
         }
         "not-yet-valid" => format!("The certificate of {to} is valid from {}: look at the clocks of both ends.", fact("not_before")),
         "expired" => format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after")),
+        "not-for-servers" => {
+            format!("Give {to} a certificate whose extended key usage has \"server authentication\": the one it has is for other purposes.")
+        }
         "self-signed" => format!("Give {to} a certificate from a CA that this machine trusts: the one it has is self-signed."),
         "chain-incomplete-or-private-root" => format!(
             "Let {to} send its intermediate certificates with its own, or, where its CA is a private one, let this machine trust it (issuer: {}).",
             fact("issuer")
         ),
+        _ if step.is_some_and(|s| s.ok && s.reason.is_none()) => {
+            format!("Renew the certificate of {to} before {}.", fact("not_after"))
+        }
         _ => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
     }
 }

@@ -1,11 +1,12 @@
 //! Hops that must be open.
 
 use super::both_ends::{self, Told};
+use super::certificate;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::Protocol;
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{Claims, OWN_CERTIFICATE, ProofOutcome};
+use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 use std::net::SocketAddr;
 
@@ -45,7 +46,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if policy.require_proof && !proved {
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
     }
-    if let Some((verdict, reason)) = certificate(seen, proved, failed) {
+    if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
@@ -152,28 +153,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     }
 }
 
-/// What is wrong with a certificate, unless it is a stand-in's own: that one is made for the run, and its trust means nothing.
-fn certificate(seen: &Observation, proved: bool, failed: Verdict) -> Option<(Verdict, Reason)> {
-    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok && s.reason.is_some())?;
-    let reason = step.reason?;
-    // The listener speaks for the certificate that it showed itself: in front of a reverse proxy another one is seen, and judged.
-    let shown = text(step, "certificate_sha256");
-    if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)) {
-        return None;
-    }
-    // Anybody can write that name into a certificate: most likely a listener with another key or none, but nobody can tell.
-    if !proved && showed_own_certificate(seen) {
-        return Some((Verdict::Inconclusive, Reason::NotProved));
-    }
-    Some((failed, reason))
-}
-
-/// Whether the certificate shown is one that a listener made for itself, by what its subject says. Anybody can say so: good for doubt only.
-pub(super) fn showed_own_certificate(seen: &Observation) -> bool {
-    seen.steps.iter().any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
-}
-
-fn text<'a>(step: &'a Step, name: &str) -> &'a str {
+pub(super) fn text<'a>(step: &'a Step, name: &str) -> &'a str {
     step.detail.get(name).and_then(|v| v.as_str()).unwrap_or_default()
 }
 

@@ -1,7 +1,8 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved, showed_own_certificate};
+use super::allow::{came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
+use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
 use crate::observation::{Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
@@ -51,7 +52,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     if let Some(status) = status {
         // Without a key nothing proves who refused; a certificate that a listener made for itself says that it was no front.
         let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
-        if refused_by_status && not_asked && showed_own_certificate(seen) {
+        if refused_by_status && not_asked && showed_own(seen) {
             return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, STAND_IN_REFUSED);
         }
         return if refused_by_status && hop.flow.relayed_to.is_none() {

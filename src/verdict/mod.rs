@@ -3,6 +3,7 @@
 mod advice;
 mod allow;
 mod both_ends;
+mod certificate;
 mod deny;
 pub mod explain;
 #[cfg(test)]

@@ -27,6 +27,7 @@ fn flow() -> PlannedFlow {
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     }
 }

@@ -70,12 +70,14 @@ impl Authorities {
         let mut parameters = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
         parameters.distinguished_name.push(DnType::CommonName, NAME);
         let now = SystemTime::now();
-        let (mut from, mut until) = (now - DAY, now + 30 * DAY);
+        let (mut from, mut until) = (now - DAY, now + 300 * DAY);
         let mut issuer = Some(&self.root);
         let mut more: Vec<&CertifiedIssuer<'static, KeyPair>> = Vec::new();
         match kind {
             "good" => {}
             "good-chain" => (issuer, more) = (Some(&self.intermediate), vec![&self.intermediate]),
+            "expires-soon" => until = now + 10 * DAY,
+            "for-clients" => parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth],
             "expired" => (from, until) = (now - 60 * DAY, now - 2 * DAY),
             "not-yet-valid" => (from, until) = (now + 2 * DAY, now + 60 * DAY),
             "wrong-name" => parameters.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.bed.test".try_into().expect("a name"))],

@@ -192,10 +192,11 @@ impl Standing<'_> {
         };
         let text = format!(
             "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[roles]\nclient = {}\n\
-             server = {server}\nother = {}\nfront = {}\n",
+             server = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n",
             host(At::Ws),
             host(At::Other),
-            host(At::Other)
+            host(At::Other),
+            self.scenario.connect.certificates
         );
         let path = self.folder.join(file);
         std::fs::write(&path, text).expect("a site file can be written");

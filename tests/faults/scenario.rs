@@ -195,6 +195,8 @@ pub struct Connect {
     pub by_name: bool,
     /// Lines of the table of ports in its site file.
     pub ports: String,
+    /// Lines of the table of certificates in its site file.
+    pub certificates: String,
     /// Addresses of the workstation in its site file, instead of its own.
     pub from_addresses: Vec<String>,
     /// The hosts file of the workstation.

@@ -104,6 +104,7 @@ pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) ->
         remark: None,
         doubt: None,
         inferred: None,
+        certificate: None,
         networks: Vec::new(),
     };
     Hop {

@@ -4,7 +4,8 @@ mod files;
 
 pub use files::certificates;
 
-use super::tls::{crypto, describe_certificate, sha256};
+use super::certificate::{self, sha256};
+use super::tls::crypto;
 use crate::observation::Detail;
 use crate::proto::challenge::OWN_CERTIFICATE;
 use rustls::ServerConfig;
@@ -63,7 +64,7 @@ impl Identity {
     pub fn describe(&self) -> Detail {
         let mut detail = Detail::new();
         if let Some(leaf) = self.chain.first() {
-            describe_certificate(leaf, &mut detail);
+            certificate::describe(leaf, &mut detail);
         }
         detail
     }

@@ -1,0 +1,74 @@
+//! Whether a certificate is the one that ought to be there, is trusted, and will be for a while.
+
+use super::Verdict;
+use super::allow::{claims, text};
+use crate::observation::{Observation, Step, StepKind};
+use crate::plan::model::Hop;
+use crate::proto::challenge::OWN_CERTIFICATE;
+use crate::reason::Reason;
+
+/// A certificate that ends within so many days is worth a warning: renewing one takes a ticket.
+const SOON_DAYS: i64 = 30;
+
+/// What is wrong with the certificate, unless it is a stand-in's own: that one is made for the run, and its trust means nothing. `failed` is
+/// the verdict of a hop that does not work.
+pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> Option<(Verdict, Reason)> {
+    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok)?;
+    // The listener speaks for the certificate that it showed itself: in front of a reverse proxy another one is seen, and judged.
+    let shown = text(step, "certificate_sha256");
+    if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)) {
+        return None;
+    }
+    // Anybody can write that name into a certificate: most likely a listener with another key or none, but nobody can tell.
+    if !proved && showed_own(seen) && step.reason.is_some() {
+        return Some((Verdict::Inconclusive, Reason::NotProved));
+    }
+    if let Some(reason) = step.reason {
+        return Some((failed, reason));
+    }
+    if hop.flow.certificate.as_ref().is_some_and(|wanted| !is_for(wanted, step)) {
+        return Some((failed, Reason::TlsSubjectMismatch));
+    }
+    let days = step.detail.get("days_left").and_then(|v| v.as_i64());
+    days.is_some_and(|days| days < SOON_DAYS).then_some((Verdict::Warn, Reason::TlsExpiresSoon))
+}
+
+/// Whether the certificate shown is one that a listener made for itself, by what its subject says. Anybody can say so: good for doubt only.
+pub(super) fn showed_own(seen: &Observation) -> bool {
+    seen.steps.iter().any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
+}
+
+/// Whether a certificate has the subject that is configured: as its whole subject, as its common name, or as one of its alternative names.
+/// Exactly, as a client that was configured with it compares: a wildcard that covers the name is another subject.
+fn is_for(wanted: &str, step: &Step) -> bool {
+    let subject = text(step, "subject");
+    let name = wanted.strip_prefix("CN=").unwrap_or(wanted);
+    let common_name = subject.split(',').map(str::trim).find_map(|part| part.strip_prefix("CN="));
+    let alternatives = step.detail.get("names").and_then(|v| v.as_array());
+    subject == wanted || common_name == Some(name) || alternatives.is_some_and(|names| names.iter().any(|n| n.as_str() == Some(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Detail;
+    use serde_json::json;
+
+    #[test]
+    fn the_subject_is_compared_exactly() {
+        let detail = Detail::from([
+            ("subject".to_owned(), "O=Contoso, CN=psp01.contoso.com".into()),
+            ("names".to_owned(), json!(["psp.contoso.com", "*.apps.contoso.com"])),
+        ]);
+        let step = Step { step: StepKind::Tls, ok: true, reason: None, initiator: None, at_ms: 0.0, ms: 1.0, detail };
+        for right in
+            ["psp01.contoso.com", "CN=psp01.contoso.com", "O=Contoso, CN=psp01.contoso.com", "psp.contoso.com", "CN=*.apps.contoso.com"]
+        {
+            assert!(is_for(right, &step), "{right}");
+        }
+        for wrong in ["PSP01.contoso.com", "psp01", "contoso.com", "x.apps.contoso.com", "CN=O=Contoso", "CN=psp01.contoso.com, O=Contoso"]
+        {
+            assert!(!is_for(wrong, &step), "{wrong}");
+        }
+    }
+}
