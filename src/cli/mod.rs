@@ -2,6 +2,7 @@
 
 mod completions;
 mod connect;
+mod diff;
 mod explain;
 mod files;
 mod init;
@@ -90,6 +91,8 @@ pub enum Command {
     Connect(connect::Args),
     /// Show result files as a table, JSON, CSV or Markdown
     Report(report::Args),
+    /// Say what changed between two result files
+    Diff(diff::Args),
     /// Say what a reason means, who can fix it, and how to look closer
     Explain(explain::Args),
     /// Make a site key
@@ -163,6 +166,7 @@ pub fn main() -> Exit {
         Command::Listen(args) => listen::run(args),
         Command::Connect(args) => connect::run(args),
         Command::Report(args) => report::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Key(args) => key::run(args),
         Command::Completions(args) => completions::run(args),

@@ -79,7 +79,11 @@ pub fn run(args: &Args) -> Outcome {
     Ok(exit(&file))
 }
 
-fn read(path: &Path) -> Result<ResultFile, String> {
+/// A result file.
+///
+/// # Errors
+/// In words, when it cannot be read or is none.
+pub fn read(path: &Path) -> Result<ResultFile, String> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|e| format!("cannot read {shown}: {e}"))?.len();
     if size > MAX_FILE {

@@ -1,6 +1,7 @@
 //! Sinks of a run: what people and machines read. Everything is rendered to text; only `cli` prints.
 
 pub mod csv;
+pub mod diff;
 pub mod explain;
 pub mod json;
 pub mod listener;
