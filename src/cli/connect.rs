@@ -138,7 +138,7 @@ pub fn run(args: &Args) -> Outcome {
             cancel.cancel();
         });
         let resolver = crate::net::resolve::Resolver::system(args.timeout);
-        let mut progress = Progress::new();
+        let mut progress = Progress::new(args.idle);
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
     let interrupted = stop.is_cancelled();

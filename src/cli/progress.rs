@@ -12,12 +12,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// With no hops yet.
-    pub fn new() -> Self {
+    /// With no hops yet; `idle` is how long proved connections are held.
+    pub fn new(idle: Option<std::time::Duration>) -> Self {
         let quiet = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let bar = ProgressBar::with_draw_target(Some(0), if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
         if let Ok(style) = ProgressStyle::with_template("{pos}/{len} hops {wide_bar} {msg}") {
             bar.set_style(style);
+        }
+        if let Some(span) = idle.and_then(|idle| jiff::SignedDuration::try_from(idle).ok()) {
+            bar.set_message(format!("holding proved connections for {span:#}"));
+            bar.enable_steady_tick(std::time::Duration::from_secs(1));
         }
         Progress { bar, failed: 0 }
     }

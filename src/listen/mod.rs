@@ -3,6 +3,7 @@
 pub mod http;
 pub mod journal;
 pub mod ldap;
+pub mod nonces;
 pub mod open;
 mod patience;
 pub mod rpc;

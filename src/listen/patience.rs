@@ -9,35 +9,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest silence, and longest life, of a connection on which a challenge was answered.
-pub const PROVED: Duration = Duration::from_secs(2 * 3600);
+pub const PATIENT: Duration = Duration::from_secs(2 * 3600);
 
-/// The time that a connection has: `strangers`, or [`PROVED`] once a challenge was answered on it.
-pub fn within(proved: &AtomicBool, strangers: Duration) -> Duration {
-    if proved.load(Ordering::Relaxed) { strangers.max(PROVED) } else { strangers }
+/// The time that a connection has: `strangers`, or [`PATIENT`] once a fresh challenge was answered on it.
+pub fn within(patient: &AtomicBool, strangers: Duration) -> Duration {
+    if patient.load(Ordering::Relaxed) { strangers.max(PATIENT) } else { strangers }
 }
 
 /// The clock of an HTTP server, whose time-outs wait longer for a connection on which a challenge was answered. Without it the server would
 /// close a quiet HTTP/1.1 connection after seconds, and ping a quiet HTTP/2 connection awake.
 #[derive(Debug, Clone)]
 pub struct Clock {
-    proved: Arc<AtomicBool>,
+    patient: Arc<AtomicBool>,
     inner: TokioTimer,
 }
 
 impl Clock {
     /// For one connection.
-    pub fn new(proved: Arc<AtomicBool>) -> Self {
-        Clock { proved, inner: TokioTimer::new() }
+    pub fn new(patient: Arc<AtomicBool>) -> Self {
+        Clock { patient, inner: TokioTimer::new() }
     }
 
     fn later(&self, deadline: Instant) -> Instant {
-        if self.proved.load(Ordering::Relaxed) { deadline + PROVED } else { deadline }
+        if self.patient.load(Ordering::Relaxed) { deadline + PATIENT } else { deadline }
     }
 }
 
 impl Timer for Clock {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.inner.sleep(within(&self.proved, duration))
+        self.inner.sleep(within(&self.patient, duration))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {

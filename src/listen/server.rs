@@ -161,13 +161,13 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             // An answer in two writes would otherwise wait for the other end's delayed acknowledgement, 40 ms of a probe.
             let _ = stream.set_nodelay(true);
             let seen = Seen::new(local, peer);
-            let proved = seen.proved.clone();
+            let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
             let at = clock::now();
             let lifetime = pass.gate.limits.lifetime;
-            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE, proved.clone());
+            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE, patient.clone());
             let ended = tokio::select! {
                 () = stop.cancelled() => "the listener was ended".to_owned(),
-                () = life(lifetime, &proved) => format!("ended after {} s", within(&proved, lifetime).as_secs()),
+                () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
                 outcome = serve(limited, seen, &here) => match outcome {
                     Ok(()) => "closed".to_owned(),
                     Err(error) => error.to_string(),
@@ -183,9 +183,9 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
 }
 
 /// Ends when a connection has lived long enough: longer, once a challenge was answered on it.
-async fn life(lifetime: Duration, proved: &AtomicBool) {
+async fn life(lifetime: Duration, patient: &AtomicBool) {
     tokio::time::sleep(lifetime).await;
-    tokio::time::sleep(within(proved, lifetime) - lifetime).await;
+    tokio::time::sleep(within(patient, lifetime) - lifetime).await;
 }
 
 async fn serve(stream: Limited<TcpStream>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
@@ -214,18 +214,18 @@ struct Limited<S> {
     left: u64,
     left_to_write: u64,
     idle: Duration,
-    proved: Arc<AtomicBool>,
+    patient: Arc<AtomicBool>,
     idle_end: Pin<Box<Sleep>>,
 }
 
 impl<S> Limited<S> {
-    fn new(inner: S, bytes: u64, idle: Duration, proved: Arc<AtomicBool>) -> Self {
+    fn new(inner: S, bytes: u64, idle: Duration, patient: Arc<AtomicBool>) -> Self {
         let idle_end = Box::pin(tokio::time::sleep(idle));
-        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, proved, idle_end }
+        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, patient, idle_end }
     }
 
     fn awake(&mut self) {
-        let end = Instant::from_std(clock::instant()) + within(&self.proved, self.idle);
+        let end = Instant::from_std(clock::instant()) + within(&self.patient, self.idle);
         self.idle_end.as_mut().reset(end);
     }
 }

@@ -1,5 +1,6 @@
 //! What came to this host lately, by where it came from: the memory from which "did you see me on port N?" is answered.
 
+use super::nonces::Nonces;
 use crate::net::clock;
 use crate::net::half_open::{self, Table};
 use crate::proto::challenge::Question;
@@ -40,6 +41,8 @@ pub struct HalfOpen {
 #[derive(Debug, Default)]
 pub struct Sightings {
     inner: Mutex<Inner>,
+    /// Challenges that were answered.
+    pub nonces: Nonces,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ struct Inner {
     entries: BTreeMap<Key, Entry>,
     /// The same keys in the order in which they came.
     order: VecDeque<Key>,
+    /// From when on everything that came is remembered: since the listener began, or since the last entry that had to go.
+    whole_since: Option<Timestamp>,
     /// The listener's own ports.
     own: BTreeSet<u16>,
     /// Where somebody listens on this host, as it was last seen.
@@ -80,8 +85,10 @@ impl Sightings {
             None => {
                 if inner.order.len() >= MAX_ENTRIES
                     && let Some(oldest) = inner.order.pop_front()
+                    && let Some(gone) = inner.entries.remove(&oldest)
                 {
-                    inner.entries.remove(&oldest);
+                    // Of that time "nothing came" cannot be said any more.
+                    inner.whole_since = inner.whole_since.max(Some(gone.last));
                 }
                 inner.order.push_back(key);
                 inner.entries.insert(key, Entry { at: now, last: now, local, state });
@@ -96,6 +103,7 @@ impl Sightings {
             self.note(peer, local, Seen::HalfOpen, now);
         }
         if let Ok(mut inner) = self.inner.lock() {
+            inner.whole_since.get_or_insert(now);
             inner.listening = table.listening;
             inner.own.clone_from(own);
         }
@@ -122,6 +130,10 @@ impl Sightings {
                 ..unseen
             },
             None if listening && !inner.own.contains(&question.port) => Sighting { listening, state: Seen::Unknown, ..unseen },
+            // It came before the listener did, or in a flood that pushed it out.
+            None if inner.whole_since.is_none_or(|whole| whole.as_second() > since + SLACK) => {
+                Sighting { listening, state: Seen::Unknown, ..unseen }
+            }
             None => Sighting { listening, ..unseen },
         }
     }
@@ -175,9 +187,28 @@ mod tests {
         (sighting.state, sighting.local.map(|l| l.port()))
     }
 
+    /// A listener that began before all of these tests.
+    fn begun() -> Sightings {
+        let sightings = Sightings::default();
+        sightings.take_in(Table::default(), &[389].into(), at(500));
+        sightings
+    }
+
+    #[test]
+    fn nothing_came_is_said_only_of_a_time_that_is_remembered() {
+        let sightings = begun();
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 100).0, Seen::Unknown, "before the listener began");
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000).0, Seen::Nothing);
+        for port in 0..=u16::try_from(MAX_ENTRIES).expect("small") {
+            sightings.note(SocketAddr::new([10, 9, 9, 9].into(), port), address("10.0.0.9:389"), Seen::Opened, at(1001));
+        }
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 990).0, Seen::Unknown, "a flood may have pushed it out");
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1100).0, Seen::Nothing, "the flood is over");
+    }
+
     #[test]
     fn only_the_askers_own_connections_are_told() {
-        let sightings = Sightings::default();
+        let sightings = begun();
         sightings.note(address("[::ffff:10.0.0.1]:50000"), address("[::ffff:10.0.0.9]:389"), Seen::HalfOpen, at(1001));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000), (Seen::HalfOpen, Some(389)));
         assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Nothing, None));
@@ -195,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_old_is_another_connection() {
-        let sightings = Sightings::default();
+        let sightings = begun();
         let (peer, local) = (address("10.0.0.1:50000"), address("10.0.0.9:389"));
         sightings.note(peer, local, Seen::Proved, at(1001));
         sightings.note(peer, local, Seen::HalfOpen, at(1002));

@@ -57,12 +57,14 @@ pub struct Seen {
     pub exporter: Option<Exporter>,
     /// Set once a challenge of the site's key was answered on this connection.
     pub proved: Arc<AtomicBool>,
+    /// Set with it, where the challenge was a fresh one: then the connection may be quiet for long.
+    pub patient: Arc<AtomicBool>,
 }
 
 impl Seen {
     /// A connection that was just accepted.
     pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
-        Seen { local, peer, tls: None, exporter: None, proved: Arc::new(AtomicBool::new(false)) }
+        Seen { local, peer, tls: None, exporter: None, proved: Arc::default(), patient: Arc::default() }
     }
 
     /// The same connection once TLS is up.
@@ -107,6 +109,9 @@ impl StandIn {
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());
         seen.proved.store(true, Ordering::Relaxed);
+        if self.sightings.nonces.is_first(challenge.nonce(), challenge.sent(), clock::now()) {
+            seen.patient.store(true, Ordering::Relaxed);
+        }
         Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
     }
 

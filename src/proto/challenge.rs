@@ -150,6 +150,11 @@ impl Challenge {
         Self::decode(key, &unhex(text)?)
     }
 
+    /// What makes it one of its kind.
+    pub fn nonce(&self) -> [u8; 12] {
+        self.nonce
+    }
+
     /// When the connector made it, by the connector's clock, in UNIX seconds.
     pub fn sent(&self) -> u32 {
         self.sent

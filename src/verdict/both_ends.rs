@@ -42,7 +42,8 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
         _ if !opened(seen, failed) || sighting.state == Seen::Unknown => None,
         // Where NAT may give every connection another address, that this one was not found says nothing.
         _ if sighting.state == Seen::Nothing => (!sighting.translated).then_some(Told::NeverArrived),
-        _ => is_this_one(hop, seen, sighting).then_some(Told::Arrived),
+        // Nor, where it gives connections other ports, that one from this port was.
+        _ => (!sighting.translated && is_this_one(hop, seen, sighting)).then_some(Told::Arrived),
     }
 }
 

@@ -42,7 +42,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Those of the connection, in words.
 pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) -> io::Result<()> {
     let mut server = auto::Builder::new(TokioExecutor::new());
-    let clock = Clock::new(seen.proved.clone());
+    let clock = Clock::new(seen.patient.clone());
     server.http1().timer(clock.clone()).header_read_timeout(HEAD_DEADLINE).max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEAD));
     server
         .http2()

@@ -28,7 +28,7 @@ pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Resul
     let mut chunk = [0; 4096];
     loop {
         let read =
-            tokio::time::timeout(within(&seen.proved, IDLE), stream.read(&mut chunk)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+            tokio::time::timeout(within(&seen.patient, IDLE), stream.read(&mut chunk)).await.map_err(|_| io::ErrorKind::TimedOut)??;
         if read == 0 {
             return Ok(());
         }
