@@ -169,7 +169,10 @@ pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> Stri
         let _ = writeln!(text, "{}\n", table.trim_fmt());
     }
     if !silent.is_empty() {
-        let words = format!("Nobody connected to {}.", silent.join(", "));
+        let what = if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
+        let words = format!(
+            "Half open: {peer} began {what} on port {port} and never heard the answer: the way back to it is shut, not the way here."
+        );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();

@@ -41,7 +41,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::Refused => format!(
             "Nobody listens on {to}:{port}, or a firewall resets: start the service, or `portmatrix listen` there, and test again; else allow {flow}."
         ),
-        Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect | Reason::Rejected => {
+        Reason::Rejected => format!("A device on the way resets in the name of {to}, which listens there: allow {flow}; {log}."),
+        Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect => {
             format!("The connection opens and then dies: look for an application filter or a proxy on the way of {flow}; {log}.")
         }
         Reason::NameNotFound | Reason::NameNoAddress => format!("Add {to} to the DNS that this host asks."),
