@@ -169,10 +169,7 @@ pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> Stri
         let _ = writeln!(text, "{}\n", table.trim_fmt());
     }
     if !silent.is_empty() {
-        let what = if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
-        let words = format!(
-            "Half open: {peer} began {what} on port {port} and never heard the answer: the way back to it is shut, not the way here."
-        );
+        let words = format!("Nobody connected to {}.", silent.join(", "));
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();
@@ -180,8 +177,9 @@ pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> Stri
         *lost.entry((connection.local.port(), connection.peer.ip())).or_default() += 1;
     }
     for ((port, peer), count) in lost.into_iter().take(MAX_LOST) {
+        let what = if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
         let words = format!(
-            "Half open: {peer} began {count} on port {port} and never heard the answer. The way back to it is shut, not the way here."
+            "Half open: {peer} began {what} on port {port} and never heard the answer: the way back to it is shut, not the way here."
         );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
