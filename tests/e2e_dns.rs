@@ -201,3 +201,62 @@ fn a_deny_hop_without_an_address_is_inconclusive() {
         assert_eq!((text(past, "/verdict"), text(past, "/reason")), ("inconclusive", "denied-otherwise"), "{past:#}");
     }
 }
+
+/// A zone in which domain controllers announce themselves.
+fn locator_zone() -> Vec<String> {
+    let mut zone: Vec<String> = [
+        "--srv-host=_ldap._tcp.dc._msdcs.corp.example,dc2.corp.example,389,0,10",
+        "--srv-host=_ldap._tcp.dc._msdcs.corp.example,dc1.corp.example,389,0,100",
+        "--srv-host=_ldap._tcp.dc._msdcs.corp.example,dc3.corp.example,389,5,100",
+        "--srv-host=_ldap._tcp.pdc._msdcs.corp.example,dc3.corp.example,389,0,100",
+        "--srv-host=_ldap._tcp.London._sites.dc._msdcs.corp.example,dc2.corp.example,389,0,100",
+        "--local=/example/",
+    ]
+    .map(str::to_owned)
+    .into();
+    // More than fits into one answer over UDP.
+    let long = |n| format!("--srv-host=_ldap._tcp.dc._msdcs.big.example,a-domain-controller-with-a-long-name-{n:02}.big.example,389,0,{n}");
+    zone.extend((1..=60).map(long));
+    zone.extend((1..=3).map(|n| format!("--host-record=dc{n}.corp.example,10.77.2.2")));
+    zone
+}
+
+/// The hosts of the hops to a port, each once, in the order of the result.
+fn hosts_at(hops: &[Value], port: u64) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for hop in hops.iter().filter(|h| h["to"]["port"] == port) {
+        let host = text(hop, "/to/host").to_owned();
+        if !found.contains(&host) {
+            found.push(host);
+        }
+    }
+    found
+}
+
+#[test]
+fn domain_controllers_are_found_as_windows_finds_them() {
+    let Some(site) = Deployment::new("direct") else { return };
+    let zone = locator_zone();
+    let _server = serve(&site, &zone.iter().map(String::as_str).collect::<Vec<_>>());
+    let connect = |source: &str| {
+        let text = format!(
+            "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = [\"!entra-id\", \"sid-history\"]\n\n\
+             [roles]\npsp-service = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] }}\nsource-dc = {{ {source} }}\n\
+             target-pdc = {{ discover = \"corp.example\" }}\n"
+        );
+        std::fs::write(site.path("site.toml"), text).expect("the site file can be written");
+        // Whatever the hops say, for nobody listens there. The machine itself has no DNS: the server is named.
+        site.connect("ws", None, &["--dns", "10.77.3.2", "--connect-timeout", "1s", "--trace", "never"])
+    };
+    let all = connect("discover = \"corp.example\"");
+    assert_eq!(hosts_at(all.hops(), 389), ["dc1.corp.example", "dc2.corp.example", "dc3.corp.example"], "by priority, then weight");
+    assert_eq!(hosts_at(all.hops(), 135), ["dc3.corp.example"], "the PDC emulator alone");
+    let london = connect("discover = \"corp.example\", site = \"London\"");
+    assert_eq!(hosts_at(london.hops(), 389), ["dc2.corp.example"]);
+    let big = connect("discover = \"big.example\"");
+    assert_eq!(hosts_at(big.hops(), 389).len(), 60, "an answer that is cut short is asked for again over TCP");
+
+    // What is not found is not silently left out.
+    let untested = connect("discover = \"nowhere.example\"").json["untested"].to_string();
+    assert!(untested.contains("nowhere.example") && untested.contains("name-not-found"), "{untested}");
+}

@@ -5,6 +5,7 @@ use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
 use crate::matrix::model::{Expect, RoleId};
+use crate::net::resolve::Resolver;
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
 use crate::plan::address::without_address;
@@ -17,6 +18,7 @@ use crate::run::{self, Settings};
 use crate::site::model::Host;
 use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +49,9 @@ pub struct Args {
     /// Trust the certificates of this PEM file instead of the operating system's store
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Ask this DNS server instead of the system's, for names and for domain controllers
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns_server)]
+    dns: Option<SocketAddr>,
     /// A hop that no listener proved is a failed hop
     #[arg(long)]
     require_proof: bool,
@@ -96,7 +101,15 @@ enum TraceWhen {
 /// # Errors
 /// Everything that is wrong with the arguments, the site, the matrices or the key.
 pub fn run(args: &Args) -> Outcome {
-    let inputs = inputs::load(&args.site)?;
+    let mut inputs = inputs::load(&args.site)?;
+    let resolver = match args.dns {
+        Some(server) => Resolver::of_server(server, args.timeout),
+        None => Resolver::system(args.timeout),
+    };
+    let runtime = files::runtime()?;
+    if inputs.has_discovery() {
+        runtime.block_on(inputs.discover(&resolver))?;
+    }
     let (plan, from) = select(args, &inputs.plan)?;
     let tools = Tools {
         key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
@@ -131,13 +144,12 @@ pub fn run(args: &Args) -> Outcome {
     };
     let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
-    let hops = files::runtime()?.block_on(async {
+    let hops = runtime.block_on(async {
         let cancel = stop.clone();
         tokio::spawn(async move {
             files::interrupted().await;
             cancel.cancel();
         });
-        let resolver = crate::net::resolve::Resolver::system(args.timeout);
         let mut progress = Progress::new(args.idle);
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
@@ -168,6 +180,11 @@ fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
     const OTHERS: u64 = 32;
     let there = descriptors.map_or(usize::MAX, |n| usize::try_from(n.saturating_sub(OTHERS) / 3).unwrap_or(usize::MAX));
     wanted.min(there.max(1))
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    text.parse().or(alone).map_err(|_| "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned())
 }
 
 /// What the counts leave open: hops without proof, and a run that was cut short.

@@ -5,8 +5,9 @@ use crate::input::Mistake;
 use crate::matrix::Registry;
 use crate::matrix::model::RoleId;
 use crate::net::host::ThisHost;
+use crate::net::resolve::Resolver;
 use crate::plan::build::build;
-use crate::plan::model::Plan;
+use crate::plan::model::{Plan, Why};
 use crate::plan::select::Who;
 use crate::site::load;
 use crate::site::model::{Host, Site};
@@ -78,9 +79,36 @@ pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
         return Err(Problem(vec![miette::miette!(help = help, "the site file {} does not exist", args.site.display())]));
     }
     let site = load::load(&args.site, &mut registry).map_err(problem)?;
-    let product = registry.product(&site.product).ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
-    let plan = build(product, registry.matrices(), &site);
+    let plan = planned(&registry, &site)?;
     Ok(Inputs { registry, site, plan })
+}
+
+fn planned(registry: &Registry, site: &Site) -> Result<Plan, Problem> {
+    let product = registry.product(&site.product).ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
+    Ok(build(product, registry.matrices(), site))
+}
+
+impl Inputs {
+    /// Whether the site has domain controllers looked up.
+    pub fn has_discovery(&self) -> bool {
+        self.site.roles.values().flatten().any(|host| matches!(host, Host::Discover { .. }))
+    }
+
+    /// Looks them up and plans the site anew. Why some were not found stands in the plan.
+    ///
+    /// # Errors
+    /// Never once [`load`] has succeeded: the product is there.
+    pub async fn discover(&mut self, resolver: &Resolver) -> Result<(), Problem> {
+        let Some(product) = self.registry.product(&self.site.product) else { return Ok(()) };
+        let problems = super::discover::discover(&mut self.site, product, resolver).await;
+        self.plan = planned(&self.registry, &self.site)?;
+        for entry in &mut self.plan.unplanned {
+            if let Why::NotDiscovered { domain, because } = &mut entry.why {
+                *because = problems.iter().find(|(name, _)| name.ends_with(&format!("._msdcs.{domain}"))).map(|(_, words)| words.clone());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Who asks: what was said with `--as`, or this machine. `here` is this machine too, where no role is called so.

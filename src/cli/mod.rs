@@ -3,6 +3,7 @@
 mod completions;
 mod connect;
 mod diff;
+mod discover;
 mod explain;
 mod files;
 mod init;

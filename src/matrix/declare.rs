@@ -2,7 +2,7 @@
 
 use super::forms;
 use super::load::{Kind, Use};
-use super::model::{Feature, Interface, PortRange, Role};
+use super::model::{Feature, Interface, Locate, PortRange, Role};
 use crate::input::{At, Span, TableReader};
 use ipnet::IpNet;
 
@@ -89,6 +89,7 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
     let id = forms::required_identifier(table, "id");
     let title = table.required_string("title");
     let (description, example) = (table.string("description"), table.string("example"));
+    let locate = table.string("locate").and_then(|text| locate(table, &text)).unwrap_or_default();
     let includes = table.strings("includes");
     uses.extend(includes.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
     let names = table.strings("names");
@@ -104,11 +105,26 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
         title: title?.value,
         description: description.map(At::into_inner),
         example: example.map(At::into_inner),
+        locate,
         includes: includes.into_iter().map(At::into_inner).collect(),
         names: names.into_iter().map(At::into_inner).collect(),
         networks,
     };
     Some(At { value: role, span: id.span })
+}
+
+fn locate(table: &TableReader<'_>, text: &At<String>) -> Option<Locate> {
+    let found = match text.value.as_str() {
+        "dc" => Some(Locate::Dc),
+        "pdc" => Some(Locate::Pdc),
+        "gc" => Some(Locate::Gc),
+        _ => None,
+    };
+    if found.is_none() {
+        let mistake = table.mistake(&text.span, format!("\"{}\" is no kind of domain controller", text.value)).label("here");
+        table.report(mistake.help("write \"dc\" for all of them, \"pdc\" for the PDC emulator, \"gc\" for global catalogs"));
+    }
+    found
 }
 
 fn network(table: &TableReader<'_>, text: &At<String>) -> Option<IpNet> {

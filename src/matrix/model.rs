@@ -92,6 +92,19 @@ pub struct Source {
     pub section: Option<String>,
 }
 
+/// Which controllers of a domain a role stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Locate {
+    /// All of them.
+    #[default]
+    Dc,
+    /// The one that holds the PDC emulator role.
+    Pdc,
+    /// The global catalogs of the forest.
+    Gc,
+}
+
 /// What a role is.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Role {
@@ -103,6 +116,8 @@ pub struct Role {
     pub description: Option<String>,
     /// An example host for `init`.
     pub example: Option<String>,
+    /// Which of a domain's controllers are meant, where a site has them looked up through DNS.
+    pub locate: Locate,
     /// Hosts of these roles also have this role (a source DC is a domain controller).
     pub includes: Vec<RoleId>,
     /// For a role that is the same everywhere (a cloud service): its host names, wildcards included.

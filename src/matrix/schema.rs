@@ -6,7 +6,7 @@
 // The types are never made: schemars reads their shape and their comments.
 #![allow(dead_code)]
 
-use super::model::{Expect, Protocol};
+use super::model::{Expect, Locate, Protocol};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -89,6 +89,8 @@ struct Role {
     description: Option<String>,
     /// An example host.
     example: Option<String>,
+    /// Which controllers of a domain are meant by `{ discover = "…" }` in a site file; all of them if not said.
+    locate: Option<Locate>,
     /// Hosts of these roles also have this role.
     includes: Option<Vec<String>>,
     /// For a role that is the same everywhere (a cloud service): its host names; a wildcard may be the first label.

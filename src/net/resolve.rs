@@ -2,10 +2,13 @@
 
 use super::failure::Failure;
 use crate::reason::Reason;
-use hickory_resolver::config::LookupIpStrategy;
+use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::RData;
 use hickory_resolver::{Resolver as HickoryResolver, TokioResolver};
-use std::net::IpAddr;
+use std::cmp::Reverse;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The system's resolver.
@@ -21,14 +24,49 @@ impl Resolver {
     pub fn system(deadline: Duration) -> Self {
         let inner = HickoryResolver::builder_tokio()
             .and_then(|mut builder| {
-                let options = builder.options_mut();
-                options.timeout = deadline / 2;
-                options.attempts = 1;
-                options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+                set(builder.options_mut(), deadline);
                 builder.build()
             })
             .map_err(|e| e.to_string());
         Resolver { inner, deadline }
+    }
+
+    /// Asks this server alone, and no hosts file.
+    pub fn of_server(server: SocketAddr, deadline: Duration) -> Self {
+        let mut config = NameServerConfig::udp_and_tcp(server.ip());
+        config.connections.iter_mut().for_each(|connection| connection.port = server.port());
+        let config = ResolverConfig::from_name_servers(vec![config]);
+        let mut builder = HickoryResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        set(builder.options_mut(), deadline);
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        Resolver { inner: builder.build().map_err(|e| e.to_string()), deadline }
+    }
+
+    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each once.
+    ///
+    /// # Errors
+    /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`.
+    pub async fn targets(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let resolver = self.inner.as_ref().map_err(|e| Failure::local(Reason::DnsFailed).with("error", e.clone()))?;
+        let found = match tokio::time::timeout(self.deadline, resolver.srv_lookup(format!("{}.", name.trim_end_matches('.')))).await {
+            Err(_) => return Err(Failure::unknown(Reason::DnsTimedOut)),
+            Ok(Err(error)) => return Err(failure(&error)),
+            Ok(Ok(found)) => found,
+        };
+        let records = found.answers().iter().filter_map(|record| match &record.data {
+            RData::SRV(srv) => Some((srv.priority, Reverse(srv.weight), srv.target.to_utf8().trim_end_matches('.').to_lowercase())),
+            _ => None,
+        });
+        // "." says that the service is decidedly not there.
+        let mut records: Vec<_> = records.filter(|(_, _, target)| !target.is_empty()).collect();
+        records.sort();
+        let mut targets: Vec<String> = Vec::new();
+        for (_, _, target) in records {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        if targets.is_empty() { Err(Failure::peer(Reason::NameNoAddress)) } else { Ok(targets) }
     }
 
     /// Every address of a name, IPv4 first, each once. Names are taken as complete: no search list is applied to a name with a dot.
@@ -49,6 +87,12 @@ impl Resolver {
             }
         }
     }
+}
+
+fn set(options: &mut ResolverOpts, deadline: Duration) {
+    options.timeout = deadline / 2;
+    options.attempts = 1;
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
 }
 
 fn failure(error: &NetError) -> Failure {

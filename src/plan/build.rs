@@ -85,8 +85,8 @@ impl Builder<'_, '_> {
             }
         }
         for from_host in &from.hosts {
-            if let Host::Discover { domain } = from_host {
-                self.unplanned.push(unplanned(Why::NotDiscovered { domain: domain.clone() }));
+            if let Host::Discover { domain, .. } = from_host {
+                self.unplanned.push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));
                 continue;
             }
             let from_label = from_host.label().replace('/', "_");
@@ -242,7 +242,7 @@ fn source(matrix: &Matrix, flow: &Flow) -> String {
 fn cannot_connect_to(host: &Host) -> Option<Why> {
     match host {
         Host::Network(network) => Some(Why::NetworkOnToSide { network: network.to_string() }),
-        Host::Discover { domain } => Some(Why::NotDiscovered { domain: domain.clone() }),
+        Host::Discover { domain, .. } => Some(Why::NotDiscovered { domain: domain.clone(), because: None }),
         Host::Named { name, .. } if name.contains('*') => Some(Why::Wildcard { name: name.clone() }),
         Host::Named { .. } | Host::Address(_) => None,
     }

@@ -37,6 +37,7 @@ pub fn role(id: &str) -> Role {
         title: id.into(),
         description: None,
         example: None,
+        locate: Locate::Dc,
         includes: Vec::new(),
         names: Vec::new(),
         networks: Vec::new(),
@@ -99,7 +100,7 @@ pub fn matrix(id: &str, flows: Vec<Flow>) -> Matrix {
 /// `10.0.0.1`, `10.0.0.0/8`, `name`, `name=10.0.0.1,10.0.0.2` or `discover:domain`.
 pub fn host(text: &str) -> Host {
     if let Some(domain) = text.strip_prefix("discover:") {
-        return Host::Discover { domain: domain.into() };
+        return Host::Discover { domain: domain.into(), site: None };
     }
     if let Some((name, addresses)) = text.split_once('=') {
         let addresses = addresses.split(',').map(|a| a.parse().expect("an address")).collect();

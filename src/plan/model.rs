@@ -164,6 +164,9 @@ pub enum Why {
     NotDiscovered {
         /// The domain.
         domain: String,
+        /// Why not, where they were looked up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// The flow has no port that could be connected to: the offset carries it past 65535, or the table does not declare its name.
     NoPort {
@@ -192,8 +195,12 @@ impl std::fmt::Display for Why {
             Why::SameHost { host } => write!(f, "both sides are {host}"),
             Why::CoveredBy { hop } => write!(f, "covered by {hop}"),
             Why::ProtocolNotProbed { protocol } => write!(f, "{protocol} is not probed"),
-            Why::NotDiscovered { domain } => {
-                write!(f, "the domain controllers of {domain} are not looked up by this version: list them as hosts")
+            Why::NotDiscovered { domain, because: None } => write!(f, "the domain controllers of {domain} are looked up by `connect`"),
+            Why::NotDiscovered { domain, because: Some(because) } => {
+                write!(
+                    f,
+                    "the domain controllers of {domain} were not found ({because}): mend DNS, ask another server with --dns, or list them as hosts"
+                )
             }
             Why::NoPort { port } => write!(f, "port {port} cannot be used at this site"),
         }

@@ -362,6 +362,13 @@ impl Roles<'_, '_> {
         }
         let table = value.table()?;
         let (name, addresses, discover) = (table.string("name"), table.strings("addresses"), table.string("discover"));
+        let site = table.string("site");
+        if let Some(site) = &site
+            && (discover.is_none() || site.value.is_empty() || !site.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+        {
+            let mistake = table.mistake(&site.span, "this is not the site of a domain that is looked up").label("here");
+            table.report(mistake.help("write { discover = \"contoso.com\", site = \"London\" }: the name of an Active Directory site"));
+        }
         let host = match (name, discover) {
             (Some(name), None) => {
                 let all: Vec<_> = addresses.iter().filter_map(|at| self.checked(&at.span, host::address(&at.value))).collect();
@@ -372,7 +379,8 @@ impl Roles<'_, '_> {
                     let mistake = table.mistake(&address.span, "hosts that are discovered have no fixed addresses").label("here");
                     table.report(mistake.help("remove `addresses`, or list the hosts by name"));
                 }
-                self.checked(&domain.span, host::name(&domain.value)).map(|domain| Host::Discover { domain })
+                self.checked(&domain.span, host::name(&domain.value))
+                    .map(|domain| Host::Discover { domain, site: site.map(At::into_inner) })
             }
             (Some(_), Some(domain)) => {
                 let mistake = table.mistake(&domain.span, "a host is either named or discovered").label("`name` is there too");

@@ -1,6 +1,6 @@
 //! One deployment, as values. Made only by [`crate::site::load`].
 
-use crate::matrix::model::{PortRange, RoleId};
+use crate::matrix::model::{Locate, PortRange, RoleId};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -62,7 +62,20 @@ pub enum Host {
     Discover {
         /// DNS name of the domain.
         domain: String,
+        /// Only those of this Active Directory site.
+        site: Option<String>,
     },
+}
+
+/// The DNS name under which a domain controller announces itself (MS-ADTS section 6.3.2.3), for the look-up of its SRV records.
+pub fn locator_name(domain: &str, site: Option<&str>, locate: Locate) -> String {
+    let place = site.map(|site| format!("{site}._sites.")).unwrap_or_default();
+    match locate {
+        // There is one in a domain, wherever it is.
+        Locate::Pdc => format!("_ldap._tcp.pdc._msdcs.{domain}"),
+        Locate::Gc => format!("_ldap._tcp.{place}gc._msdcs.{domain}"),
+        Locate::Dc => format!("_ldap._tcp.{place}dc._msdcs.{domain}"),
+    }
 }
 
 impl Host {
@@ -72,7 +85,25 @@ impl Host {
             Host::Named { name, .. } => name.clone(),
             Host::Address(a) => a.to_string(),
             Host::Network(n) => n.to_string(),
-            Host::Discover { domain } => format!("discover:{domain}"),
+            Host::Discover { domain, site: None } => format!("discover:{domain}"),
+            Host::Discover { domain, site: Some(site) } => format!("discover:{domain}/{site}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controllers_announce_themselves_under_these_names() {
+        assert_eq!(locator_name("contoso.com", None, Locate::Dc), "_ldap._tcp.dc._msdcs.contoso.com");
+        assert_eq!(locator_name("contoso.com", Some("London"), Locate::Dc), "_ldap._tcp.London._sites.dc._msdcs.contoso.com");
+        assert_eq!(
+            locator_name("contoso.com", Some("London"), Locate::Pdc),
+            "_ldap._tcp.pdc._msdcs.contoso.com",
+            "there is one, wherever it is"
+        );
+        assert_eq!(locator_name("contoso.com", Some("London"), Locate::Gc), "_ldap._tcp.London._sites.gc._msdcs.contoso.com");
     }
 }

@@ -56,8 +56,14 @@ impl Forests {
     }
 
     fn write_site(&self) {
+        let address = self.net.host("src").v4();
+        self.write_site_with(&format!("{{ name = \"{}\", addresses = [\"{address}\"] }}", self.source.controller()));
+    }
+
+    /// The site file; `source` is the entry of the source domain's controllers.
+    fn write_site_with(&self, source: &str) {
         let host = |name: &str, at: &str| format!("{{ name = \"{name}\", addresses = [\"{}\"] }}", self.net.host(at).v4());
-        let (source, target) = (host(&self.source.controller(), "src"), host(&self.target.controller(), "dst"));
+        let target = host(&self.target.controller(), "dst");
         let psp = host("psp.service.example", "psp");
         let text = format!(
             "[site]\nname = \"two-forests\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\n\
@@ -74,9 +80,14 @@ impl Forests {
 
     /// The hops that begin at a host, with what the program said of each.
     fn connect(&self, at: &str, name: &str, ca: &str) -> Vec<Value> {
+        self.connect_with(at, name, ca, &[])
+    }
+
+    fn connect_with(&self, at: &str, name: &str, ca: &str, more: &[&str]) -> Vec<Value> {
         let (site, ca) = (self.path("site.toml"), self.path(ca));
         let args =
             ["connect", "--site", &site, "--as", name, "--ca", &ca, "--format", "json", "--timeout", "3s", "--connect-timeout", "3s"];
+        let args: Vec<&str> = args.iter().chain(more).copied().collect();
         let done = self.net.host(at).run(PROGRAM, &args, LIMIT);
         let json: Value = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("no JSON: {e}\n{done}"));
         json["hops"].as_array().expect("hops").clone()
@@ -128,6 +139,14 @@ fn real_directories_pass_and_what_is_wrong_with_one_is_told() {
     if let Some(capture) = capture {
         capture.assert_well_formed(&["tcp.port==51001,dcerpc"], &["ldap", "dcerpc", "epm", "tls"]);
     }
+
+    // Found through Samba's own DNS instead of the site file.
+    forests.write_site_with(&format!("{{ discover = \"{}\" }}", forests.source.name));
+    let found = forests.connect_with("psp", "psp.service.example", "ca.pem", &["--dns", &forests.net.host("src").v4().to_string()]);
+    for hop in to(&found, &dc_source, 389, "ldap") {
+        assert_eq!((word(&hop, "verdict"), word(&hop, "answered_by")), ("pass", "service"), "{hop:#}");
+    }
+    forests.write_site();
 
     // The target's domain controller reads from the source's.
     for hop in to(&forests.connect("dst", &dc_target, "ca.pem"), &dc_source, 135, "rpc") {

@@ -215,7 +215,7 @@ fn different_expectations_and_interfaces_are_not_folded() {
 fn what_cannot_be_probed_or_found_is_said() {
     let flows = vec![flow("u", "web", "db", 53, Protocol::Udp), tcp("f", "web", "db"), tcp("g", "db", "web"), tcp("h", "agent", "cache")];
     let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["discover:fabrikam.com"])]));
-    let missing = Why::NotDiscovered { domain: "fabrikam.com".into() };
+    let missing = Why::NotDiscovered { domain: "fabrikam.com".into(), because: None };
     assert!(plan.hops.is_empty());
     assert_eq!(
         whys(&plan),
