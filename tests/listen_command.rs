@@ -152,8 +152,9 @@ fn certificate(folder: &Folder, name: &str, subject: &str, days_ago: u32, days: 
 #[test]
 fn the_production_certificate_is_judged_before_the_product_is_there() {
     for (net, name, subject, days_ago, days, trusted, wanted) in [
-        (7, "good", "srv.test.example", 1, 30, true, ("pass", "proved")),
-        (8, "wildcard", "*.test.example", 1, 30, true, ("pass", "proved")),
+        (7, "good", "srv.test.example", 1, 300, true, ("pass", "proved")),
+        (8, "wildcard", "*.test.example", 1, 300, true, ("pass", "proved")),
+        (15, "soon", "srv.test.example", 1, 20, true, ("warn", "tls-expires-soon")),
         (9, "other-name", "www.elsewhere.example", 1, 30, true, ("fail", "tls-name-mismatch")),
         (10, "expired", "srv.test.example", 30, 10, true, ("fail", "tls-expired")),
         (11, "untrusted", "srv.test.example", 1, 30, false, ("fail", "tls-untrusted")),

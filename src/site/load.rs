@@ -284,7 +284,7 @@ fn certificate_subjects(table: TableReader<'_>, product: Option<&Product>) -> BT
         let Some(subject) = value.string() else { continue };
         if subject.value.trim().is_empty() {
             let mistake = table.mistake(&subject.span, "a subject must not be empty").label("here");
-            table.report(mistake.help("write the name as it stands in the product's settings, such as \"CN=psp.contoso.com\""));
+            table.report(mistake.help("write the name as it stands in the product's settings, such as \"CN=service.contoso.com\""));
         }
         subjects.insert(key.value, subject.value);
     }
