@@ -75,6 +75,10 @@ fn roles(text: &mut String, product: &Product, matrices: &[&Matrix]) {
     let _ = writeln!(text, "\n[roles]");
     comment(text, "A host is a name, an address, or a table that fixes the addresses of a name so that DNS is not asked:");
     comment(text, "  [\"srv01.contoso.com\", \"10.1.2.3\", { name = \"srv02.contoso.com\", addresses = [\"10.1.2.4\"] }]");
+    comment(
+        text,
+        "Domain controllers can be looked up instead: { discover = \"contoso.com\" }, with site = \"London\" for one site of Active Directory.",
+    );
     comment(text, "A network, such as \"10.20.0.0/16\", stands for any host in it, on the From side only.");
     let flows: Vec<&Flow> = matrices.iter().flat_map(|matrix| &matrix.flows).collect();
     let needed_by_default = |flow: &Flow| {
