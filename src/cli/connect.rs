@@ -102,6 +102,15 @@ enum TraceWhen {
 /// Everything that is wrong with the arguments, the site, the matrices or the key.
 pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
+    // Before anything that takes descriptors: where there are few of them, the files must still be read.
+    let tools = Tools {
+        key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
+        trust: trust(args.ca.as_deref())?,
+        connect_deadline: args.connect_timeout,
+        retries: args.retries,
+        step_deadline: args.timeout,
+        idle: args.idle,
+    };
     let resolver = match args.dns {
         Some(server) => Resolver::of_server(server, args.timeout),
         None => Resolver::system(args.timeout),
@@ -111,14 +120,6 @@ pub fn run(args: &Args) -> Outcome {
         runtime.block_on(inputs.discover(&resolver))?;
     }
     let (plan, from) = select(args, &inputs.plan)?;
-    let tools = Tools {
-        key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
-        trust: trust(args.ca.as_deref())?,
-        connect_deadline: args.connect_timeout,
-        retries: args.retries,
-        step_deadline: args.timeout,
-        idle: args.idle,
-    };
     if args.require_proof && tools.key.is_none() {
         return Err(Problem::text(
             "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
@@ -161,6 +162,7 @@ pub fn run(args: &Args) -> Outcome {
         from,
         started,
         finished: clock::now(),
+        nearness: run::nearness(&inputs.plan.roles, &hops),
         hops,
         untested,
     };

@@ -97,7 +97,7 @@ impl Inputs {
     /// Looks them up and plans the site anew. Why some were not found stands in the plan.
     ///
     /// # Errors
-    /// Never once [`load`] has succeeded: the product is there.
+    /// Never once [`load()`] has succeeded: the product is there.
     pub async fn discover(&mut self, resolver: &Resolver) -> Result<(), Problem> {
         let Some(product) = self.registry.product(&self.site.product) else { return Ok(()) };
         let problems = super::discover::discover(&mut self.site, product, resolver).await;

@@ -1,6 +1,6 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Verdict, directory};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
@@ -104,7 +104,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
-        _ => return None,
+        reason => return directory::advice(hop, seen, reason),
     })
 }
 
