@@ -86,7 +86,7 @@ impl Columns {
         self.choose([from, directory, domain, is, level, site, clock, connect, answer].map(String::as_str))
     }
 
-    fn choose<'t>(self, all: [&'t str; 9]) -> impl Iterator<Item = &'t str> {
+    fn choose(self, all: [&str; 9]) -> impl Iterator<Item = &str> {
         let shown = [self.from, true, self.wide, true, self.wide, self.wide, true, true, true];
         all.into_iter().zip(shown).filter(|(_, shown)| *shown).map(|(cell, _)| cell)
     }

@@ -28,7 +28,9 @@ pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
                 if !holders.contains_key(domain) && holders.len() < MAX_DOMAINS {
                     holders.insert(domain.clone(), holder(domain, &told, resolver).await);
                 }
-                PdcRole::HeldByAnother { domain: domain.clone(), holder: holders.get(domain).cloned().flatten() }
+                // DNS may still name the host that says no: then nobody knows.
+                let other = holders.get(domain).cloned().flatten().filter(|holder| *holder != this.hop.to.host.label());
+                PdcRole::HeldByAnother { domain: domain.clone(), holder: other }
             }
         });
     }

@@ -4,11 +4,11 @@ use super::{Searches, root_dse};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::{Detail, Spread, StepKind};
-use crate::probe::{Climb, Stop};
+use crate::probe::Climb;
 use crate::proto::ldap::netlogon::{self, Netlogon};
 use crate::reason::Reason;
 use ldap3_proto::proto::LdapFilter;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Round trips that are measured, and connections.
 const REQUESTS: usize = 10;
@@ -18,58 +18,60 @@ const LONG_ENOUGH: Duration = Duration::from_secs(2);
 /// Fewer than these are no sample.
 const FEWEST: usize = 3;
 
-/// Rung `directory`, where an Active Directory of `domain` answered the search that locates controllers; and the latency of every directory.
-/// A directory that does not answer these is none the worse for it, and its connection is not used any further.
-///
-/// # Errors
-/// [`Stop`] when the connection broke.
-pub(super) async fn look(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>, domain: Option<String>) -> Result<(), Stop> {
-    if let Some(domain) = domain {
-        let begun = clock::instant();
-        match within(climb, searches.netlogon(&domain)).await {
-            Ok(Some(told)) => climb.note(StepKind::Directory, begun, Ok(facts(&told))),
-            // A refusal is an answer: the connection is as good as before.
-            Ok(None) => {}
-            Err(failure) if failure.reason == Reason::LdapRefused => {}
-            Err(_) => return Ok(()),
-        }
+/// Rung `directory`, where an Active Directory of `domain` answered the search that locates controllers. One that does not answer it is none
+/// the worse for it. `false` when the connection broke over it.
+pub(super) async fn look(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>, domain: &str) -> bool {
+    let begun = clock::instant();
+    let asked = tokio::time::timeout(climb.step_deadline(), searches.netlogon(domain)).await;
+    match asked.unwrap_or_else(|_| Err(Failure::silent())) {
+        Ok(Some(told)) => climb.note(StepKind::Directory, begun, Ok(facts(&told))),
+        Ok(None) => {}
+        // A refusal is an answer: the connection is as good as before.
+        Err(failure) => return failure.reason == Reason::LdapRefused,
     }
-    climb.latency.request = requests(climb, searches).await?;
-    climb.latency.connect = connections(climb).await;
-    Ok(())
+    true
+}
+
+/// How long the directory takes to answer, and to open a connection. It is a measure and no rung: whatever fails here, fails nothing.
+pub(super) async fn measure(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>) {
+    climb.latency.request = requests(searches).await;
+    // A listener would count these connections, and show them as ones that proved nothing.
+    if climb.recognised.is_some() {
+        climb.latency.connect = connections(climb).await;
+    }
 }
 
 /// The smallest request there is, again and again.
-async fn requests(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>) -> Result<Option<Spread>, Stop> {
-    let (mut times, end) = (Vec::new(), clock::instant() + LONG_ENOUGH);
-    while times.len() < REQUESTS && clock::instant() < end {
-        let begun = clock::instant();
-        match within(climb, searches.ping()).await {
-            Ok(()) => times.push(clock::ms_since(begun)),
-            Err(failure) => {
-                climb.note(StepKind::Ldap, begun, Err(failure));
-                return Err(Stop);
+async fn requests(searches: &mut Searches<impl Io>) -> Option<Spread> {
+    let mut times = Vec::new();
+    let asking = async {
+        while times.len() < REQUESTS {
+            let begun = clock::instant();
+            if searches.ping().await.is_err() {
+                return;
             }
+            times.push(clock::ms_since(begun));
         }
-    }
-    Ok(spread(&times))
+    };
+    let _ = tokio::time::timeout(LONG_ENOUGH, asking).await;
+    spread(&times)
 }
 
 /// Connections that are opened and closed again, one after the other.
 async fn connections(climb: &Climb<'_>) -> Option<Spread> {
-    let (mut times, end): (Vec<f64>, Instant) = (Vec::new(), clock::instant() + LONG_ENOUGH);
-    while times.len() < CONNECTIONS && clock::instant() < end {
-        times.push(climb.time_of_a_connection().await?);
-    }
+    let mut times = Vec::new();
+    let connecting = async {
+        while times.len() < CONNECTIONS {
+            let Some(ms) = climb.time_of_a_connection().await else { return };
+            times.push(ms);
+        }
+    };
+    let _ = tokio::time::timeout(LONG_ENOUGH, connecting).await;
     spread(&times)
 }
 
 fn spread(times: &[f64]) -> Option<Spread> {
     Spread::of(times).filter(|_| times.len() >= FEWEST)
-}
-
-async fn within<T>(climb: &Climb<'_>, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::time::timeout(climb.step_deadline(), work).await.unwrap_or_else(|_| Err(Failure::silent()))
 }
 
 impl<S: Io> Searches<S> {

@@ -56,14 +56,18 @@ async fn on(
     domain: Option<String>,
     exporter: Option<&Exporter>,
 ) -> Result<(), Stop> {
-    if climb.target.hop.flow.expect == Expect::Allow {
-        directory::look(climb, &mut searches, domain).await?;
+    let allowed = climb.target.hop.flow.expect == Expect::Allow;
+    if let Some(domain) = domain.filter(|_| allowed)
+        && !directory::look(climb, &mut searches, &domain).await
+    {
+        return Ok(());
     }
-    let outcome = again(climb, exporter, &mut searches).await;
-    if outcome.is_ok() {
-        searches.talk.leave(climb, searches.id).await;
+    again(climb, exporter, &mut searches).await?;
+    if allowed {
+        directory::measure(climb, &mut searches).await;
     }
-    outcome
+    searches.talk.leave(climb, searches.id).await;
+    Ok(())
 }
 
 /// A connection on which further searches are made.
