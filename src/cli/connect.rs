@@ -211,7 +211,7 @@ fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
-    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(Problem::text)?;
+    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(|words| inputs::nobody(words, plan))?;
     let selection_listens = !selection.listen.is_empty();
     let (roles, hosts) = inputs::hosts(args.who.as_deref(), &this, plan)?;
     // One machine speaks for itself: of a role's many hosts, the one that it is, else any one of them.

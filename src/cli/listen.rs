@@ -11,7 +11,6 @@ use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
 use crate::net::{clock, host, os};
 use crate::plan::listening::listen_endpoints;
-use crate::plan::model::Why;
 use crate::report::listener;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -91,7 +90,8 @@ pub fn run(args: &Args) -> Outcome {
         runtime.block_on(inputs.discover(&Resolver::new(args.dns, LOOK_UP)))?;
     }
     let this = host::this_host();
-    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan)).map_err(Problem::text)?;
+    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan))
+        .map_err(|words| inputs::nobody(words, &inputs.plan))?;
     let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
@@ -102,15 +102,13 @@ pub fn run(args: &Args) -> Outcome {
     let conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
     let selection = &listening.selection;
     if wanted.is_empty() {
-        // A controller whose domain could not be looked up does not find itself in the plan.
-        let not_found = inputs.plan.unplanned.iter().find(|u| matches!(u.why, Why::NotDiscovered { .. }));
-        return Err(Problem::text(format!(
-            "no hop of the plan ends at {}{}{}: see `portmatrix plan --as {}`, or say with --as who to be",
+        let words = format!(
+            "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who to be",
             if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") },
             if selection.connect.is_empty() { "" } else { "; it connects to others, so `portmatrix connect` there" },
-            not_found.map(|u| format!("; {}", u.why)).unwrap_or_default(),
             args.who.as_deref().unwrap_or("here"),
-        )));
+        );
+        return Err(inputs::nobody(words, &inputs.plan));
     }
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
     if let Some(out) = &args.out {
