@@ -40,6 +40,8 @@ fn plan(port: u16, protocol: Protocol) -> Plan {
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     });
     let address = IpAddr::from([127, 0, 0, 1]);
     let hops = (0..HOPS).map(|i| Hop {

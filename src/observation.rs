@@ -29,6 +29,8 @@ pub enum StepKind {
     GrpcStream,
     /// rootDSE search.
     Ldap,
+    /// What a domain controller tells those who locate one.
+    Directory,
     /// StartTLS on an LDAP connection.
     StartTls,
     /// Bind to the endpoint mapper.
@@ -59,6 +61,7 @@ impl StepKind {
             StepKind::Grpc => "grpc",
             StepKind::GrpcStream => "grpc-stream",
             StepKind::Ldap => "ldap",
+            StepKind::Directory => "directory",
             StepKind::StartTls => "start-tls",
             StepKind::RpcBind => "rpc-bind",
             StepKind::RpcMap => "rpc-map",
@@ -244,6 +247,67 @@ impl Trace {
     }
 }
 
+/// How long something took, of several times, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// How often it was measured.
+    pub samples: usize,
+    /// The shortest.
+    pub min_ms: f64,
+    /// The one in the middle: half took no longer.
+    pub median_ms: f64,
+    /// 95 of 100 took no longer (nearest rank).
+    pub p95_ms: f64,
+}
+
+impl Spread {
+    /// Of these times; `None` of none.
+    pub fn of(times: &[f64]) -> Option<Self> {
+        let mut sorted = times.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let samples = sorted.len();
+        // Nearest rank: the first that so many in a hundred do not exceed.
+        let rank = |percent: usize| sorted.get((samples * percent).div_ceil(100).max(1) - 1).copied();
+        Some(Spread { samples, min_ms: *sorted.first()?, median_ms: rank(50)?, p95_ms: rank(95)? })
+    }
+}
+
+/// How far away a directory is, in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// A TCP handshake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Spread>,
+    /// The smallest search of the rootDSE, and its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Spread>,
+}
+
+impl Latency {
+    /// Itself, where anything was measured.
+    pub fn measured(self) -> Option<Self> {
+        (self.connect.is_some() || self.request.is_some()).then_some(self)
+    }
+}
+
+/// Whether a host holds the PDC emulator role of its domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum PdcRole {
+    /// It says so itself.
+    Held,
+    /// It says that it does not.
+    HeldByAnother {
+        /// DNS name of the domain.
+        domain: String,
+        /// The controller that holds it, where that could be found out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<String>,
+    },
+    /// It was not asked: no hop of the run speaks LDAP with it, or it did not say.
+    NotVerified,
+}
+
 /// Everything one probe of one hop saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
@@ -265,6 +329,10 @@ pub struct Observation {
     pub trace: Option<Trace>,
     /// What the listener at the other end said that it saw of this hop, asked over another hop that works.
     pub sighting: Option<Sighting>,
+    /// How far away a directory is.
+    pub latency: Option<Latency>,
+    /// For a hop to a PDC emulator: whether it is one.
+    pub pdc: Option<PdcRole>,
 }
 
 impl Observation {
@@ -280,6 +348,8 @@ impl Observation {
             recognised: None,
             trace: None,
             sighting: None,
+            latency: None,
+            pdc: None,
         }
     }
 

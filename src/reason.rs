@@ -81,6 +81,11 @@ reasons! {
     BadGateway = "bad-gateway", "A proxy answered that it cannot reach the host behind it (502, 503, 504)";
     LdapNotSpoken = "ldap-not-spoken", "The other end does not speak LDAP on this port";
     LdapRefused = "ldap-refused", "The directory refused the request";
+    NotActiveDirectory = "not-active-directory", "The directory is no Active Directory domain controller";
+    NotPdcEmulator = "not-pdc-emulator", "The host does not hold the PDC emulator role";
+    DirectoryNotReady = "directory-not-ready", "The domain controller is not synchronised yet";
+    DirectoryNameMismatch = "directory-name-mismatch", "The directory has another name";
+    ClockSkewed = "clock-skewed", "The directory's clock and this one are far apart";
     RpcNotSpoken = "rpc-not-spoken", "The other end does not speak DCE/RPC on this port";
     RpcBindRejected = "rpc-bind-rejected", "The RPC server rejected the bind";
     RpcNotRegistered = "rpc-not-registered", "The endpoint mapper does not know the interface";

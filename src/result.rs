@@ -1,7 +1,7 @@
 //! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
 
 use crate::matrix::model::{Expect, PortRange, Protocol};
-use crate::observation::{Evidence, Initiator, Observation, Step, StepKind, Trace};
+use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
@@ -41,6 +41,47 @@ pub struct ResultFile {
     /// Flows from this host that ought to be tested and cannot be: a protocol that is not probed, hosts that were not found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untested: Vec<Unplanned>,
+    /// For roles that belong nearer to some directories than to others: how it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nearness: Vec<Nearness>,
+}
+
+/// Which directories a host is nearer to, by the time that they take to answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Nearness {
+    /// Role of the host that asked.
+    pub role: String,
+    /// That host.
+    pub host: String,
+    /// Those that it belongs nearer to.
+    pub wanted: DirectoryGroup,
+    /// The others.
+    pub other: DirectoryGroup,
+    /// How it is.
+    pub nearer: Nearer,
+}
+
+/// Directories of some roles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DirectoryGroup {
+    /// The roles.
+    pub roles: Vec<String>,
+    /// The nearest of them.
+    pub nearest: String,
+    /// The median time of its answers, in milliseconds.
+    pub median_ms: f64,
+}
+
+/// Which of two groups is nearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nearer {
+    /// The one that is wanted nearer.
+    Wanted,
+    /// The other one.
+    Other,
+    /// There is no clear difference.
+    Neither,
 }
 
 impl ResultFile {
@@ -137,6 +178,15 @@ pub struct HopResult {
     /// The way, where it was walked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
+    /// How far away a directory is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// For a hop to a PDC emulator: whether it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdc: Option<PdcRole>,
+    /// What may still fail although the way is open; only where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
     /// What to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
@@ -171,6 +221,9 @@ impl HopResult {
             evidence: seen.map(|s| s.evidence.clone()).unwrap_or_default(),
             sighting: seen.and_then(|s| s.sighting.clone()),
             trace: seen.and_then(|s| s.trace.clone()),
+            latency: seen.and_then(|s| s.latency),
+            pdc: seen.and_then(|s| s.pdc.clone()),
+            caution: hop.flow.caution.clone().filter(|_| hop.flow.expect == Expect::Allow && judgement.verdict <= Verdict::Warn),
             advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
             notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),
         }

@@ -259,4 +259,17 @@ fn domain_controllers_are_found_as_windows_finds_them() {
     // What is not found is not silently left out.
     let untested = connect("discover = \"nowhere.example\"").json["untested"].to_string();
     assert!(untested.contains("nowhere.example") && untested.contains("name-not-found"), "{untested}");
+
+    // A controller that stands in for itself looks the domain up as well, for only so does it find itself in the plan.
+    connect("discover = \"corp.example\"");
+    let dc = site.net.host("dc");
+    let listen = |dns: &str| {
+        let site = site.path("site.toml");
+        dc.start(support::deployment::PROGRAM, &["listen", "--site", &site, "--as", "dc2.corp.example", "--dns", dns, "--for", "60s"])
+    };
+    let mut listener = listen("10.77.3.2");
+    listener.wait_listening(dc, &[389], Duration::from_secs(20));
+    drop(listener);
+    let lost = listen("10.77.3.2:5300").finish(support::deployment::LIMIT);
+    assert!(lost.code == Some(2) && lost.err.contains("corp.example were not found"), "{lost}");
 }

@@ -102,6 +102,8 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     };
     Hop {
         id: format!("test/ldap/a/b:{port}"),

@@ -110,6 +110,8 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     };
     let id = format!("test/rpc/a/b:{port}");
     Hop { id, flow: Arc::new(flow), from: end("a"), to: end("b"), address: Some(LOOPBACK), port, also: Vec::new() }

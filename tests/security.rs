@@ -59,6 +59,8 @@ fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     };
     let id = format!("test/hostile/a/b:{port}");
     Hop { id, flow: Arc::new(flow), from: end("ws"), to: end(HOST), address: Some(LOOPBACK), port, also: Vec::new() }

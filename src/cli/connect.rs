@@ -18,7 +18,7 @@ use crate::run::{self, Settings};
 use crate::site::model::Host;
 use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Ask this DNS server instead of the system's, for names and for domain controllers
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns_server)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     dns: Option<SocketAddr>,
     /// A hop that no listener proved is a failed hop
     #[arg(long)]
@@ -102,15 +102,7 @@ enum TraceWhen {
 /// Everything that is wrong with the arguments, the site, the matrices or the key.
 pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
-    let resolver = match args.dns {
-        Some(server) => Resolver::of_server(server, args.timeout),
-        None => Resolver::system(args.timeout),
-    };
-    let runtime = files::runtime()?;
-    if inputs.has_discovery() {
-        runtime.block_on(inputs.discover(&resolver))?;
-    }
-    let (plan, from) = select(args, &inputs.plan)?;
+    // Before anything that takes descriptors: where there are few of them, the files must still be read.
     let tools = Tools {
         key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
         trust: trust(args.ca.as_deref())?,
@@ -119,6 +111,12 @@ pub fn run(args: &Args) -> Outcome {
         step_deadline: args.timeout,
         idle: args.idle,
     };
+    let resolver = Resolver::new(args.dns, args.timeout);
+    let runtime = files::runtime()?;
+    if inputs.has_discovery() {
+        runtime.block_on(inputs.discover(&resolver))?;
+    }
+    let (plan, from) = select(args, &inputs.plan)?;
     if args.require_proof && tools.key.is_none() {
         return Err(Problem::text(
             "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
@@ -161,6 +159,7 @@ pub fn run(args: &Args) -> Outcome {
         from,
         started,
         finished: clock::now(),
+        nearness: run::nearness(&inputs.plan.roles, &hops),
         hops,
         untested,
     };
@@ -180,11 +179,6 @@ fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
     const OTHERS: u64 = 32;
     let there = descriptors.map_or(usize::MAX, |n| usize::try_from(n.saturating_sub(OTHERS) / 3).unwrap_or(usize::MAX));
     wanted.min(there.max(1))
-}
-
-fn dns_server(text: &str) -> Result<SocketAddr, String> {
-    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    text.parse().or(alone).map_err(|_| "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned())
 }
 
 /// What the counts leave open: hops without proof, and a run that was cut short.
@@ -217,7 +211,7 @@ fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
-    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(Problem::text)?;
+    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(|words| inputs::nobody(words, plan))?;
     let selection_listens = !selection.listen.is_empty();
     let (roles, hosts) = inputs::hosts(args.who.as_deref(), &this, plan)?;
     // One machine speaks for itself: of a role's many hosts, the one that it is, else any one of them.

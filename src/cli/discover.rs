@@ -1,6 +1,6 @@
 //! Domain controllers that a site has looked up, put in the place of its `{ discover = "…" }`.
 
-use crate::matrix::model::{Locate, Product};
+use crate::matrix::model::Product;
 use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
 use crate::site::model::{Host, Site, locator_name};
@@ -11,7 +11,7 @@ pub async fn discover(site: &mut Site, product: &Product, resolver: &Resolver) -
     let mut found: BTreeMap<String, Result<Vec<String>, Failure>> = BTreeMap::new();
     let mut problems = BTreeMap::new();
     for (role, hosts) in &mut site.roles {
-        let locate = product.role(role).map_or(Locate::default(), |role| role.locate);
+        let locate = product.role(role).and_then(|role| role.locate).unwrap_or_default();
         let mut known = Vec::with_capacity(hosts.len());
         for host in hosts.drain(..) {
             let Host::Discover { domain, site } = &host else {

@@ -4,6 +4,7 @@ use super::Problem;
 use crate::net::keyfile;
 use crate::proto::challenge::SiteKey;
 use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 /// Writes a whole file under a temporary name beside it, then renames it.
@@ -117,4 +118,13 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&link).expect("read"), "{}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing temporary stays");
     }
+}
+
+/// The address of a DNS server, with or without its port.
+///
+/// # Errors
+/// What was expected.
+pub fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    text.parse().or(alone).map_err(|_| "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned())
 }

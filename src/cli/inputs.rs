@@ -97,7 +97,7 @@ impl Inputs {
     /// Looks them up and plans the site anew. Why some were not found stands in the plan.
     ///
     /// # Errors
-    /// Never once [`load`] has succeeded: the product is there.
+    /// Never once [`load()`] has succeeded: the product is there.
     pub async fn discover(&mut self, resolver: &Resolver) -> Result<(), Problem> {
         let Some(product) = self.registry.product(&self.site.product) else { return Ok(()) };
         let problems = super::discover::discover(&mut self.site, product, resolver).await;
@@ -119,6 +119,12 @@ pub fn who(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Who {
     }
 }
 
+/// That nobody in the plan is meant. A controller whose domain could not be looked up does not find itself there, so that is said too.
+pub fn nobody(words: impl std::fmt::Display, plan: &Plan) -> Problem {
+    let why = plan.unplanned.iter().map(|u| &u.why).find(|why| matches!(why, Why::NotDiscovered { because: Some(_), .. }));
+    Problem::text(why.map_or_else(|| words.to_string(), |why| format!("{words}; {why}")))
+}
+
 fn here(this: &ThisHost) -> Who {
     Who::here(&this.name, this.addresses.clone())
 }
@@ -129,7 +135,7 @@ fn here(this: &ThisHost) -> Who {
 /// # Errors
 /// When nobody in the plan is meant.
 pub fn hosts(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
-    let meant = plan.for_host(&who(said, this, plan)).map_err(Problem::text)?;
+    let meant = plan.for_host(&who(said, this, plan)).map_err(|words| nobody(words, plan))?;
     let own: Vec<Host> = match plan.for_host(&here(this)) {
         Ok(own) => meant.hosts.iter().filter(|h| own.hosts.contains(h)).cloned().collect(),
         Err(_) => Vec::new(),

@@ -133,6 +133,7 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
         finished: clock::now(),
         hops: hops.into_iter().map(|h| h.result).collect(),
         untested: Vec::new(),
+        nearness: Vec::new(),
     }
 }
 

@@ -7,17 +7,21 @@ use crate::listen::open::{self, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings;
 use crate::net::identity::Identity;
+use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
 use crate::net::{clock, host, os};
 use crate::plan::listening::listen_endpoints;
 use crate::report::listener;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Time for the look-up of one domain's controllers.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// Opens every port that the plan wants on this host, and speaks each flow's real protocol there.
 #[derive(Debug, ClapArgs)]
@@ -36,6 +40,9 @@ pub struct Args {
     /// End after this time
     #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = files::duration)]
     lifetime: Duration,
+    /// Ask this DNS server for the domain controllers that the site file has looked up [default: the system's]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
+    dns: Option<SocketAddr>,
     /// The site key [default: the key that the site file names]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -77,9 +84,14 @@ fn positive(text: &str) -> Result<usize, String> {
 /// # Errors
 /// Everything that is wrong with the arguments, the site, the matrices, the key or the certificate.
 pub fn run(args: &Args) -> Outcome {
-    let inputs = inputs::load(&args.site)?;
+    let mut inputs = inputs::load(&args.site)?;
+    let runtime = files::runtime()?;
+    if inputs.has_discovery() {
+        runtime.block_on(inputs.discover(&Resolver::new(args.dns, LOOK_UP)))?;
+    }
     let this = host::this_host();
-    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan)).map_err(Problem::text)?;
+    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan))
+        .map_err(|words| inputs::nobody(words, &inputs.plan))?;
     let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
@@ -90,12 +102,13 @@ pub fn run(args: &Args) -> Outcome {
     let conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
     let selection = &listening.selection;
     if wanted.is_empty() {
-        return Err(Problem::text(format!(
+        let words = format!(
             "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who to be",
             if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") },
             if selection.connect.is_empty() { "" } else { "; it connects to others, so `portmatrix connect` there" },
             args.who.as_deref().unwrap_or("here"),
-        )));
+        );
+        return Err(inputs::nobody(words, &inputs.plan));
     }
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
     if let Some(out) = &args.out {
@@ -116,7 +129,7 @@ pub fn run(args: &Args) -> Outcome {
         stop: CancellationToken::new(),
     };
     let started = clock::now();
-    let ports = files::runtime()?.block_on(serve(args, &wanted, &conflicts, &shared))?;
+    let ports = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
     let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open() };
     print(&listener::summary(&ports, &came, shared.key.is_some(), style()))?;

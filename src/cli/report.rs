@@ -46,10 +46,18 @@ impl Format {
     /// Renders a result file.
     pub fn render(self, file: &ResultFile) -> String {
         match self {
-            Format::Table => report::table::render(&file.hops, style()) + &report::table::untested(&file.untested, style()),
+            Format::Table => [
+                report::table::render(&file.hops, style()),
+                report::directories::table(file, style()),
+                report::table::untested(&file.untested, style()),
+            ]
+            .concat(),
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
-            Format::Markdown => report::markdown::render(&file.hops) + &report::markdown::untested(&file.untested),
+            Format::Markdown => {
+                [report::markdown::render(&file.hops), report::directories::markdown(file), report::markdown::untested(&file.untested)]
+                    .concat()
+            }
         }
     }
 }
@@ -133,6 +141,7 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         all.finished = all.finished.max(file.finished);
         all.hops.extend(file.hops);
         all.untested.extend(file.untested);
+        all.nearness.extend(file.nearness);
     }
     Some(all)
 }

@@ -89,9 +89,21 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
     let id = forms::required_identifier(table, "id");
     let title = table.required_string("title");
     let (description, example) = (table.string("description"), table.string("example"));
-    let locate = table.string("locate").and_then(|text| locate(table, &text)).unwrap_or_default();
-    let includes = table.strings("includes");
-    uses.extend(includes.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
+    let locate = table.string("locate").and_then(|text| locate(table, &text));
+    let mut roles = |key: &str| {
+        let roles = table.strings(key);
+        uses.extend(roles.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
+        roles
+    };
+    let (includes, nearer_to, than_to) = (roles("includes"), roles("nearer_to"), roles("than_to"));
+    if nearer_to.is_empty() != than_to.is_empty() {
+        let (there, missing) = if than_to.is_empty() { ("nearer_to", "than_to") } else { ("than_to", "nearer_to") };
+        let span = table.value(there).map_or_else(|| table.span().clone(), |value| value.span().clone());
+        let mistake = table.mistake(&span, format!("`{there}` says nothing without `{missing}`")).label("here");
+        table.report(
+            mistake.help("a role belongs nearer to some roles than to others: nearer_to = [\"target-dc\"] and than_to = [\"source-dc\"]"),
+        );
+    }
     let names = table.strings("names");
     for name in &names {
         if let Some(fault) = forms::host_name_fault(name) {
@@ -107,6 +119,8 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
         example: example.map(At::into_inner),
         locate,
         includes: includes.into_iter().map(At::into_inner).collect(),
+        nearer_to: nearer_to.into_iter().map(At::into_inner).collect(),
+        than_to: than_to.into_iter().map(At::into_inner).collect(),
         names: names.into_iter().map(At::into_inner).collect(),
         networks,
     };

@@ -69,6 +69,7 @@ fn flow(table: &TableReader<'_>, id: Option<At<String>>, uses: &mut Vec<Use>) ->
         remark: cited.remark,
         doubt: cited.doubt,
         inferred: cited.inferred,
+        caution: cited.caution,
     })
 }
 
@@ -175,6 +176,7 @@ struct Cited {
     remark: Option<String>,
     doubt: Option<String>,
     inferred: Option<String>,
+    caution: Option<String>,
 }
 
 fn cited(table: &TableReader<'_>) -> Cited {
@@ -182,6 +184,7 @@ fn cited(table: &TableReader<'_>) -> Cited {
         if table.has(key) { table.required_string(key).map(At::into_inner) } else { table.string(key).map(At::into_inner) }
     };
     let (section, remark, doubt, inferred) = (text("section"), text("remark"), text("doubt"), text("inferred"));
+    let caution = text("caution");
     let row = table.integer("row", 1, 9999).and_then(|row| u32::try_from(row.value).ok());
     match (table.has("row"), table.has("inferred")) {
         (false, false) => {
@@ -196,5 +199,5 @@ fn cited(table: &TableReader<'_>) -> Cited {
         }
         _ => {}
     }
-    Cited { section, row, remark, doubt, inferred }
+    Cited { section, row, remark, doubt, inferred, caution }
 }

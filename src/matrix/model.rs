@@ -116,8 +116,12 @@ pub struct Role {
     pub description: Option<String>,
     /// An example host for `init`.
     pub example: Option<String>,
-    /// Which of a domain's controllers are meant, where a site has them looked up through DNS.
-    pub locate: Locate,
+    /// For domain controllers: which of a domain's are meant. A site may have them looked up through DNS, and what answers LDAP there must be one.
+    pub locate: Option<Locate>,
+    /// Hosts with this role belong closer, in time, to hosts of these roles than to those of [`Role::than_to`].
+    pub nearer_to: Vec<RoleId>,
+    /// See [`Role::nearer_to`].
+    pub than_to: Vec<RoleId>,
     /// Hosts of these roles also have this role (a source DC is a domain controller).
     pub includes: Vec<RoleId>,
     /// For a role that is the same everywhere (a cloud service): its host names, wildcards included.
@@ -342,4 +346,6 @@ pub struct Flow {
     pub doubt: Option<String>,
     /// Not in a port table: why it is here all the same.
     pub inferred: Option<String>,
+    /// What may still fail although the way is open: shown with a hop that passes, too.
+    pub caution: Option<String>,
 }

@@ -89,8 +89,12 @@ struct Role {
     description: Option<String>,
     /// An example host.
     example: Option<String>,
-    /// Which controllers of a domain are meant by `{ discover = "…" }` in a site file; all of them if not said.
+    /// For domain controllers: which of a domain's are meant, by `{ discover = "…" }` in a site file too.
     locate: Option<Locate>,
+    /// Hosts with this role belong closer, in time, to hosts of these roles …
+    nearer_to: Option<Vec<String>>,
+    /// … than to hosts of these. Either both or neither.
+    than_to: Option<Vec<String>>,
     /// Hosts of these roles also have this role.
     includes: Option<Vec<String>>,
     /// For a role that is the same everywhere (a cloud service): its host names; a wildcard may be the first label.
@@ -175,6 +179,8 @@ struct Flow {
     doubt: Option<String>,
     /// Not in a port table: why it is here all the same.
     inferred: Option<String>,
+    /// What may still fail although the way is open: shown with a hop that passes, too.
+    caution: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]

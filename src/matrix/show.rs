@@ -121,6 +121,7 @@ fn notes(number: usize, flow: &Flow, wide: bool, width: u16) -> String {
         ("Remark", flow.remark.as_deref()),
         ("Doubt", flow.doubt.as_deref()),
         ("Inferred", flow.inferred.as_deref()),
+        ("Caution", flow.caution.as_deref()),
     ] {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             table.add_row([format!("   {what}"), sanitise(text, TEXT)]);
@@ -140,6 +141,9 @@ pub fn product(product: &Product, width: u16) -> String {
         }
         if !role.includes.is_empty() {
             text.push_str(&format!("\nIncludes {}", role.includes.join(", ")));
+        }
+        if !role.nearer_to.is_empty() {
+            text.push_str(&format!("\nBelongs nearer to {} than to {}", role.nearer_to.join(", "), role.than_to.join(", ")));
         }
         if !role.names.is_empty() || !role.networks.is_empty() {
             text.push_str(&format!("\n{} published names, {} networks", role.names.len(), role.networks.len()));

@@ -19,6 +19,11 @@ pub struct Resolver {
 }
 
 impl Resolver {
+    /// Asking this server, or those of the system.
+    pub fn new(server: Option<SocketAddr>, deadline: Duration) -> Self {
+        server.map_or_else(|| Self::system(deadline), |server| Self::of_server(server, deadline))
+    }
+
     /// With the system's configuration. A configuration that cannot be read is reported when a name is looked up, not before: a site of
     /// addresses needs no DNS.
     pub fn system(deadline: Duration) -> Self {

@@ -146,6 +146,8 @@ impl Builder<'_, '_> {
             inferred: flow.inferred.clone(),
             certificate: self.words.certificate(&to.role),
             networks: self.published_networks(&to),
+            locate: self.words.role(&to.role).and_then(|role| role.locate),
+            caution: flow.caution.clone(),
         };
         Ok((planned, port, from, to))
     }

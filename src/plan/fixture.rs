@@ -28,6 +28,7 @@ pub fn flow(id: &str, from: &str, to: &str, port: u16, protocol: Protocol) -> Fl
         remark: None,
         doubt: None,
         inferred: None,
+        caution: None,
     }
 }
 
@@ -37,8 +38,10 @@ pub fn role(id: &str) -> Role {
         title: id.into(),
         description: None,
         example: None,
-        locate: Locate::Dc,
+        locate: None,
         includes: Vec::new(),
+        nearer_to: Vec::new(),
+        than_to: Vec::new(),
         names: Vec::new(),
         networks: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! The plan: flows bound to the hosts of one site.
 
-use crate::matrix::model::{Expect, Interface, PortRange, Protocol, RoleId};
+use crate::matrix::model::{Expect, Interface, Locate, PortRange, Protocol, RoleId};
 use crate::site::model::Host;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -30,6 +30,10 @@ pub struct PlannedRole {
     pub hosts: Vec<Host>,
     /// Roles whose hosts have this role too, directly and through others.
     pub includes: Vec<RoleId>,
+    /// Roles to which its hosts belong closer, in time, than to those of `than_to`.
+    pub nearer_to: Vec<RoleId>,
+    /// See `nearer_to`.
+    pub than_to: Vec<RoleId>,
 }
 
 /// One From host, one To endpoint, and what must (or must not) be possible between them.
@@ -97,6 +101,10 @@ pub struct PlannedFlow {
     pub certificate: Option<String>,
     /// Published address ranges of the To role (cloud services), to check resolved addresses against.
     pub networks: Vec<IpNet>,
+    /// Which domain controllers the To role stands for, where it stands for any.
+    pub locate: Option<Locate>,
+    /// What may still fail although the way is open.
+    pub caution: Option<String>,
 }
 
 /// The host behind the one that is connected to.

@@ -34,6 +34,8 @@ impl<'a> Words<'a> {
             id: role.id.clone(),
             hosts: self.hosts(&role.id).to_vec(),
             includes: self.product.included(&role.id).into_iter().skip(1).map(str::to_owned).collect(),
+            nearer_to: role.nearer_to.clone(),
+            than_to: role.than_to.clone(),
         });
         roles.collect()
     }

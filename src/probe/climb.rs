@@ -4,7 +4,7 @@ use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
-use crate::observation::{Detail, Evidence, Initiator, Observation, Step, StepKind};
+use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, Question, SiteKey};
 use crate::reason::Reason;
@@ -85,6 +85,8 @@ pub struct Climb<'a> {
     pub tools: &'a Tools,
     /// What the other end was recognised as.
     pub recognised: Option<String>,
+    /// How far away a directory is, as far as it was measured.
+    pub latency: Latency,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
@@ -103,6 +105,7 @@ impl<'a> Climb<'a> {
             target,
             tools,
             recognised: None,
+            latency: Latency::default(),
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
@@ -194,6 +197,15 @@ impl<'a> Climb<'a> {
         // From now on the kernel is asked about this connection when something fails.
         self.watch = outcome.as_ref().ok().and_then(Watch::on);
         outcome
+    }
+
+    /// How many milliseconds one more connection to the hop's port takes, which is closed at once; `None` when it does not open. It belongs to
+    /// no rung and leaves no evidence.
+    pub async fn time_of_a_connection(&self) -> Option<f64> {
+        let to = SocketAddr::new(self.target.address, self.target.hop.port);
+        let begun = clock::instant();
+        let (_, outcome) = dial::connect(self.target.source, to, self.connect_deadline(), 0).await;
+        outcome.ok().map(|_| clock::ms_since(begun))
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
@@ -371,6 +383,7 @@ impl<'a> Climb<'a> {
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,
+            latency: self.latency.measured(),
             ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }

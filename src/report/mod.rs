@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod diff;
+pub mod directories;
 pub mod explain;
 pub mod json;
 pub mod listener;

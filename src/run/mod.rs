@@ -3,6 +3,7 @@
 mod ask;
 mod control;
 mod crew;
+mod directory;
 mod pace;
 mod trace;
 mod turns;
@@ -17,6 +18,7 @@ use crate::result::HopResult;
 use crate::site::model::Host;
 use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
+pub use directory::nearness;
 use pace::Pace;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -141,6 +143,9 @@ pub async fn run(
     let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
     ask::ask(&mut probed, &crew.tools, &crew.pace, stop).await;
+    if !stop.is_cancelled() {
+        directory::verify_pdcs(&mut probed, resolver).await;
+    }
     let results = probed.iter().map(|p| p.judge(settings.policy)).collect();
     let results = control::second_look(results);
     listener(Event::RunFinished);

@@ -1,6 +1,6 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
-use super::{Judgement, Verdict};
+use super::{Judgement, Verdict, directory};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
@@ -63,9 +63,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
-        Reason::RpcNotRegistered => {
-            format!("Switch on the RPC interface on {to} (the step `rpc-map` names the interface and the setting).")
-        }
+        Reason::RpcNotRegistered => not_registered(&to, seen),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
@@ -104,8 +102,19 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
-        _ => return None,
+        reason => return directory::advice(hop, seen, reason),
     })
+}
+
+/// Which interface the mapper does not know, and the setting that the port table knows for it.
+fn not_registered(to: &str, seen: &Observation) -> String {
+    let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
+    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str());
+    let interface = fact("interface").unwrap_or("the interface");
+    match fact("hint") {
+        Some(hint) => format!("{to} does not offer {interface} over TCP. {hint}"),
+        None => format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP."),
+    }
 }
 
 /// What to do about the certificate that came, by what exactly is wrong with it.

@@ -2,6 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::certificate;
+use super::directory;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::Protocol;
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
@@ -47,6 +48,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
     }
     if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
+        return opinion(verdict, reason, answered_by);
+    }
+    if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {

@@ -5,6 +5,7 @@ mod allow;
 mod both_ends;
 mod certificate;
 mod deny;
+mod directory;
 pub mod explain;
 #[cfg(test)]
 mod tests;
@@ -122,6 +123,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
     judgement.notes.extend(both_ends::note(hop, seen));
+    judgement.notes.extend(directory::notes(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
     judgement
 }

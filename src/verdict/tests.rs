@@ -29,6 +29,8 @@ fn flow() -> PlannedFlow {
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     }
 }
 

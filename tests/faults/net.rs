@@ -78,6 +78,7 @@ impl Bed {
         bed.route(At::Srv, "default", R2_SRV, 1);
         bed.route(At::Other, "default", R2_OTHER, 1);
         bed.route(At::R1, "default", R1_R2, 2);
+        bed.nodes.iter().for_each(Namespace::wait_for_links);
         bed
     }
 

@@ -41,6 +41,7 @@ const PORTS: &[(&str, u16)] = &[
     ("rpc", 7135),
     ("deny", 7999),
     ("optional", 7100),
+    ("directory", 7391),
 ];
 const OTHER_PORT: u16 = 7005;
 
@@ -192,7 +193,7 @@ impl Standing<'_> {
         };
         let text = format!(
             "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[roles]\nclient = {}\n\
-             server = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n",
+             server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n",
             host(At::Ws),
             host(At::Other),
             host(At::Other),

@@ -106,6 +106,8 @@ pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) ->
         inferred: None,
         certificate: None,
         networks: Vec::new(),
+        locate: None,
+        caution: None,
     };
     Hop {
         id: format!("test/flow/agent/psp:{port}"),

@@ -7,6 +7,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// A shifted clock for one program (Debian package `faketime`).
+const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/// Adds a second controller to a domain's database, which must not be in use, and gives it the PDC emulator role.
+const MOVE_ROLE: &str = "
+import ldb, sys
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+lp = LoadParm()
+lp.load(sys.argv[1])
+db = SamDB(lp=lp, session_info=system_session())
+server = str(db.get_serverName()).replace('CN=DC1', 'CN=DC9', 1)
+db.add({'dn': server, 'objectClass': 'server', 'systemFlags': '1375731712'}, ['relax:0'])
+settings = 'CN=NTDS Settings,' + server
+db.add({'dn': settings, 'objectClass': 'nTDSDSA', 'invocationId': '5d1f8ca2-8a4b-4e0e-9b0c-0c4d6a8f2b11'}, ['relax:0'])
+change = ldb.Message(ldb.Dn(db, str(db.domain_dn())))
+change['role'] = ldb.MessageElement(settings, ldb.FLAG_MOD_REPLACE, 'fSMORoleOwner')
+db.modify(change)
+";
+
 /// Provisioning takes about four seconds.
 const PROVISIONING: Duration = Duration::from_secs(120);
 
@@ -85,6 +106,16 @@ impl Domain {
         Domain { folder, name: name.to_owned() }
     }
 
+    /// Gives the PDC emulator role to another controller, which is not there, while this one is not running.
+    ///
+    /// # Panics
+    /// When Samba does not take it.
+    pub fn take_pdc_role_away(&self) {
+        let configuration = self.folder.join("etc/smb.conf");
+        let output = Command::new("/usr/bin/python3").args(["-c", MOVE_ROLE]).arg(configuration).output().expect("Python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Full name of its controller.
     pub fn controller(&self) -> String {
         format!("dc1.{}", self.name)
@@ -95,6 +126,14 @@ impl Domain {
     /// # Panics
     /// When it does not.
     pub fn start(&self, at: &Namespace, more: &[&str]) -> Process {
+        self.start_at_time(at, more, 0)
+    }
+
+    /// The same, with a clock that is so many seconds ahead.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn start_at_time(&self, at: &Namespace, more: &[&str], ahead: i64) -> Process {
         let folder = self.folder.display().to_string();
         let mut args =
             vec!["-i".to_owned(), "-M".into(), "single".into(), "-s".into(), format!("{folder}/etc/smb.conf"), "--debug-stdout".into()];
@@ -115,7 +154,12 @@ impl Domain {
         }
         options.extend(more.iter().map(|o| (*o).to_owned()));
         args.extend(options.into_iter().map(|o| format!("--option={o}")));
-        let mut process = at.start("samba", &args);
+        // Samba's modules look for their symbols in their own libraries first, and so past the shifted clock, unless told not to.
+        let shift = format!("FAKETIME={ahead:+}");
+        let preload = format!("LD_PRELOAD={FAKETIME}");
+        let clock = [preload, shift, "DONT_FAKE_MONOTONIC=1".to_owned(), "LDB_MODULES_DISABLE_DEEPBIND=1".to_owned()];
+        let environment = clock.into_iter().filter(|_| ahead != 0).chain(["samba".to_owned()]);
+        let mut process = at.start("env", &environment.chain(args).collect::<Vec<_>>());
         process.wait_listening(at, &[135, 389, 636], Duration::from_secs(30));
         // The RPC servers register a moment after the ports are open.
         let end = Instant::now() + Duration::from_secs(20);

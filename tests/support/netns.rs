@@ -66,6 +66,7 @@ impl Net {
             net.hosts.push(Namespace::new(id, name, number));
             net.wire(&net.hosts[usize::from(number) - 1]);
         }
+        net.hosts.iter().chain([&net.router]).for_each(Namespace::wait_for_links);
         net
     }
 
@@ -146,6 +147,18 @@ impl Namespace {
         // Without duplicate address detection an IPv6 address can be used at once, and not after two seconds.
         namespace.must_sh("for c in all default; do echo 0 > /proc/sys/net/ipv6/conf/$c/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/$c/dad_transmits; done");
         namespace
+    }
+
+    /// Waits until IPv6 works on every link. A device has its link-local address, without which the system asks for no neighbour, only once the
+    /// kernel has noticed that the other end is up: on a busy machine that takes a second.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn wait_for_links(&self) {
+        self.must_sh(
+            "for device in $(ip -o link show type veth | sed 's/^[0-9]*: \\([^@:]*\\).*/\\1/'); do n=0; \
+             until grep -q \" 20 80 *$device\\$\" /proc/net/if_inet6; do n=$((n + 1)); [ $n -lt 200 ]; sleep 0.05; done; done",
+        );
     }
 
     /// Its name under `/run/netns`.

@@ -1,11 +1,12 @@
 //! LDAP, connector's side: the rootDSE, which every directory shows without signing on, and TLS from the first octet or by StartTLS.
 
+mod directory;
 mod root_dse;
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
 use super::{Climb, Stop};
-use crate::matrix::model::Protocol;
+use crate::matrix::model::{Expect, Protocol};
 use crate::net::Io;
 use crate::net::failure::Failure;
 use crate::observation::{Detail, StepKind};
@@ -32,9 +33,9 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     }
     let mut talk = Talk { stream, buffer: BytesMut::new() };
     // The plain search comes first: where StartTLS fails it has shown that the port, and a directory behind it, are there.
-    search(climb, &mut talk, 1, None).await?;
+    let domain = search(climb, &mut talk, 1, None).await?;
     if !climb.target.hop.flow.starttls {
-        return on(climb, talk, 2, None).await;
+        return on(climb, Searches { talk, id: 2 }, domain, None).await;
     }
     climb.step(StepKind::StartTls, talk.start_tls(2)).await?;
     inside_tls(climb, talk.stream, 3).await
@@ -44,18 +45,29 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io, id: i32) -> Result<(), Stop> {
     let session = climb.tls(stream, &[]).await?;
     let mut talk = Talk { stream: session.stream, buffer: BytesMut::new() };
-    search(climb, &mut talk, id, session.exporter.as_ref()).await?;
-    on(climb, talk, id + 1, session.exporter.as_ref()).await
+    let domain = search(climb, &mut talk, id, session.exporter.as_ref()).await?;
+    on(climb, Searches { talk, id: id + 1 }, domain, session.exporter.as_ref()).await
 }
 
-/// Further rungs on the same connection, and its end.
-async fn on(climb: &mut Climb<'_>, talk: Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<(), Stop> {
-    let mut searches = Searches { talk, id };
-    let outcome = again(climb, exporter, &mut searches).await;
-    if outcome.is_ok() {
-        searches.talk.leave(climb, searches.id).await;
+/// Further rungs on the same connection, and its end. `domain` is the one that an Active Directory says it is of.
+async fn on(
+    climb: &mut Climb<'_>,
+    mut searches: Searches<impl Io>,
+    domain: Option<String>,
+    exporter: Option<&Exporter>,
+) -> Result<(), Stop> {
+    let allowed = climb.target.hop.flow.expect == Expect::Allow;
+    if let Some(domain) = domain.filter(|_| allowed)
+        && !directory::look(climb, &mut searches, &domain).await
+    {
+        return Ok(());
     }
-    outcome
+    again(climb, exporter, &mut searches).await?;
+    if allowed {
+        directory::measure(climb, &mut searches).await;
+    }
+    searches.talk.leave(climb, searches.id).await;
+    Ok(())
 }
 
 /// A connection on which further searches are made.
@@ -64,20 +76,27 @@ struct Searches<S> {
     id: i32,
 }
 
+impl<S> Searches<S> {
+    fn next_id(&mut self) -> i32 {
+        self.id += 1;
+        self.id - 1
+    }
+}
+
 impl<S: Io> Exchange for Searches<S> {
     async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
         let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
         let padding = (padding > 0).then(|| format!("{PADDING_ATTRIBUTE}{}", "p".repeat(padding)));
         let more: Vec<&str> = std::iter::once(challenge.as_str()).chain(padding.as_deref()).collect();
-        let (mut entry, _) = self.talk.root_dse(self.id, &more).await?;
-        self.id += 1;
+        let id = self.next_id();
+        let (mut entry, _) = self.talk.root_dse(id, &more).await?;
         let octets = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).map(Vec::len).sum();
         Ok(Heard { proof: take_proof(&mut entry, &challenge), octets })
     }
 }
 
-/// Rungs `ldap` and `proof`.
-async fn search(climb: &mut Climb<'_>, talk: &mut Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<(), Stop> {
+/// Rungs `ldap` and `proof`. Gives the domain, where an Active Directory answered.
+async fn search(climb: &mut Climb<'_>, talk: &mut Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<Option<String>, Stop> {
     let asked = climb.challenge();
     let challenge = asked.as_ref().map(|a| format!("{CHALLENGE_ATTRIBUTE}{}", a.text));
     let more: Vec<&str> = challenge.as_deref().into_iter().collect();
@@ -89,7 +108,7 @@ async fn search(climb: &mut Climb<'_>, talk: &mut Talk<impl Io>, id: i32, export
     climb.recognised = root_dse::recognise(&entry).or(climb.recognised.take());
     let proof = challenge.and_then(|name| take_proof(&mut entry, &name));
     climb.proof(asked.as_ref(), proof.as_deref(), exporter);
-    Ok(())
+    Ok(root_dse::domain(&entry))
 }
 
 /// The value of the attribute that was asked for with this challenge.
@@ -107,7 +126,21 @@ struct Talk<S> {
 impl<S: Io> Talk<S> {
     /// Asks for the rootDSE, with `more` attributes than a real directory has: its attributes, and facts from them.
     async fn root_dse(&mut self, id: i32, more: &[&str]) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
-        let attrs = root_dse::ASKED.iter().copied().chain(more.iter().copied()).map(str::to_owned).collect();
+        let attrs = root_dse::ASKED.iter().copied().chain(more.iter().copied());
+        let entry = self.entry(id, LdapFilter::Present("objectClass".to_owned()), attrs).await?;
+        let mut detail = Detail::from([("entries".to_owned(), usize::from(entry.is_some()).into())]);
+        let entry = entry.unwrap_or_default();
+        root_dse::describe(&entry, &mut detail);
+        Ok((entry, detail))
+    }
+
+    /// The attributes of the entry without a name, where it fits the filter.
+    async fn entry<'t>(
+        &mut self,
+        id: i32,
+        filter: LdapFilter,
+        attrs: impl Iterator<Item = &'t str>,
+    ) -> Result<Option<Vec<LdapPartialAttribute>>, Failure> {
         let request = LdapSearchRequest {
             base: String::new(),
             scope: LdapSearchScope::Base,
@@ -115,8 +148,8 @@ impl<S: Io> Talk<S> {
             sizelimit: 0,
             timelimit: 0,
             typesonly: false,
-            filter: LdapFilter::Present("objectClass".to_owned()),
-            attrs,
+            filter,
+            attrs: attrs.map(str::to_owned).collect(),
         };
         self.send(LdapMsg::new(id, LdapOp::SearchRequest(request))).await?;
         let mut entry = None;
@@ -133,10 +166,7 @@ impl<S: Io> Talk<S> {
                 wire::OP_REFERENCE => {}
                 wire::OP_DONE => {
                     success(&frame)?;
-                    let mut detail = Detail::from([("entries".to_owned(), usize::from(entry.is_some()).into())]);
-                    let entry = entry.unwrap_or_default();
-                    root_dse::describe(&entry, &mut detail);
-                    return Ok((entry, detail));
+                    return Ok(entry);
                 }
                 op => return Err(not_ldap(&format!("operation 0x{op:02x} in answer to a search"), &[])),
             }

@@ -38,6 +38,11 @@ fn values(entry: &[LdapPartialAttribute], name: &str) -> Vec<String> {
     attribute.map(|a| a.vals.iter().take(MAX_VALUES).map(|v| clean(v)).collect()).unwrap_or_default()
 }
 
+/// The first value of an attribute, as it came.
+pub(super) fn octets<'e>(entry: &'e [LdapPartialAttribute], name: &str) -> Option<&'e [u8]> {
+    entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name)).and_then(|a| a.vals.first()).map(Vec::as_slice)
+}
+
 /// The first value, when it says anything.
 fn value(entry: &[LdapPartialAttribute], name: &str) -> Option<String> {
     values(entry, name).into_iter().next().filter(|v| !v.is_empty())
@@ -100,6 +105,17 @@ fn is_active_directory(entry: &[LdapPartialAttribute]) -> bool {
     values(entry, "supportedCapabilities").iter().any(|oid| oid == ACTIVE_DIRECTORY)
 }
 
+/// The DNS name of the domain that an Active Directory is of (MS-ADTS section 3.1.1.1.5: its naming context is made of the labels).
+pub(super) fn domain(entry: &[LdapPartialAttribute]) -> Option<String> {
+    let context = value(entry, "defaultNamingContext").filter(|_| is_active_directory(entry))?;
+    let label = |part: &str| {
+        let (kind, label) = part.split_once('=')?;
+        Some(label.trim().to_owned()).filter(|label| kind.trim().eq_ignore_ascii_case("dc") && !label.is_empty())
+    };
+    let labels: Option<Vec<String>> = split(&context).into_iter().map(label).collect();
+    labels.map(|labels| labels.join("."))
+}
+
 /// What kind of directory it is. Samba has the capabilities of an Active Directory, so its own name goes first.
 pub(super) fn recognise(entry: &[LdapPartialAttribute]) -> Option<String> {
     let vendor = value(entry, "vendorName");
@@ -158,6 +174,17 @@ mod tests {
         {
             assert_eq!(site_of(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn the_domain_is_read_from_the_naming_context() {
+        let ad: (&str, &[&str]) = ("supportedCapabilities", &[ACTIVE_DIRECTORY]);
+        let of = |context: &str| domain(&entry(&[ad, ("defaultNamingContext", &[context])]));
+        assert_eq!(of("DC=corp,dc=Example, DC=com").as_deref(), Some("corp.Example.com"));
+        for none in ["", "CN=x,DC=com", "DC=,DC=com", "corp"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(domain(&entry(&[("defaultNamingContext", &["DC=corp"])])), None, "another directory has no such domain");
     }
 
     #[test]

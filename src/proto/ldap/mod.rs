@@ -4,6 +4,7 @@
 //! empty message, waits for any length that is claimed, prints to standard output when it meets an operation that it does not know, and
 //! knows neither referrals nor result codes outside its own list. Results are therefore read here too.
 
+pub mod netlogon;
 pub mod time;
 
 use bytes::BytesMut;

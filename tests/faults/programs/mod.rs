@@ -1,5 +1,6 @@
 //! The bed's own small programs: peers and devices that do one thing wrong. Each runs in a thread of this process, inside a namespace.
 
+mod directory;
 mod dns;
 mod http;
 mod rpc;
@@ -64,6 +65,12 @@ pub enum Kind {
     },
     /// Refuses at the endpoint mapper.
     Rpc { port: u16, answer: Refusal },
+    /// Answers LDAP as a directory that says this of itself.
+    Directory {
+        port: u16,
+        #[serde(flatten)]
+        says: directory::Says,
+    },
     /// Answers DNS questions on port 53; the workstation asks it.
     Dns {
         answer: Answer,
@@ -228,6 +235,7 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
             http::front(context, stream, *to, front).await;
         }
         Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
+        Kind::Directory { says, .. } => directory::serve(stream, says).await,
         Kind::Dns { .. } | Kind::PortHog { .. } => {}
     }
 }
@@ -245,6 +253,7 @@ impl Kind {
             | Kind::Replayer { port, .. }
             | Kind::Tamperer { port, .. }
             | Kind::Http2Front { port, .. }
+            | Kind::Directory { port, .. }
             | Kind::Rpc { port, .. } => *port,
             Kind::Dns { .. } | Kind::PortHog { .. } => 0,
         }

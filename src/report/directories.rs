@@ -1,0 +1,273 @@
+//! Directories as a host sees them: what they say of themselves, how far away they are, and what an open port does not show.
+
+use super::table::LINES;
+use super::{Style, to_text};
+use crate::observation::{Spread, Step, StepKind};
+use crate::result::{HopResult, Nearer, Nearness, ResultFile};
+use crate::text::{markdown_safe, wrap};
+use comfy_table::{Cell, ContentArrangement, Table};
+use std::fmt::Write as _;
+
+/// From this many columns on, domain, site and functional level have columns of their own.
+const WIDE: u16 = 110;
+
+/// Which columns there are.
+#[derive(Clone, Copy)]
+struct Columns {
+    from: bool,
+    wide: bool,
+}
+
+/// For a terminal; empty where no directory answered and nothing is to be said.
+pub fn table(file: &ResultFile, style: Style) -> String {
+    let rows: Vec<Row> = file.hops.iter().filter_map(Row::of).collect();
+    let width = usize::from(style.width.max(40));
+    let mut text = String::new();
+    if !rows.is_empty() {
+        let columns = Columns { from: rows.iter().any(|r| r.from != rows[0].from), wide: style.width >= WIDE };
+        let mut table = Table::new();
+        table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).force_no_tty();
+        table.set_header(columns.header());
+        for row in &rows {
+            table.add_row(columns.cells(row).map(Cell::new));
+        }
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 1));
+        });
+        let _ = writeln!(text, "\nDirectories (times in ms: shortest/median/95 of 100)\n{}", table.trim_fmt());
+    }
+    for near in &file.nearness {
+        text.push_str(&wrap(&sentence(near), "", width));
+    }
+    let cautions = cautions(&file.hops);
+    if !cautions.is_empty() {
+        text.push_str("\nOPEN IS NOT ALL\n");
+    }
+    for (caution, hops) in cautions {
+        text.push_str(&wrap(&format!("{}: {caution}", hops.join(", ")), "  ", width));
+    }
+    text
+}
+
+/// For a ticket or a wiki page.
+pub fn markdown(file: &ResultFile) -> String {
+    let rows: Vec<Row> = file.hops.iter().filter_map(Row::of).collect();
+    let mut text = String::new();
+    if !rows.is_empty() {
+        let columns = Columns { from: true, wide: true };
+        let header: Vec<&str> = columns.header().collect();
+        let _ = writeln!(text, "\n### Directories\n\nTimes are shortest/median/95 of 100, in milliseconds.\n\n| {} |", header.join(" | "));
+        let _ = writeln!(text, "|{}", "---|".repeat(header.len()));
+        for row in &rows {
+            let cells: Vec<String> = columns.cells(row).map(markdown_safe).collect();
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
+    }
+    for near in &file.nearness {
+        let _ = writeln!(text, "\n{}", markdown_safe(&sentence(near)));
+    }
+    let cautions = cautions(&file.hops);
+    if !cautions.is_empty() {
+        text.push_str("\n### Open is not all\n\n");
+    }
+    for (caution, hops) in cautions {
+        let _ = writeln!(text, "- {}", markdown_safe(&format!("{}: {caution}", hops.join(", "))));
+    }
+    text
+}
+
+impl Columns {
+    fn header(self) -> impl Iterator<Item = &'static str> {
+        self.choose(["From", "Directory", "Domain", "Is", "Level", "Site", "Clock", "Connect", "Answer"])
+    }
+
+    fn cells(self, row: &Row) -> impl Iterator<Item = &str> {
+        let Row { from, directory, domain, is, level, site, clock, connect, answer } = row;
+        self.choose([from, directory, domain, is, level, site, clock, connect, answer].map(String::as_str))
+    }
+
+    fn choose(self, all: [&str; 9]) -> impl Iterator<Item = &str> {
+        let shown = [self.from, true, self.wide, true, self.wide, self.wide, true, true, true];
+        all.into_iter().zip(shown).filter(|(_, shown)| *shown).map(|(cell, _)| cell)
+    }
+}
+
+/// One directory that answered.
+struct Row {
+    from: String,
+    directory: String,
+    domain: String,
+    is: String,
+    level: String,
+    site: String,
+    clock: String,
+    connect: String,
+    answer: String,
+}
+
+impl Row {
+    fn of(hop: &HopResult) -> Option<Self> {
+        let told = hop.steps.iter().rev().find(|s| s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))?;
+        let directory = hop.steps.iter().find(|s| s.ok && s.step == StepKind::Directory);
+        let domain = directory.and_then(|d| text(d, "domain")).or_else(|| text(told, "default_naming_context")).unwrap_or_default();
+        let latency = hop.latency.unwrap_or_default();
+        Some(Row {
+            from: hop.from.host.clone(),
+            directory: to_text(hop, &hop.to.host),
+            domain: domain.to_owned(),
+            is: roles(hop, told, directory),
+            level: number(told, "domain_controller_functionality").map(level).unwrap_or_default(),
+            site: text(told, "site").unwrap_or_default().to_owned(),
+            clock: number(told, "clock_offset_s").map(|s| format!("{s:+} s")).unwrap_or_default(),
+            connect: spread(latency.connect),
+            answer: spread(latency.request),
+        })
+    }
+}
+
+fn text<'s>(step: &'s Step, fact: &str) -> Option<&'s str> {
+    step.detail.get(fact).and_then(|v| v.as_str())
+}
+
+fn number(step: &Step, fact: &str) -> Option<i64> {
+    step.detail.get(fact).and_then(|v| v.as_i64())
+}
+
+/// What kind of directory it is, and which roles it says that it has.
+fn roles(hop: &HopResult, told: &Step, directory: Option<&Step>) -> String {
+    let yes = |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool());
+    let mut words = Vec::new();
+    if hop.answered_by == crate::verdict::AnsweredBy::StandIn {
+        words.push("stand-in".to_owned());
+    } else {
+        words.push(match (yes(told, "active_directory"), &hop.recognised) {
+            (Some(true), _) => "AD".to_owned(),
+            (_, Some(other)) => other.clone(),
+            _ => "no AD".to_owned(),
+        });
+    }
+    if let Some(directory) = directory {
+        if yes(directory, "pdc") == Some(true) {
+            words.push("PDC".to_owned());
+        }
+        if yes(directory, "writable") == Some(false) {
+            words.push("read-only".to_owned());
+        }
+    }
+    match yes(told, "is_global_catalog_ready") {
+        Some(true) => words.push("GC".to_owned()),
+        Some(false) => words.push("GC not ready".to_owned()),
+        None => {}
+    }
+    if yes(told, "is_synchronized") == Some(false) {
+        words.push("not synchronised".to_owned());
+    }
+    words.join(" ")
+}
+
+/// The Windows Server that a functional level stands for (MS-ADTS section 6.1.4).
+fn level(level: i64) -> String {
+    match level {
+        0 => "2000",
+        1 => "2003 interim",
+        2 => "2003",
+        3 => "2008",
+        4 => "2008 R2",
+        5 => "2012",
+        6 => "2012 R2",
+        7 => "2016",
+        10 => "2025",
+        other => return other.to_string(),
+    }
+    .to_owned()
+}
+
+fn spread(spread: Option<Spread>) -> String {
+    spread.map(|s| format!("{:.1}/{:.1}/{:.1}", s.min_ms, s.median_ms, s.p95_ms)).unwrap_or_default()
+}
+
+/// Which directories a host is nearer to, and whether it should be so.
+fn sentence(near: &Nearness) -> String {
+    let Nearness { role, host, wanted, other, nearer } = near;
+    let named =
+        |group: &crate::result::DirectoryGroup| format!("{} ({}, {:.1} ms)", group.roles.join(", "), group.nearest, group.median_ms);
+    match nearer {
+        Nearer::Wanted => format!("{host} is nearer to {} than to {}, as a {role} should be.", named(wanted), named(other)),
+        Nearer::Other => {
+            format!("LATENCY: {host} is nearer to {} than to {}: a {role} belongs nearer to the latter.", named(other), named(wanted))
+        }
+        Nearer::Neither => format!("{host} is as near to {} as to {}.", named(wanted), named(other)),
+    }
+}
+
+/// What may still fail although a way is open, each once, with the hops that it is said of.
+fn cautions(hops: &[HopResult]) -> Vec<(&str, Vec<String>)> {
+    let mut all: Vec<(&str, Vec<String>)> = Vec::new();
+    for hop in hops {
+        let Some(caution) = hop.caution.as_deref() else { continue };
+        let to = to_text(hop, &hop.to.host);
+        match all.iter_mut().find(|(words, _)| *words == caution) {
+            Some((_, hops)) if hops.contains(&to) => {}
+            Some((_, hops)) => hops.push(to),
+            None => all.push((caution, vec![to])),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::DirectoryGroup;
+    use serde_json::json;
+
+    fn file() -> ResultFile {
+        let hop = |host: &str, from: &str| {
+            json!({ "hop": format!("m/f/{from}/{host}:389"), "flow": "m/f", "source": "row 1", "from": { "role": "svc", "host": from },
+                "to": { "role": "dc", "host": host, "port": 389 }, "protocol": "ldap", "expect": "allow", "required": true, "verdict": "pass",
+                "reason": "answered", "answered_by": "service", "recognised": "Active Directory", "ms": 1.0, "evidence": [],
+                "caution": "NTLM may be denied.",
+                "latency": { "connect": { "samples": 5, "min_ms": 0.1, "median_ms": 0.2, "p95_ms": 0.9 },
+                    "request": { "samples": 10, "min_ms": 1.0, "median_ms": 2.04, "p95_ms": 3.0 } },
+                "steps": [{ "step": "ldap", "ok": true, "at_ms": 0.0, "ms": 1.0, "detail": { "entries": 1, "active_directory": true,
+                    "clock_offset_s": -3, "domain_controller_functionality": 7, "is_global_catalog_ready": true, "site": "London" } },
+                    { "step": "directory", "ok": true, "at_ms": 0.0, "ms": 1.0, "detail": { "domain": "corp.example", "pdc": true } }] })
+        };
+        serde_json::from_value(
+            json!({ "schema": crate::result::SCHEMA, "version": "0", "site": "s", "from": { "host": "svc", "roles": [] },
+            "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z",
+            "hops": [hop("dc1.corp.example", "svc"), hop("dc2.corp.example", "svc")] }),
+        )
+        .expect("a result")
+    }
+
+    #[test]
+    fn a_directory_has_a_line_and_a_caution_is_said_once() {
+        for (width, site) in [(80, false), (120, true)] {
+            let text = table(&file(), Style { width, color: false });
+            assert!(text.lines().all(|l| l.chars().count() <= usize::from(width)), "{text}");
+            let line = text.lines().find(|l| l.contains("dc1.corp") && l.contains("AD PDC")).expect(&text);
+            assert!(line.contains("-3 s") && line.contains("0.1/0.2/0.9") && line.contains("1.0/2.0/3.0"), "{line}");
+            assert_eq!(line.contains("2016") && line.contains("London"), site, "{line}");
+            assert!(text.contains("dc1.corp.example:389, dc2.corp.example:389: NTLM may be denied."), "{text}");
+        }
+        assert!(
+            markdown(&file()).contains("| svc | dc1.corp.example:389 | corp.example | AD PDC GC | 2016 | London | -3 s | 0.1/0.2/0.9 |")
+        );
+        let nothing = ResultFile { hops: Vec::new(), ..file() };
+        assert_eq!((table(&nothing, Style { width: 80, color: false }), markdown(&nothing)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn it_is_said_where_a_host_belongs() {
+        let group = |role: &str, median_ms| DirectoryGroup { roles: vec![role.to_owned()], nearest: format!("{role}1"), median_ms };
+        let near =
+            |nearer| Nearness { role: "svc".into(), host: "h".into(), wanted: group("target", 1.0), other: group("source", 9.0), nearer };
+        assert_eq!(
+            sentence(&near(Nearer::Wanted)),
+            "h is nearer to target (target1, 1.0 ms) than to source (source1, 9.0 ms), as a svc should be."
+        );
+        assert!(sentence(&near(Nearer::Other)).starts_with("LATENCY: h is nearer to source (source1"));
+        assert!(sentence(&near(Nearer::Neither)).contains("as near to target"));
+    }
+}
