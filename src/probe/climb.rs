@@ -85,6 +85,8 @@ pub struct Climb<'a> {
     pub tools: &'a Tools,
     /// What the other end was recognised as.
     pub recognised: Option<String>,
+    /// Whether that is a front alone.
+    pub only_fronts: bool,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
@@ -103,6 +105,7 @@ impl<'a> Climb<'a> {
             target,
             tools,
             recognised: None,
+            only_fronts: false,
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
@@ -371,6 +374,7 @@ impl<'a> Climb<'a> {
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,
+            only_fronts: self.only_fronts,
             ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }

@@ -53,7 +53,7 @@ impl Verdict {
 pub enum AnsweredBy {
     /// A listener of this site, proved with the site key.
     StandIn,
-    /// Something that speaks the protocol and names itself as a known product.
+    /// Something that speaks the protocol and names itself as a product that can be the service, not as one that only stands in front.
     Service,
     /// Something that speaks the protocol; nothing says who it is.
     Unproved,

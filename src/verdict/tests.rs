@@ -368,3 +368,18 @@ fn advice_names_the_device_whose_log_to_read() {
     }
     assert!(advice(Reason::HostUnreachable, None, None).contains("nobody on this machine's own network answers for it"));
 }
+
+#[test]
+fn a_front_that_names_itself_names_no_service() {
+    for (only_fronts, failed, answered_by) in [
+        (false, None, AnsweredBy::Service),
+        (true, None, AnsweredBy::Unproved),
+        (false, Some(Reason::HttpStatus), AnsweredBy::Service),
+        (true, Some(Reason::HttpStatus), AnsweredBy::Unproved),
+        (true, Some(Reason::BadGateway), AnsweredBy::Middlebox),
+    ] {
+        let steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, failed, failed.is_none())];
+        let seen = Observation { recognised: Some("a product".into()), only_fronts, ..seen(steps, vec![ProofOutcome::None]) };
+        assert_eq!(judge(&hop(flow()), Some(&seen), Policy::default()).answered_by, answered_by, "{only_fronts} {failed:?}");
+    }
+}

@@ -92,7 +92,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
             return Err(Stop);
         }
     };
-    climb.recognised.clone_from(&answer.server);
+    (climb.recognised, climb.only_fronts) = (answer.recognised.words.clone(), answer.recognised.only_fronts);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
     let proved = matches!(proof, ProofOutcome::Valid { .. });
     let outcome = match seen_by_listener(&proof) {
