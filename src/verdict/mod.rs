@@ -6,10 +6,12 @@ mod both_ends;
 mod certificate;
 mod deny;
 pub mod explain;
+mod legs;
 #[cfg(test)]
 mod tests;
 
 pub use deny::{Control, with_control};
+pub use legs::{Leg, first_broken, legs};
 
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, StepKind};

@@ -10,7 +10,7 @@ use crate::site::model::Host;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-fn flow() -> PlannedFlow {
+pub(super) fn flow() -> PlannedFlow {
     PlannedFlow {
         id: "m/f".into(),
         matrix: "p/m".into(),
@@ -32,7 +32,7 @@ fn flow() -> PlannedFlow {
     }
 }
 
-fn hop(flow: PlannedFlow) -> Hop {
+pub(super) fn hop(flow: PlannedFlow) -> Hop {
     let named = |name: &str| Host::Named { name: name.into(), addresses: Vec::new() };
     Hop {
         id: "m/f/ws/psp:443".into(),
@@ -45,16 +45,16 @@ fn hop(flow: PlannedFlow) -> Hop {
     }
 }
 
-fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
+pub(super) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
     let initiator = (!ok).then_some(Initiator::Unknown);
     Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, detail: Detail::new() }
 }
 
-fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
+pub(super) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
     Observation { proofs, ..Observation::of_steps("", Timestamp::UNIX_EPOCH, 1.0, steps) }
 }
 
-fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
+pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
         sighting: None,
         nonce: String::new(),
@@ -69,7 +69,7 @@ fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> Pr
     ProofOutcome::Valid { claims, same_tls_session: same }
 }
 
-fn up() -> Vec<Step> {
+pub(super) fn up() -> Vec<Step> {
     vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, None, true), rung(StepKind::Http, None, true)]
 }
 
