@@ -1,6 +1,7 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::{Judgement, Verdict, legs};
+use crate::matrix::model::Protocol;
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
@@ -8,9 +9,6 @@ use crate::reason::Reason;
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {
         return None;
-    }
-    if let Some(advice) = behind_front(hop, seen, judgement.reason) {
-        return Some(advice);
     }
     let to = hop.to.host.label();
     let evidence = Evidence::decisive(&seen.evidence);
@@ -112,13 +110,18 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
 }
 
 /// What to do where it is the way behind a front that is broken; `None` where it is not, or that is not known.
-fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
+pub(super) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
     let all = legs(hop, Some(seen), reason);
     let leg = all.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
     let (front, behind) = (&leg.from, leg.to.join(" or "));
+    let failed_at = seen.first_failure().map(|s| s.step);
     let too_large = seen.steps.iter().any(|s| !s.ok && s.detail.get("status").and_then(|v| v.as_u64()) == Some(413));
     let what = match reason {
+        Reason::BadGateway if matches!(hop.flow.protocol, Protocol::Grpc | Protocol::GrpcH2c) => format!(
+            "test the way from {front} to the service, and look at the upstream that is set up in {front}: is it the right port, and is HTTP/2 spoken there?"
+        ),
         Reason::BadGateway => format!("test the way from {front} to the service, and look at the upstream that is set up in {front}."),
+        Reason::GrpcFailed if failed_at == Some(StepKind::Payload) => format!("raise the size of a message that {front} takes."),
         Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcFailed => {
             format!("set {front} up to carry HTTP/2 to the host behind it, or lead this flow past it.")
         }

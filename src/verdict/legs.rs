@@ -242,8 +242,9 @@ fn refused(names: &Names, step: &Step) -> [Stand; 2] {
             Unknown("not reached".to_owned()),
         ],
         _ => {
+            let what = if status == Some(413) { "a message of this size" } else { "the path" };
             let status = status.map(|s| format!(" with {s}")).unwrap_or_default();
-            [Carries("it answers".to_owned()), Unknown(format!("the path is refused{status}: by a rule of {front}, or by {behind}"))]
+            [Carries("it answers".to_owned()), Unknown(format!("{what} is refused{status}: by a rule of {front}, or by {behind}"))]
         }
     }
 }
@@ -261,13 +262,15 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
         (Reason::BadGateway, Some(503)) => format!("{front} says that it has nobody to pass this on to (503)"),
         (Reason::BadGateway, Some(504)) => format!("{front} says that {behind} did not answer in time (504)"),
         (Reason::BadGateway, Some(status)) if status != 200 => format!("{front} says that it got no answer from {behind} ({status})"),
-        (Reason::BadGateway, _) => format!("{front} says that {behind} is unavailable"),
+        (Reason::BadGateway, Some(_)) => format!("{front} says that {behind} is unavailable"),
+        (Reason::BadGateway, None) => format!("{front} gives the call back unprocessed: {behind} hung up on it, or said nothing"),
         (Reason::Http2NotCarried, _) => match text(step, "listener_saw_http") {
             "" => format!("{front} speaks HTTP/1.1 there, or does not speak HTTP/2 to its end"),
             version => format!("{behind} saw HTTP/{version} come"),
         },
         (Reason::GrpcTrailersLost, _) => format!("the answer loses its trailers between {behind} and {front}"),
         (Reason::GrpcBuffered, _) => format!("{front} holds the request back until it is whole"),
+        (Reason::GrpcFailed, None) if step.step == StepKind::Payload => format!("{front} ends a call that carries a larger message"),
         (_, Some(413)) => format!("{front} takes no message of this size (413)"),
         (_, Some(status)) => format!("{} ({status})", reason.summary()),
         _ => reason.summary().to_owned(),
@@ -278,9 +281,11 @@ fn status(step: &Step) -> Option<u64> {
     step.detail.get("status").and_then(|v| v.as_u64())
 }
 
-/// Whether what was sent last reached the other end's kernel, where this machine's tells.
+/// Whether what was sent last reached the other end's kernel, where this machine's tells. What was lost has been sent again by the time that a
+/// step gives up; what is under way for the first time is the step's own farewell.
 fn arrived(step: &Step) -> Option<bool> {
-    step.detail.get("tcp_unacknowledged").and_then(|v| v.as_u64()).map(|octets| octets == 0)
+    let count = |name: &str| step.detail.get(name).and_then(|v| v.as_u64());
+    Some(count("tcp_unacknowledged")? == 0 || count("tcp_retransmitted")? == 0)
 }
 
 #[cfg(test)]

@@ -212,8 +212,10 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
 /// What a code of RST_STREAM or GOAWAY means before a call has its status (RFC 9113 section 7).
 fn of_code(code: Option<h2::Reason>) -> Reason {
     match code {
-        // nginx and IIS in front of a host with which they speak HTTP/1.x; haproxy, when that host hung up on HTTP/1.x.
-        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED | h2::Reason::REFUSED_STREAM) => Reason::Http2NotCarried,
+        // nginx and IIS in front of a host with which they speak HTTP/1.x.
+        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED) => Reason::Http2NotCarried,
+        // haproxy, when the host behind it hung up before an answer: on HTTP/1.x, which it does not speak, or because it never said a word.
+        Some(h2::Reason::REFUSED_STREAM) => Reason::BadGateway,
         _ => Reason::GrpcFailed,
     }
 }
@@ -265,6 +267,7 @@ mod tests {
     fn the_codes_of_http2() {
         assert_eq!(of_code(Some(h2::Reason::INTERNAL_ERROR)), Reason::Http2NotCarried);
         assert_eq!(of_code(Some(h2::Reason::HTTP_1_1_REQUIRED)), Reason::Http2NotCarried);
+        assert_eq!(of_code(Some(h2::Reason::REFUSED_STREAM)), Reason::BadGateway);
         assert_eq!(of_code(Some(h2::Reason::CANCEL)), Reason::GrpcFailed);
         assert_eq!(raw_status(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"), Some("000"));
         assert_eq!(raw_status(b"\x08\x03426"), Some("426"));

@@ -69,8 +69,29 @@ fn without_a_proof_the_first_leg_breaks_before_the_front_has_spoken_and_the_seco
         (UP, StepKind::Grpc, Http2NotCarried, vec![("status", "000".into())], [OK, broken(Http2NotCarried)]),
         (UP, StepKind::Grpc, Http2NotCarried, vec![("status", 426.into())], [OK, broken(Http2NotCarried)]),
         (UP, StepKind::Grpc, GrpcTrailersLost, vec![], [OK, broken(GrpcTrailersLost)]),
-        (UP, StepKind::Grpc, SilentAfterConnect, vec![("tcp_unacknowledged", 0.into())], [OK, broken(SilentAfterConnect)]),
-        (UP, StepKind::Grpc, SilentAfterConnect, vec![("tcp_unacknowledged", 2.into())], [broken(SilentAfterConnect), UNKNOWN]),
+        (
+            UP,
+            StepKind::Grpc,
+            SilentAfterConnect,
+            vec![("tcp_unacknowledged", 0.into()), ("tcp_retransmitted", 1.into())],
+            [OK, broken(SilentAfterConnect)],
+        ),
+        (
+            UP,
+            StepKind::Grpc,
+            SilentAfterConnect,
+            vec![("tcp_unacknowledged", 2.into()), ("tcp_retransmitted", 3.into())],
+            [broken(SilentAfterConnect), UNKNOWN],
+        ),
+        // What is under way when the step gives up is not lost.
+        (
+            UP,
+            StepKind::Grpc,
+            SilentAfterConnect,
+            vec![("tcp_unacknowledged", 1.into()), ("tcp_retransmitted", 0.into())],
+            [OK, broken(SilentAfterConnect)],
+        ),
+        (UP, StepKind::Grpc, BadGateway, vec![], [OK, broken(BadGateway)]),
         (UP, StepKind::Grpc, ResetAfterConnect, vec![], [UNKNOWN, UNKNOWN]),
         (UP, StepKind::Grpc, HttpStatus, vec![("status", 404.into())], [OK, UNKNOWN]),
         (UP, StepKind::Grpc, HttpStatus, vec![("status", 407.into())], [broken(HttpStatus), UNKNOWN]),
@@ -112,11 +133,27 @@ fn a_proof_from_behind_shows_both_legs_and_what_failed_after_it() {
         (StepKind::GrpcStream, GrpcBuffered, vec![], [OK, broken(GrpcBuffered)]),
         (StepKind::Http, HttpStatus, vec![("status", 404.into())], [OK, broken(HttpStatus)]),
         (StepKind::Payload, HttpStatus, vec![("status", 413.into())], [OK, broken(HttpStatus)]),
-        (StepKind::Payload, MtuBlackHole, vec![("tcp_unacknowledged", 3.into())], [broken(MtuBlackHole), UNKNOWN]),
-        (StepKind::Payload, MtuBlackHole, vec![("tcp_unacknowledged", 0.into())], [OK, broken(MtuBlackHole)]),
+        (StepKind::Payload, GrpcFailed, vec![], [OK, broken(GrpcFailed)]),
+        (
+            StepKind::Payload,
+            MtuBlackHole,
+            vec![("tcp_unacknowledged", 3.into()), ("tcp_retransmitted", 4.into())],
+            [broken(MtuBlackHole), UNKNOWN],
+        ),
+        (
+            StepKind::Payload,
+            MtuBlackHole,
+            vec![("tcp_unacknowledged", 0.into()), ("tcp_retransmitted", 1.into())],
+            [OK, broken(MtuBlackHole)],
+        ),
         (StepKind::Payload, MtuBlackHole, vec![], [UNKNOWN, UNKNOWN]),
         (StepKind::Idle, IdleDropped, vec![("stream", "INTERNAL_ERROR".into())], [OK, broken(IdleDropped)]),
-        (StepKind::Idle, IdleDropped, vec![("tcp_unacknowledged", 1.into())], [broken(IdleDropped), UNKNOWN]),
+        (
+            StepKind::Idle,
+            IdleDropped,
+            vec![("tcp_unacknowledged", 1.into()), ("tcp_retransmitted", 2.into())],
+            [broken(IdleDropped), UNKNOWN],
+        ),
     ] {
         let seen = through(ends(&rungs, Some((step, reason)), &facts));
         assert_eq!(stand(&front(Protocol::Grpc), &seen), wanted, "{reason} {facts:?}");
