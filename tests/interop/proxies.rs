@@ -1,6 +1,7 @@
 //! The table of reverse proxies: a stand-in and a real gRPC server behind nginx, haproxy and a front as IIS with ARR is one, and what the
 //! program must say of each path. A program that is missing is named and its rows are left out, except in CI, where that fails the test.
 
+mod end_to_end;
 mod programs;
 mod rows;
 mod scripted;

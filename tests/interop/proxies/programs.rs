@@ -23,7 +23,7 @@ impl Drop for Program {
 
 /// A program is missing: said, and in CI a failure.
 #[expect(clippy::print_stderr, reason = "what was passed over is said")]
-fn missing<T>(program: &str) -> Option<T> {
+pub fn missing<T>(program: &str) -> Option<T> {
     assert!(std::env::var_os("CI").is_none(), "{program} is missing, and CI must have it");
     eprintln!("{program} is missing: its rows are left out");
     None
@@ -52,12 +52,17 @@ fn start(program: &str, folder: &Path, configuration: &str, arguments: &[&str], 
     Some(program_under_way)
 }
 
+/// nginx's configuration with these servers, in which `@` stands for the folder.
+pub fn nginx_configuration(folder: &Path, servers: &str) -> String {
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|t| format!("{t}_temp_path @/{t};\n")).concat();
+    let http = format!("http {{\naccess_log off;\n{temporary}{servers}\n}}\n");
+    let whole = format!("daemon off;\nmaster_process off;\npid @/pid;\nerror_log stderr;\nevents {{}}\n{http}");
+    whole.replace('@', folder.to_str().expect("a path in UTF-8"))
+}
+
 /// nginx with these servers.
 pub fn nginx(folder: &Path, servers: &str, ports: &[u16]) -> Option<Program> {
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|t| format!("{t}_temp_path @/{t};\n")).concat();
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\npid @/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{servers}\n}}\n"
-    );
+    let configuration = nginx_configuration(folder, servers);
     start("nginx", folder, &configuration, &["-e", "stderr", "-p", "@", "-c", "@/nginx.conf"], ports)
 }
 
