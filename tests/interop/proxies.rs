@@ -6,7 +6,7 @@ mod programs;
 mod rows;
 mod scripted;
 
-use crate::http_grpc::{self as support, LOOPBACK, key, listen};
+use crate::http_grpc::{self as support, key, listen};
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
@@ -16,7 +16,7 @@ use portmatrix::probe::{Target, Tools, probe};
 use portmatrix::proto::challenge::ProofOutcome;
 use portmatrix::result::HopResult;
 use portmatrix::verdict::{Policy, judge};
-use programs::{free, grpcio, haproxy, nginx};
+use programs::{grpcio, haproxy, nginx, places};
 use rows::{Front, ROWS, Row};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ struct Case {
     row: &'static Row,
     behind: Behind,
     expected: &'static str,
-    port: u16,
+    front: SocketAddr,
     /// Why there is nothing to be reported.
     left_out: Option<&'static str>,
 }
@@ -69,10 +69,10 @@ fn certificate(folder: &Path) -> Identity {
 }
 
 fn hop(case: &Case) -> Hop {
-    let hop = support::hop(case.row.protocol, case.port, case.row.url, Expect::Allow);
+    let hop = support::hop(case.row.protocol, case.front.port(), case.row.url, Expect::Allow);
     // The front is at the address itself; the stand-ins behind it call themselves psp.
     let relayed_to = Some(RelayedTo { role: "service".into(), hosts: vec!["psp".into()] });
-    Hop { flow: Arc::new(PlannedFlow { relayed_to, ..PlannedFlow::clone(&hop.flow) }), ..hop }
+    Hop { flow: Arc::new(PlannedFlow { relayed_to, ..PlannedFlow::clone(&hop.flow) }), address: Some(case.front.ip()), ..hop }
 }
 
 async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
@@ -85,7 +85,8 @@ async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
         step_deadline: Duration::from_secs(4),
         idle: case.row.idle.map(Duration::from_secs),
     };
-    let target = Target { hop: &hop, address: LOOPBACK, server_name: "localhost".into(), source: None, places: None, question: None };
+    let target =
+        Target { hop: &hop, address: case.front.ip(), server_name: "localhost".into(), source: None, places: None, question: None };
     let seen = probe(&target, &tools).await;
     let result = HopResult::new(&hop, Some(&seen), judge(&hop, Some(&seen), Policy::default()));
     (seen, result)
@@ -127,39 +128,40 @@ async fn every_path_is_told_apart() {
         (Behind::StandInWeb, listen(Protocol::Http, Some(key(1)), &["/Agent"])),
     ];
     let mut behind: BTreeMap<Behind, SocketAddr> = stand_ins.iter().map(|(behind, listener)| (*behind, listener.address)).collect();
+    let mut free = places();
     behind.insert(Behind::OverHttp1, scripted::over_http1().await);
     behind.insert(Behind::Silent, scripted::silent().await);
-    behind.insert(Behind::Nobody, (LOOPBACK, free()).into());
+    behind.insert(Behind::Nobody, free.next().expect("a place"));
     if let Some(python) = &python {
         behind.extend([(Behind::Grpcio, python.plain), (Behind::GrpcioTls, python.tls)]);
     }
     let mut cases = Vec::new();
     let (mut servers, mut sections) = (String::new(), String::new());
-    let (mut nginx_ports, mut haproxy_ports) = (Vec::new(), Vec::new());
+    let (mut nginx_places, mut haproxy_places) = (Vec::new(), Vec::new());
     for row in ROWS {
         for (who, expected) in row.expect {
             let address = behind.get(who).copied();
-            let port = match (row.front, address) {
-                (Front::Iis, Some(address)) => scripted::iis(&identity, address).await.port(),
-                _ => free(),
+            let front = match (row.front, address) {
+                (Front::Iis, Some(address)) => scripted::iis(&identity, address).await,
+                _ => free.next().expect("a place"),
             };
-            cases.push(Case { row, behind: *who, expected, port, left_out: address.is_none().then_some("no grpcio") });
+            cases.push(Case { row, behind: *who, expected, front, left_out: address.is_none().then_some("no grpcio") });
             let Some(address) = address else { continue };
-            let filled = |text: &str| text.replace("%P", &port.to_string()).replace("%B", &address.to_string());
+            let filled = |text: &str| text.replace("%F", &front.to_string()).replace("%B", &address.to_string());
             match row.front {
                 Front::Nginx(server) => {
                     let _ = writeln!(servers, "server {{ {} }}", filled(server));
-                    nginx_ports.push(port);
+                    nginx_places.push(front);
                 }
                 Front::Haproxy(section) => {
                     sections.push_str(&filled(section));
-                    haproxy_ports.push(port);
+                    haproxy_places.push(front);
                 }
                 Front::Iis => {}
             }
         }
     }
-    let proxies = (nginx(folder.path(), &servers, &nginx_ports), haproxy(folder.path(), &sections, &haproxy_ports));
+    let proxies = (nginx(folder.path(), &servers, &nginx_places), haproxy(folder.path(), &sections, &haproxy_places));
     for case in &mut cases {
         match case.row.front {
             Front::Nginx(_) if proxies.0.is_none() => case.left_out = Some("no nginx"),

@@ -1,14 +1,16 @@
 //! The programs of others that the table needs: nginx, haproxy and a gRPC server in Python.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A port on which nobody listens for the moment.
-pub fn free() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port()
+/// Places for the fronts of this process: an address of loopback that nobody else has, and ports below those that the system gives out, so
+/// that none is taken before its program has started.
+pub fn places() -> impl Iterator<Item = SocketAddr> {
+    let [high, low] = (std::process::id() as u16).to_be_bytes();
+    (10_001..20_000).map(move |port| SocketAddr::from((Ipv4Addr::new(127, 99, high, low), port)))
 }
 
 /// A program under way; ended when dropped.
@@ -29,8 +31,8 @@ pub fn missing<T>(program: &str) -> Option<T> {
     None
 }
 
-/// Starts a proxy on the file `program`.conf of a folder and waits until it listens on every port; `None` where there is no such program.
-fn start(program: &str, folder: &Path, configuration: &str, arguments: &[&str], ports: &[u16]) -> Option<Program> {
+/// Starts a proxy on the file `program`.conf of a folder and waits until it listens everywhere; `None` where there is no such program.
+fn start(program: &str, folder: &Path, configuration: &str, arguments: &[&str], places: &[SocketAddr]) -> Option<Program> {
     let own = |text: &str| text.replace('@', folder.to_str().expect("a path in UTF-8"));
     std::fs::write(folder.join(format!("{program}.conf")), own(configuration)).expect("written");
     let log = folder.join(format!("{program}.log"));
@@ -39,13 +41,13 @@ fn start(program: &str, folder: &Path, configuration: &str, arguments: &[&str], 
     let child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn();
     let Ok(child) = child else { return missing(program) };
     let mut program_under_way = Program(child);
-    for port in ports {
+    for place in places {
         let mut tries = 0;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_err() {
+        while TcpStream::connect(place).is_err() {
             tries += 1;
             let ended = program_under_way.0.try_wait().expect("a child");
             let said = || std::fs::read_to_string(&log);
-            assert!(ended.is_none() && tries < 500, "{program} does not listen on {port}: {ended:?} {:?}", said());
+            assert!(ended.is_none() && tries < 500, "{program} does not listen on {place}: {ended:?} {:?}", said());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -61,15 +63,15 @@ pub fn nginx_configuration(folder: &Path, servers: &str) -> String {
 }
 
 /// nginx with these servers.
-pub fn nginx(folder: &Path, servers: &str, ports: &[u16]) -> Option<Program> {
+pub fn nginx(folder: &Path, servers: &str, places: &[SocketAddr]) -> Option<Program> {
     let configuration = nginx_configuration(folder, servers);
-    start("nginx", folder, &configuration, &["-e", "stderr", "-p", "@", "-c", "@/nginx.conf"], ports)
+    start("nginx", folder, &configuration, &["-e", "stderr", "-p", "@", "-c", "@/nginx.conf"], places)
 }
 
 /// haproxy with these sections.
-pub fn haproxy(folder: &Path, sections: &str, ports: &[u16]) -> Option<Program> {
+pub fn haproxy(folder: &Path, sections: &str, places: &[SocketAddr]) -> Option<Program> {
     let defaults = "defaults\n mode http\n retries 0\n timeout connect 2s\n timeout client 20s\n timeout server 20s\n";
-    start("haproxy", folder, &format!("{defaults}{sections}"), &["-db", "-f", "@/haproxy.conf"], ports)
+    start("haproxy", folder, &format!("{defaults}{sections}"), &["-db", "-f", "@/haproxy.conf"], places)
 }
 
 /// The health service of the library, and nothing else, without TLS and with it; its ports are the first line of output. It ends with its

@@ -3,7 +3,7 @@
 use super::Behind::{self, AspNet, Grpcio, GrpcioTls, Nobody, OverHttp1, Silent, StandIn, StandInTls, StandInWeb};
 use portmatrix::matrix::model::Protocol::{self, Grpc, GrpcH2c, Http};
 
-/// Who stands in front. `%P` is the front's port, `%B` what is behind it, `@` the folder with its certificate.
+/// Who stands in front. `%F` is the front's address and port, `%B` those of what is behind it, `@` the folder with its certificate.
 #[derive(Clone, Copy)]
 pub enum Front {
     /// The part of nginx's configuration inside `server`.
@@ -35,22 +35,22 @@ const PROVED_NGINX: &str = "pass proved | stand-in | nginx | ok, ok";
 
 macro_rules! nginx {
     (h2c, $location:literal) => {
-        Front::Nginx(concat!("listen 127.0.0.1:%P http2; ", $location))
+        Front::Nginx(concat!("listen %F http2; ", $location))
     };
     (tls, $location:literal) => {
-        Front::Nginx(concat!("listen 127.0.0.1:%P ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
+        Front::Nginx(concat!("listen %F ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
     };
     (http1, $location:literal) => {
-        Front::Nginx(concat!("listen 127.0.0.1:%P ssl; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
+        Front::Nginx(concat!("listen %F ssl; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
     };
     (plain, $location:literal) => {
-        Front::Nginx(concat!("listen 127.0.0.1:%P; ", $location))
+        Front::Nginx(concat!("listen %F; ", $location))
     };
 }
 
 macro_rules! haproxy {
     ($bind:literal, $rest:literal) => {
-        Front::Haproxy(concat!("listen p%P\n bind 127.0.0.1:%P ", $bind, "\n ", $rest, "\n"))
+        Front::Haproxy(concat!("listen %F\n bind %F ", $bind, "\n ", $rest, "\n"))
     };
 }
 
