@@ -46,6 +46,8 @@ pub enum Behind {
     OverHttp1,
     /// A port that opens and says nothing.
     Silent,
+    /// A server that takes calls and answers none.
+    Hung,
     /// A port on which nobody listens.
     Nobody,
 }
@@ -131,6 +133,7 @@ async fn every_path_is_told_apart() {
     let mut free = places();
     behind.insert(Behind::OverHttp1, scripted::over_http1().await);
     behind.insert(Behind::Silent, scripted::silent().await);
+    behind.insert(Behind::Hung, scripted::hung().await);
     behind.insert(Behind::Nobody, free.next().expect("a place"));
     if let Some(python) = &python {
         behind.extend([(Behind::Grpcio, python.plain), (Behind::GrpcioTls, python.tls)]);

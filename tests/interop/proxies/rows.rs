@@ -1,6 +1,6 @@
 //! The rows: a path, what is behind it, and what must be reported.
 
-use super::Behind::{self, AspNet, Grpcio, GrpcioTls, Nobody, OverHttp1, Silent, StandIn, StandInTls, StandInWeb};
+use super::Behind::{self, AspNet, Grpcio, GrpcioTls, Hung, Nobody, OverHttp1, Silent, StandIn, StandInTls, StandInWeb};
 use portmatrix::matrix::model::Protocol::{self, Grpc, GrpcH2c, Http};
 
 /// Who stands in front. `%F` is the front's address and port, `%B` those of what is behind it, `@` the folder with its certificate.
@@ -206,20 +206,26 @@ pub const ROWS: &[Row] = &[
         "nginx, grpc_pass, waits 1 s",
         GrpcH2c,
         nginx!(h2c, "location / { grpc_pass grpc://%B; grpc_read_timeout 1s; }"),
-        &[(Silent, "fail bad-gateway at grpc | middlebox | nginx | ok, bad-gateway")],
+        &[
+            (Silent, "fail bad-gateway at grpc | middlebox | nginx | ok, bad-gateway"),
+            (Hung, "fail bad-gateway at grpc | middlebox | nginx | ok, bad-gateway"),
+        ],
     ),
     row(
         "nginx, grpc_pass, waits longer than the probe",
         GrpcH2c,
         nginx!(h2c, "location / { grpc_pass grpc://%B; }"),
-        &[(Silent, "fail silent-after-connect at grpc | unproved | - | ok, silent-after-connect")],
+        &[(Hung, "fail silent-after-connect at grpc | unproved | - | ok, silent-after-connect")],
     ),
     row(
         "haproxy, waits 1 s",
         GrpcH2c,
         haproxy!("proto h2", "timeout server 1s\n server s %B proto h2"),
-        // It gives the call back unprocessed (REFUSED_STREAM) instead of an error page.
-        &[(Silent, "fail bad-gateway at grpc | middlebox | - | ok, bad-gateway")],
+        &[
+            // It gives the call back unprocessed (REFUSED_STREAM) where nobody took it.
+            (Silent, "fail bad-gateway at grpc | middlebox | - | ok, bad-gateway"),
+            (Hung, "fail bad-gateway at grpc | middlebox | haproxy | ok, bad-gateway"),
+        ],
     ),
     // The front's own rules.
     row(

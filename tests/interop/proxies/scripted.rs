@@ -127,3 +127,20 @@ pub async fn silent() -> SocketAddr {
     });
     address
 }
+
+/// A server that speaks HTTP/2, takes every call and answers none.
+pub async fn hung() -> SocketAddr {
+    let (listener, address) = bind().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(mut connection) = h2::server::handshake::<_>(stream).await else { return };
+                let mut calls = Vec::new();
+                while let Some(Ok(call)) = connection.accept().await {
+                    calls.push(call);
+                }
+            });
+        }
+    });
+    address
+}
