@@ -85,13 +85,13 @@ pub struct Climb<'a> {
     pub tools: &'a Tools,
     /// What the other end was recognised as.
     pub recognised: Option<String>,
-    /// Whether that is a front alone.
-    pub only_fronts: bool,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
     evidence: Vec<Evidence>,
     proofs: Vec<ProofOutcome>,
+    /// Whether what was recognised is a front alone.
+    pub only_fronts: bool,
     /// On the connection under way.
     watch: Option<Watch>,
     /// Among the connections to this address.
@@ -105,12 +105,12 @@ impl<'a> Climb<'a> {
             target,
             tools,
             recognised: None,
-            only_fronts: false,
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
             evidence: Vec::new(),
             proofs: Vec::new(),
+            only_fronts: false,
             watch: None,
             place: None,
         }
@@ -371,10 +371,10 @@ impl<'a> Climb<'a> {
     /// Everything that was seen.
     pub fn finish(self) -> Observation {
         Observation {
+            only_fronts: self.only_fronts,
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,
-            only_fronts: self.only_fronts,
             ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }

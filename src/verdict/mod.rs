@@ -124,6 +124,8 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
     judgement.notes.extend(both_ends::note(hop, seen));
-    judgement.advice = advice::behind_front(hop, seen, judgement.reason).or_else(|| advice::advice(hop, seen, &judgement));
+    judgement.advice = advice::advice(hop, seen, &judgement);
+    // Where the way behind a front is broken, nothing is to be done before it.
+    judgement.advice = legs::behind_front(hop, seen, judgement.reason).or(judgement.advice);
     judgement
 }

@@ -1,6 +1,10 @@
-//! Against software that we did not write: reverse proxies and a gRPC server; two Samba Active Directory domains behind a router, without a stand-in anywhere; and the
+//! Against software that we did not write: two Samba Active Directory domains behind a router, without a stand-in anywhere; and the
 //! dissectors of Wireshark, on everything that either end says.
 #![cfg(target_os = "linux")]
+
+#[path = "../http_grpc/support.rs"]
+mod http_grpc;
+mod proxies;
 
 #[path = "../support"]
 mod support {
@@ -8,11 +12,7 @@ mod support {
     pub mod deployment;
     pub mod netns;
 }
-#[path = "../http_grpc/support.rs"]
-mod http_grpc;
-
 mod capture;
-mod proxies;
 mod samba;
 
 use samba::{Authority, Domain};
