@@ -325,6 +325,8 @@ pub struct Observation {
     pub proofs: Vec<ProofOutcome>,
     /// What the other end was recognised as, from what it sent (`Active Directory`, `Kestrel`); a detail, never a verdict.
     pub recognised: Option<String>,
+    /// Whether all that was recognised only passes on what others say: nothing is known of the service behind it then.
+    pub only_fronts: bool,
     /// The way, where it was walked.
     pub trace: Option<Trace>,
     /// What the listener at the other end said that it saw of this hop, asked over another hop that works.
@@ -346,6 +348,7 @@ impl Observation {
             evidence: Vec::new(),
             proofs: Vec::new(),
             recognised: None,
+            only_fronts: false,
             trace: None,
             sighting: None,
             latency: None,

@@ -7,7 +7,7 @@ use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
-use crate::verdict::{AnsweredBy, Judgement, Verdict};
+use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -162,6 +162,9 @@ pub struct HopResult {
     /// What the other end named itself as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recognised: Option<String>,
+    /// Where a front stands in between: how the way to it stands, and the way from it to the host behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<Leg>,
     /// When the probe began; absent when it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -215,6 +218,7 @@ impl HopResult {
             initiator: judgement.ended.map(|(_, initiator)| initiator),
             answered_by: judgement.answered_by,
             recognised: seen.and_then(|s| s.recognised.as_ref()).map(|r| sanitise(r, MAX_LINE)),
+            legs: legs(hop, seen, judgement.reason).into_iter().map(safe_leg).collect(),
             started: seen.map(|s| s.started),
             ms: seen.map_or(0.0, |s| s.ms),
             steps: seen.map(|s| s.steps.iter().cloned().map(safe).collect()).unwrap_or_default(),
@@ -234,6 +238,11 @@ impl HopResult {
 fn safe(mut step: Step) -> Step {
     step.detail.values_mut().for_each(sanitise_fact);
     step
+}
+
+/// A leg whose words steer no terminal: names in them come from proofs.
+fn safe_leg(leg: Leg) -> Leg {
+    Leg { why: sanitise(&leg.why, MAX_LINE), ..leg }
 }
 
 fn end(end: &HopEnd) -> End {

@@ -23,6 +23,17 @@ pub struct Heard {
 
 /// A proved connection that can be spoken on again.
 pub trait Exchange {
+    /// Begins what is to last through a silence, where the protocol has more to keep open than the connection; without a deadline.
+    ///
+    /// # Errors
+    /// What became of the connection.
+    fn hold(&mut self, _: &Asked) -> impl Future<Output = Result<(), Failure>> + Send
+    where
+        Self: Send,
+    {
+        async { Ok(()) }
+    }
+
     /// Sends a challenge with so many octets of padding and waits for the answer, without a deadline.
     ///
     /// # Errors
@@ -34,7 +45,7 @@ pub trait Exchange {
 ///
 /// # Errors
 /// [`Stop`] when one of them is not climbed.
-pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut impl Exchange) -> Result<(), Stop> {
+pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
     if climb.target.hop.flow.expect == Expect::Deny || !matches!(climb.proofs().last(), Some(ProofOutcome::Valid { .. })) {
         return Ok(());
     }
@@ -44,13 +55,21 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
         .filter(|(kind, _, wait)| *kind == StepKind::Payload || wait.is_some())
     {
         let Some(asked) = climb.challenge() else { return Ok(()) };
+        let mut begun = clock::instant();
+        let mut heard = Ok(Heard::default());
         if let Some(wait) = wait {
-            tokio::time::sleep(wait).await;
+            // What fails before the silence does not fail for it.
+            let held = tokio::time::timeout(climb.step_deadline(), connection.hold(&asked)).await;
+            heard = held.unwrap_or_else(|_| Err(Failure::silent())).map(|()| Heard::default()).map_err(|f| f.with("before", "the silence"));
+            if heard.is_ok() {
+                tokio::time::sleep(wait).await;
+                begun = clock::instant();
+            }
         }
-        let begun = clock::instant();
-        let heard = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, padding))
-            .await
-            .unwrap_or_else(|_| Err(Failure::silent()));
+        if heard.is_ok() {
+            let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, padding)).await;
+            heard = exchanged.unwrap_or_else(|_| Err(Failure::silent()));
+        }
         let outcome = match heard {
             Ok(heard) => {
                 let detail = detail(kind, wait, padding, &heard);
@@ -93,6 +112,7 @@ fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard)
 fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure) -> Failure {
     let path = |reason| Failure { reason, initiator: Initiator::Path, ..failure.clone() };
     match (kind, failure.reason) {
+        (StepKind::Idle, _) if failure.detail.contains_key("before") => failure,
         (StepKind::Idle, cause @ (Reason::SilentAfterConnect | Reason::ResetAfterConnect)) => {
             path(Reason::IdleDropped).with("idle_ms", wait.map_or(0, millis)).with("cause", cause.code())
         }

@@ -92,6 +92,8 @@ pub struct Climb<'a> {
     steps: Vec<Step>,
     evidence: Vec<Evidence>,
     proofs: Vec<ProofOutcome>,
+    /// Whether what was recognised is a front alone.
+    pub only_fronts: bool,
     /// On the connection under way.
     watch: Option<Watch>,
     /// Among the connections to this address.
@@ -111,6 +113,7 @@ impl<'a> Climb<'a> {
             steps: Vec::new(),
             evidence: Vec::new(),
             proofs: Vec::new(),
+            only_fronts: false,
             watch: None,
             place: None,
         }
@@ -380,6 +383,7 @@ impl<'a> Climb<'a> {
     /// Everything that was seen.
     pub fn finish(self) -> Observation {
         Observation {
+            only_fronts: self.only_fronts,
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,

@@ -2,6 +2,7 @@
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
+use super::recognise::{Recognised, recognise};
 use super::tap::{Head, Tap, printable};
 use super::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
@@ -71,7 +72,7 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
             return Err(Stop);
         }
     };
-    climb.recognised.clone_from(&answer.server);
+    (climb.recognised, climb.only_fronts) = (answer.recognised.words.clone(), answer.recognised.only_fronts);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
     // Not even a proof makes up for an error status where a path is asked: a front that changed the path reaches a listener, which then
     // says 404. Without a path of the plan a listener has nothing else to say.
@@ -278,7 +279,7 @@ fn failure(error: &hyper::Error, head: &Head) -> Failure {
 #[derive(Debug, Default)]
 struct Answer {
     status: u16,
-    server: Option<String>,
+    recognised: Recognised,
     location: Option<String>,
     proof: Option<String>,
     body: Vec<u8>,
@@ -302,7 +303,7 @@ impl Answer {
         let value = |name: &str| text(&head.headers, &HeaderName::try_from(name).ok()?);
         let mut answer = Answer {
             status: head.status.as_u16(),
-            server: value("server"),
+            recognised: recognise(head.status.as_u16(), &head.headers, &body),
             location: value("location"),
             proof: proof_of(&head.headers),
             body,
@@ -317,7 +318,7 @@ impl Answer {
         };
         answer.detail.insert("status".into(), answer.status.into());
         answer.detail.insert("version".into(), version.into());
-        answer.detail.insert("server".into(), answer.server.clone().into());
+        answer.detail.insert("server".into(), value("server").into());
         answer.detail.insert("location".into(), answer.location.clone().into());
         answer.detail.insert("content_type".into(), value("content-type").into());
         answer.detail.insert("via".into(), value("via").into());

@@ -5,6 +5,7 @@ pub mod climb;
 pub mod grpc;
 pub mod http;
 pub mod ldap;
+mod recognise;
 pub mod rpc;
 mod starved;
 mod tap;

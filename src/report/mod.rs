@@ -12,6 +12,7 @@ pub mod table;
 use crate::observation::Evidence;
 use crate::reason::Reason;
 use crate::result::HopResult;
+use crate::verdict::first_broken;
 use std::fmt::Write as _;
 
 /// How a table for people is drawn.
@@ -59,6 +60,11 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
         }
         facts.push(("at", words));
     }
+    let broken = first_broken(&hop.legs);
+    for leg in &hop.legs {
+        let here = if broken == Some(leg) { "first broken leg: " } else { "" };
+        facts.push(("leg", format!("{here}{leg}")));
+    }
     let attempts = Evidence::of_last_connection(&hop.evidence);
     facts.extend(attempts.iter().map(|e| ("evidence", evidence(e, attempts.len() > 1))));
     if let Some(trace) = &hop.trace {
@@ -95,6 +101,18 @@ fn evidence(e: &Evidence, one_of_several: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_broken_leg_is_named() {
+        let leg = |from: &str, to: &str, ok: Option<bool>| serde_json::json!({ "from": from, "to": [to], "ok": ok, "why": "seen" });
+        let hop = serde_json::json!({ "hop": "m/f/ws/proxy:443", "flow": "m/f", "source": "row 1", "from": { "role": "a", "host": "ws" },
+            "to": { "role": "b", "host": "proxy", "port": 443 }, "protocol": "grpc", "expect": "allow", "required": true, "verdict": "fail",
+            "reason": "bad-gateway", "answered_by": "middlebox", "ms": 1.0, "steps": [], "evidence": [],
+            "legs": [leg("ws", "proxy", Some(true)), leg("proxy", "psp", Some(false))] });
+        let hop: HopResult = serde_json::from_value(hop).expect("a hop");
+        let lines: Vec<String> = facts(&hop).into_iter().filter(|(l, _)| *l == "leg").map(|(_, words)| words).collect();
+        assert_eq!(lines, ["ws → proxy: ok (seen)", "first broken leg: proxy → psp: broken (seen)"]);
+    }
 
     #[test]
     fn every_attempt_and_the_path_have_a_line() {

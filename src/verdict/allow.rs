@@ -39,10 +39,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
     let proved = proved(seen) || told == Some(Told::Arrived);
-    let answered_by = match (proved, &seen.recognised) {
-        (true, _) => AnsweredBy::StandIn,
-        (false, Some(_)) => AnsweredBy::Service,
-        (false, None) => AnsweredBy::Unproved,
+    let answered_by = match proved {
+        true => AnsweredBy::StandIn,
+        false if names_service(seen) => AnsweredBy::Service,
+        false => AnsweredBy::Unproved,
     };
     if policy.require_proof && !proved {
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
@@ -131,6 +131,11 @@ fn answered_by_another_port(step: &Step) -> bool {
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
 }
 
+/// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
+fn names_service(seen: &Observation) -> bool {
+    seen.recognised.is_some() && !seen.only_fronts
+}
+
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     match reason {
         Reason::AnsweredByMiddlebox
@@ -140,7 +145,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::Http2NotCarried
         | Reason::GrpcBuffered => AnsweredBy::Middlebox,
         _ if proved(seen) => AnsweredBy::StandIn,
-        _ if seen.recognised.is_some() => AnsweredBy::Service,
+        _ if names_service(seen) => AnsweredBy::Service,
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
         | Reason::TlsHandshakeFailed

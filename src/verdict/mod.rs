@@ -7,10 +7,12 @@ mod certificate;
 mod deny;
 mod directory;
 pub mod explain;
+mod legs;
 #[cfg(test)]
 mod tests;
 
 pub use deny::{Control, with_control};
+pub use legs::{Leg, first_broken, legs};
 
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, StepKind};
@@ -54,7 +56,7 @@ impl Verdict {
 pub enum AnsweredBy {
     /// A listener of this site, proved with the site key.
     StandIn,
-    /// Something that speaks the protocol and names itself as a known product.
+    /// Something that speaks the protocol and names itself as a product that can be the service, not as one that only stands in front.
     Service,
     /// Something that speaks the protocol; nothing says who it is.
     Unproved,
@@ -125,5 +127,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement.notes.extend(both_ends::note(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
+    // Where the way behind a front is broken, nothing is to be done before it.
+    judgement.advice = legs::behind_front(hop, seen, judgement.reason).or(judgement.advice);
     judgement
 }

@@ -10,7 +10,7 @@ use crate::site::model::Host;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-fn flow() -> PlannedFlow {
+pub(super) fn flow() -> PlannedFlow {
     PlannedFlow {
         id: "m/f".into(),
         matrix: "p/m".into(),
@@ -34,7 +34,7 @@ fn flow() -> PlannedFlow {
     }
 }
 
-fn hop(flow: PlannedFlow) -> Hop {
+pub(super) fn hop(flow: PlannedFlow) -> Hop {
     let named = |name: &str| Host::Named { name: name.into(), addresses: Vec::new() };
     Hop {
         id: "m/f/ws/psp:443".into(),
@@ -47,16 +47,16 @@ fn hop(flow: PlannedFlow) -> Hop {
     }
 }
 
-fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
+pub(super) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
     let initiator = (!ok).then_some(Initiator::Unknown);
     Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, detail: Detail::new() }
 }
 
-fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
+pub(super) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
     Observation { proofs, ..Observation::of_steps("", Timestamp::UNIX_EPOCH, 1.0, steps) }
 }
 
-fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
+pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
         sighting: None,
         nonce: String::new(),
@@ -71,7 +71,7 @@ fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> Pr
     ProofOutcome::Valid { claims, same_tls_session: same }
 }
 
-fn up() -> Vec<Step> {
+pub(super) fn up() -> Vec<Step> {
     vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, None, true), rung(StepKind::Http, None, true)]
 }
 
@@ -369,4 +369,19 @@ fn advice_names_the_device_whose_log_to_read() {
         assert_eq!(advice(reason, icmp, trace), format!("{begin}{end}"));
     }
     assert!(advice(Reason::HostUnreachable, None, None).contains("nobody on this machine's own network answers for it"));
+}
+
+#[test]
+fn a_front_that_names_itself_names_no_service() {
+    for (only_fronts, failed, answered_by) in [
+        (false, None, AnsweredBy::Service),
+        (true, None, AnsweredBy::Unproved),
+        (false, Some(Reason::HttpStatus), AnsweredBy::Service),
+        (true, Some(Reason::HttpStatus), AnsweredBy::Unproved),
+        (true, Some(Reason::BadGateway), AnsweredBy::Middlebox),
+    ] {
+        let steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, failed, failed.is_none())];
+        let seen = Observation { recognised: Some("a product".into()), only_fronts, ..seen(steps, vec![ProofOutcome::None]) };
+        assert_eq!(judge(&hop(flow()), Some(&seen), Policy::default()).answered_by, answered_by, "{only_fronts} {failed:?}");
+    }
 }

@@ -57,7 +57,7 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
         assert_eq!((seen.failed(), &seen.proofs), (None, &vec![wanted.clone()]));
         let seen = probe(Protocol::Grpc, grpc.address.port(), None, other).await;
         assert_eq!((seen.failed(), &seen.proofs), (None, &vec![wanted]));
-        assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc"]);
+        assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
         assert_eq!(seen.step(StepKind::Grpc).detail["health"], "SERVING");
     }
     // An entry is written when its connection has ended; nothing else marks that moment from outside.

@@ -82,7 +82,7 @@ async fn each_answer_has_its_reason() {
         ("a captive portal", |_, r| answer(r, 302, &[("location", "https://portal.example/")], b"", None), Some(Reason::HttpRedirected)),
         ("ASP.NET by HTTP/1.1", |_, r| answer(r, 426, &[GRPC, ("grpc-status", "13")], b"", None), Some(Reason::Http2NotCarried)),
         ("RST_STREAM INTERNAL_ERROR", |_, r| r.send_reset(h2::Reason::INTERNAL_ERROR), Some(Reason::Http2NotCarried)),
-        ("RST_STREAM REFUSED_STREAM", |_, r| r.send_reset(h2::Reason::REFUSED_STREAM), Some(Reason::Http2NotCarried)),
+        ("RST_STREAM REFUSED_STREAM", |_, r| r.send_reset(h2::Reason::REFUSED_STREAM), Some(Reason::BadGateway)),
         ("RST_STREAM HTTP_1_1_REQUIRED", |_, r| r.send_reset(h2::Reason::HTTP_1_1_REQUIRED), Some(Reason::Http2NotCarried)),
         ("RST_STREAM CANCEL", |_, r| r.send_reset(h2::Reason::CANCEL), Some(Reason::GrpcFailed)),
     ];

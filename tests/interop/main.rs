@@ -2,6 +2,10 @@
 //! Wireshark, on everything that either end says.
 #![cfg(target_os = "linux")]
 
+#[path = "../http_grpc/support.rs"]
+mod http_grpc;
+mod proxies;
+
 #[path = "../support"]
 mod support {
     #![allow(dead_code, reason = "each test file uses its part of the harness")]

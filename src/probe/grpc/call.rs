@@ -4,6 +4,7 @@ use super::Connection;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
 use crate::probe::http::{AGENT, proof_of, text};
+use crate::probe::recognise::{Recognised, recognise};
 use crate::probe::tap::Head;
 use crate::proto::challenge::CHALLENGE_HEADER;
 use crate::proto::grpc::{CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, STATUS_HEADER, frame, health_status, is_grpc};
@@ -25,13 +26,14 @@ pub struct Answer {
     pub prefix: String,
     /// `:status`.
     pub status: u16,
-    /// Who says that it answers.
-    pub server: Option<String>,
+    /// Which products name themselves in it.
+    pub recognised: Recognised,
     /// The proof, from the trailers or from headers that are also the last.
     pub proof: Option<String>,
     /// How the call ended, where it says so.
     pub grpc_status: Option<Code>,
     grpc_message: Option<String>,
+    server: Option<String>,
     content_type: Option<String>,
     location: Option<String>,
     via: Option<String>,
@@ -75,6 +77,7 @@ pub async fn unary(connection: &Connection, prefix: &str, method: &str) -> Resul
     let mut answer = Answer { prefix: prefix.to_owned(), ..Answer::of_head(head.status.as_u16(), &head.headers) };
     match read(&mut body).await {
         Ok((octets, trailers)) => {
+            answer.recognised = recognise(answer.status, &head.headers, &octets);
             answer.octets = octets.len();
             let mut messages = Deframer::default();
             messages.push(&octets);
@@ -108,6 +111,7 @@ impl Answer {
     fn of_head(status: u16, headers: &HeaderMap) -> Answer {
         let mut answer = Answer {
             status,
+            recognised: recognise(status, headers, &[]),
             server: text(headers, &header::SERVER),
             content_type: text(headers, &header::CONTENT_TYPE),
             location: text(headers, &header::LOCATION),
@@ -208,8 +212,10 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
 /// What a code of RST_STREAM or GOAWAY means before a call has its status (RFC 9113 section 7).
 fn of_code(code: Option<h2::Reason>) -> Reason {
     match code {
-        // nginx and IIS in front of a host with which they speak HTTP/1.x; haproxy, when that host hung up on HTTP/1.x.
-        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED | h2::Reason::REFUSED_STREAM) => Reason::Http2NotCarried,
+        // nginx and IIS in front of a host with which they speak HTTP/1.x.
+        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED) => Reason::Http2NotCarried,
+        // haproxy, when the host behind it hung up before an answer: on HTTP/1.x, which it does not speak, or because it never said a word.
+        Some(h2::Reason::REFUSED_STREAM) => Reason::BadGateway,
         _ => Reason::GrpcFailed,
     }
 }
@@ -261,6 +267,7 @@ mod tests {
     fn the_codes_of_http2() {
         assert_eq!(of_code(Some(h2::Reason::INTERNAL_ERROR)), Reason::Http2NotCarried);
         assert_eq!(of_code(Some(h2::Reason::HTTP_1_1_REQUIRED)), Reason::Http2NotCarried);
+        assert_eq!(of_code(Some(h2::Reason::REFUSED_STREAM)), Reason::BadGateway);
         assert_eq!(of_code(Some(h2::Reason::CANCEL)), Reason::GrpcFailed);
         assert_eq!(raw_status(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"), Some("000"));
         assert_eq!(raw_status(b"\x08\x03426"), Some("426"));

@@ -23,6 +23,7 @@ use call::Answer;
 use h2::client::SendRequest;
 use hyper::body::Bytes;
 use std::sync::Arc;
+use stream::Held;
 
 /// HTTP/2 frame header (RFC 9113 section 4.1), and a GOAWAY with its two words (section 6.8).
 const FRAME_HEADER: usize = 9;
@@ -92,7 +93,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
             return Err(Stop);
         }
     };
-    climb.recognised.clone_from(&answer.server);
+    (climb.recognised, climb.only_fronts) = (answer.recognised.words.clone(), answer.recognised.only_fronts);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
     let proved = matches!(proof, ProofOutcome::Valid { .. });
     let outcome = match seen_by_listener(&proof) {
@@ -106,7 +107,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
         return Err(Stop);
     }
     if !proved {
-        return Ok(());
+        return stranger(climb, &connection, &answer.prefix).await;
     }
     let begun = clock::instant();
     let outcome = stream::ping_pong(&connection, &answer.prefix, climb.step_deadline()).await;
@@ -115,21 +116,72 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
     if !climbed {
         return Err(Stop);
     }
-    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix }).await
+    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix, held: None }).await
+}
+
+/// The stream at a service that gives no proof.
+async fn stranger(climb: &mut Climb<'_>, connection: &Connection, prefix: &str) -> Result<(), Stop> {
+    // Of a path that must be shut, nothing more is asked.
+    if climb.target.hop.flow.expect == Expect::Deny {
+        return Ok(());
+    }
+    let begun = clock::instant();
+    let Some(outcome) = stream::answered_while_open(connection, prefix, climb.step_deadline()).await.transpose() else { return Ok(()) };
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::GrpcStream, begun, outcome);
+    if climbed { Ok(()) } else { Err(Stop) }
 }
 
 /// A connection on which further calls are made.
 struct Calls {
     connection: Connection,
     prefix: String,
+    /// The call that lasts through the silence.
+    held: Option<Held>,
 }
 
 impl Exchange for Calls {
-    /// One more stream, on which the padding is said and heard. Only who showed the key gets an echo, so nothing else is proved by it.
-    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+    /// Services keep a call open and say nothing on it for long, and fronts count the silence of each call, not only that of the connection.
+    async fn hold(&mut self, asked: &Asked) -> Result<(), Failure> {
         self.connection.challenge = Some(asked.text.clone());
-        stream::echo(&self.connection, &self.prefix, &vec![b'p'; padding.max(1)]).await?;
+        let mut held = Held::open(&self.connection, &self.prefix).await?;
+        held.echo(&self.connection, b"before").await?;
+        self.held = Some(held);
+        Ok(())
+    }
+
+    /// One more word on the call that is held, else a call of its own, on which the padding is said and heard. Only who showed the key gets
+    /// an echo, so nothing else is proved by it.
+    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+        let held = self.held.take();
+        let lasted = held.is_some();
+        let mut call = match held {
+            Some(held) => held,
+            None => {
+                self.connection.challenge = Some(asked.text.clone());
+                Held::open(&self.connection, &self.prefix).await?
+            }
+        };
+        call.echo(&self.connection, &vec![b'p'; padding.max(1)]).await.map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
+        call.close(&self.connection).await?;
         Ok(Heard { proof: None, octets: padding })
+    }
+}
+
+/// A call that was reset on a way which has just carried one: whatever the code says elsewhere, HTTP/2 is carried here.
+fn cut_off(failure: Failure) -> Failure {
+    match failure.reason {
+        Reason::Http2NotCarried => Failure { reason: Reason::GrpcFailed, ..failure },
+        _ => failure,
+    }
+}
+
+/// A call that was echoed before the silence, and was ended in it: whatever it was ended with, that is no orderly end.
+fn call_ended(failure: Failure) -> Failure {
+    match failure.reason {
+        Reason::SilentAfterConnect | Reason::ResetAfterConnect => failure,
+        Reason::ClosedAfterConnect => Failure { reason: Reason::ResetAfterConnect, ..failure }.with("closed", "in the middle of a call"),
+        code => Failure { reason: Reason::ResetAfterConnect, ..failure }.with("stream", code.code()),
     }
 }
 

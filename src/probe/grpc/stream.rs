@@ -9,8 +9,8 @@ use crate::observation::Detail;
 use crate::probe::http::text;
 use crate::proto::grpc::{Code, Deframer, PING_PONG, STATUS_HEADER, frame};
 use crate::reason::Reason;
-use h2::RecvStream;
 use h2::client::ResponseFuture;
+use h2::{RecvStream, SendStream};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::HeaderName;
@@ -62,21 +62,67 @@ pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration
     }
 }
 
-/// Says one word on a stream of its own, and hears it; without a deadline.
+/// The same question to a service that gives no proof: no service knows this method, and every one says so at once, while the request is
+/// still open. `None` where that does not tell: an answer that never came, or a stream that was reset.
 ///
 /// # Errors
-/// How the stream ended.
-pub async fn echo(connection: &Connection, prefix: &str, word: &[u8]) -> Result<(), Failure> {
-    let (response, mut send) = begin(connection, prefix, PING_PONG).await?;
-    let mut answers = Answers::Awaited(response);
-    // More than the other end's window takes waits in the connection, and goes out as the window opens.
-    let _ = send.send_data(Bytes::from(frame(word)), false);
-    let heard = hear(connection, &mut answers, &mut Deframer::default()).await?;
-    if heard != word {
-        return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said"));
+/// `grpc-buffered` when the answer comes only once the request is closed.
+pub async fn answered_while_open(connection: &Connection, prefix: &str, deadline: Duration) -> Result<Option<Detail>, Failure> {
+    let begun = tokio::time::timeout(deadline, begin(connection, prefix, PING_PONG)).await;
+    let Ok(Ok((mut response, mut send))) = begun else { return Ok(None) };
+    let _ = send.send_data(Bytes::from(frame(WORDS[0])), false);
+    match tokio::time::timeout(deadline, &mut response).await {
+        Ok(Ok(answer)) => {
+            let status = status_of(answer.headers()).map(|code| code.name());
+            Ok(Some(Detail::from([("answered_while_open".to_owned(), status.map_or_else(|| true.into(), Into::into))])))
+        }
+        Ok(Err(_)) => Ok(None),
+        Err(_) => {
+            let _ = send.send_data(Bytes::new(), true);
+            match tokio::time::timeout(deadline, response).await {
+                Ok(Ok(_)) => Err(Failure::unknown(Reason::GrpcBuffered).with("echoes", 0).with("answered_after_close", true)),
+                _ => Ok(None),
+            }
+        }
     }
-    let _ = send.send_data(Bytes::new(), true);
-    end(connection, answers).await.map(|_| ())
+}
+
+/// A call that is kept open from one echo to the next.
+pub struct Held {
+    send: SendStream<Bytes>,
+    answers: Answers,
+    messages: Deframer,
+}
+
+impl Held {
+    /// Opens it; without a deadline, as everything here.
+    ///
+    /// # Errors
+    /// When the connection ended.
+    pub async fn open(connection: &Connection, prefix: &str) -> Result<Self, Failure> {
+        let (response, send) = begin(connection, prefix, PING_PONG).await?;
+        Ok(Held { send, answers: Answers::Awaited(response), messages: Deframer::default() })
+    }
+
+    /// Says a word, and hears it.
+    ///
+    /// # Errors
+    /// How the call ended.
+    pub async fn echo(&mut self, connection: &Connection, word: &[u8]) -> Result<(), Failure> {
+        // More than the other end's window takes waits in the connection, and goes out as the window opens.
+        let _ = self.send.send_data(Bytes::from(frame(word)), false);
+        let heard = hear(connection, &mut self.answers, &mut self.messages).await?;
+        if heard == word { Ok(()) } else { Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said")) }
+    }
+
+    /// Ends it in good order.
+    ///
+    /// # Errors
+    /// How else it ended.
+    pub async fn close(mut self, connection: &Connection) -> Result<(), Failure> {
+        let _ = self.send.send_data(Bytes::new(), true);
+        end(connection, self.answers).await.map(|_| ())
+    }
 }
 
 /// The next message.
@@ -115,6 +161,8 @@ fn ended_early(answers: &Answers) -> Failure {
             let failure = failure.with("status", *status);
             match status_of(headers) {
                 Some(code) => failure.with("grpc_status", code.0).with("grpc_status_name", code.name()),
+                // Said by somebody who knows nothing of the call: a front to whom a message was too large (413).
+                None if (400..600).contains(status) => Failure { reason: Reason::HttpStatus, ..failure },
                 None => failure,
             }
         }
