@@ -67,6 +67,8 @@ fn thousand_hops(c: &mut Criterion) {
         let stop = CancellationToken::new();
         let shared = Shared {
             sightings: Arc::default(),
+            receipts: Arc::default(),
+            descriptors: None,
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits::default()),
@@ -83,7 +85,8 @@ fn thousand_hops(c: &mut Criterion) {
             range: None,
             flows: vec!["bench/flow".into()],
         };
-        let (ports, _tracker) = runtime.block_on(async { open::open(&[wanted], &shared) }).expect("the port opens");
+        let opened = runtime.block_on(async { open::open(&[wanted], &shared) }).expect("the port opens");
+        let ports = opened.ports;
         assert!(ports.iter().all(|p| p.problem.is_none()), "{ports:?}");
         let plan = plan(port, protocol);
         let tools = Tools {

@@ -51,6 +51,7 @@ impl Listener {
             interfaces: Vec::new(),
             is_mapper: false,
             sightings: Arc::default(),
+            receipts: Arc::default(),
             tls: server_tls,
         };
         let socket = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");

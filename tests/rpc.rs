@@ -61,6 +61,7 @@ impl Site {
         let port = socket.local_addr().expect("an address").port();
         let here = StandIn {
             sightings: Arc::default(),
+            receipts: Arc::default(),
             key: self.key.clone(),
             host: HOST.to_owned(),
             protocol: Protocol::Rpc,

@@ -236,6 +236,7 @@ fn stand_in(protocol: Protocol, interfaces: Vec<(Interface, u16)>, is_mapper: bo
         interfaces,
         is_mapper,
         sightings: Arc::default(),
+        receipts: Arc::default(),
         tls: None,
     }
 }

@@ -6,7 +6,7 @@ pub mod sites;
 
 use crate::event::Event;
 use crate::listen::journal::Journal;
-use crate::listen::open::{self, Port, Shared, Wanted};
+use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings::{self, Sightings};
 use crate::matrix::model::{Expect, Protocol};
@@ -145,13 +145,16 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     for endpoint in &endpoints {
         let shared = Shared {
             sightings: sightings.clone(),
+            receipts: Arc::default(),
+            // The sample sites have small ranges.
+            descriptors: None,
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits { allowed: may_connect(&endpoint.hops), ..Limits::default() }),
             journal: journal.clone(),
             stop: ended.clone(),
         };
-        let (ports, opened) = open::open(&[Wanted::from(endpoint)], &shared)?;
+        let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }

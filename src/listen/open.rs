@@ -1,6 +1,8 @@
 //! Opens every port that the plan wants on this host, and says of each that does not open why, and what to do.
 
 use super::journal::Journal;
+use super::range::{self, OpenRange};
+use super::receipts::Receipts;
 use super::server::{self, Gate};
 use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
@@ -87,19 +89,34 @@ pub struct Shared {
     pub gate: Arc<Gate>,
     /// What came lately, from where.
     pub sightings: Arc<Sightings>,
+    /// Sweeps of a range, and which of its ports they reached.
+    pub receipts: Arc<Receipts>,
+    /// Descriptors that may be used for the ports of ranges; none is no limit.
+    pub descriptors: Option<usize>,
     /// What is seen.
     pub journal: Arc<Journal>,
     /// Ends every port.
     pub stop: CancellationToken,
 }
 
-/// Opens the wanted ports and begins to accept on those that opened. The tracker ends when every port has ended.
+/// What a listener has opened.
+pub struct Opened {
+    /// Ports, open or not.
+    pub ports: Vec<Port>,
+    /// Ranges, apart from the ports in `ports`.
+    pub ranges: Vec<OpenRange>,
+    /// Ends when every port has ended.
+    pub tracker: TaskTracker,
+}
+
+/// Opens the wanted ports and begins to accept on those that opened.
 ///
 /// # Errors
 /// In words, when the certificate and its key cannot be used.
-pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracker), String> {
+pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
     let tracker = TaskTracker::new();
     let mut ports = Vec::new();
+    let mut ranges = Vec::new();
     for want in wanted {
         let tls = server_tls(want.protocol, shared)?;
         let purpose = want.flows.join(", ");
@@ -111,6 +128,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
             interfaces,
             is_mapper,
             sightings: shared.sightings.clone(),
+            receipts: shared.receipts.clone(),
             tls: tls.clone(),
         };
         let addresses = addresses(want);
@@ -127,6 +145,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
                         }
                         interfaces.push((interface.clone(), port));
                     }
+                    // The mapper then does not know it, as on a host without the service.
                     None => {
                         let range = want.range.map(|r| r.to_string()).unwrap_or_default();
                         let problem = (BindProblem::Taken, format!("no free port for {} in {range}: widen the range", interface.name));
@@ -134,6 +153,10 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
                         ports.push(Port { address, protocol: want.protocol, purpose: interface.name.clone(), problem: Some(problem) });
                     }
                 }
+            }
+            if let Some(range) = want.range {
+                let own = interfaces.iter().map(|(_, port)| *port).collect();
+                ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
             }
         }
         let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
@@ -149,7 +172,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
         }));
     }
     tracker.close();
-    Ok((ports, tracker))
+    Ok(Opened { ports, ranges, tracker })
 }
 
 fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {

@@ -73,6 +73,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
     });
     let here = Arc::new(StandIn {
         sightings: Arc::default(),
+        receipts: Arc::default(),
         key,
         host: "psp".into(),
         protocol,

@@ -1,0 +1,139 @@
+//! Opens what is free of a whole dynamic range, and says what is not.
+
+use super::open::{Shared, Wanted};
+use super::rpc::range::Doorman;
+use super::stand_in::StandIn;
+use crate::matrix::model::{PortRange, Protocol};
+use crate::net::many::Many;
+use crate::net::serve::{BindProblem, bind_one_of_many};
+use crate::proto::rpc::{Syntax, Uuid};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+
+/// Descriptors kept for the connections of a range, and for everything else that this process does.
+const KEPT: usize = 512;
+
+/// A range of which every free port was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRange {
+    /// The host, as the site file names it.
+    pub host: String,
+    /// The range.
+    pub range: PortRange,
+    /// Where it stands in the journal: its address, and its first port.
+    pub endpoint: SocketAddr,
+    /// How many ports were opened for it; those of the interfaces are counted elsewhere.
+    pub opened: usize,
+    /// Ports that somebody else has.
+    pub taken: Vec<u16>,
+    /// Ports that could not be opened for another reason: which, and why.
+    pub failed: Vec<(u16, String)>,
+    /// What it speaks.
+    pub protocol: Protocol,
+}
+
+impl OpenRange {
+    /// The ports that were opened for it.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> {
+        let failed: BTreeSet<u16> = self.failed.iter().map(|(port, _)| *port).chain(self.taken.iter().copied()).collect();
+        (self.range.first..=self.range.last).filter(move |port| !failed.contains(port))
+    }
+}
+
+/// Opens every free port of the range but `own`, and greets on them.
+pub(super) fn open(
+    want: &Wanted,
+    range: PortRange,
+    own: &BTreeSet<u16>,
+    here: StandIn,
+    shared: &Shared,
+    tracker: &TaskTracker,
+) -> OpenRange {
+    let addresses = addresses(want);
+    let mut opened = OpenRange {
+        host: want.host.clone(),
+        range,
+        endpoint: SocketAddr::new(addresses[0].0, range.first),
+        opened: 0,
+        taken: Vec::new(),
+        failed: Vec::new(),
+        protocol: want.protocol,
+    };
+    let mut left = shared.descriptors.map_or(usize::MAX, |d| d.saturating_sub(KEPT));
+    let mut listeners = Vec::new();
+    for port in (range.first..=range.last).filter(|port| !own.contains(port)) {
+        if left < addresses.len() {
+            opened.failed.push((port, "this process may open no more descriptors: raise `ulimit -n`, or narrow the range".to_owned()));
+            continue;
+        }
+        let mut of_port = Vec::with_capacity(addresses.len());
+        let bound = addresses.iter().try_for_each(|(address, only_v6)| {
+            bind_one_of_many(SocketAddr::new(*address, port), *only_v6).map(|listener| of_port.push((listener, port)))
+        });
+        match bound {
+            Ok(()) => {
+                left -= of_port.len();
+                opened.opened += 1;
+                listeners.append(&mut of_port);
+            }
+            Err(error) if BindProblem::from_error(&error) == BindProblem::Taken => opened.taken.push(port),
+            Err(error) => opened.failed.push((port, error.to_string())),
+        }
+    }
+    if !listeners.is_empty() {
+        greet(listeners, here, shared, tracker, &mut opened, left);
+    }
+    opened
+}
+
+fn greet(
+    listeners: Vec<(mio::net::TcpListener, u16)>,
+    here: StandIn,
+    shared: &Shared,
+    tracker: &TaskTracker,
+    opened: &mut OpenRange,
+    left: usize,
+) {
+    let (many, stop) = match Many::new(listeners) {
+        Ok(both) => both,
+        Err(error) => {
+            opened.failed = (opened.range.first..=opened.range.last).map(|port| (port, error.to_string())).collect();
+            opened.opened = 0;
+            return;
+        }
+    };
+    let interfaces = here.interfaces.iter().filter_map(|(i, _)| {
+        let uuid = Uuid::parse_str(&i.uuid).ok()?;
+        Some(Syntax { uuid, major: i.version.0, minor: i.version.1 })
+    });
+    let mut doorman = Doorman {
+        interfaces: interfaces.collect(),
+        here: Arc::new(here),
+        gate: shared.gate.clone(),
+        journal: shared.journal.clone(),
+        receipts: shared.receipts.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        tracker: tracker.clone(),
+        stop: shared.stop.clone(),
+        endpoint: opened.endpoint,
+        held: 0,
+        most: Doorman::most(left.saturating_add(KEPT / 2)),
+    };
+    let token = shared.stop.clone();
+    tracker.spawn(async move {
+        token.cancelled().await;
+        stop.stop();
+    });
+    tracker.spawn_blocking(move || many.run(&mut doorman));
+}
+
+/// Where to open each port, and whether IPv6 alone. On "all addresses" one socket takes both families, where there is IPv6.
+fn addresses(want: &Wanted) -> Vec<(IpAddr, bool)> {
+    if !want.addresses.is_empty() {
+        return want.addresses.iter().map(|a| (*a, true)).collect();
+    }
+    let both = bind_one_of_many(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0), false).is_ok();
+    vec![if both { (Ipv6Addr::UNSPECIFIED.into(), false) } else { (Ipv4Addr::UNSPECIFIED.into(), true) }]
+}

@@ -1,0 +1,82 @@
+//! Sets of ports in words: `49152-57343,60000`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest text of a set that a proof carries, in characters.
+const MAX_TEXT: usize = 3000;
+
+/// Which ports of a sweep arrived at the listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Swept {
+    /// How many.
+    pub count: usize,
+    /// Which, as `49152-57343,60000`; absent where that would be too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<String>,
+}
+
+impl Swept {
+    /// Of ports in order.
+    pub fn of(ports: &[u16]) -> Self {
+        Swept { count: ports.len(), ports: Some(text(ports)).filter(|t| t.len() <= MAX_TEXT) }
+    }
+
+    /// The ports; `None` where they are not all told, or not in words that can be read.
+    pub fn list(&self) -> Option<Vec<u16>> {
+        let ports = list(self.ports.as_deref()?)?;
+        (ports.len() == self.count).then_some(ports)
+    }
+}
+
+/// Runs of consecutive ports, of ports in order.
+pub fn runs(ports: &[u16]) -> Vec<(u16, u16)> {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => runs.push((*port, *port)),
+        }
+    }
+    runs
+}
+
+/// A set in words, of ports in order.
+pub fn text(ports: &[u16]) -> String {
+    let run = |(first, last): (u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    runs(ports).into_iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+/// The ports of such words, in order; `None` for anything else.
+fn list(words: &str) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = Vec::new();
+    for run in words.split(',').filter(|w| !w.is_empty()) {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        if first > last || ports.last().is_some_and(|before| *before >= first) {
+            return None;
+        }
+        ports.extend(first..=last);
+    }
+    Some(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_and_words_are_the_same() {
+        for ports in [vec![], vec![1], vec![1, 2, 3, 5, 65534, 65535], (49152..=65535).collect()] {
+            assert_eq!(list(&text(&ports)), Some(ports.clone()));
+            assert_eq!(Swept::of(&ports).list(), Some(ports));
+        }
+        assert_eq!(text(&[1, 2, 3, 5]), "1-3,5");
+        for wrong in ["a", "1-", "2-1", "5,4", "1-3,3", "70000", "-"] {
+            assert_eq!(list(wrong), None, "{wrong}");
+        }
+        let scattered: Vec<u16> = (1..=65535).step_by(2).collect();
+        assert_eq!(Swept::of(&scattered), Swept { count: 32768, ports: None });
+        assert_eq!(Swept { count: 3, ports: Some("1-2".into()) }.list(), None, "a count that does not fit");
+    }
+}
