@@ -96,6 +96,8 @@ fn thousand_hops(c: &mut Criterion) {
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
+            range: portmatrix::probe::RangeMode::Never,
+            allowance: portmatrix::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 100_000, ..Settings::default() };
         group.bench_function(name, |b| {

@@ -125,8 +125,16 @@ async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {
 async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observation {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
-    let tools =
-        Tools { key, trust, connect_deadline: Duration::from_secs(5), retries: 0, step_deadline: Duration::from_millis(700), idle: None };
+    let tools = Tools {
+        key,
+        trust,
+        connect_deadline: Duration::from_secs(5),
+        retries: 0,
+        step_deadline: Duration::from_millis(700),
+        idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
+    };
     probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None }, &tools).await
 }
 

@@ -98,6 +98,8 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
+            range: crate::probe::RangeMode::Never,
+            allowance: crate::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 1000, loopback_sources: true, ..Settings::default() };
         let resolver = Resolver::system(Duration::from_secs(2));

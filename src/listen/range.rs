@@ -82,6 +82,7 @@ pub(super) fn open(
             Err(error) => opened.failed.push((port, error.to_string())),
         }
     }
+    shared.receipts.add_taken(&opened.taken);
     if !listeners.is_empty() {
         greet(listeners, here, shared, tracker, &mut opened, left);
     }

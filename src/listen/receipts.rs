@@ -15,7 +15,11 @@ pub type SweepId = [u8; SWEEP_LEN];
 
 /// The sweeps of one listener, the newest last.
 #[derive(Debug, Default)]
-pub struct Receipts(Mutex<VecDeque<Receipt>>);
+pub struct Receipts {
+    sweeps: Mutex<VecDeque<Receipt>>,
+    /// Ports of the host's ranges that somebody else has.
+    taken: Mutex<Vec<u16>>,
+}
 
 #[derive(Debug)]
 struct Receipt {
@@ -27,7 +31,7 @@ struct Receipt {
 impl Receipts {
     /// A connection of a sweep arrived at this port.
     pub fn note(&self, sweep: SweepId, peer: IpAddr, port: u16) {
-        let Ok(mut receipts) = self.0.lock() else { return };
+        let Ok(mut receipts) = self.sweeps.lock() else { return };
         let peer = peer.to_canonical();
         let place = match receipts.iter().rposition(|r| r.sweep == sweep && r.peer == peer) {
             Some(place) => place,
@@ -44,15 +48,29 @@ impl Receipts {
 
     /// The ports at which a sweep arrived, from whatever address, in order.
     pub fn ports(&self, sweep: SweepId) -> Vec<u16> {
-        let Ok(receipts) = self.0.lock() else { return Vec::new() };
+        let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
         let of_sweep: Vec<&Receipt> = receipts.iter().filter(|r| r.sweep == sweep).collect();
         let arrived = |port: &u16| of_sweep.iter().any(|r| r.ports[usize::from(port / 64)] & (1 << (port % 64)) != 0);
         (0..=u16::MAX).filter(arrived).collect()
     }
 
+    /// Somebody else has these ports of a range.
+    pub fn add_taken(&self, ports: &[u16]) {
+        if let Ok(mut taken) = self.taken.lock() {
+            taken.extend(ports);
+            taken.sort_unstable();
+            taken.dedup();
+        }
+    }
+
+    /// The ports of the host's ranges that somebody else has, in order.
+    pub fn taken(&self) -> Vec<u16> {
+        self.taken.lock().map(|taken| taken.clone()).unwrap_or_default()
+    }
+
     /// Each sweep's peer, with the number of ports that it reached, in the order in which they began.
     pub fn sweeps(&self) -> Vec<(IpAddr, u32)> {
-        let Ok(receipts) = self.0.lock() else { return Vec::new() };
+        let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
         receipts.iter().map(|r| (r.peer, r.ports.iter().map(|word| word.count_ones()).sum())).collect()
     }
 }

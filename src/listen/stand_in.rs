@@ -122,7 +122,8 @@ impl StandIn {
                 }
                 _ => None,
             },
-            swept: (challenge.asks() == Some(Asked::Sweep)).then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)))),
+            swept: (challenge.asks() == Some(Asked::Sweep))
+                .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken())),
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());
         seen.proved.store(true, Ordering::Relaxed);

@@ -1,10 +1,11 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
 use crate::net::failure::Failure;
+use crate::net::sweep::Allowance;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
-use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind};
+use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, Question, SiteKey};
 use crate::reason::Reason;
@@ -31,6 +32,24 @@ pub struct Tools {
     pub step_deadline: Duration,
     /// How long a proved connection is left quiet before it is used again; not at all without it.
     pub idle: Option<Duration>,
+    /// How dynamic ranges are swept.
+    pub range: RangeMode,
+    /// What all sweeps of the run may take together.
+    pub allowance: Arc<Allowance>,
+}
+
+/// How dynamic ranges are swept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RangeMode {
+    /// Where a listener proved itself: a sample and its edges, then every port, unless the whole sample was silent.
+    #[default]
+    Stages,
+    /// Every port, whoever is there.
+    Exact,
+    /// A sample and its edges, whoever is there.
+    Sample,
+    /// Not at all.
+    Never,
 }
 
 /// One hop with everything that had to be found out before it can be probed.
@@ -87,6 +106,8 @@ pub struct Climb<'a> {
     pub recognised: Option<String>,
     /// How far away a directory is, as far as it was measured.
     pub latency: Latency,
+    /// The dynamic range, port by port.
+    pub sweep: Option<Sweep>,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
@@ -108,6 +129,7 @@ impl<'a> Climb<'a> {
             tools,
             recognised: None,
             latency: Latency::default(),
+            sweep: None,
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
@@ -388,6 +410,7 @@ impl<'a> Climb<'a> {
             proofs: self.proofs,
             recognised: self.recognised,
             latency: self.latency.measured(),
+            sweep: self.sweep,
             ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }

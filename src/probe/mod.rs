@@ -11,7 +11,7 @@ mod starved;
 mod tap;
 pub mod tcp;
 
-pub use climb::{Climb, Stop, Target, Tools};
+pub use climb::{Climb, RangeMode, Stop, Target, Tools};
 
 use crate::matrix::model::Protocol;
 use crate::observation::Observation;
@@ -20,7 +20,7 @@ use crate::proto::sighting::Sighting;
 
 /// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof.
 pub async fn ask(target: &Target<'_>, tools: &Tools) -> Option<Sighting> {
-    let seen = probe(target, &Tools { idle: None, ..tools.clone() }).await;
+    let seen = probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
     let own = seen.evidence.first().and_then(|e| e.source).map(|s| s.ip().to_canonical());
     seen.proofs.into_iter().find_map(|proof| match proof {
         ProofOutcome::Valid { claims, .. } if claims.host == target.hop.to.host.label() => {

@@ -14,12 +14,21 @@ pub struct Swept {
     /// Which, as `49152-57343,60000`; absent where that would be too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ports: Option<String>,
+    /// Ports of the range that somebody else has there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
 }
 
 impl Swept {
-    /// Of ports in order.
-    pub fn of(ports: &[u16]) -> Self {
-        Swept { count: ports.len(), ports: Some(text(ports)).filter(|t| t.len() <= MAX_TEXT) }
+    /// Of ports in order, and of those of the range that somebody else has.
+    pub fn of(ports: &[u16], taken: &[u16]) -> Self {
+        let short = |ports: &[u16]| Some(text(ports)).filter(|t| t.len() <= MAX_TEXT / 2);
+        Swept { count: ports.len(), ports: short(ports), taken: short(taken).filter(|t| !t.is_empty()) }
+    }
+
+    /// The ports that somebody else has, as far as they are told.
+    pub fn taken(&self) -> Vec<u16> {
+        self.taken.as_deref().and_then(list).unwrap_or_default()
     }
 
     /// The ports; `None` where they are not all told, or not in words that can be read.
@@ -69,14 +78,14 @@ mod tests {
     fn sets_and_words_are_the_same() {
         for ports in [vec![], vec![1], vec![1, 2, 3, 5, 65534, 65535], (49152..=65535).collect()] {
             assert_eq!(list(&text(&ports)), Some(ports.clone()));
-            assert_eq!(Swept::of(&ports).list(), Some(ports));
+            assert_eq!(Swept::of(&ports, &[]).list(), Some(ports));
         }
         assert_eq!(text(&[1, 2, 3, 5]), "1-3,5");
         for wrong in ["a", "1-", "2-1", "5,4", "1-3,3", "70000", "-"] {
             assert_eq!(list(wrong), None, "{wrong}");
         }
         let scattered: Vec<u16> = (1..=65535).step_by(2).collect();
-        assert_eq!(Swept::of(&scattered), Swept { count: 32768, ports: None });
-        assert_eq!(Swept { count: 3, ports: Some("1-2".into()) }.list(), None, "a count that does not fit");
+        assert_eq!(Swept::of(&scattered, &[7, 9]), Swept { count: 32768, ports: None, taken: Some("7,9".into()) });
+        assert_eq!(Swept { count: 3, ports: Some("1-2".into()), taken: None }.list(), None, "a count that does not fit");
     }
 }

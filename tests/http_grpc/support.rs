@@ -130,6 +130,8 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         retries: 0,
         step_deadline: Duration::from_millis(ms),
         idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, places: None, question: None };
     portmatrix::probe::probe(&target, &tools).await

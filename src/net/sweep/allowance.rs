@@ -2,7 +2,7 @@
 
 use super::clock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Connections that may be begun at once after a pause, in seconds of the rate: an event loop sleeps for milliseconds.
@@ -37,6 +37,11 @@ impl Allowance {
         let now = clock::instant();
         let state = State { part: FIRST, doubled: now, tokens: 1.0, at: now };
         Allowance { ceiling: rate.map(|r| r.max(1)), state: Mutex::new(state), descriptors: AtomicUsize::new(descriptors.max(1)) }
+    }
+
+    /// Without a limit of the rate, and with as many connections at a time as a process usually may have.
+    pub fn unlimited() -> Arc<Self> {
+        Arc::new(Allowance::new(None, 512))
     }
 
     /// Takes what one connection needs.
