@@ -1,15 +1,23 @@
 //! Deny hops are judged twice: the second time with what the other hops of the run showed about the same two hosts.
 
 use crate::matrix::model::Expect;
-use crate::observation::StepKind;
+use crate::observation::{Evidence, StepKind};
+use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::verdict::{self, AnsweredBy, Control, Judgement, Verdict};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// Lets a deny hop pass when the same From host reached the same To host in this run: by an allow hop that passed, straight, or through
 /// a front, where the proof came from the host behind it. Either shows that both ends are up and the From host has a network.
 pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
     let open: Vec<Way> = results.iter().filter(|r| r.expect == Expect::Allow && r.verdict == Verdict::Pass).flat_map(ways).collect();
+    // Hosts between which packets were lost, and came when they were sent again.
+    let lossy: BTreeSet<(String, String)> = results
+        .iter()
+        .filter(|r| r.evidence.iter().any(Evidence::needed_another_try))
+        .map(|r| (r.from.host.clone(), r.to.host.clone()))
+        .collect();
     let addresses: Vec<(String, Option<IpAddr>)> = results.iter().map(|r| (r.to.host.clone(), r.to.address)).collect();
     results
         .into_iter()
@@ -29,10 +37,18 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
                     way.from == result.from.host
                         && way.to == result.to.host
                         && (!several || (way.at.is_some() && way.at == result.to.address))
+                        // A front that refuses a path must pass another one on, or it may refuse everything.
+                        && (result.path.is_none() || way.port == result.to.port || result.steps.iter().all(|s| s.step != StepKind::Http))
                 };
                 let control = open.iter().filter(fits).map(|way| way.control).max().unwrap_or(Control::None);
                 let opened = result.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) && result.answered_by == AnsweredBy::Nobody;
-                let judgement = verdict::with_control(judgement, control, opened);
+                let mut judgement = verdict::with_control(judgement, control, opened);
+                let silent = result.steps.iter().any(|s| s.reason == Some(Reason::TimedOut));
+                if silent && judgement.verdict == Verdict::Pass && lossy.contains(&(result.from.host.clone(), result.to.host.clone())) {
+                    judgement.verdict = Verdict::Inconclusive;
+                    let note = "packets between these two hosts were lost in this run, so silence shows no rule";
+                    judgement.notes.push(note.to_owned());
+                }
                 result.verdict = judgement.verdict;
                 result.reason = judgement.reason;
                 result.notes = judgement.notes;
@@ -49,6 +65,8 @@ struct Way {
     to: String,
     /// Which of the To host's addresses it was.
     at: Option<IpAddr>,
+    /// Which port was connected to.
+    port: Option<u16>,
     control: Control,
 }
 
@@ -59,9 +77,9 @@ fn ways(result: &HopResult) -> Vec<Way> {
     let proved = proofs.filter_map(|s| {
         let to = s.detail.get("host")?.as_str()?.to_owned();
         let at = s.detail.get("local").and_then(|v| v.as_str()?.parse::<SocketAddr>().ok()).map(|local| local.ip().to_canonical());
-        Some(Way { from: from(), to, at, control: Control::Proved })
+        Some(Way { from: from(), to, at, port: result.to.port, control: Control::Proved })
     });
-    let straight = Way { from: from(), to: result.to.host.clone(), at: result.to.address, control: Control::Reached };
+    let straight = Way { from: from(), to: result.to.host.clone(), at: result.to.address, port: result.to.port, control: Control::Reached };
     std::iter::once(straight).chain(proved).collect()
 }
 
