@@ -4,6 +4,7 @@ use super::nonces::Nonces;
 use crate::net::clock;
 use crate::net::half_open::{self, Table};
 use crate::proto::challenge::Question;
+use crate::proto::ports;
 use crate::proto::sighting::{Doubt, Seen, Sighting};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -20,6 +21,10 @@ const MAX_ENTRIES: usize = 8192;
 const EVERY: Duration = Duration::from_millis(200);
 /// What is noted of one port of the other end later than this is another connection, in seconds.
 const ANOTHER: i64 = 3;
+/// For how long after it turned a connection away a listener does not say that it would have answered, in seconds.
+const LATELY: i64 = 60;
+/// Longest words about the listener's ports, in characters.
+const MAX_WORDS: usize = 512;
 /// How much earlier than the attempt a connection may seem to have come, in seconds: times in a question are whole seconds.
 const SLACK: i64 = 2;
 
@@ -136,11 +141,21 @@ impl Sightings {
                 at: Some(entry.at),
                 ..unseen
             },
-            None => match inner.doubt(question.port, since, listening) {
+            None => match inner.doubt(question.port, own.to_canonical(), since, listening) {
                 Some(doubt) => Sighting { listening, state: Seen::Unknown, doubt: Some(doubt), ..unseen },
                 None => Sighting { listening, ..unseen },
             },
         }
+    }
+
+    /// The listener's ports, as words for a proof: on these it would answer. None while it turns connections away.
+    pub fn would_answer_on(&self, now: Timestamp) -> String {
+        let Ok(inner) = self.inner.lock() else { return String::new() };
+        let lately = now.as_second() - LATELY;
+        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && e.last.as_second() >= lately) {
+            return String::new();
+        }
+        Some(ports::text(inner.own.iter().copied())).filter(|words| words.len() <= MAX_WORDS).unwrap_or_default()
     }
 
     /// The connections to the listener's own ports that stayed half open, in the order in which they came.
@@ -157,7 +172,7 @@ impl Sightings {
 
 impl Inner {
     /// Why it cannot be said of one connection to this port, begun at this time, that it never came.
-    fn doubt(&self, port: u16, since: i64, listening: bool) -> Option<Doubt> {
+    fn doubt(&self, port: u16, own: IpAddr, since: i64, listening: bool) -> Option<Doubt> {
         if listening && !self.own.contains(&port) {
             return Some(Doubt::AnotherProgram);
         }
@@ -167,7 +182,8 @@ impl Inner {
         if self.reset_at.is_some_and(|at| at.as_second() >= since) {
             return Some(Doubt::GoneAtOnce);
         }
-        let came = self.entries.iter().any(|((_, _, local), entry)| *local == port && entry.last.as_second() >= since);
+        let at = SocketAddr::new(own, port);
+        let came = self.entries.values().any(|entry| entry.local == at && entry.last.as_second() >= since);
         came.then_some(Doubt::OthersCame)
     }
 }
@@ -236,6 +252,17 @@ mod tests {
         assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Unknown, None), "NAT may have changed its address");
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50001, 1000), (Seen::Unknown, None), "or its port");
         assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1010), (Seen::Nothing, None), "nothing came since");
+    }
+
+    #[test]
+    fn it_would_answer_on_its_own_ports_unless_it_turns_away() {
+        let sightings = Sightings::default();
+        sightings.take_in(Table::default(), &[135, 389, 390].into(), at(500));
+        assert_eq!(sightings.would_answer_on(at(501)), "135,389-390");
+        sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(502));
+        assert_eq!(sightings.would_answer_on(at(502)), "135,389-390");
+        sightings.note(address("10.0.0.1:50001"), address("10.0.0.9:389"), Seen::TurnedAway, at(503));
+        assert_eq!((sightings.would_answer_on(at(504)).as_str(), sightings.would_answer_on(at(600)).as_str()), ("", "135,389-390"));
     }
 
     #[test]

@@ -363,6 +363,7 @@ impl<'a> Climb<'a> {
                 detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
                 detail.insert("same_tls_session".into(), (*same_tls_session).into());
                 detail.insert("port".into(), port.into());
+                detail.insert("listener_ports".into(), Some(claims.ports.clone()).filter(|p| !p.is_empty()).into());
                 detail.retain(|_, v| !v.is_null());
                 self.note(StepKind::Proof, begun, Ok(detail));
             }

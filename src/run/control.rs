@@ -2,6 +2,8 @@
 
 use crate::matrix::model::Expect;
 use crate::observation::{Evidence, StepKind};
+use crate::proto::ports;
+use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::verdict::{self, AnsweredBy, Control, Judgement, Verdict};
@@ -33,14 +35,20 @@ pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
                 };
                 // A host with several addresses may be dead at one of them: the control must be of the same.
                 let several = addresses.iter().any(|(host, address)| *host == result.to.host && *address != result.to.address);
+                let answered = result.steps.iter().any(|s| s.step == StepKind::Http && s.detail.contains_key("status"));
                 let fits = |way: &&Way| {
                     way.from == result.from.host
                         && way.to == result.to.host
                         && (!several || (way.at.is_some() && way.at == result.to.address))
                         // A front that refuses a path must pass another one on, or it may refuse everything.
-                        && (result.path.is_none() || way.port == result.to.port || result.steps.iter().all(|s| s.step != StepKind::Http))
+                        && (!answered || way.port == result.to.port)
                 };
-                let control = open.iter().filter(fits).map(|way| way.control).max().unwrap_or(Control::None);
+                let holds = |way: &Way| result.to.port.is_some_and(|port| ports::holds(&way.listener_ports, port));
+                let of = |way: &Way| if holds(way) { Control::Holds } else { Control::Reached };
+                let control = open.iter().filter(fits).map(of).max().unwrap_or(Control::None);
+                // Asked about this very connection, it said that it had the port.
+                let asked = result.sighting.as_ref().is_some_and(|s| s.state >= Seen::NotAllowed);
+                let control = if asked && control != Control::None { Control::Holds } else { control };
                 let opened = result.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) && result.answered_by == AnsweredBy::Nobody;
                 let mut judgement = verdict::with_control(judgement, control, opened);
                 let silent = result.steps.iter().any(|s| s.reason == Some(Reason::TimedOut));
@@ -67,7 +75,8 @@ struct Way {
     at: Option<IpAddr>,
     /// Which port was connected to.
     port: Option<u16>,
-    control: Control,
+    /// The ports that its listener has, in words; none where none proved itself.
+    listener_ports: String,
 }
 
 /// The host that a hop connects to, and the hosts that proved themselves on it.
@@ -77,9 +86,11 @@ fn ways(result: &HopResult) -> Vec<Way> {
     let proved = proofs.filter_map(|s| {
         let to = s.detail.get("host")?.as_str()?.to_owned();
         let at = s.detail.get("local").and_then(|v| v.as_str()?.parse::<SocketAddr>().ok()).map(|local| local.ip().to_canonical());
-        Some(Way { from: from(), to, at, port: result.to.port, control: Control::Proved })
+        let listener_ports = s.detail.get("listener_ports").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        Some(Way { from: from(), to, at, port: result.to.port, listener_ports })
     });
-    let straight = Way { from: from(), to: result.to.host.clone(), at: result.to.address, port: result.to.port, control: Control::Reached };
+    let straight =
+        Way { from: from(), to: result.to.host.clone(), at: result.to.address, port: result.to.port, listener_ports: String::new() };
     std::iter::once(straight).chain(proved).collect()
 }
 

@@ -112,10 +112,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
             } else if reason == Reason::Refused {
                 let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
                 opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, note)
-            } else if opened && CUT_OFF.contains(&reason) && reason != Reason::SilentAfterConnect {
-                let note =
-                    "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own";
-                opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, note)
+            } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && told.is_none() {
+                opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("cut off: {reason}"))
             } else if opened {
                 let note = format!("the port is open; what answered there: {}", reason.summary());
                 opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &note)
@@ -140,13 +138,13 @@ pub enum Control {
     None,
     /// They reach each other.
     Reached,
-    /// They reach each other, and a listener with the site key stands there.
-    Proved,
+    /// They reach each other, and a listener with the site key has the very port that must be shut: it would have answered.
+    Holds,
 }
 
 /// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way.
 /// `opened` says that the port took the connection and then dropped it: a filter does that, but so does a service that was asked in another
-/// protocol than its own. It counts only where a listener stands on the host, which would have answered.
+/// protocol than its own. It counts only where a listener has that port, which would have answered.
 pub fn with_control(mut judgement: Judgement, control: Control, opened: bool) -> Judgement {
     if judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive {
         match control {
@@ -159,7 +157,7 @@ pub fn with_control(mut judgement: Judgement, control: Control, opened: bool) ->
                     "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own";
                 judgement.notes.push(note.to_owned());
             }
-            Control::Reached | Control::Proved => judgement.verdict = Verdict::Pass,
+            Control::Reached | Control::Holds => judgement.verdict = Verdict::Pass,
         }
     }
     judgement

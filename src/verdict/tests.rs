@@ -60,6 +60,7 @@ pub(super) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
 pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
         sighting: None,
+        ports: String::new(),
         nonce: String::new(),
         hop: String::new(),
         host: host.into(),
@@ -224,7 +225,7 @@ fn a_deny_hop_does_not_pass_for_another_reason() {
         (StepKind::Connect, Reason::Refused),
     ] {
         let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 
@@ -297,17 +298,22 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
         let judged = |sighting| judge(&hop(deny()), Some(&both_ends(StepKind::Http, Some(reason), sighting)), Policy::default());
         let cut_off = judged(told(Seen::Opened, true));
         assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
-        assert_eq!(with_control(cut_off, Control::Proved, true).verdict, Verdict::Pass, "{reason}: a filter");
+        assert_eq!(with_control(cut_off, Control::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");
         for state in [Seen::Unknown, Seen::Nothing, Seen::HalfOpen, Seen::TurnedAway] {
-            let judged = with_control(judged(told(state, true)), Control::Proved, true);
+            // Of another program's port the listener does not say that it has it.
+            let control = if state == Seen::Unknown { Control::Reached } else { Control::Holds };
+            let judged = with_control(judged(told(state, true)), control, true);
             assert_ne!(judged.verdict, Verdict::Pass, "{reason} {state:?}: {:?}", judged.notes);
         }
+        // Nobody could be asked: then it counts where the listener says that it has that very port.
         let nobody_asked = judge(
             &hop(deny()),
             Some(&seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)], vec![])),
             Policy::default(),
         );
-        assert_ne!(with_control(nobody_asked, Control::Proved, true).verdict, Verdict::Pass, "{reason}");
+        assert_ne!(with_control(nobody_asked.clone(), Control::Reached, true).verdict, Verdict::Pass, "{reason}");
+        let wanted = if reason == Reason::SilentAfterConnect { Verdict::Fail } else { Verdict::Pass };
+        assert_eq!(with_control(nobody_asked, Control::Holds, true).verdict, wanted, "{reason}");
     }
 }
 
@@ -315,7 +321,7 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
 fn a_way_that_must_be_shut_is_open_to_what_arrives() {
     let judged = |reason, sighting| {
         let judged = judge(&hop(deny()), Some(&both_ends(StepKind::Connect, Some(reason), sighting)), Policy::default());
-        with_control(judged, Control::Proved, false).verdict
+        with_control(judged, Control::Holds, false).verdict
     };
     assert_eq!(judged(Reason::TimedOut, told(Seen::Nothing, true)), Verdict::Pass);
     assert_eq!(judged(Reason::TimedOut, told(Seen::Unknown, true)), Verdict::Pass, "a real service's port that is silent from here");
@@ -361,7 +367,7 @@ fn what_this_machine_did_to_itself_shuts_no_way() {
         let mut local = seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]);
         local.steps[0].initiator = Some(Initiator::Local);
         let judged = judge(&hop(deny()), Some(&local), Policy::default());
-        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 
