@@ -119,7 +119,8 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
     let tools =
         Tools { key, trust, connect_deadline: Duration::from_secs(5), retries: 0, step_deadline: Duration::from_millis(1500), idle: None };
-    let target = Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None };
+    let target =
+        Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false };
     probe(&target, &tools).await
 }
 

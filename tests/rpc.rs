@@ -126,7 +126,8 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
     let trust = Trust::roots(chain).expect("a root");
     let tools =
         Tools { key, trust, connect_deadline: Duration::from_secs(5), retries: 0, step_deadline: Duration::from_millis(700), idle: None };
-    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None }, &tools).await
+    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools)
+        .await
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {

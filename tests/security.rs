@@ -70,8 +70,11 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
     let tools = Tools { key: Some(key()), trust, connect_deadline: STEP, retries: 0, step_deadline: STEP, idle: None };
-    let seen =
-        probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None }, &tools).await;
+    let seen = probe(
+        &Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false },
+        &tools,
+    )
+    .await;
     let judged = judge(hop, Some(&seen), Policy::default());
     (seen, judged)
 }

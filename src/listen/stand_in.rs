@@ -106,6 +106,7 @@ impl StandIn {
                 let apart = clock::now().as_second() - i64::from(challenge.sent());
                 self.sightings.answer(seen.peer.ip(), seen.local.ip(), &question, apart)
             }),
+            ports: self.sightings.would_answer_on(clock::now()),
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());
         seen.proved.store(true, Ordering::Relaxed);

@@ -3,5 +3,6 @@
 pub mod challenge;
 pub mod grpc;
 pub mod ldap;
+pub mod ports;
 pub mod rpc;
 pub mod sighting;

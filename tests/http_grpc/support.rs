@@ -130,7 +130,15 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         step_deadline: Duration::from_millis(ms),
         idle: None,
     };
-    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, places: None, question: None };
+    let target = Target {
+        hop,
+        address: LOOPBACK,
+        server_name: "localhost".into(),
+        source: None,
+        places: None,
+        question: None,
+        small_segments: false,
+    };
     portmatrix::probe::probe(&target, &tools).await
 }
 

@@ -87,8 +87,15 @@ async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
         step_deadline: Duration::from_secs(4),
         idle: case.row.idle.map(Duration::from_secs),
     };
-    let target =
-        Target { hop: &hop, address: case.front.ip(), server_name: "localhost".into(), source: None, places: None, question: None };
+    let target = Target {
+        hop: &hop,
+        address: case.front.ip(),
+        server_name: "localhost".into(),
+        source: None,
+        places: None,
+        question: None,
+        small_segments: false,
+    };
     let seen = probe(&target, &tools).await;
     let result = HopResult::new(&hop, Some(&seen), judge(&hop, Some(&seen), Policy::default()));
     (seen, result)

@@ -58,9 +58,13 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 struct Calls(Session<TcpStream>);
 
 impl Exchange for Calls {
+    fn proves(&self) -> bool {
+        false
+    }
+
     async fn exchange(&mut self, _: &Asked, padding: usize) -> Result<Heard, Failure> {
         match self.0.call(CHALLENGE_CONTEXT, 0, vec![b'p'; padding]).await? {
-            Called::Answered(stub, _) => Ok(Heard { proof: None, octets: stub.len().saturating_sub(4 + token(&stub).len()) }),
+            Called::Answered(stub, _) => Ok(Heard { proof: None, octets: stub.len().saturating_sub(4 + token(&stub).len()), status: None }),
             Called::Fault(code) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", session::hex(code))),
         }
     }
