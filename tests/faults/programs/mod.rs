@@ -182,10 +182,9 @@ impl Program {
             }),
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
                 // One socket for all addresses of both families, so that no connection from here can have the port.
-                let held: Vec<_> = (first..=last).filter_map(|port| bind(port).ok()).collect();
-                if held.is_empty() {
-                    return Err("no port could be had".to_owned());
-                }
+                // One that is left out would be one that is left to the connector.
+                let held = (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
+                let held = held.collect::<Result<Vec<_>, _>>()?;
                 Ok(async move {
                     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                     drop(held);
