@@ -219,6 +219,13 @@ pub enum NodeAnswer {
     Silent,
 }
 
+impl Icmp {
+    /// Whether the message says that a packet's life was over on the way.
+    pub fn is_time_exceeded(&self) -> bool {
+        self.kind == if self.from.is_ipv4() { 11 } else { 3 }
+    }
+}
+
 impl std::fmt::Display for Icmp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ICMP{} {}/{}", if self.from.is_ipv4() { "" } else { "v6" }, self.kind, self.code)
@@ -246,7 +253,13 @@ impl std::fmt::Display for Trace {
 impl Trace {
     /// The last node that answered before the destination: whoever swallows the packets is this one, or stands after it.
     pub fn last_router(&self) -> Option<IpAddr> {
-        self.nodes.iter().rev().find(|n| n.answer == NodeAnswer::TimeExceeded).and_then(|n| n.from)
+        let passed_on = |n: &&PathNode| n.answer == NodeAnswer::TimeExceeded && n.from != Some(self.destination.ip());
+        self.nodes.iter().rev().find(passed_on).and_then(|n| n.from)
+    }
+
+    /// Whether the destination's own address answered for packets whose life ended on the way: it passes them on, and so is no end but NAT.
+    pub fn is_passed_on_by_destination(&self) -> bool {
+        self.nodes.iter().any(|n| n.answer == NodeAnswer::TimeExceeded && n.from == Some(self.destination.ip()))
     }
 }
 

@@ -80,7 +80,7 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let seen =
-        probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None }, &tools).await;
+        probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools).await;
     let judged = judge(hop, Some(&seen), Policy::default());
     (seen, judged)
 }

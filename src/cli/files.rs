@@ -89,7 +89,7 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("\"{text}\" is not a duration: write 30s, 15m, 2h or 1h30m");
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = std::time::Duration::try_from(span).map_err(|_| wrong())?;
-    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+    if duration.is_zero() { Err(format!("\"{text}\" is no time at all: write 30s, 15m, 2h or 1h30m")) } else { Ok(duration) }
 }
 
 #[cfg(all(test, unix))]

@@ -104,12 +104,12 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     sanitise_texts(&mut facts);
-    let file: ResultFile = serde_json::from_value(facts).map_err(wrong)?;
-    if file.schema == SCHEMA {
-        Ok(file)
-    } else {
-        Err(format!("{shown} has the format \"{}\": this version reads \"{SCHEMA}\"", file.schema))
+    if let Some(other) = facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA) {
+        let what = if other.starts_with("portmatrix/listen/") { "a file of `listen --out`" } else { "of another format" };
+        return Err(format!("{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"));
     }
+    let file: ResultFile = serde_json::from_value(facts).map_err(wrong)?;
+    Ok(file)
 }
 
 /// Makes every text of a result file safe to show; lists stay whole.

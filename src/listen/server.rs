@@ -6,7 +6,8 @@ use super::stand_in::{Seen, StandIn};
 use super::{http, ldap, rpc, tcp};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, tls};
-use crate::proto::sighting::Seen::Opened;
+use crate::proto::sighting;
+use crate::proto::sighting::Seen::{NotAllowed, Opened, TurnedAway};
 use bytes::Bytes;
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -105,20 +106,20 @@ impl Gate {
         self.limits.allowed.is_empty() || self.limits.allowed.iter().any(|n| n.contains(&peer))
     }
 
-    /// Lets one connection in, or not.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Pass> {
+    /// Lets one connection in, or says why not.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, sighting::Seen> {
         if !self.allows(peer) {
-            return None;
+            return Err(NotAllowed);
         }
         let peer = peer_of(peer);
-        let permit = self.total.clone().try_acquire_owned().ok()?;
-        let mut peers = self.peers.lock().ok()?;
+        let permit = self.total.clone().try_acquire_owned().map_err(|_| TurnedAway)?;
+        let mut peers = self.peers.lock().map_err(|_| TurnedAway)?;
         let count = peers.entry(peer).or_default();
         if *count >= self.limits.per_peer {
-            return None;
+            return Err(TurnedAway);
         }
         *count += 1;
-        Some(Pass { gate: self.clone(), peer, _permit: permit })
+        Ok(Pass { gate: self.clone(), peer, _permit: permit })
     }
 }
 
@@ -156,8 +157,10 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), Opened, clock::now());
-        let Some(pass) = gate.admit(peer.ip()) else {
+        let passed = gate.admit(peer.ip());
+        let state = passed.as_ref().err().copied().unwrap_or(Opened);
+        here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), state, clock::now());
+        let Ok(pass) = passed else {
             journal.turned_away(endpoint);
             continue;
         };
@@ -338,19 +341,20 @@ mod tests {
     fn one_network_of_ipv6_is_one_peer() {
         let gate = gate(10, 2);
         let peer = |n: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, n, n, 0, n));
-        let kept: Vec<_> = (0..5).filter_map(|n| gate.admit(peer(n))).collect();
+        let kept: Vec<_> = (0..5).filter_map(|n| gate.admit(peer(n)).ok()).collect();
         assert_eq!(kept.len(), 2, "every address of a /64 counts as the same peer");
-        assert!(gate.admit("2001:db8:0:2::1".parse().expect("an address")).is_some());
+        assert!(gate.admit("2001:db8:0:2::1".parse().expect("an address")).is_ok());
         drop(kept);
-        assert!(gate.admit(peer(9)).is_some(), "places come back");
+        assert!(gate.admit(peer(9)).is_ok(), "places come back");
     }
 
     #[test]
     fn mapped_ipv4_addresses_are_peers_of_their_own() {
         let gate = gate(10, 1);
-        let _one = gate.admit("::ffff:10.0.0.1".parse().expect("an address")).expect("let in");
-        assert!(gate.admit("10.0.0.1".parse().expect("an address")).is_none());
-        assert!(gate.admit("::ffff:10.0.0.2".parse().expect("an address")).is_some());
+        let one = gate.admit("::ffff:10.0.0.1".parse().expect("an address"));
+        assert!(one.is_ok(), "let in");
+        assert_eq!(gate.admit("10.0.0.1".parse().expect("an address")).err(), Some(TurnedAway));
+        assert!(gate.admit("::ffff:10.0.0.2".parse().expect("an address")).is_ok());
     }
 
     #[test]

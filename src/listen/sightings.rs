@@ -4,7 +4,8 @@ use super::nonces::Nonces;
 use crate::net::clock;
 use crate::net::half_open::{self, Table};
 use crate::proto::challenge::Question;
-use crate::proto::sighting::{Seen, Sighting};
+use crate::proto::ports;
+use crate::proto::sighting::{Doubt, Seen, Sighting};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,10 @@ const MAX_ENTRIES: usize = 8192;
 const EVERY: Duration = Duration::from_millis(200);
 /// What is noted of one port of the other end later than this is another connection, in seconds.
 const ANOTHER: i64 = 3;
+/// For how long after it turned a connection away a listener does not say that it would have answered, in seconds.
+const LATELY: i64 = 60;
+/// Longest words about the listener's ports, in characters.
+const MAX_WORDS: usize = 512;
 /// How much earlier than the attempt a connection may seem to have come, in seconds: times in a question are whole seconds.
 const SLACK: i64 = 2;
 
@@ -57,6 +62,9 @@ struct Inner {
     own: BTreeSet<u16>,
     /// Where somebody listens on this host, as it was last seen.
     listening: BTreeSet<SocketAddr>,
+    /// The system's count of half-open connections that were reset, and when it was last seen to have grown.
+    resets: Option<u64>,
+    reset_at: Option<Timestamp>,
 }
 
 type Key = (IpAddr, u16, u16);
@@ -106,6 +114,10 @@ impl Sightings {
             inner.whole_since.get_or_insert(now);
             inner.listening = table.listening;
             inner.own.clone_from(own);
+            if inner.resets.is_some() && table.resets > inner.resets {
+                inner.reset_at = Some(now);
+            }
+            inner.resets = table.resets;
         }
     }
 
@@ -113,7 +125,7 @@ impl Sightings {
     /// about counts, and only one that came at that time or later: ports come back, and another connection would tell another story. It may
     /// have arrived at another port than the one that was asked for. `apart` is how many seconds this host's clock is ahead of the asker's.
     pub fn answer(&self, asker: IpAddr, own: IpAddr, question: &Question, apart: i64) -> Sighting {
-        let unseen = Sighting { listening: false, state: Seen::Nothing, translated: false, peer: None, local: None, at: None };
+        let unseen = Sighting { listening: false, state: Seen::Nothing, doubt: None, translated: false, peer: None, local: None, at: None };
         let Ok(inner) = self.inner.lock() else { return unseen };
         let asker = asker.to_canonical();
         let since = i64::from(question.since).saturating_add(apart).saturating_sub(SLACK);
@@ -129,13 +141,21 @@ impl Sightings {
                 at: Some(entry.at),
                 ..unseen
             },
-            None if listening && !inner.own.contains(&question.port) => Sighting { listening, state: Seen::Unknown, ..unseen },
-            // It came before the listener did, or in a flood that pushed it out.
-            None if inner.whole_since.is_none_or(|whole| whole.as_second() > since + SLACK) => {
-                Sighting { listening, state: Seen::Unknown, ..unseen }
-            }
-            None => Sighting { listening, ..unseen },
+            None => match inner.doubt(question.port, own.to_canonical(), since, listening) {
+                Some(doubt) => Sighting { listening, state: Seen::Unknown, doubt: Some(doubt), ..unseen },
+                None => Sighting { listening, ..unseen },
+            },
         }
+    }
+
+    /// The listener's ports, as words for a proof: on these it would answer. None while it turns connections away.
+    pub fn would_answer_on(&self, now: Timestamp) -> String {
+        let Ok(inner) = self.inner.lock() else { return String::new() };
+        let lately = now.as_second() - LATELY;
+        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && e.last.as_second() >= lately) {
+            return String::new();
+        }
+        Some(ports::text(inner.own.iter().copied())).filter(|words| words.len() <= MAX_WORDS).unwrap_or_default()
     }
 
     /// The connections to the listener's own ports that stayed half open, in the order in which they came.
@@ -150,6 +170,24 @@ impl Sightings {
     }
 }
 
+impl Inner {
+    /// Why it cannot be said of one connection to this port, begun at this time, that it never came.
+    fn doubt(&self, port: u16, own: IpAddr, since: i64, listening: bool) -> Option<Doubt> {
+        if listening && !self.own.contains(&port) {
+            return Some(Doubt::AnotherProgram);
+        }
+        if self.whole_since.is_none_or(|whole| whole.as_second() > since + SLACK) {
+            return Some(Doubt::NotRemembered);
+        }
+        if self.reset_at.is_some_and(|at| at.as_second() >= since) {
+            return Some(Doubt::GoneAtOnce);
+        }
+        let at = SocketAddr::new(own, port);
+        let came = self.entries.values().any(|entry| entry.local == at && entry.last.as_second() >= since);
+        came.then_some(Doubt::OthersCame)
+    }
+}
+
 /// Reads the kernel's table again and again until `stop`. Where the system has none, only the own ports are known.
 pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: CancellationToken) {
     loop {
@@ -158,7 +196,7 @@ pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: Cancellation
             Err(error) => {
                 tracing::debug!(%error, "the table of connections cannot be read");
                 let all = |port: &u16| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), *port);
-                Table { half_open: Vec::new(), listening: own.iter().map(all).collect() }
+                Table { listening: own.iter().map(all).collect(), ..Table::default() }
             }
         };
         sightings.take_in(table, &own, clock::now());
@@ -211,8 +249,32 @@ mod tests {
         let sightings = begun();
         sightings.note(address("[::ffff:10.0.0.1]:50000"), address("[::ffff:10.0.0.9]:389"), Seen::HalfOpen, at(1001));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000), (Seen::HalfOpen, Some(389)));
-        assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Nothing, None));
-        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50001, 1000), (Seen::Nothing, None), "another connection tells another story");
+        assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Unknown, None), "NAT may have changed its address");
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50001, 1000), (Seen::Unknown, None), "or its port");
+        assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1010), (Seen::Nothing, None), "nothing came since");
+    }
+
+    #[test]
+    fn it_would_answer_on_its_own_ports_unless_it_turns_away() {
+        let sightings = Sightings::default();
+        sightings.take_in(Table::default(), &[135, 389, 390].into(), at(500));
+        assert_eq!(sightings.would_answer_on(at(501)), "135,389-390");
+        sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(502));
+        assert_eq!(sightings.would_answer_on(at(502)), "135,389-390");
+        sightings.note(address("10.0.0.1:50001"), address("10.0.0.9:389"), Seen::TurnedAway, at(503));
+        assert_eq!((sightings.would_answer_on(at(504)).as_str(), sightings.would_answer_on(at(600)).as_str()), ("", "135,389-390"));
+    }
+
+    #[test]
+    fn what_was_reset_at_once_may_have_come() {
+        let sightings = begun();
+        let read = |resets, second| sightings.take_in(Table { resets: Some(resets), ..Table::default() }, &[389].into(), at(second));
+        read(7, 900);
+        read(7, 1000);
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000).0, Seen::Nothing);
+        read(8, 1001);
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000).0, Seen::Unknown);
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1010).0, Seen::Nothing, "that was before");
     }
 
     #[test]
@@ -244,9 +306,10 @@ mod tests {
     fn the_memory_is_bounded_and_other_programs_ports_are_told_apart() {
         let sightings = Sightings::default();
         let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
-        sightings.take_in(Table { half_open, listening: [address("10.0.0.9:389")].into() }, &[389].into(), at(1001));
+        sightings.take_in(Table { half_open, listening: [address("10.0.0.9:389")].into(), resets: None }, &[389].into(), at(1001));
         assert_eq!(sightings.half_open().len(), MAX_ENTRIES);
-        let others = Table { half_open: vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))], listening: [address("0.0.0.0:22")].into() };
+        let half_open = vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))];
+        let others = Table { half_open, listening: [address("0.0.0.0:22")].into(), resets: None };
         sightings.take_in(others, &[389].into(), at(1002));
         assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
         let asked = |source_port| {

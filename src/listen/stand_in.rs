@@ -124,6 +124,7 @@ impl StandIn {
             },
             swept: (challenge.asks() == Some(Asked::Sweep))
                 .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken())),
+            ports: self.sightings.would_answer_on(clock::now()),
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());
         seen.proved.store(true, Ordering::Relaxed);

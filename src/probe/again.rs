@@ -19,6 +19,8 @@ pub struct Heard {
     pub proof: Option<String>,
     /// Octets of padding that came back.
     pub octets: usize,
+    /// An HTTP status that is none of a service that works.
+    pub status: Option<u16>,
 }
 
 /// A proved connection that can be spoken on again.
@@ -32,6 +34,16 @@ pub trait Exchange {
         Self: Send,
     {
         async { Ok(()) }
+    }
+
+    /// Whether each answer brings a proof: where it does, one without shows that somebody else answered this time.
+    fn proves(&self) -> bool {
+        true
+    }
+
+    /// Whether the other end has said that it closes after each answer.
+    fn may_close(&self) -> bool {
+        false
     }
 
     /// Sends a challenge with so many octets of padding and waits for the answer, without a deadline.
@@ -73,24 +85,24 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
         let outcome = match heard {
             Ok(heard) => {
                 let detail = detail(kind, wait, padding, &heard);
-                match heard.proof {
-                    Some(proof) => match climb.weigh(Some(&asked), Some(&proof), exporter) {
-                        ProofOutcome::Invalid { why } => Err(Failure::peer(Reason::ProofInvalid).with("why", why)),
-                        _ => Ok(detail),
-                    },
-                    None => Ok(detail),
+                let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
+                match same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), padding) {
+                    Ok(()) => Ok(detail),
+                    Err(failure) => Err(Failure { detail: detail.into_iter().chain(failure.detail).collect(), ..failure }),
                 }
             }
-            // An orderly end is the right of every server and front. A payload then has no connection to go over; how long the way keeps a
-            // quiet one, which was asked for, stays unknown.
-            Err(failure) if failure.reason == Reason::ClosedAfterConnect => {
-                if kind == StepKind::Idle {
-                    climb.note(kind, begun, Ok(Detail::from([("closed_by_peer".to_owned(), true.into())])));
-                    climb.remark(failure.reason);
-                }
+            // A front that closes after each answer has said so: a payload then has no connection to go over.
+            Err(failure) if failure.reason == Reason::ClosedAfterConnect && kind == StepKind::Payload && connection.may_close() => {
                 return Ok(());
             }
-            Err(failure) => Err(judge(kind, wait, failure)),
+            // Of a quiet connection an orderly end is the right of every server and front; how long the way keeps one, which was asked for,
+            // stays unknown.
+            Err(failure) if failure.reason == Reason::ClosedAfterConnect && kind == StepKind::Idle => {
+                climb.note(kind, begun, Ok(Detail::from([("closed_by_peer".to_owned(), true.into())])));
+                climb.remark(failure.reason);
+                return Ok(());
+            }
+            Err(failure) => Err(judge(kind, wait, failure, climb.was_delivered())),
         };
         let climbed = outcome.is_ok();
         climb.note(kind, begun, outcome);
@@ -108,11 +120,39 @@ fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard)
     }
 }
 
-/// What it means that a proved connection gave no answer this time.
-fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure) -> Failure {
+/// Whether the one who proved itself at first answered again: a device may share out the requests of one connection among several hosts.
+fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, proves: bool, padding: usize) -> Result<(), Failure> {
+    let what = "a later request on the connection";
+    let short = || Failure::peer(Reason::ProofInvalid).with("why", format!("{what} was answered, without all that was sent with it"));
+    let (Some(ProofOutcome::Valid { claims: before, .. }), true) = (first, proves) else {
+        return if heard.octets < padding { Err(short()) } else { Ok(()) };
+    };
+    match (now, heard.status) {
+        (ProofOutcome::Invalid { why }, _) => Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
+        (ProofOutcome::Valid { claims, .. }, _) if (&claims.host, claims.local.port()) != (&before.host, before.local.port()) => {
+            let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
+            Err(failure.with("why", format!("{what} was answered by {} on port {}", claims.host, claims.local.port())))
+        }
+        (ProofOutcome::Valid { .. }, _) if heard.octets < padding => Err(short()),
+        (ProofOutcome::Valid { .. }, _) => Ok(()),
+        (_, Some(status @ 502..=504)) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
+        (_, Some(status)) => Err(Failure::peer(Reason::HttpStatus).with("status", status)),
+        (_, None) => {
+            let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::NotProved) };
+            Err(failure.with("why", format!("{what} was answered without a proof: by somebody else")))
+        }
+    }
+}
+
+/// What it means that a proved connection gave no answer this time. `delivered` says that all that was said has arrived, as far as the system
+/// tells: then it is not the way that lost it.
+fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure, delivered: Option<bool>) -> Failure {
     let path = |reason| Failure { reason, initiator: Initiator::Path, ..failure.clone() };
     match (kind, failure.reason) {
         (StepKind::Idle, _) if failure.detail.contains_key("before") => failure,
+        (StepKind::Idle, Reason::SilentAfterConnect) if delivered == Some(true) => {
+            Failure { initiator: Initiator::Peer, ..failure }.with("delivered", true)
+        }
         (StepKind::Idle, cause @ (Reason::SilentAfterConnect | Reason::ResetAfterConnect)) => {
             path(Reason::IdleDropped).with("idle_ms", wait.map_or(0, millis)).with("cause", cause.code())
         }
@@ -131,7 +171,7 @@ mod tests {
     use super::*;
 
     fn judged(kind: StepKind, failure: Failure) -> Reason {
-        judge(kind, Some(Duration::from_secs(30)), failure).reason
+        judge(kind, Some(Duration::from_secs(30)), failure, None).reason
     }
 
     #[test]
@@ -141,5 +181,42 @@ mod tests {
         assert_eq!(judged(StepKind::Idle, Failure::silent()), Reason::IdleDropped);
         assert_eq!(judged(StepKind::Idle, Failure::unknown(Reason::ResetAfterConnect)), Reason::IdleDropped);
         assert_eq!(judged(StepKind::Idle, Failure::peer(Reason::BadGateway)), Reason::BadGateway);
+        let taken = |kind| judge(kind, Some(Duration::from_secs(30)), Failure::silent(), Some(true));
+        let idle = taken(StepKind::Idle);
+        assert_eq!((idle.reason, idle.initiator), (Reason::SilentAfterConnect, Initiator::Peer), "it arrived: the other end is silent");
+        assert_eq!(taken(StepKind::Payload).reason, Reason::MtuBlackHole, "its answer is as large, and may be what is lost");
+    }
+
+    #[test]
+    fn who_proved_itself_must_answer_again() {
+        let valid = |host: &str, port: u16| ProofOutcome::Valid {
+            claims: crate::proto::challenge::Claims {
+                nonce: String::new(),
+                hop: String::new(),
+                host: host.into(),
+                local: ([10, 0, 0, 1], port).into(),
+                peer: ([10, 0, 0, 2], 50000).into(),
+                tls: None,
+                http: None,
+                now: jiff::Timestamp::UNIX_EPOCH,
+                sighting: None,
+                swept: None,
+                ports: String::new(),
+            },
+            same_tls_session: None,
+        };
+        let reason = |now: ProofOutcome, octets, status| {
+            let heard = Heard { proof: None, octets, status };
+            same_listener(Some(&valid("psp", 80)), &now, &heard, true, 3000).err().map(|f| f.reason)
+        };
+        assert_eq!(reason(valid("psp", 80), 3003, None), None);
+        assert_eq!(reason(valid("psp", 80), 2, None), Some(Reason::ProofInvalid));
+        assert_eq!(reason(valid("other", 80), 3003, None), Some(Reason::WrongListener));
+        assert_eq!(reason(ProofOutcome::None, 3003, None), Some(Reason::NotProved));
+        assert_eq!(reason(ProofOutcome::None, 0, Some(502)), Some(Reason::BadGateway));
+        assert_eq!(reason(ProofOutcome::None, 0, Some(404)), Some(Reason::HttpStatus));
+        let heard = Heard::default();
+        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, 0).is_ok(), "an echo is a proof of its own");
+        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, 3000).is_err(), "a short one is none");
     }
 }

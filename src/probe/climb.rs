@@ -67,6 +67,8 @@ pub struct Target<'a> {
     pub places: Option<Arc<Semaphore>>,
     /// What the listener is asked about another hop, in every challenge.
     pub question: Option<Question>,
+    /// Connections on which both ends send small packets only, where the system can make such (Linux).
+    pub small_segments: bool,
 }
 
 /// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
@@ -204,6 +206,10 @@ impl<'a> Climb<'a> {
         if self.place.is_none() {
             self.place = take_place(places.as_ref()).await;
         }
+        if self.target.small_segments {
+            let small = dial::connect_with_small_segments(self.target.source, to, self.connect_deadline()).await;
+            return small.ok_or_else(|| Failure::local(Reason::NotTested));
+        }
         let dialling = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries);
         tokio::pin!(dialling);
         let (evidence, outcome) = match tokio::time::timeout(GIVE_UP_PLACE, &mut dialling).await {
@@ -284,6 +290,12 @@ impl<'a> Climb<'a> {
     /// Whether the other end took the handshake and never opened its window.
     pub fn is_window_shut(&self) -> bool {
         self.watch.as_ref().and_then(Watch::look).is_some_and(|info| info.is_window_shut())
+    }
+
+    /// Whether everything that was said on the connection under way has arrived, at the first try; `None` where the system does not tell.
+    pub fn was_delivered(&self) -> Option<bool> {
+        let info = self.watch.as_ref().and_then(Watch::look)?;
+        Some(info.unacknowledged? == 0 && info.not_sent.unwrap_or(0) == 0)
     }
 
     /// What the kernel knows of a connection that went silent or was reset, added to the failure: whether what was sent has arrived, and
@@ -373,6 +385,7 @@ impl<'a> Climb<'a> {
                 detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
                 detail.insert("same_tls_session".into(), (*same_tls_session).into());
                 detail.insert("port".into(), port.into());
+                detail.insert("listener_ports".into(), Some(claims.ports.clone()).filter(|p| !p.is_empty()).into());
                 detail.retain(|_, v| !v.is_null());
                 self.note(StepKind::Proof, begun, Ok(detail));
             }

@@ -174,6 +174,8 @@ struct Connection {
     sender: Sender,
     form: Form,
     head: Arc<Head>,
+    /// Whether the last answer said that the connection ends with it. HTTP/2 needs no such word.
+    closes: bool,
     _driver: Driver,
 }
 
@@ -201,7 +203,7 @@ impl Connection {
                 .map_err(|e| failure(&e, &head))?;
             (Sender::V1(sender), drive(connection))
         };
-        Ok(Connection { sender, form, head, _driver: driver })
+        Ok(Connection { closes: form.by_http2, sender, form, head, _driver: driver })
     }
 
     async fn ask(&mut self, challenge: Option<&str>, padding: usize) -> Result<Answer, Failure> {
@@ -222,7 +224,9 @@ impl Connection {
                 .await
             }
         };
-        Ok(Answer::read(sent.map_err(|e| failure(&e, &self.head))?).await)
+        let answer = Answer::read(sent.map_err(|e| failure(&e, &self.head))?).await;
+        self.closes = answer.closes || self.form.by_http2;
+        Ok(answer)
     }
 }
 
@@ -233,7 +237,12 @@ impl Exchange for Connection {
             Some(kind) => Failure::after_connect(&kind.into()),
             None => failure,
         })?;
-        Ok(Heard { octets: answer.body.len(), proof: answer.proof })
+        let status = Some(answer.status).filter(|status| !(200..400).contains(status));
+        Ok(Heard { octets: answer.body.len(), proof: answer.proof, status })
+    }
+
+    fn may_close(&self) -> bool {
+        self.closes
     }
 }
 
@@ -283,6 +292,8 @@ struct Answer {
     location: Option<String>,
     proof: Option<String>,
     body: Vec<u8>,
+    /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
+    closes: bool,
     detail: Detail,
 }
 
@@ -307,6 +318,7 @@ impl Answer {
             location: value("location"),
             proof: proof_of(&head.headers),
             body,
+            closes: head.version == Version::HTTP_10 || value("connection").is_some_and(|c| c.to_ascii_lowercase().contains("close")),
             detail: Detail::new(),
         };
         let version = if head.version == Version::HTTP_2 {

@@ -62,7 +62,11 @@ struct Lines<S>(S);
 
 impl<S: Io> Exchange for Lines<S> {
     async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
-        exchange(&mut self.0, asked, padding).await
+        // Who proved itself on this connection answers each line: none is its end.
+        match exchange(&mut self.0, asked, padding).await? {
+            Heard { proof: None, octets: 0, .. } => Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into())),
+            heard => Ok(heard),
+        }
     }
 }
 
@@ -84,13 +88,10 @@ async fn exchange(stream: &mut impl Io, asked: &Asked, padding: usize) -> Result
         Ok::<_, io::Error>(line)
     };
     let line = talk.await.map_err(|e| Failure::after_connect(&e))?;
-    if padding > 0 && line.is_empty() {
-        return Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()));
-    }
     let text = String::from_utf8_lossy(&line);
     let mut words = text.trim_end().strip_prefix(GREETING).unwrap_or_default().split(' ');
     let proof = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
-    Ok(Heard { proof, octets: words.next().map_or(0, str::len) })
+    Ok(Heard { proof, octets: words.next().map_or(0, str::len), status: None })
 }
 
 /// How long a connection is watched on which nothing is said. A device that opens connections for a host that is not there resets them

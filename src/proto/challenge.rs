@@ -215,6 +215,10 @@ pub struct Claims {
     /// The answer to a question about a sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Swept>,
+    /// The ports that it has on its host, as `135,389,49152-65535`; absent where they are too many to tell, and while it turns connections away:
+    /// it would answer on any of these.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ports: String,
 }
 
 /// TLS as a listener saw it.
@@ -379,6 +383,7 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             sighting: None,
             swept: None,
+            ports: String::new(),
         }
     }
 

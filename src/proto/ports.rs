@@ -22,7 +22,7 @@ pub struct Swept {
 impl Swept {
     /// Of ports in order, and of those of the range that somebody else has.
     pub fn of(ports: &[u16], taken: &[u16]) -> Self {
-        let short = |ports: &[u16]| Some(text(ports)).filter(|t| t.len() <= MAX_TEXT / 2);
+        let short = |ports: &[u16]| Some(text(ports.iter().copied())).filter(|t| t.len() <= MAX_TEXT / 2);
         Swept { count: ports.len(), ports: short(ports), taken: short(taken).filter(|t| !t.is_empty()) }
     }
 
@@ -39,19 +39,19 @@ impl Swept {
 }
 
 /// Runs of consecutive ports, of ports in order.
-pub fn runs(ports: &[u16]) -> Vec<(u16, u16)> {
+pub fn runs(ports: impl IntoIterator<Item = u16>) -> Vec<(u16, u16)> {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for port in ports {
         match runs.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
-            _ => runs.push((*port, *port)),
+            Some((_, last)) if last.checked_add(1) == Some(port) => *last = port,
+            _ => runs.push((port, port)),
         }
     }
     runs
 }
 
 /// A set in words, of ports in order.
-pub fn text(ports: &[u16]) -> String {
+pub fn text(ports: impl IntoIterator<Item = u16>) -> String {
     let run = |(first, last): (u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
     runs(ports).into_iter().map(run).collect::<Vec<_>>().join(",")
 }
@@ -70,6 +70,14 @@ fn list(words: &str) -> Option<Vec<u16>> {
     Some(ports)
 }
 
+/// Whether a port is in a set of such words. What cannot be read holds none.
+pub fn holds(words: &str, port: u16) -> bool {
+    words.split(',').any(|run| {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        first.parse().is_ok_and(|first: u16| first <= port) && last.parse().is_ok_and(|last: u16| port <= last)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,15 +85,18 @@ mod tests {
     #[test]
     fn sets_and_words_are_the_same() {
         for ports in [vec![], vec![1], vec![1, 2, 3, 5, 65534, 65535], (49152..=65535).collect()] {
-            assert_eq!(list(&text(&ports)), Some(ports.clone()));
+            assert_eq!(list(&text(ports.iter().copied())), Some(ports.clone()));
             assert_eq!(Swept::of(&ports, &[]).list(), Some(ports));
         }
-        assert_eq!(text(&[1, 2, 3, 5]), "1-3,5");
+        assert_eq!(text([1, 2, 3, 5]), "1-3,5");
         for wrong in ["a", "1-", "2-1", "5,4", "1-3,3", "70000", "-"] {
             assert_eq!(list(wrong), None, "{wrong}");
         }
         let scattered: Vec<u16> = (1..=65535).step_by(2).collect();
         assert_eq!(Swept::of(&scattered, &[7, 9]), Swept { count: 32768, ports: None, taken: Some("7,9".into()) });
         assert_eq!(Swept { count: 3, ports: Some("1-2".into()), taken: None }.list(), None, "a count that does not fit");
+        for (words, port, wanted) in [("1-3,5", 2, true), ("1-3,5", 4, false), ("1-3,5", 5, true), ("", 0, false), ("a-9,x", 5, false)] {
+            assert_eq!(holds(words, port), wanted, "{words} {port}");
+        }
     }
 }

@@ -12,6 +12,9 @@ pub struct Sighting {
     pub listening: bool,
     /// How far the connection came.
     pub state: Seen,
+    /// Why it cannot be told how far it came, where it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
     /// Whether the address that asked is changed on the way (NAT): the connection in question may then have come from another one, and that
     /// nothing is known of it means nothing. Filled in by the connector.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -30,16 +33,46 @@ pub struct Sighting {
     pub at: Option<Timestamp>,
 }
 
+/// Why a listener cannot tell how far a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// Another program has the port, and the listener does not see what it accepts.
+    AnotherProgram,
+    /// It may have come before the listener did, or in a flood.
+    NotRemembered,
+    /// Half-open connections were reset at that time: such a one is gone before anybody sees it.
+    GoneAtOnce,
+    /// Something came to the port from another address or port: NAT may have made that of it.
+    OthersCame,
+}
+
+impl Doubt {
+    /// In words, behind "cannot tell what became of it there:".
+    pub fn words(self) -> &'static str {
+        match self {
+            Doubt::AnotherProgram => "another program has the port",
+            Doubt::NotRemembered => "it was not there yet, or too much came at that time",
+            Doubt::GoneAtOnce => "connections that had begun were reset at that time, before anybody could see from where they came",
+            Doubt::OthersCame => "something came from another address or port, which NAT may have given it",
+        }
+    }
+}
+
 /// How far a connection came, as the To host saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
-    /// Another program has the port, and the listener does not see what it accepts.
+    /// It cannot be told; see [`Sighting::doubt`].
     Unknown,
     /// Nothing came from that address.
     Nothing,
     /// A SYN came and was answered, and the answer to that never came: the connection stayed half open.
     HalfOpen,
+    /// The connection opened, and the listener closed it: it lets only some networks in (`--allow-from`).
+    NotAllowed,
+    /// The connection opened, and the listener closed it: as many as it takes were open already.
+    TurnedAway,
     /// The connection opened.
     Opened,
     /// The connection opened, and the site's challenge was answered on it.

@@ -153,8 +153,8 @@ impl RangeEntry {
         RangeEntry {
             range: range.range,
             opened: range.opened,
-            taken: ports::text(&range.taken),
-            failed: ports::text(&failed),
+            taken: ports::text(range.taken.iter().copied()),
+            failed: ports::text(failed.iter().copied()),
             because: range.failed.first().map(|(_, why)| why.clone()),
             counts,
         }

@@ -59,10 +59,11 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
                         source,
                         places: None,
                         question: Some(question),
+                        small_segments: false,
                     };
                     let sighting = own_alone(probe::ask(&target, &tools).await?, attempt.destination.port(), &ports);
-                    let seen = sighting.state != Seen::Nothing;
-                    told = told.filter(|_| !seen).or(Some(sighting));
+                    let seen = sighting.state > Seen::Nothing;
+                    told = Some(further(told, sighting));
                     if seen {
                         break;
                     }
@@ -86,6 +87,14 @@ pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, st
     }
 }
 
+/// Of what was seen of two attempts, that of the one which got further. That nothing came must be known of both.
+fn further(told: Option<Sighting>, sighting: Sighting) -> Sighting {
+    let Some(told) = told else { return sighting };
+    let doubt = told.doubt.or(sighting.doubt);
+    let best = if sighting.state > told.state { sighting } else { told };
+    if doubt.is_some() && best.state <= Seen::Nothing { Sighting { state: Seen::Unknown, doubt, ..best } } else { best }
+}
+
 /// Every port that this run goes to.
 fn ports(probed: &[Probed]) -> Arc<BTreeSet<u16>> {
     let seen = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence).map(|e| e.destination.port());
@@ -97,7 +106,7 @@ fn ports(probed: &[Probed]) -> Arc<BTreeSet<u16>> {
 fn own_alone(sighting: Sighting, asked: u16, ports: &BTreeSet<u16>) -> Sighting {
     match sighting.local.map(|l| l.port()) {
         Some(port) if port != asked && ports.contains(&port) => {
-            Sighting { state: Seen::Nothing, translated: true, peer: None, local: None, at: None, ..sighting }
+            Sighting { state: Seen::Nothing, doubt: None, translated: true, peer: None, local: None, at: None, ..sighting }
         }
         _ => sighting,
     }
@@ -157,11 +166,17 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
             let cause = step.detail.get("cause").and_then(|v| v.as_str()).and_then(|code| code.parse().ok());
             let reason = cause.or(step.reason).unwrap_or(Reason::NotTested);
             let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
-            let broken = [Reason::ResetAfterConnect, Reason::SilentAfterConnect, Reason::ClosedAfterConnect, Reason::TlsHandshakeFailed];
-            shut || (broken.contains(&reason) && hop.flow.expect == Expect::Allow)
+            let broken = [
+                Reason::ResetAfterConnect,
+                Reason::SilentAfterConnect,
+                Reason::ClosedAfterConnect,
+                Reason::TlsHandshakeFailed,
+                Reason::AnsweredByMiddlebox,
+            ];
+            shut || broken.contains(&reason)
         }
-        // It opened, and nothing could be said on it, or nothing proved who answered.
-        None => hop.flow.expect == Expect::Allow && matches!(hop.flow.protocol, Protocol::Tcp) && !proved(seen),
+        // It opened, and nothing proved who answered: somebody else may, in the place of the host.
+        None => !proved(seen),
     }
 }
 
@@ -215,12 +230,27 @@ fn way(probed: &Probed) -> Option<Way> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::sighting::Doubt;
+
+    #[test]
+    fn that_nothing_came_must_be_known_of_every_attempt() {
+        let doubt = |state| (state == Seen::Unknown).then_some(Doubt::OthersCame);
+        let of = |state| Sighting { listening: true, state, doubt: doubt(state), translated: false, peer: None, local: None, at: None };
+        let both = |a, b| further(Some(of(a)), of(b)).state;
+        assert_eq!(further(None, of(Seen::Nothing)).state, Seen::Nothing);
+        assert_eq!(both(Seen::Nothing, Seen::Nothing), Seen::Nothing);
+        assert_eq!(both(Seen::Nothing, Seen::Unknown), Seen::Unknown);
+        assert_eq!(both(Seen::Unknown, Seen::Nothing), Seen::Unknown);
+        assert_eq!(both(Seen::Unknown, Seen::HalfOpen), Seen::HalfOpen);
+        assert_eq!(both(Seen::Opened, Seen::Nothing), Seen::Opened);
+    }
 
     #[test]
     fn what_arrived_at_another_port_of_the_run_is_another_connection() {
         let sighting = |port: u16| Sighting {
             listening: true,
             state: Seen::Proved,
+            doubt: None,
             translated: false,
             peer: Some(([10, 0, 0, 1], 50000).into()),
             local: Some(([10, 0, 0, 9], port).into()),

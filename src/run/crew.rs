@@ -140,7 +140,7 @@ async fn observe(
         let ms = step.ms;
         return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
     };
-    let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None };
+    let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None, small_segments: false };
     let mut seen = probe(&target, tools).await;
     if let Some(step) = resolve_step {
         seen.ms += step.ms;

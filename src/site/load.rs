@@ -312,7 +312,14 @@ impl Roles<'_, '_> {
             if let Some(product) = product.filter(|product| product.role(&key.value).is_none()) {
                 table.report(unknown_role(&table, &key, product));
             }
-            roles.insert(key.value, reader.role(&value));
+            let hosts = reader.role(&value);
+            let declared = product.and_then(|product| product.role(&key.value));
+            if hosts.iter().any(|host| matches!(host, Host::Discover { .. })) && declared.is_some_and(|role| role.locate.is_none()) {
+                let mistake = table
+                    .mistake(value.span(), format!("{} is no role of domain controllers: nothing can be discovered for it", key.value));
+                table.report(mistake.label("here").help("list its hosts: { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }"));
+            }
+            roles.insert(key.value, hosts);
         }
         // Addresses fixed at one place hold wherever the host is named.
         for host in roles.values_mut().flatten() {

@@ -1,8 +1,10 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
+use super::both_ends::{self, Told};
 use super::{Judgement, Verdict, directory};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
+use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
@@ -31,6 +33,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::Retried => format!("Look for what loses the first packets of {flow} (rate limits, one bad link of several); {log}."),
+        Reason::HostUnreachable if evidence.and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded()) => {
+            format!("Mend the routing on the way of {flow}: routers send it in a circle; {log}.")
+        }
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
@@ -67,10 +72,39 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
-        Reason::NotProved => format!("Run `portmatrix listen` on {to} with the same site key to have it proved."),
+        Reason::NotProved => {
+            format!(
+                "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+            )
+        }
         Reason::AddressOutsideRanges => {
             format!("{to} resolves to an address outside the published ranges: ask whether a proxy or a private link is meant.")
         }
+        Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
+        Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
+        Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
+        // The path that was walked is the way there, and the fault is on the way back.
+        Reason::ReplyLost => {
+            format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
+        }
+        Reason::RangePartlyBlocked => match hop.flow.range {
+            Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
+            None => format!("Allow {flow} as a whole range."),
+        },
+        Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
+        Reason::NotTested if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) => {
+            format!(
+                "The listener on {to} had as many connections as it takes: give it more (`listen --max-per-peer`), or probe fewer at a time (`--concurrency`)."
+            )
+        }
+        Reason::NotTested => "Run the probe again and let it end.".to_owned(),
+        reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
+    })
+}
+
+/// What to do about an answer that is not the planned service's.
+fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
+    Some(match reason {
         Reason::HttpStatus => format!(
             "{to} answers on this path with an error (the step `http` shows the status): look whether the service is there and published under it."
         ),
@@ -89,21 +123,22 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::RpcAccessDenied => format!(
             "{to} denies anonymous look-ups at its endpoint mapper: allow them for the test (RestrictRemoteClients), or test its ports by a range rule."
         ),
-        Reason::Denied | Reason::DeniedOtherwise => {
-            "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
-                .to_owned()
-        }
-        Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
-        Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
-        Reason::ReplyLost => format!("Let the answers of {flow} back: the request arrives; {log}."),
-        Reason::RangePartlyBlocked => match hop.flow.range {
-            Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
-            None => format!("Allow {flow} as a whole range."),
-        },
-        Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
-        Reason::NotTested => "Run the probe again and let it end.".to_owned(),
-        reason => return directory::advice(hop, seen, reason),
+        _ => return None,
     })
+}
+
+/// What a way that is shut, but not by a rule that was seen at work, asks for.
+fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
+    if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
+        return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();
+    }
+    match seen.sighting.as_ref().map(|s| s.state) {
+        Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
+            format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
+        }
+        _ => "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
+            .to_owned(),
+    }
 }
 
 /// Which interface the mapper does not know, and the setting that the port table knows for it.
@@ -152,6 +187,9 @@ fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
         return Some(format!("the log of {}, which said so ({icmp})", icmp.from));
     }
     let trace = trace?;
+    if trace.is_passed_on_by_destination() {
+        return Some(format!("the logs behind {}, which passes it on (NAT)", trace.destination.ip()));
+    }
     // The way to another port or a neighbour is most often the same, but need not be.
     let walked_itself = trace.destination == evidence.destination;
     match trace.last_router() {

@@ -28,8 +28,11 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     match told {
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
         Some(Told::ReplyLost) => return opinion(failed, Reason::ReplyLost, AnsweredBy::Nobody),
-        Some(Told::Rejected) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
-        Some(Told::Arrived) | None => {}
+        Some(Told::Rejected { .. }) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
+        Some(Told::OnlyBegan) => return opinion(failed, Reason::SilentAfterConnect, AnsweredBy::Nobody),
+        // The listener's own limit says nothing about the way; its list of networks is a filter like any other.
+        Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
+        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived) | None => {}
     }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
@@ -38,7 +41,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(verdict, reason, who_failed(seen, reason));
     }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
-    let proved = proved(seen) || told == Some(Told::Arrived);
+    let proved = proved(seen) || (told == Some(Told::Arrived) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) => AnsweredBy::Service,

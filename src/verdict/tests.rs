@@ -5,6 +5,7 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
 use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
+use crate::proto::sighting::{Doubt, Seen, Sighting};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use jiff::Timestamp;
@@ -60,6 +61,7 @@ pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<b
     let claims = Claims {
         sighting: None,
         swept: None,
+        ports: String::new(),
         nonce: String::new(),
         hop: String::new(),
         host: host.into(),
@@ -224,7 +226,7 @@ fn a_deny_hop_does_not_pass_for_another_reason() {
         (StepKind::Connect, Reason::Refused),
     ] {
         let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 
@@ -266,15 +268,98 @@ fn a_front_that_refuses_the_path_denies() {
     assert_eq!(verdict(&hop(relayed), &passed_on).1, Reason::UnexpectedlyOpen);
 }
 
+/// What the listener at the other end says of a connection from port 50000 to the hop's own.
+fn told(state: Seen, listening: bool) -> Sighting {
+    let peer = (state >= Seen::HalfOpen).then_some(([10, 0, 0, 1], 50000).into());
+    let local = peer.map(|_| ([10, 0, 0, 9], 443).into());
+    let doubt = (state == Seen::Unknown).then_some(Doubt::AnotherProgram);
+    Sighting { listening, state, doubt, translated: false, peer, local, at: None }
+}
+
+/// A connection from port 50000 that ended so, and what the other end says of it.
+fn both_ends(step: StepKind, reason: Option<Reason>, sighting: Sighting) -> Observation {
+    let opened = step != StepKind::Connect;
+    let mut steps = vec![rung(StepKind::Connect, None, true); usize::from(opened)];
+    steps.extend(reason.map(|reason| rung(step, Some(reason), false)));
+    let evidence = Evidence {
+        source: Some(([10, 0, 0, 1], 50000).into()),
+        destination: ([10, 0, 0, 9], 443).into(),
+        sent_at: Timestamp::UNIX_EPOCH,
+        attempts: 1,
+        syns: None,
+        outcome: reason.filter(|_| !opened),
+        icmp: None,
+    };
+    Observation { evidence: vec![evidence], sighting: Some(sighting), ..seen(steps, vec![]) }
+}
+
 #[test]
-fn a_port_that_opens_and_drops_counts_as_shut_only_beside_a_listener() {
-    let steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(Reason::ClosedAfterConnect), false)];
-    let judged = judge(&hop(deny()), Some(&seen(steps, vec![])), Policy::default());
-    assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
-    let beside_a_service = with_control(judged.clone(), Control::Reached, true);
-    assert_eq!((beside_a_service.verdict, beside_a_service.reason), (Verdict::Inconclusive, Reason::DeniedOtherwise));
-    assert_eq!(with_control(judged.clone(), Control::None, true).verdict, Verdict::Inconclusive);
-    assert_eq!(with_control(judged, Control::Proved, true).verdict, Verdict::Pass);
+fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
+    for reason in [Reason::ClosedAfterConnect, Reason::ResetAfterConnect, Reason::SilentAfterConnect] {
+        let judged = |sighting| judge(&hop(deny()), Some(&both_ends(StepKind::Http, Some(reason), sighting)), Policy::default());
+        let cut_off = judged(told(Seen::Opened, true));
+        assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
+        assert_eq!(with_control(cut_off, Control::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");
+        for state in [Seen::Unknown, Seen::Nothing, Seen::HalfOpen, Seen::TurnedAway] {
+            // Of another program's port the listener does not say that it has it.
+            let control = if state == Seen::Unknown { Control::Reached } else { Control::Holds };
+            let judged = with_control(judged(told(state, true)), control, true);
+            assert_ne!(judged.verdict, Verdict::Pass, "{reason} {state:?}: {:?}", judged.notes);
+        }
+        // Nobody could be asked: then it counts where the listener says that it has that very port.
+        let nobody_asked = judge(
+            &hop(deny()),
+            Some(&seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)], vec![])),
+            Policy::default(),
+        );
+        assert_ne!(with_control(nobody_asked.clone(), Control::Reached, true).verdict, Verdict::Pass, "{reason}");
+        let wanted = if reason == Reason::SilentAfterConnect { Verdict::Fail } else { Verdict::Pass };
+        assert_eq!(with_control(nobody_asked, Control::Holds, true).verdict, wanted, "{reason}");
+    }
+}
+
+#[test]
+fn a_way_that_must_be_shut_is_open_to_what_arrives() {
+    let judged = |reason, sighting| {
+        let judged = judge(&hop(deny()), Some(&both_ends(StepKind::Connect, Some(reason), sighting)), Policy::default());
+        with_control(judged, Control::Holds, false).verdict
+    };
+    assert_eq!(judged(Reason::TimedOut, told(Seen::Nothing, true)), Verdict::Pass);
+    assert_eq!(judged(Reason::TimedOut, told(Seen::Unknown, true)), Verdict::Pass, "a real service's port that is silent from here");
+    assert_eq!(judged(Reason::TimedOut, told(Seen::HalfOpen, true)), Verdict::Inconclusive);
+    let gone = Sighting { doubt: Some(Doubt::GoneAtOnce), ..told(Seen::Unknown, true) };
+    assert_eq!(judged(Reason::TimedOut, gone), Verdict::Inconclusive);
+    assert_eq!(judged(Reason::Refused, told(Seen::Nothing, true)), Verdict::Pass, "reset on the way");
+    for sighting in [told(Seen::HalfOpen, true), told(Seen::Unknown, true), told(Seen::Nothing, false)] {
+        assert_eq!(judged(Reason::Refused, sighting.clone()), Verdict::Inconclusive, "{sighting:?}");
+    }
+}
+
+#[test]
+fn both_ends_together_tell_more_than_one() {
+    let http = PlannedFlow { protocol: Protocol::Http, ..flow() };
+    let of = |step, reason, sighting| verdict(&hop(http.clone()), &both_ends(step, reason, sighting));
+    let fail = |reason, by| (Verdict::Fail, reason, by);
+    let (timed_out, refused) = (Some(Reason::TimedOut), Some(Reason::Refused));
+    assert_eq!(of(StepKind::Connect, timed_out, told(Seen::HalfOpen, true)), fail(Reason::ReplyLost, AnsweredBy::Nobody));
+    assert_eq!(of(StepKind::Connect, refused, told(Seen::Nothing, true)), fail(Reason::Rejected, AnsweredBy::Nobody));
+    assert_eq!(
+        of(StepKind::Connect, refused, told(Seen::Unknown, true)),
+        fail(Reason::Refused, AnsweredBy::Nobody),
+        "another program's port"
+    );
+    assert_eq!(of(StepKind::Http, None, told(Seen::Nothing, true)), fail(Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox));
+    let translated = Sighting { translated: true, ..told(Seen::Nothing, true) };
+    assert_eq!(of(StepKind::Http, None, translated).0, Verdict::Pass);
+    assert_eq!(of(StepKind::Http, Some(Reason::SilentAfterConnect), told(Seen::HalfOpen, true)).1, Reason::SilentAfterConnect);
+    let closed = Some(Reason::ClosedAfterConnect);
+    assert_eq!(of(StepKind::Http, closed, told(Seen::TurnedAway, true)), (Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn));
+    assert_eq!(of(StepKind::Http, closed, told(Seen::NotAllowed, true)).1, Reason::ClosedAfterConnect);
+    // A plain connection is proved by the listener that saw this very one open, and by no less.
+    let tcp = PlannedFlow { protocol: Protocol::Tcp, ..flow() };
+    let mute = |state| verdict(&hop(tcp.clone()), &both_ends(StepKind::Http, None, told(state, true)));
+    assert_eq!(mute(Seen::Opened), (Verdict::Pass, Reason::Proved, AnsweredBy::StandIn));
+    assert_eq!(mute(Seen::HalfOpen), fail(Reason::SilentAfterConnect, AnsweredBy::Nobody));
 }
 
 #[test]
@@ -283,7 +368,7 @@ fn what_this_machine_did_to_itself_shuts_no_way() {
         let mut local = seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]);
         local.steps[0].initiator = Some(Initiator::Local);
         let judged = judge(&hop(deny()), Some(&local), Policy::default());
-        assert_eq!(with_control(judged, Control::Proved, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 

@@ -133,7 +133,15 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    let target = Target { hop, address: LOOPBACK, server_name: "localhost".into(), source: None, places: None, question: None };
+    let target = Target {
+        hop,
+        address: LOOPBACK,
+        server_name: "localhost".into(),
+        source: None,
+        places: None,
+        question: None,
+        small_segments: false,
+    };
     portmatrix::probe::probe(&target, &tools).await
 }
 

@@ -89,8 +89,15 @@ async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    let target =
-        Target { hop: &hop, address: case.front.ip(), server_name: "localhost".into(), source: None, places: None, question: None };
+    let target = Target {
+        hop: &hop,
+        address: case.front.ip(),
+        server_name: "localhost".into(),
+        source: None,
+        places: None,
+        question: None,
+        small_segments: false,
+    };
     let seen = probe(&target, &tools).await;
     let result = HopResult::new(&hop, Some(&seen), judge(&hop, Some(&seen), Policy::default()));
     (seen, result)

@@ -100,7 +100,7 @@ impl Greeter for Doorman {
 
     fn hand_on(&mut self, port: u16, peer: SocketAddr, stream: std::net::TcpStream, head: Vec<u8>) {
         let endpoint = self.endpoint;
-        let Some(pass) = self.gate.admit(peer.ip()) else { return self.journal.turned_away(endpoint) };
+        let Ok(pass) = self.gate.admit(peer.ip()) else { return self.journal.turned_away(endpoint) };
         let _inside = self.runtime.enter();
         let Ok(stream) = TcpStream::try_from(stream) else { return };
         let endpoint = SocketAddr::new(endpoint.ip(), port);

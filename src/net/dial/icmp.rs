@@ -10,11 +10,6 @@ const UNREACHABLE_V4: u8 = 3;
 /// The same of IPv6.
 const UNREACHABLE_V6: u8 = 1;
 
-/// Whether the message says that a packet's life was over on the way.
-pub fn is_time_exceeded(icmp: &Icmp) -> bool {
-    icmp.kind == if icmp.from.is_ipv4() { 11 } else { 3 }
-}
-
 /// The reason of an attempt to reach `to` that this message ended. `own` says that one of this machine's own addresses sent it.
 pub fn failure(icmp: &Icmp, to: IpAddr, own: bool) -> Failure {
     let (reason, words) = meaning(icmp);
@@ -40,7 +35,7 @@ fn told(failure: Failure, icmp: &Icmp) -> Failure {
 
 /// Reason and words, whoever sent it.
 fn meaning(icmp: &Icmp) -> (Reason, &'static str) {
-    if is_time_exceeded(icmp) {
+    if icmp.is_time_exceeded() {
         return (Reason::HostUnreachable, "the packet's life was over on the way: routers send it in a circle");
     }
     match (icmp.from.is_ipv4(), icmp.kind, icmp.code) {

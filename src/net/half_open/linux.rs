@@ -32,7 +32,16 @@ pub fn table() -> io::Result<Table> {
     for family in [libc::AF_INET, libc::AF_INET6] {
         dump(u8::try_from(family).unwrap_or_default(), &mut table)?;
     }
+    table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "EmbryonicRsts"));
     Ok(table)
+}
+
+/// A counter of `TcpExt`: a line of names, then a line of numbers.
+fn counter(netstat: &str, name: &str) -> Option<u64> {
+    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let place = names.split_whitespace().position(|n| n == name)?;
+    numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
 fn dump(family: u8, table: &mut Table) -> io::Result<()> {
@@ -111,6 +120,14 @@ fn line(message: &[u8]) -> Option<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_counter_is_found_by_its_name() {
+        let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
+        assert_eq!(counter(text, "EmbryonicRsts"), Some(23));
+        assert_eq!(counter(text, "Other"), None);
+        assert!(table().expect("Linux has a table").resets.is_some());
+    }
 
     #[test]
     fn a_half_open_connection_is_read() {

@@ -28,6 +28,9 @@ pub struct Table {
     pub half_open: Vec<(SocketAddr, SocketAddr)>,
     /// Addresses and ports that somebody listens on, whoever it is.
     pub listening: BTreeSet<SocketAddr>,
+    /// How many half-open connections were reset since the system began, where it counts them: such a one may be there for no time at all, so
+    /// that no reading sees it.
+    pub resets: Option<u64>,
 }
 
 /// One line of the table.

@@ -1,7 +1,7 @@
 //! Linux: `IP_TTL` and the error queue need no privilege.
 
 use crate::net::clock;
-use crate::net::dial::{icmp, linux};
+use crate::net::dial::linux;
 use crate::observation::{NodeAnswer, PathNode};
 use crate::reason::Reason;
 use std::net::{IpAddr, SocketAddr};
@@ -83,7 +83,7 @@ fn is_settled(asked: &[Asked]) -> bool {
 fn node(asked: &Asked, failed: Option<Reason>, to: SocketAddr) -> PathNode {
     let icmp = asked.attempt.icmp();
     let answer = match (failed, icmp) {
-        (_, Some(icmp)) if icmp::is_time_exceeded(&icmp) => NodeAnswer::TimeExceeded,
+        (_, Some(icmp)) if icmp.is_time_exceeded() => NodeAnswer::TimeExceeded,
         (_, Some(_)) => NodeAnswer::Unreachable,
         (None, None) => NodeAnswer::Opened,
         (Some(Reason::Refused | Reason::ResetAfterConnect), None) => NodeAnswer::Reset,

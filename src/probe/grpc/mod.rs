@@ -141,6 +141,10 @@ struct Calls {
 }
 
 impl Exchange for Calls {
+    fn proves(&self) -> bool {
+        false
+    }
+
     /// Services keep a call open and say nothing on it for long, and fronts count the silence of each call, not only that of the connection.
     async fn hold(&mut self, asked: &Asked) -> Result<(), Failure> {
         self.connection.challenge = Some(asked.text.clone());
@@ -164,7 +168,7 @@ impl Exchange for Calls {
         };
         call.echo(&self.connection, &vec![b'p'; padding.max(1)]).await.map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
         call.close(&self.connection).await?;
-        Ok(Heard { proof: None, octets: padding })
+        Ok(Heard { proof: None, octets: padding, status: None })
     }
 }
 

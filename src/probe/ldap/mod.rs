@@ -91,7 +91,7 @@ impl<S: Io> Exchange for Searches<S> {
         let id = self.next_id();
         let (mut entry, _) = self.talk.root_dse(id, &more).await?;
         let octets = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).map(Vec::len).sum();
-        Ok(Heard { proof: take_proof(&mut entry, &challenge), octets })
+        Ok(Heard { proof: take_proof(&mut entry, &challenge), octets, status: None })
     }
 }
 

@@ -69,9 +69,13 @@ fn is_proved(climb: &Climb<'_>) -> bool {
 struct Calls(Session<TcpStream>);
 
 impl Exchange for Calls {
+    fn proves(&self) -> bool {
+        false
+    }
+
     async fn exchange(&mut self, _: &Asked, padding: usize) -> Result<Heard, Failure> {
         match self.0.call(CHALLENGE_CONTEXT, 0, vec![b'p'; padding]).await? {
-            Called::Answered(stub, _) => Ok(Heard { proof: None, octets: stub.len().saturating_sub(4 + token(&stub).len()) }),
+            Called::Answered(stub, _) => Ok(Heard { proof: None, octets: stub.len().saturating_sub(4 + token(&stub).len()), status: None }),
             Called::Fault(code) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", session::hex(code))),
         }
     }

@@ -57,3 +57,40 @@ fn a_proof_from_behind_a_front_is_a_control_for_the_host_that_gave_it() {
     assert_eq!(looked_at(through_front("psp"), "10.0.0.1"), Verdict::Pass);
     assert_eq!(looked_at(through_front("dc"), "10.0.0.1"), Verdict::Inconclusive);
 }
+
+#[test]
+fn silence_among_losses_shows_no_rule() {
+    let silent = || {
+        hop(
+            "deny",
+            "inconclusive",
+            "denied",
+            "10.0.0.1",
+            &json!([{ "step": "connect", "ok": false, "reason": "timed-out", "at_ms": 0.0, "ms": 0.0 }]),
+        )
+    };
+    let mut control = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
+    assert_eq!(second_look(vec![control.clone(), silent()])[1].verdict, Verdict::Pass);
+    let late = json!({ "destination": "10.0.0.1:5000", "sent_at": "2026-11-24T04:00:00Z", "attempts": 2 });
+    control.evidence.push(serde_json::from_value(late).expect("evidence"));
+    let looked_at = second_look(vec![control.clone(), silent()]);
+    assert_eq!(looked_at[1].verdict, Verdict::Inconclusive);
+    assert!(looked_at[1].notes.iter().any(|n| n.contains("were lost")), "{:?}", looked_at[1].notes);
+    assert_eq!(second_look(vec![control, deny("10.0.0.1")])[1].verdict, Verdict::Pass, "what was told to be shut is shut");
+}
+
+#[test]
+fn a_front_that_refuses_a_path_must_pass_another_on() {
+    let mut refused = hop(
+        "deny",
+        "inconclusive",
+        "denied",
+        "10.0.0.1",
+        &json!([{ "step": "http", "ok": true, "at_ms": 0.0, "ms": 0.0, "detail": { "status": 403 } }]),
+    );
+    refused.path = Some("/admin".into());
+    let mut control = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
+    assert_eq!(second_look(vec![control.clone(), refused.clone()])[1].verdict, Verdict::Pass);
+    control.to.port = Some(443);
+    assert_eq!(second_look(vec![control, refused])[1].verdict, Verdict::Inconclusive, "another port of the front");
+}

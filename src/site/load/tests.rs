@@ -27,6 +27,7 @@ default = true
 [[role]]
 id = "web"
 title = "Web"
+locate = "dc"
 [[role]]
 id = "db"
 title = "Database"

@@ -2,6 +2,7 @@
 
 mod directory;
 mod dns;
+mod forward;
 mod http;
 mod rpc;
 mod tcp;
@@ -63,6 +64,16 @@ pub enum Kind {
         buffer: bool,
         status: Option<u16>,
     },
+    /// Refuses one path of HTTP/1.1 with a status, and passes everything else on.
+    PathFilter { port: u16, to: u16, refuse: String, status: u16 },
+    /// Passes the first request of each connection on, and answers the others itself.
+    Sharer { port: u16, to: u16, status: u16 },
+    /// Passes on, and closes the connection in an orderly way once nothing was said for so long, or so much was.
+    Closing { port: u16, to: u16, idle_ms: Option<u64>, octets: Option<usize> },
+    /// Passes on the first octets, and takes all others without a sign.
+    Swallowing { port: u16, to: u16, octets: usize },
+    /// Has a port of IPv6 alone.
+    OnlyV6 { port: u16 },
     /// Refuses at the endpoint mapper.
     Rpc { port: u16, answer: Refusal },
     /// Answers LDAP as a directory that says this of itself.
@@ -171,14 +182,20 @@ impl Program {
             }),
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
                 // One socket for all addresses of both families, so that no connection from here can have the port.
-                let held: Vec<_> = (first..=last).filter_map(|port| bind(port).ok()).collect();
-                if held.is_empty() {
-                    return Err("no port could be had".to_owned());
-                }
+                // One that is left out would be one that is left to the connector.
+                let held = (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
+                let held = held.collect::<Result<Vec<_>, _>>()?;
                 Ok(async move {
                     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                     drop(held);
                 })
+            }),
+            Kind::OnlyV6 { port } => Inside::start(namespace, move || {
+                let socket = TcpSocket::new_v6().map_err(|e| e.to_string())?;
+                socket2::SockRef::from(&socket).set_only_v6(true).map_err(|e| e.to_string())?;
+                let bound = socket.bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).and_then(|()| socket.listen(128));
+                let listener = bound.map_err(|e| format!("port {port}: {e}"))?;
+                Ok(async move { while let Ok(_taken) = listener.accept().await {} })
             }),
             kind => Inside::start(namespace, move || {
                 let port = kind.port();
@@ -234,6 +251,11 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
             let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
             http::front(context, stream, *to, front).await;
         }
+        Kind::PathFilter { to, refuse, status, .. } => forward::filter(context, stream, *to, refuse, *status).await,
+        Kind::Sharer { to, status, .. } => forward::share(context, stream, *to, *status).await,
+        Kind::Closing { to, idle_ms, octets, .. } => forward::close(context, stream, *to, *idle_ms, *octets).await,
+        Kind::Swallowing { to, octets, .. } => forward::swallow(context, stream, *to, *octets).await,
+        Kind::OnlyV6 { .. } => {}
         Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
         Kind::Directory { says, .. } => directory::serve(stream, says).await,
         Kind::Dns { .. } | Kind::PortHog { .. } => {}
@@ -254,6 +276,11 @@ impl Kind {
             | Kind::Tamperer { port, .. }
             | Kind::Http2Front { port, .. }
             | Kind::Directory { port, .. }
+            | Kind::PathFilter { port, .. }
+            | Kind::Sharer { port, .. }
+            | Kind::Closing { port, .. }
+            | Kind::Swallowing { port, .. }
+            | Kind::OnlyV6 { port }
             | Kind::Rpc { port, .. } => *port,
             Kind::Dns { .. } | Kind::PortHog { .. } => 0,
         }

@@ -57,7 +57,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let there = if proved { ask(climb, challenge).await } else { None };
     let arrived = there.as_ref().and_then(Swept::list).map(|seen| {
         let unanswered = |port: &u16| matches!(board.get(*port), Some((PortState::Shut, _)));
-        ports::text(&seen.iter().copied().filter(unanswered).collect::<Vec<_>>())
+        ports::text(seen.iter().copied().filter(unanswered))
     });
     let sweep = Sweep {
         mode,
