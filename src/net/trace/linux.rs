@@ -14,8 +14,9 @@ const MAX_TTL: u8 = 30;
 const BATCH: u8 = 8;
 /// Silent nodes in a row after which nobody further on is expected to answer.
 const SILENT: usize = 4;
-/// How long to wait for the nodes of one batch. The system sends a SYN again after a second; a walk sends each once.
-const WAIT: Duration = Duration::from_millis(950);
+/// How long to wait for the nodes of one batch: longer than the way by a satellite. The system would send a SYN again after a second; a walk
+/// sends each once.
+const WAIT: Duration = Duration::from_millis(750);
 /// How long a walk may take.
 const WHOLE: Duration = Duration::from_millis(2500);
 
