@@ -1,5 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod sweep;
+
+pub use sweep::{PortState, Segment, Sweep, SweepMode};
+
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
@@ -322,118 +326,6 @@ pub enum PdcRole {
     },
     /// It was not asked: no hop of the run speaks LDAP with it, or it did not say.
     NotVerified,
-}
-
-/// How a port of a range stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PortState {
-    /// The listener proved itself on it.
-    Proved,
-    /// The same, but only when it was asked again: packets were lost.
-    ProvedLate,
-    /// Somebody answers on it without a proof.
-    Open,
-    /// It is shut, for the segment's reason.
-    Shut,
-    /// It was not tried.
-    Untested,
-}
-
-/// Ports of a range, one after the other, that stand alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Segment {
-    /// First port.
-    pub first: u16,
-    /// Last port.
-    pub last: u16,
-    /// How they stand.
-    pub state: PortState,
-    /// Why, where they are shut.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// The listener said that somebody else has them there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub taken: bool,
-}
-
-impl Segment {
-    /// How many ports it has.
-    pub fn len(&self) -> usize {
-        usize::from(self.last - self.first) + 1
-    }
-
-    /// Always `false`: a segment has a port.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// Whether they are shut although the listener holds them.
-    pub fn is_blocked(&self) -> bool {
-        self.state == PortState::Shut && !self.taken
-    }
-}
-
-/// How a range was swept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SweepMode {
-    /// Every port was tried.
-    Exact,
-    /// A sample of them, and the edges between those that stand otherwise.
-    Sample,
-    /// It was broken off: every port of the sample was silent.
-    BrokenOff,
-}
-
-/// A sweep of a range of ports, port by port.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Sweep {
-    /// How.
-    pub mode: SweepMode,
-    /// All ports of the range, in order.
-    pub segments: Vec<Segment>,
-    /// Ports that were tried.
-    pub tried: usize,
-    /// Ports that were proved only when they were asked again.
-    pub lost: usize,
-    /// Ports of the sweep that the listener saw; absent where it could not be asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen_there: Option<usize>,
-    /// Ports that are shut here and that the sweep arrived at there, as `50001,50003-50010`: the way back is shut.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrived_unanswered: Option<String>,
-    /// Duration in milliseconds.
-    pub ms: f64,
-    /// Shortest handshake in milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fastest_ms: Option<f64>,
-}
-
-impl Sweep {
-    /// How many ports stand so.
-    pub fn count(&self, fits: impl Fn(&Segment) -> bool) -> usize {
-        self.segments.iter().filter(|s| fits(s)).map(Segment::len).sum()
-    }
-}
-
-impl std::fmt::Display for Segment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let word = match (self.state, self.reason) {
-            (PortState::Proved, _) => "proved",
-            (PortState::ProvedLate, _) => "proved at another try",
-            (PortState::Open, _) => "open without a proof",
-            (PortState::Shut, Some(Reason::TimedOut)) => "dropped",
-            (PortState::Shut, Some(reason)) => reason.code(),
-            (PortState::Shut, None) => "shut",
-            (PortState::Untested, _) => "not tried",
-        };
-        match self.first == self.last {
-            true => write!(f, "{word} {}", self.first)?,
-            false => write!(f, "{word} {}-{}", self.first, self.last)?,
-        }
-        if self.taken { f.write_str(" (somebody else's there)") } else { Ok(()) }
-    }
 }
 
 /// Everything one probe of one hop saw.

@@ -82,7 +82,8 @@ pub(super) fn open(
             Err(error) => opened.failed.push((port, error.to_string())),
         }
     }
-    shared.receipts.add_taken(&opened.taken);
+    let failed: Vec<u16> = opened.failed.iter().map(|(port, _)| *port).collect();
+    shared.receipts.add_taken(&[opened.taken.as_slice(), &failed].concat());
     if !listeners.is_empty() {
         greet(listeners, here, shared, tracker, &mut opened, left);
     }

@@ -17,7 +17,7 @@ pub type SweepId = [u8; SWEEP_LEN];
 #[derive(Debug, Default)]
 pub struct Receipts {
     sweeps: Mutex<VecDeque<Receipt>>,
-    /// Ports of the host's ranges that somebody else has.
+    /// Ports of the host's ranges that are not held here.
     taken: Mutex<Vec<u16>>,
 }
 
@@ -54,7 +54,7 @@ impl Receipts {
         (0..=u16::MAX).filter(arrived).collect()
     }
 
-    /// Somebody else has these ports of a range.
+    /// These ports of a range are not held here: somebody else has them, or they could not be opened.
     pub fn add_taken(&self, ports: &[u16]) {
         if let Ok(mut taken) = self.taken.lock() {
             taken.extend(ports);
@@ -63,7 +63,7 @@ impl Receipts {
         }
     }
 
-    /// The ports of the host's ranges that somebody else has, in order.
+    /// The ports of the host's ranges that are not held here, in order.
     pub fn taken(&self) -> Vec<u16> {
         self.taken.lock().map(|taken| taken.clone()).unwrap_or_default()
     }

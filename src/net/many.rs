@@ -35,6 +35,9 @@ pub enum Greeting {
 
 /// Who greets.
 pub trait Greeter {
+    /// Whether one more connection can be held. As long as not, the next ones wait at the system's.
+    fn has_room(&self) -> bool;
+
     /// Whether a connection may come in; each that was let in is told to [`Greeter::gone`] once.
     fn admit(&mut self, peer: SocketAddr) -> bool;
 
@@ -67,7 +70,8 @@ impl Stop {
 pub struct Many {
     poll: Poll,
     listeners: Vec<(TcpListener, u16)>,
-    stopped: Arc<AtomicBool>,
+    /// Kept here too: a waker that is dropped after it was used may take its event with it.
+    stop: Stop,
 }
 
 /// The token of the waker.
@@ -81,7 +85,7 @@ impl Many {
     pub fn new(listeners: Vec<(TcpListener, u16)>) -> io::Result<(Many, Stop)> {
         let poll = Poll::new()?;
         let stop = Stop { stopped: Arc::default(), waker: Arc::new(Waker::new(poll.registry(), WAKER)?) };
-        let mut many = Many { poll, listeners, stopped: stop.stopped.clone() };
+        let mut many = Many { poll, listeners, stop: stop.clone() };
         for (place, (listener, _)) in many.listeners.iter_mut().enumerate() {
             many.poll.registry().register(listener, Token(place), Interest::READABLE)?;
         }
@@ -97,19 +101,16 @@ impl Many {
             free: Vec::new(),
             ends: VecDeque::new(),
             generation: 0,
-            hungry: Vec::new(),
+            hungry: VecDeque::new(),
         };
         let mut events = Events::with_capacity(EVENTS);
-        while !running.many.stopped.load(Ordering::Relaxed) {
+        while !running.many.stop.stopped.load(Ordering::Relaxed) {
             let pause = if running.hungry.is_empty() { running.next_end() } else { Some(BACK_OFF) };
             if let Err(error) = running.many.poll.poll(&mut events, pause)
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the event queue of a range broke");
                 return;
-            }
-            for place in std::mem::take(&mut running.hungry) {
-                running.accept(place);
             }
             for event in &events {
                 match event.token() {
@@ -119,6 +120,7 @@ impl Many {
                 }
             }
             running.expire();
+            running.feed();
         }
         running.close_all();
     }
@@ -142,8 +144,8 @@ struct Running<'a, G> {
     /// In the order of their ends, since all have the same time.
     ends: VecDeque<(Instant, usize, u32)>,
     generation: u32,
-    /// Listeners with somebody waiting for whom there was no descriptor.
-    hungry: Vec<usize>,
+    /// Listeners with somebody waiting for whom there was no room, or no descriptor.
+    hungry: VecDeque<usize>,
 }
 
 impl<G: Greeter> Running<'_, G> {
@@ -153,6 +155,9 @@ impl<G: Greeter> Running<'_, G> {
 
     fn accept(&mut self, place: usize) {
         loop {
+            if !self.greeter.has_room() {
+                return self.hungry.push_back(place);
+            }
             let (listener, port) = &self.many.listeners[place];
             match listener.accept() {
                 Ok((stream, peer)) => {
@@ -164,7 +169,18 @@ impl<G: Greeter> Running<'_, G> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // It was gone before it was taken.
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
-                Err(_) => return self.hungry.push(place),
+                Err(_) => return self.hungry.push_back(place),
+            }
+        }
+    }
+
+    /// Those that waited, in turn, as far as there is room; once each, for a descriptor may be missing still.
+    fn feed(&mut self) {
+        for _ in 0..self.hungry.len() {
+            match self.hungry.pop_front() {
+                Some(place) if self.greeter.has_room() => self.accept(place),
+                Some(place) => return self.hungry.push_front(place),
+                None => return,
             }
         }
     }

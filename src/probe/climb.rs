@@ -230,13 +230,24 @@ impl<'a> Climb<'a> {
         outcome
     }
 
-    /// How many milliseconds one more connection to the hop's port takes, which is closed at once; `None` when it does not open. It belongs to
-    /// no rung and leaves no evidence.
-    pub async fn time_of_a_connection(&self) -> Option<f64> {
+    /// Opens one more connection to the hop's port. It belongs to no rung and leaves no evidence.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial_aside(&self) -> Result<TcpStream, Failure> {
         let to = SocketAddr::new(self.target.address, self.target.hop.port);
+        dial::connect(self.target.source, to, self.connect_deadline(), 0).await.1
+    }
+
+    /// How many milliseconds such a connection takes, which is closed at once; `None` when it does not open.
+    pub async fn time_of_a_connection(&self) -> Option<f64> {
         let begun = clock::instant();
-        let (_, outcome) = dial::connect(self.target.source, to, self.connect_deadline(), 0).await;
-        outcome.ok().map(|_| clock::ms_since(begun))
+        self.dial_aside().await.ok().map(|_| clock::ms_since(begun))
+    }
+
+    /// Keeps attempts of a sweep: those to other ports than the hop's own.
+    pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
+        self.evidence.extend(attempts);
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
@@ -253,8 +264,8 @@ impl<'a> Climb<'a> {
         match outcome {
             Ok(session) => {
                 self.note(StepKind::Tls, begun, Ok(session.detail.clone()));
-                if let Some(step) = self.steps.last_mut() {
-                    step.reason = session.problem;
+                if let Some(problem) = session.problem {
+                    self.remark(problem);
                 }
                 Ok(session)
             }

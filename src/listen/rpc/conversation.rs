@@ -200,7 +200,8 @@ impl<'a> Conversation<'a> {
         {
             return ContextResult::features(asked & FEATURES);
         }
-        if let Some((stamped, _)) = stamp(self.here, context, self.seen.local.port()) {
+        if let Some((stamped, sweep)) = stamp(self.here, context, self.seen.local.port()) {
+            self.here.receipts.note(sweep, self.seen.peer.ip(), self.seen.local.port());
             return stamped;
         }
         let Some(served) = self.served(context) else { return ContextResult::rejected(1) };

@@ -59,6 +59,7 @@ impl Doorman {
             })
             .collect();
         self.receipts.note(sweep.filter(|_| pdu.minor == 0 && pdu.auth.is_none())?, peer.ip(), port);
+        self.here.sightings.opened_of_sweep(peer, port);
         let ack = BindAck {
             max_xmit: bind.max_recv.clamp(MIN_FRAG, MAX_FRAG),
             max_recv: bind.max_xmit.clamp(MIN_FRAG, MAX_FRAG),
@@ -72,8 +73,12 @@ impl Doorman {
 }
 
 impl Greeter for Doorman {
+    fn has_room(&self) -> bool {
+        self.held < self.most
+    }
+
     fn admit(&mut self, peer: SocketAddr) -> bool {
-        let may = self.held < self.most && self.gate.allows(peer.ip());
+        let may = self.gate.allows(peer.ip());
         if may {
             self.held += 1;
         } else {

@@ -2,6 +2,7 @@
 
 use super::{Line, Table};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -27,10 +28,10 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// Readings of one answer: each fills up to 32 KiB.
 const MAX_READINGS: usize = 256;
 
-pub fn table() -> io::Result<Table> {
-    let mut table = Table::default();
+pub fn table(with_listening: bool) -> io::Result<Table> {
+    let mut table = Table { listening: with_listening.then(BTreeSet::new), ..Table::default() };
     for family in [libc::AF_INET, libc::AF_INET6] {
-        dump(u8::try_from(family).unwrap_or_default(), &mut table)?;
+        dump(u8::try_from(family).unwrap_or_default(), with_listening, &mut table)?;
     }
     table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "EmbryonicRsts"));
     Ok(table)
@@ -44,11 +45,11 @@ fn counter(netstat: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
-fn dump(family: u8, table: &mut Table) -> io::Result<()> {
+fn dump(family: u8, with_listening: bool, table: &mut Table) -> io::Result<()> {
     let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
     socket.set_read_timeout(Some(DEADLINE))?;
     // Without an address a netlink message goes to the kernel.
-    socket.send(&request(family))?;
+    socket.send(&request(family, with_listening))?;
     let mut octets = vec![0; 32 * 1024];
     for _ in 0..MAX_READINGS {
         let length = socket.read(&mut octets)?;
@@ -60,14 +61,14 @@ fn dump(family: u8, table: &mut Table) -> io::Result<()> {
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2`: every TCP socket of a family in one of the wanted states.
-fn request(family: u8) -> [u8; HEADER + REQUEST] {
+fn request(family: u8, with_listening: bool) -> [u8; HEADER + REQUEST] {
     let mut octets = [0; HEADER + REQUEST];
     octets[..4].copy_from_slice(&72_u32.to_ne_bytes());
     octets[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     octets[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
     octets[HEADER] = family;
     octets[HEADER + 1] = 6; // IPPROTO_TCP
-    let states: u32 = (1 << SYN_RECV) | (1 << LISTEN) | (1 << NEW_SYN_RECV);
+    let states: u32 = (1 << SYN_RECV) | (u32::from(with_listening) << LISTEN) | (1 << NEW_SYN_RECV);
     octets[HEADER + 4..HEADER + 8].copy_from_slice(&states.to_ne_bytes());
     octets
 }
@@ -126,7 +127,7 @@ mod tests {
         let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
         assert_eq!(counter(text, "EmbryonicRsts"), Some(23));
         assert_eq!(counter(text, "Other"), None);
-        assert!(table().expect("Linux has a table").resets.is_some());
+        assert!(table(false).expect("Linux has a table").resets.is_some());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Windows: `GetExtendedTcpTable`, which needs no privilege.
 
 use super::{Line, Table};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
@@ -13,8 +14,8 @@ const TRIES: usize = 5;
 /// `ERROR_INSUFFICIENT_BUFFER`.
 const TOO_SMALL: u32 = 122;
 
-pub fn table() -> io::Result<Table> {
-    let mut table = Table::default();
+pub fn table(with_listening: bool) -> io::Result<Table> {
+    let mut table = Table { listening: with_listening.then(BTreeSet::new), ..Table::default() };
     for row in rows::<MIB_TCPROW_OWNER_PID>(AF_INET)? {
         let local = SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort));
         let peer = SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort));
@@ -26,6 +27,8 @@ pub fn table() -> io::Result<Table> {
         let peer = SocketAddr::new(Ipv6Addr::from(row.ucRemoteAddr).into(), port(row.dwRemotePort));
         add(&mut table, row.dwState, local, peer);
     }
+    // They come with the others, wanted or not.
+    table.listening = table.listening.filter(|_| with_listening);
     Ok(table)
 }
 

@@ -11,7 +11,9 @@ mod socket;
 pub use allowance::Allowance;
 
 use super::{clock, os};
+use crate::observation::Icmp;
 use crate::reason::Reason;
+use jiff::Timestamp;
 use mio::{Events, Interest, Poll, Token};
 use slots::{Phase, Slots};
 use std::collections::VecDeque;
@@ -20,13 +22,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections under way at the beginning, and the fewest after this machine ran out of something.
-const FIRST_WINDOW: usize = 256;
+/// Young connections at the beginning, and the fewest after this machine ran out of something.
+const FIRST_WINDOW: usize = 128;
 const LEAST_WINDOW: usize = 16;
-/// Connections under way at most: more than a whole dynamic range.
-const LARGEST_WINDOW: usize = 1 << 15;
-/// Silence grows the window too, or a range that is dropped as a whole would be asked for in many rounds: it doubles after so long.
+/// Young connections at most, where somebody answers: more would only wait for each other at the other end.
+const MOST_ANSWERED: usize = 1024;
+/// And where nobody does: more than a whole dynamic range.
+const MOST_SILENT: usize = 1 << 15;
+/// While nobody has answered yet the window doubles after so long, or a range that is dropped as a whole would be asked for in many rounds.
 const GROWS_AFTER: Duration = Duration::from_millis(10);
+/// A connection is young for four times as long as a handshake takes, within these bounds. One that has not opened by then most likely never
+/// will, and does not hold up the others.
+const YOUNG: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 /// Events taken at a time.
 const EVENTS: usize = 1024;
 /// Time before a connection is begun again for which this machine had no resources.
@@ -47,6 +54,17 @@ pub enum Fate {
     Closed,
     /// It did not open, for this reason: refused, timed out, an ICMP message, or a fault of this machine.
     Failed(Reason),
+}
+
+/// The packets of one try, for the log of a firewall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Try {
+    /// Where it came from; absent when the system gave no address.
+    pub source: Option<SocketAddr>,
+    /// When its SYN was sent.
+    pub sent_at: Timestamp,
+    /// The ICMP message that ended it.
+    pub icmp: Option<Icmp>,
 }
 
 /// What is said on each connection, and what an answer means.
@@ -80,7 +98,8 @@ pub struct Tally {
     pub window: usize,
 }
 
-/// Connects to every port in the order given, and tells the fate of each as it is known. `stop` ends it early: what is left is not told.
+/// Connects to every port in the order given, and tells the fate of each as it is known, with its packets where it did not open. `stop` ends it
+/// early: what is left is not told.
 ///
 /// # Errors
 /// When the event queue cannot be made.
@@ -90,7 +109,7 @@ pub fn run(
     speaker: &mut impl Speaker,
     allowance: &Allowance,
     stop: &AtomicBool,
-    told: impl FnMut(u16, Fate),
+    told: impl FnMut(u16, Fate, Option<Try>),
 ) -> io::Result<Tally> {
     let mut sweep = Running {
         aim,
@@ -99,6 +118,8 @@ pub fn run(
         slots: Slots::default(),
         connecting: VecDeque::new(),
         speaking: VecDeque::new(),
+        aging: VecDeque::new(),
+        usual: None,
         window: FIRST_WINDOW,
         grown: clock::instant(),
         short_since: None,
@@ -116,7 +137,7 @@ pub fn run(
 /// A deadline of a connection: it counts only while the slot has the same generation.
 type Deadline = (Instant, usize, u32);
 
-struct Running<'a, S, T: FnMut(u16, Fate)> {
+struct Running<'a, S, T: FnMut(u16, Fate, Option<Try>)> {
     aim: &'a Aim,
     poll: Poll,
     waiting: VecDeque<u16>,
@@ -124,6 +145,11 @@ struct Running<'a, S, T: FnMut(u16, Fate)> {
     /// In the order of their ends, since all have the same time.
     connecting: VecDeque<Deadline>,
     speaking: VecDeque<Deadline>,
+    /// When each connection stops being young, about in order.
+    aging: VecDeque<Deadline>,
+    /// How long a handshake usually takes.
+    usual: Option<Duration>,
+    /// How many young connections there may be.
     window: usize,
     grown: Instant,
     /// Since when this machine has had no resources.
@@ -137,7 +163,7 @@ struct Running<'a, S, T: FnMut(u16, Fate)> {
     told: T,
 }
 
-impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
+impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
     fn go(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !(self.waiting.is_empty() && self.slots.is_empty()) {
@@ -162,10 +188,11 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
     /// Begins as many connections as may be under way. Gives the time to wait before more may be begun, where that is what holds it up.
     fn launch(&mut self) -> Option<Duration> {
         let now = clock::instant();
-        if now.saturating_duration_since(self.grown) >= GROWS_AFTER && self.slots.len() >= self.window {
-            self.grow(now, self.window);
+        if self.usual.is_none() && now.saturating_duration_since(self.grown) >= GROWS_AFTER && self.slots.young() >= self.window {
+            self.window = (self.window * 2).min(MOST_SILENT);
+            self.grown = now;
         }
-        while self.slots.len() < self.window && !self.waiting.is_empty() {
+        while self.slots.young() < self.window && !self.waiting.is_empty() {
             if let Err(wait) = self.allowance.take(clock::instant()) {
                 return Some(wait);
             }
@@ -183,11 +210,6 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
         None
     }
 
-    fn grow(&mut self, now: Instant, by: usize) {
-        self.window = (self.window + by).min(LARGEST_WINDOW);
-        self.grown = now;
-    }
-
     fn begin(&mut self, port: u16) -> io::Result<()> {
         let to = SocketAddr::new(self.aim.address, port);
         let mut stream = socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
@@ -196,7 +218,9 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
         let now = clock::instant();
         let generation = self.slots.put(slot, stream, port, now);
         self.connecting.push_back((now + self.aim.connect, slot, generation));
-        self.tally.window = self.tally.window.max(self.slots.len());
+        let young = self.usual.map_or(YOUNG.0, |usual| (usual * 4).clamp(YOUNG.0, YOUNG.1));
+        self.aging.push_back((now + young, slot, generation));
+        self.tally.window = self.tally.window.max(self.slots.young());
         Ok(())
     }
 
@@ -204,24 +228,25 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
     fn could_not_begin(&mut self, port: u16, error: &io::Error) -> Option<Duration> {
         let now = clock::instant();
         if os::lacks_resources(error) {
-            self.window = (self.slots.len() * 3 / 4).max(LEAST_WINDOW);
+            self.window = (self.slots.young() * 3 / 4).max(LEAST_WINDOW);
             let since = *self.short_since.get_or_insert(now);
             if self.slots.is_empty() && now.saturating_duration_since(since) > PATIENCE {
-                (self.told)(port, Fate::Failed(Reason::LocalResources));
+                (self.told)(port, Fate::Failed(Reason::LocalResources), None);
                 return None;
             }
             self.waiting.push_front(port);
             return Some(BACK_OFF);
         }
-        (self.told)(port, Fate::Failed(os::connect_failure(error).reason));
+        (self.told)(port, Fate::Failed(os::connect_failure(error).reason), None);
         None
     }
 
     /// How long nothing need be done: until the next deadline, or until more may be begun.
     fn time_left(&self, pause: Option<Duration>) -> Duration {
         let now = clock::instant();
-        let ends = [self.connecting.front(), self.speaking.front()].into_iter().flatten().map(|d| d.0.saturating_duration_since(now));
-        let growth = (!self.waiting.is_empty() && pause.is_none()).then_some(GROWS_AFTER);
+        let queues = [self.connecting.front(), self.speaking.front(), self.aging.front()];
+        let ends = queues.into_iter().flatten().map(|d| d.0.saturating_duration_since(now));
+        let growth = (!self.waiting.is_empty() && self.usual.is_none() && pause.is_none()).then_some(GROWS_AFTER);
         ends.chain(pause).chain(growth).min().unwrap_or(GROWS_AFTER)
     }
 
@@ -241,26 +266,37 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
                 // What is said fits into one packet; a window that takes less was never opened.
                 Ok(_) => return self.end(slot, Fate::Mute),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::NotConnected => {
-                    let failure = if error { socket::ended(&held.stream, to, None) } else { None };
-                    return if let Some(failure) = failure {
-                        self.end(slot, Fate::Failed(failure.reason))
+                    return if let (true, Some(icmp)) = (error, socket::icmp(&held.stream)) {
+                        let reason = socket::of_icmp(&icmp, &held.stream, to);
+                        self.end_with(slot, Fate::Failed(reason), Some(icmp))
                     };
                 }
                 Err(e) => {
-                    let reason = socket::ended(&held.stream, to, Some(e)).map_or(Reason::TimedOut, |f| f.reason);
-                    return self.end(slot, if reason == Reason::ResetAfterConnect { Fate::Closed } else { Fate::Failed(reason) });
+                    let icmp = socket::icmp(&held.stream);
+                    let fate = match icmp {
+                        Some(icmp) => Fate::Failed(socket::of_icmp(&icmp, &held.stream, to)),
+                        None => socket::of_error(&e),
+                    };
+                    return self.end_with(slot, fate, icmp);
                 }
             }
             let now = clock::instant();
             let took = now.saturating_duration_since(held.begun);
             held.phase = Phase::Speaking;
-            self.tally.fastest = Some(self.tally.fastest.map_or(took, |f| f.min(took)));
             self.speaking.push_back((now + self.aim.answer, slot, held.generation));
-            if self.window < LARGEST_WINDOW {
-                self.window += 1;
-            }
+            self.opened_after(took);
         }
         self.read(slot);
+    }
+
+    /// A handshake took so long. The first one ends the growth in the dark.
+    fn opened_after(&mut self, took: Duration) {
+        self.tally.fastest = Some(self.tally.fastest.map_or(took, |f| f.min(took)));
+        self.window = match self.usual {
+            None => self.window.min(FIRST_WINDOW),
+            Some(_) => self.window.saturating_add(1).min(MOST_ANSWERED),
+        };
+        self.usual = Some(self.usual.map_or(took, |usual| (usual * 7 + took) / 8));
     }
 
     fn read(&mut self, slot: usize) {
@@ -295,10 +331,18 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
     }
 
     fn end(&mut self, slot: usize, fate: Fate) {
-        if let Some(port) = self.slots.free(slot) {
-            self.allowance.give_back(1);
-            (self.told)(port, fate);
-        }
+        self.end_with(slot, fate, None);
+    }
+
+    fn end_with(&mut self, slot: usize, fate: Fate, icmp: Option<Icmp>) {
+        let Some(held) = self.slots.free(slot) else { return };
+        self.allowance.give_back(1);
+        let packets = matches!(fate, Fate::Failed(_)).then(|| Try {
+            source: held.stream.local_addr().ok(),
+            sent_at: clock::now() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
+            icmp,
+        });
+        (self.told)(held.port, fate, packets);
     }
 
     fn expire(&mut self) {
@@ -308,6 +352,10 @@ impl<S: Speaker, T: FnMut(u16, Fate)> Running<'_, S, T> {
             if self.slots.is(slot, generation, Phase::Connecting) {
                 self.end(slot, Fate::Failed(Reason::TimedOut));
             }
+        }
+        while let Some(&(_, slot, generation)) = self.aging.front().filter(|d| d.0 <= now) {
+            self.aging.pop_front();
+            self.slots.grows_old(slot, generation);
         }
         while let Some(&(_, slot, generation)) = self.speaking.front().filter(|d| d.0 <= now) {
             self.speaking.pop_front();

@@ -19,6 +19,8 @@ pub(super) struct Held {
     pub(super) phase: Phase,
     pub(super) begun: Instant,
     pub(super) generation: u32,
+    /// Whether it has been silent for longer than a handshake takes.
+    old: bool,
     /// What came so far, where it was not enough.
     pub(super) heard: Vec<u8>,
 }
@@ -29,11 +31,28 @@ pub(super) struct Slots {
     held: Vec<Option<Held>>,
     free: Vec<usize>,
     generation: u32,
+    old: usize,
 }
 
 impl Slots {
     pub(super) fn len(&self) -> usize {
         self.held.len() - self.free.len()
+    }
+
+    /// Those that are not old.
+    pub(super) fn young(&self) -> usize {
+        self.len() - self.old
+    }
+
+    /// It has been silent for longer than a handshake takes.
+    pub(super) fn grows_old(&mut self, slot: usize, generation: u32) {
+        if let Some(Some(held)) = self.held.get_mut(slot)
+            && held.generation == generation
+            && held.phase == Phase::Connecting
+        {
+            held.old = true;
+            self.old += 1;
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,7 +67,7 @@ impl Slots {
     /// Puts a connection at the place that [`Slots::next`] gave. Gives its generation, by which a deadline knows it again.
     pub(super) fn put(&mut self, slot: usize, stream: TcpStream, port: u16, begun: Instant) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let held = Some(Held { stream, port, phase: Phase::Connecting, begun, generation: self.generation, heard: Vec::new() });
+        let held = Some(Held { stream, port, phase: Phase::Connecting, begun, generation: self.generation, old: false, heard: Vec::new() });
         match self.free.pop() {
             Some(free) => self.held[free] = held,
             None => self.held.push(held),
@@ -66,10 +85,11 @@ impl Slots {
         self.held.get(slot).and_then(Option::as_ref).is_some_and(|held| held.generation == generation && held.phase == phase)
     }
 
-    /// Closes a connection and gives its port.
-    pub(super) fn free(&mut self, slot: usize) -> Option<u16> {
+    /// Takes a connection out.
+    pub(super) fn free(&mut self, slot: usize) -> Option<Held> {
         let held = self.held.get_mut(slot)?.take()?;
         self.free.push(slot);
-        Some(held.port)
+        self.old -= usize::from(held.old);
+        Some(held)
     }
 }

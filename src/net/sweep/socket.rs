@@ -1,7 +1,8 @@
 //! One socket of a sweep, and why it did not open.
 
-use crate::net::failure::Failure;
+use super::Fate;
 use crate::net::os;
+use crate::observation::Icmp;
 use crate::reason::Reason;
 use mio::net::TcpStream;
 use socket2::{Domain, SockRef, Socket, Type};
@@ -33,26 +34,29 @@ pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStr
     }
 }
 
-/// Why a connection failed that had begun, where it has; `error` is what the system says, if anything. On a path without delay an ICMP message
-/// comes back before `connect` returns: the system then goes on trying, and only its error queue knows.
-pub(super) fn ended(stream: &TcpStream, to: SocketAddr, error: Option<io::Error>) -> Option<Failure> {
-    let socket = SockRef::from(stream);
-    let icmp = icmp_of(&socket);
-    if let Some(icmp) = icmp {
-        let own = crate::net::dial::is_own(&icmp, stream.local_addr().ok());
-        return Some(crate::net::dial::icmp::failure(&icmp, to.ip(), own));
-    }
-    error.map(|error| match error.kind() {
+/// The ICMP message that ended a connection, if one did. On a path without delay it comes back before `connect` returns: the system then goes on
+/// trying, and only its error queue knows.
+pub(super) fn icmp(stream: &TcpStream) -> Option<Icmp> {
+    icmp_of(&SockRef::from(stream))
+}
+
+/// What such a message means.
+pub(super) fn of_icmp(icmp: &Icmp, stream: &TcpStream, to: SocketAddr) -> Reason {
+    let own = crate::net::dial::is_own(icmp, stream.local_addr().ok());
+    crate::net::dial::icmp::failure(icmp, to.ip(), own).reason
+}
+
+/// What an error means with which a connection did not open.
+pub(super) fn of_error(error: &io::Error) -> Fate {
+    match error.kind() {
         // A reset of a SYN is "refused"; this one came after the answer to it.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-            Failure::unknown(Reason::ResetAfterConnect)
-        }
-        _ => os::connect_failure(&error),
-    })
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Fate::Closed,
+        _ => Fate::Failed(os::connect_failure(error).reason),
+    }
 }
 
 #[cfg(target_os = "linux")]
-fn icmp_of(socket: &Socket) -> Option<crate::observation::Icmp> {
+fn icmp_of(socket: &Socket) -> Option<Icmp> {
     let mut icmp = None;
     while let Some(message) = os::linux::take_queued(socket) {
         icmp = icmp.or(message.icmp);
@@ -61,6 +65,6 @@ fn icmp_of(socket: &Socket) -> Option<crate::observation::Icmp> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn icmp_of(socket: &Socket) -> Option<crate::observation::Icmp> {
+fn icmp_of(socket: &Socket) -> Option<Icmp> {
     os::icmp_of(socket)
 }

@@ -21,8 +21,11 @@ fn sweep(ports: &[u16], allowance: &Allowance) -> BTreeMap<u16, Fate> {
     let aim =
         Aim { address: Ipv4Addr::LOCALHOST.into(), source: None, connect: Duration::from_millis(800), answer: Duration::from_millis(800) };
     let mut fates = BTreeMap::new();
-    let mut once = |port, fate| assert!(fates.insert(port, fate).is_none(), "{port} twice");
-    run(&aim, ports.iter().copied(), &mut Counter, allowance, &AtomicBool::new(false), &mut once).expect("an event queue");
+    let once = |port, fate, packets: Option<Try>| {
+        assert_eq!(packets.is_some(), matches!(fate, Fate::Failed(_)), "{port}");
+        assert!(fates.insert(port, fate).is_none(), "{port} twice");
+    };
+    run(&aim, ports.iter().copied(), &mut Counter, allowance, &AtomicBool::new(false), once).expect("an event queue");
     fates
 }
 

@@ -159,8 +159,16 @@ mod tests {
         }
         board.set(9, PROVED);
         board.set(16, PROVED);
-        let words: Vec<String> = board.segments(&[13]).iter().map(ToString::to_string).collect();
-        assert_eq!(words, ["proved 10-11", "dropped 12", "dropped 13 (somebody else's there)", "not tried 14", "proved at another try 15"]);
+        let segments = board.segments(&[13]);
+        let runs: Vec<_> = segments.iter().map(|s| (s.first, s.last, s.state, s.taken)).collect();
+        let wanted = [
+            (10, 11, PortState::Proved, false),
+            (12, 12, PortState::Shut, false),
+            (13, 13, PortState::Shut, true),
+            (14, 14, PortState::Untested, false),
+            (15, 15, PortState::ProvedLate, false),
+        ];
+        assert_eq!(runs, wanted);
         assert_eq!((board.missing(), board.unknown(), board.is_silent()), (vec![12, 13], vec![14], false));
     }
 }
