@@ -128,7 +128,8 @@ async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    let target = Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false };
+    let target =
+        Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false };
     probe(&target, &tools).await
 }
 

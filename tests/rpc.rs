@@ -135,7 +135,8 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools).await
+    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools)
+        .await
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {

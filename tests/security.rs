@@ -79,8 +79,11 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    let seen =
-        probe(&Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools).await;
+    let seen = probe(
+        &Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false },
+        &tools,
+    )
+    .await;
     let judged = judge(hop, Some(&seen), Policy::default());
     (seen, judged)
 }

@@ -165,7 +165,8 @@ impl Sweep {
         let states: Vec<Option<char>> = self.segments.iter().flat_map(|s| std::iter::repeat_n(s.mark(), s.len())).collect();
         let marks = marks.min(states.len());
         let part = |n: usize| {
-            let tried: BTreeSet<char> = states[n * states.len() / marks..(n + 1) * states.len() / marks].iter().flatten().copied().collect();
+            let tried: BTreeSet<char> =
+                states[n * states.len() / marks..(n + 1) * states.len() / marks].iter().flatten().copied().collect();
             match (tried.len(), tried.first()) {
                 (0, _) => '?',
                 (1, Some(mark)) => *mark,
@@ -248,7 +249,8 @@ mod tests {
         assert_eq!((sample.words(9).as_str(), sample.strip(4).as_str()), ("proved 100-150; dropped 151-199", "#?/."));
         let silent = sweep(&[(1, 1, shut, dropped, false), (2, 8, untested, None, false), (9, 9, proved, None, false)]);
         assert_eq!(silent.words(9), "dropped 1; not tried 2-8; proved 9");
-        let mixed = sweep(&[(1, 1, open, Some(Reason::NotProved), false), (2, 2, shut, Some(Reason::Refused), true), (3, 3, proved, None, false)]);
+        let mixed =
+            sweep(&[(1, 1, open, Some(Reason::NotProved), false), (2, 2, shut, Some(Reason::Refused), true), (3, 3, proved, None, false)]);
         assert_eq!(mixed.words(2), "open without a proof 1; refused 2 (not the listener's there); and 1 more runs");
         assert_eq!((mixed.strip(64).as_str(), sweep(&[]).strip(64).as_str()), ("ox#", ""));
     }

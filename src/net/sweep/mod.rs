@@ -122,6 +122,7 @@ pub fn run(
         usual: None,
         window: FIRST_WINDOW,
         grown: clock::instant(),
+        was_full: false,
         short_since: None,
         tally: Tally::default(),
         out: Vec::with_capacity(512),
@@ -152,6 +153,8 @@ struct Running<'a, S, T: FnMut(u16, Fate, Option<Try>)> {
     /// How many young connections there may be.
     window: usize,
     grown: Instant,
+    /// Whether the window has held up something since then.
+    was_full: bool,
     /// Since when this machine has had no resources.
     short_since: Option<Instant>,
     tally: Tally,
@@ -188,9 +191,9 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
     /// Begins as many connections as may be under way. Gives the time to wait before more may be begun, where that is what holds it up.
     fn launch(&mut self) -> Option<Duration> {
         let now = clock::instant();
-        if self.usual.is_none() && now.saturating_duration_since(self.grown) >= GROWS_AFTER && self.slots.young() >= self.window {
+        if self.usual.is_none() && now.saturating_duration_since(self.grown) >= GROWS_AFTER && self.was_full {
             self.window = (self.window * 2).min(MOST_SILENT);
-            self.grown = now;
+            (self.grown, self.was_full) = (now, false);
         }
         while self.slots.young() < self.window && !self.waiting.is_empty() {
             if let Err(wait) = self.allowance.take(clock::instant()) {
@@ -207,16 +210,19 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
                 }
             }
         }
+        self.was_full |= !self.waiting.is_empty();
         None
     }
 
     fn begin(&mut self, port: u16) -> io::Result<()> {
         let to = SocketAddr::new(self.aim.address, port);
+        // On a path without delay the answer is there before `connect` returns.
+        let begun = clock::instant();
         let mut stream = socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
         let slot = self.slots.next();
         self.poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
         let now = clock::instant();
-        let generation = self.slots.put(slot, stream, port, now);
+        let generation = self.slots.put(slot, stream, port, begun);
         self.connecting.push_back((now + self.aim.connect, slot, generation));
         let young = self.usual.map_or(YOUNG.0, |usual| (usual * 4).clamp(YOUNG.0, YOUNG.1));
         self.aging.push_back((now + young, slot, generation));

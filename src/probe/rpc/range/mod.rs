@@ -150,4 +150,3 @@ async fn ask(climb: &Climb<'_>, challenge: Challenge) -> Option<Swept> {
         _ => None,
     }
 }
-
