@@ -57,7 +57,7 @@ pub struct Args {
     /// A hop that no listener proved is a failed hop
     #[arg(long)]
     require_proof: bool,
-    /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 2000
+    /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 1500
     /// connections of sweeps]
     #[arg(long, value_name = "N|max", value_parser = rate)]
     rate: Option<Rate>,
