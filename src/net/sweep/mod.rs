@@ -25,9 +25,7 @@ use std::time::{Duration, Instant};
 /// Young connections at the beginning, and the fewest after this machine ran out of something.
 const FIRST_WINDOW: usize = 128;
 const LEAST_WINDOW: usize = 16;
-/// Young connections at most, where somebody answers: more would only wait for each other at the other end.
-const MOST_ANSWERED: usize = 1024;
-/// And where nobody does: more than a whole dynamic range.
+/// Young connections at most where nobody answers: more than a whole dynamic range.
 const MOST_SILENT: usize = 1 << 15;
 /// While nobody has answered yet the window doubles after so long, or a range that is dropped as a whole would be asked for in many rounds.
 const GROWS_AFTER: Duration = Duration::from_millis(10);
@@ -87,6 +85,8 @@ pub struct Aim {
     pub connect: Duration,
     /// For the answer to what is said.
     pub answer: Duration,
+    /// Connections under way at most once somebody answers: more would only wait for each other at the other end.
+    pub most: usize,
 }
 
 /// Counts of one sweep.
@@ -120,7 +120,7 @@ pub fn run(
         speaking: VecDeque::new(),
         aging: VecDeque::new(),
         usual: None,
-        window: FIRST_WINDOW,
+        window: FIRST_WINDOW.min(aim.most),
         grown: clock::instant(),
         was_full: false,
         short_since: None,
@@ -299,8 +299,8 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
     fn opened_after(&mut self, took: Duration) {
         self.tally.fastest = Some(self.tally.fastest.map_or(took, |f| f.min(took)));
         self.window = match self.usual {
-            None => self.window.min(FIRST_WINDOW),
-            Some(_) => self.window.saturating_add(1).min(MOST_ANSWERED),
+            None => self.window.min(FIRST_WINDOW.min(self.aim.most)),
+            Some(_) => self.window.saturating_add(1).min(self.aim.most),
         };
         self.usual = Some(self.usual.map_or(took, |usual| (usual * 7 + took) / 8));
     }

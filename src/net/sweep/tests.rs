@@ -18,8 +18,13 @@ impl Speaker for Counter {
 }
 
 fn sweep(ports: &[u16], allowance: &Allowance) -> BTreeMap<u16, Fate> {
-    let aim =
-        Aim { address: Ipv4Addr::LOCALHOST.into(), source: None, connect: Duration::from_millis(800), answer: Duration::from_millis(800) };
+    let aim = Aim {
+        address: Ipv4Addr::LOCALHOST.into(),
+        source: None,
+        connect: Duration::from_millis(800),
+        answer: Duration::from_millis(800),
+        most: 1024,
+    };
     let mut fates = BTreeMap::new();
     let once = |port, fate, packets: Option<Try>| {
         assert_eq!(packets.is_some(), matches!(fate, Fate::Failed(_)), "{port}");

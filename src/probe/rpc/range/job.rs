@@ -23,6 +23,9 @@ const SMALL: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_millis(980);
 /// And so long at least, once it is known how long one takes: both ends are busy.
 const SHORTEST_WAIT: Duration = Duration::from_millis(400);
+/// Connections under way at most: a listener expects sweeps, a service does not.
+const TO_A_LISTENER: usize = 1024;
+const TO_A_SERVICE: usize = 64;
 /// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
 const MOST_PASSES: usize = 4;
 
@@ -61,6 +64,7 @@ pub(super) fn job(climb: &Climb<'_>, range: PortRange, interface: &Interface, ch
             source: climb.target.source,
             connect: LONGEST_WAIT.min(climb.tools.connect_deadline),
             answer: LONGEST_WAIT.min(climb.tools.step_deadline),
+            most: if proved { TO_A_LISTENER } else { TO_A_SERVICE },
         },
         board: Board::new(range),
         binder: Binder::new(syntax, proving),
