@@ -66,6 +66,7 @@ fn thousand_hops(c: &mut Criterion) {
     for (name, protocol, port) in [("tcp, proved", Protocol::Tcp, 47_001), ("tls, proved", Protocol::Tls, 47_002)] {
         let stop = CancellationToken::new();
         let shared = Shared {
+            whole_ranges: false,
             sightings: Arc::default(),
             receipts: Arc::default(),
             descriptors: None,

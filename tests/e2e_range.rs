@@ -256,3 +256,20 @@ fn nothing_is_proved_without_a_key_and_nothing_is_swept_unasked() {
     assert_eq!(segments(&hop), ["49152-65535 open not-proved"]);
     assert_eq!(hop["answered_by"], "unproved", "{hop:#}");
 }
+
+#[test]
+fn a_host_that_needs_its_ports_keeps_them_and_says_so() {
+    let Some(mut bed) = Bed::new(true) else { return };
+    // As on Windows: outgoing connections come from the very range.
+    bed.net.host("srv").must_sh("echo '49152 65535' > /proc/sys/net/ipv4/ip_local_port_range");
+    bed.listen("unlimited");
+    let (hop, code) = bed.connect("unlimited", "");
+    assert_eq!((verdict(&hop), code, &hop["sweep"]), (("pass", "proved"), Some(0), &Value::Null), "{hop:#}");
+    assert!(hop["notes"].to_string().contains("only the ports of its interfaces open"), "{hop:#}");
+    let done = bed.listener.take().expect("started").interrupt(LIMIT);
+    assert!(done.out.contains("`--range whole` opens them"), "{done}");
+    // What is asked for all the same is done, and is not green.
+    bed.listen("unlimited");
+    let (hop, _) = bed.connect("unlimited", "--range exact");
+    assert_eq!(verdict(&hop), ("fail", "range-partly-blocked"), "refused, and nobody says that he does not hold them: {hop:#}");
+}

@@ -4,9 +4,10 @@ use super::inputs::{self, SiteArgs};
 use super::{Exit, Outcome, Problem, files, print, style};
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
-use crate::listen::range::OpenRange;
+use crate::listen::range::{OpenRange, leaves_enough};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings;
+use crate::matrix::model::PortRange;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
@@ -62,6 +63,10 @@ pub struct Args {
     /// Open the ports on this address of the machine (repeatable) [default: the site file's addresses of this host, else all]
     #[arg(long = "bind", value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
+    /// Open dynamic RPC ranges as a whole, or only the ports of the interfaces [default: as a whole, unless that leaves this system too few ports
+    /// for its outgoing connections, as it would on Windows]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    range: Option<Ranges>,
     /// Only these networks may connect (repeatable) [default: all]
     #[arg(long = "allow-from", value_name = "NETWORK")]
     allow_from: Vec<IpNet>,
@@ -74,6 +79,15 @@ pub struct Args {
     /// Write what was seen to this file at the end, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// How much of a dynamic range is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ranges {
+    /// Every free port, so that a sweep can prove each
+    Whole,
+    /// One port for each interface, as the real service has
+    Mapped,
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -130,6 +144,7 @@ pub fn run(args: &Args) -> Outcome {
     let shared = Shared {
         key,
         identity: Arc::new(identity(args, &wanted)?),
+        whole_ranges: args.range.map_or_else(|| too_large(&wanted).is_none(), |ranges| ranges == Ranges::Whole),
         descriptors: descriptors.map(|all| all.saturating_sub(ports + limits.connections)),
         gate: Gate::new(limits),
         sightings: Arc::default(),
@@ -151,10 +166,21 @@ pub fn run(args: &Args) -> Outcome {
     Ok(if unopened || !conflicts.is_empty() { Exit::NotTested } else { Exit::AsExpected })
 }
 
+/// The first range that would leave this system too few ports of its own.
+fn too_large(wanted: &[Wanted]) -> Option<PortRange> {
+    wanted.iter().filter_map(|w| w.range).find(|range| !leaves_enough(*range, os::outgoing_ports()))
+}
+
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
 async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     print(&listener::opening(&ports, &ranges, conflicts, shared.key.is_some(), args.lifetime, style()))?;
+    if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
+        print(&format!(
+            "Of {range} only the ports of the interfaces are open: the others are this system's own for outgoing connections. Where it can do \
+             without for a while, `--range whole` opens them.\n"
+        ))?;
+    }
     if ports.iter().all(|p| p.problem.is_some()) {
         return Ok((ports, ranges));
     }

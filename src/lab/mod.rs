@@ -149,6 +149,7 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
             sightings: sightings.clone(),
             receipts: Arc::default(),
             // The sample sites have small ranges.
+            whole_ranges: true,
             descriptors: None,
             key: Some(key.clone()),
             identity: identity.clone(),

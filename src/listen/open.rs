@@ -91,6 +91,8 @@ pub struct Shared {
     pub sightings: Arc<Sightings>,
     /// Sweeps of a range, and which of its ports they reached.
     pub receipts: Arc<Receipts>,
+    /// Whether dynamic ranges are opened as a whole, or only the ports of the interfaces.
+    pub whole_ranges: bool,
     /// Descriptors that may be used for the ports of ranges; none is no limit.
     pub descriptors: Option<usize>,
     /// What is seen.
@@ -154,7 +156,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
                     }
                 }
             }
-            if let Some(range) = want.range {
+            if let Some(range) = want.range.filter(|_| shared.whole_ranges) {
                 let own = interfaces.iter().map(|(_, port)| *port).collect();
                 ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
             }

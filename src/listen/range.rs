@@ -15,6 +15,18 @@ use tokio_util::task::TaskTracker;
 /// Descriptors kept for the connections of a range, and for everything else that this process does.
 const KEPT: usize = 512;
 
+/// Ports that a system should have left for its outgoing connections: a domain controller replicates while the listener stands.
+const LEFT_FOR_OUTGOING: usize = 4096;
+
+/// Whether a whole range can be opened on a system whose outgoing connections come from these ports, without leaving it too few.
+pub fn leaves_enough(range: PortRange, outgoing: (u16, u16)) -> bool {
+    (outgoing.0..=outgoing.1).filter(|port| !(range.first..=range.last).contains(port)).count() >= LEFT_FOR_OUTGOING
+        || range.last - range.first < MAX_SMALL
+}
+
+/// A range of at most so many ports takes nobody's.
+const MAX_SMALL: u16 = 1024;
+
 /// A range of which every free port was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRange {
@@ -138,4 +150,19 @@ fn addresses(want: &Wanted) -> Vec<(IpAddr, bool)> {
     }
     let both = bind_one_of_many(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0), false).is_ok();
     vec![if both { (Ipv6Addr::UNSPECIFIED.into(), false) } else { (Ipv4Addr::UNSPECIFIED.into(), true) }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_keeps_ports_for_itself() {
+        let range = |first, last| PortRange { first, last };
+        assert!(leaves_enough(range(49152, 65535), (32768, 60999)), "Linux");
+        assert!(!leaves_enough(range(49152, 65535), (49152, 65535)), "Windows");
+        assert!(leaves_enough(range(50000, 50019), (49152, 65535)));
+        assert!(leaves_enough(range(1025, 5000), (49152, 65535)));
+        assert!(!leaves_enough(range(49152, 61500), (49152, 65535)));
+    }
 }

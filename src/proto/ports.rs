@@ -70,6 +70,24 @@ fn list(words: &str) -> Option<Vec<u16>> {
     Some(ports)
 }
 
+/// Ports of a range that are no more than those of its interfaces.
+const FEW: usize = 64;
+
+/// Whether of a range only a few ports are in a set of such words, as where nobody opened it as a whole. Of an empty set nothing is known.
+pub fn are_few(words: &str, first: u16, last: u16) -> bool {
+    let held = count_within(words, first, last);
+    !words.is_empty() && held <= FEW && held * 2 < usize::from(last - first) + 1
+}
+
+/// How many ports of a range are in a set of such words.
+fn count_within(words: &str, first: u16, last: u16) -> usize {
+    let runs = words.split(',').filter_map(|run| {
+        let (low, high) = run.split_once('-').unwrap_or((run, run));
+        Some((low.parse::<u16>().ok()?.max(first), high.parse::<u16>().ok()?.min(last)))
+    });
+    runs.filter(|(low, high)| low <= high).map(|(low, high)| usize::from(high - low) + 1).sum()
+}
+
 /// Whether a port is in a set of such words. What cannot be read holds none.
 pub fn holds(words: &str, port: u16) -> bool {
     words.split(',').any(|run| {
@@ -95,6 +113,13 @@ mod tests {
         let scattered: Vec<u16> = (1..=65535).step_by(2).collect();
         assert_eq!(Swept::of(&scattered, &[7, 9]), Swept { count: 32768, ports: None, taken: Some("7,9".into()) });
         assert_eq!(Swept { count: 3, ports: Some("1-2".into()), taken: None }.list(), None, "a count that does not fit");
+        for (words, wanted) in [("", 0), ("135", 0), ("135,49152-49160", 9), ("10-20,100-200,300", 0), ("49150-49155,50000,65535,x-9", 5)] {
+            assert_eq!(count_within(words, 49152, 65534), wanted, "{words}");
+        }
+        for (words, wanted) in [("", false), ("135", true), ("135,49152-49160", true), ("49152-49500", false), ("49152-65535", false)] {
+            assert_eq!(are_few(words, 49152, 65535), wanted, "{words}");
+        }
+        assert!(!are_few("50000-50009", 50000, 50019), "half of a small one");
         for (words, port, wanted) in [("1-3,5", 2, true), ("1-3,5", 4, false), ("1-3,5", 5, true), ("", 0, false), ("a-9,x", 5, false)] {
             assert_eq!(holds(words, port), wanted, "{words} {port}");
         }

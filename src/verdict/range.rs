@@ -1,13 +1,16 @@
 //! What the sweep of a dynamic range says besides which of its ports are shut.
 
+use super::allow::claims;
 use crate::observation::{Observation, PortState, Segment, Sweep, SweepMode};
+use crate::plan::model::Hop;
+use crate::proto::ports;
 
 /// Runs of ports named in one note.
 const MOST_RUNS: usize = 6;
 
-/// Notes for a hop with a sweep; none for others.
-pub(super) fn notes(seen: &Observation) -> Vec<String> {
-    let Some(sweep) = &seen.sweep else { return Vec::new() };
+/// Notes for a hop with a range that was swept, or could not be; none for others.
+pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
+    let Some(sweep) = &seen.sweep else { return not_opened(hop, seen).into_iter().collect() };
     let mut notes = vec![format!("range: {}", sweep.words(MOST_RUNS))];
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
     match sweep.mode {
@@ -32,6 +35,16 @@ pub(super) fn notes(seen: &Observation) -> Vec<String> {
     notes
 }
 
+/// That the listener has told of the range only the ports of its interfaces.
+fn not_opened(hop: &Hop, seen: &Observation) -> Option<String> {
+    let range = hop.flow.range?;
+    claims(seen).find(|(claims, _)| ports::are_few(&claims.ports, range.first, range.last))?;
+    Some(format!(
+        "of {range} the listener has only the ports of its interfaces open: the way to the others is not tested (`portmatrix listen --range whole` \
+         there)"
+    ))
+}
+
 /// Proofs that the listener does not know of: somebody else with the same key and name has given them.
 fn difference(sweep: &Sweep) -> Option<String> {
     let proved = sweep.count(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate));
@@ -52,8 +65,11 @@ fn many(ports: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matrix::model::PortRange;
+    use crate::plan::model::PlannedFlow;
+    use crate::proto::challenge::ProofOutcome;
     use crate::reason::Reason;
-    use jiff::Timestamp;
+    use crate::verdict::tests;
 
     #[test]
     fn what_both_ends_counted_is_said() {
@@ -72,7 +88,8 @@ mod tests {
             ms: 1.0,
             fastest_ms: None,
         };
-        let notes_of = |sweep| notes(&Observation { sweep, ..Observation::of_steps("h", Timestamp::UNIX_EPOCH, 1.0, vec![]) });
+        let hop = tests::hop(PlannedFlow { range: Some(PortRange { first: 49152, last: 65535 }), ..tests::flow() });
+        let notes_of = |sweep| notes(&hop, &Observation { sweep, ..tests::seen(vec![], vec![]) });
         assert_eq!(
             notes_of(Some(sweep.clone())),
             [
@@ -91,5 +108,14 @@ mod tests {
         let silent = notes_of(Some(Sweep { mode: SweepMode::BrokenOff, tried: 7, ..sweep }));
         assert!(silent[1].starts_with("a sample of 7 ports was silent as a whole, so the other 93 were not tried"), "{silent:?}");
         assert!(notes_of(None).is_empty());
+        let told = |words: &str| {
+            let mut proof = tests::proof("psp", 135, false, None);
+            if let ProofOutcome::Valid { claims, .. } = &mut proof {
+                claims.ports = words.to_owned();
+            }
+            notes(&hop, &tests::seen(vec![], vec![proof]))
+        };
+        assert!(told("135,49152-49160")[0].starts_with("of 49152-65535 the listener has only the ports of its interfaces open"));
+        assert!(told("135,49152-65535").is_empty() && told("").is_empty());
     }
 }

@@ -7,6 +7,7 @@ mod speaker;
 
 use super::session::Session;
 use super::{CHALLENGE_CONTEXT, Called, token, within};
+use crate::matrix::model::PortRange;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
@@ -33,7 +34,9 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let flow = climb.target.hop.flow.clone();
     let mode = climb.tools.range;
     let (Some(range), Some(interface)) = (flow.range, flow.interfaces.first()) else { return Ok(()) };
-    if mode == RangeMode::Never || (mode == RangeMode::Stages && !proved) {
+    // Where the listener has not opened the range there is nothing to be proved; the verdict says so.
+    let unasked = mode == RangeMode::Stages && (!proved || only_interfaces(climb, range));
+    if mode == RangeMode::Never || unasked {
         return Ok(());
     }
     let begun = clock::instant();
@@ -57,6 +60,11 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     }
     climb.sweep = Some(sweep);
     if climbed { Ok(()) } else { Err(Stop) }
+}
+
+/// Whether the listener has told that of the range it holds the ports of its interfaces alone.
+fn only_interfaces(climb: &Climb<'_>, range: PortRange) -> bool {
+    climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if ports::are_few(&claims.ports, range.first, range.last)))
 }
 
 /// Both ends' counts in one.
