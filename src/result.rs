@@ -1,6 +1,7 @@
 //! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
 
-use crate::matrix::model::{Expect, PortRange, Protocol};
+use crate::matrix::model::{Expect, Protocol};
+use crate::matrix::port_set::PortSet;
 use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::proto::sighting::Sighting;
@@ -119,7 +120,7 @@ pub struct End {
     pub port: Option<u16>,
     /// RPC: the dynamic range that must be open as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
 }
 
 /// One hop, judged.
@@ -210,7 +211,7 @@ impl HopResult {
             also: hop.also.clone(),
             source: hop.flow.source.clone(),
             from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
-            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range, ..end(&hop.to) },
+            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range.clone(), ..end(&hop.to) },
             protocol: hop.flow.protocol,
             path: hop.flow.path.clone(),
             expect: hop.flow.expect,

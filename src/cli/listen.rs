@@ -7,7 +7,7 @@ use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::range::{OpenRange, leaves_enough};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings;
-use crate::matrix::model::PortRange;
+use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
@@ -167,8 +167,8 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 /// The first range that would leave this system too few ports of its own.
-fn too_large(wanted: &[Wanted]) -> Option<PortRange> {
-    wanted.iter().filter_map(|w| w.range).find(|range| !leaves_enough(*range, os::outgoing_ports()))
+fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
+    wanted.iter().filter_map(|w| w.range.as_ref()).find(|range| !leaves_enough(range, os::outgoing_ports()))
 }
 
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.

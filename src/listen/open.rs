@@ -6,7 +6,8 @@ use super::receipts::Receipts;
 use super::server::{self, Gate};
 use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
-use crate::matrix::model::{Interface, PortRange, Protocol};
+use crate::matrix::model::{Interface, Protocol};
+use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
@@ -38,7 +39,7 @@ pub struct Wanted {
     /// RPC interfaces to offer behind the mapper.
     pub interfaces: Vec<Interface>,
     /// RPC: the range for the interfaces' own ports.
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
     /// Full ids of the flows that want it.
     pub flows: Vec<String>,
 }
@@ -55,7 +56,7 @@ impl From<&Endpoint<'_>> for Wanted {
             protocol: endpoint.protocols.first().copied().unwrap_or(Protocol::Tcp),
             paths: endpoint.paths.clone(),
             interfaces: endpoint.interfaces.clone(),
-            range: endpoint.range,
+            range: endpoint.range.clone(),
             flows,
         }
     }
@@ -149,14 +150,14 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
                     }
                     // The mapper then does not know it, as on a host without the service.
                     None => {
-                        let range = want.range.map(|r| r.to_string()).unwrap_or_default();
+                        let range = want.range.as_ref().map(ToString::to_string).unwrap_or_default();
                         let problem = (BindProblem::Taken, format!("no free port for {} in {range}: widen the range", interface.name));
-                        let address = SocketAddr::new(addresses[0], want.range.map_or(0, |r| r.first));
+                        let address = SocketAddr::new(addresses[0], want.range.as_ref().map_or(0, PortSet::first));
                         ports.push(Port { address, protocol: want.protocol, purpose: interface.name.clone(), problem: Some(problem) });
                     }
                 }
             }
-            if let Some(range) = want.range.filter(|_| shared.whole_ranges) {
+            if let Some(range) = want.range.as_ref().filter(|_| shared.whole_ranges) {
                 let own = interfaces.iter().map(|(_, port)| *port).collect();
                 ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
             }
@@ -227,8 +228,8 @@ fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Ve
 
 /// A port of the range that is free on every address.
 fn bind_dynamic(addresses: &[IpAddr], want: &Wanted) -> Option<(u16, Vec<TcpListener>)> {
-    let range = want.range.unwrap_or(PortRange { first: 49152, last: 65535 });
-    (range.first..=range.last).take(DYNAMIC_TRIES).find_map(|port| {
+    let range = want.range.clone().unwrap_or_else(|| PortSet::run(49152, 65535));
+    range.iter().take(DYNAMIC_TRIES).find_map(|port| {
         let (opened, problems) = bind_all(addresses, port, want.addresses.is_empty());
         (problems.is_empty() && !opened.is_empty()).then_some((port, opened))
     })

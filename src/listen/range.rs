@@ -3,11 +3,13 @@
 use super::open::{Shared, Wanted};
 use super::rpc::range::Doorman;
 use super::stand_in::StandIn;
-use crate::matrix::model::{PortRange, Protocol};
+use crate::matrix::model::Protocol;
+use crate::matrix::port_set::PortSet;
+use crate::net::half_open::holders;
 use crate::net::many::Many;
 use crate::net::serve::{BindProblem, bind_one_of_many};
 use crate::proto::rpc::{Syntax, Uuid};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
@@ -19,13 +21,12 @@ const KEPT: usize = 512;
 const LEFT_FOR_OUTGOING: usize = 4096;
 
 /// Whether a whole range can be opened on a system whose outgoing connections come from these ports, without leaving it too few.
-pub fn leaves_enough(range: PortRange, outgoing: (u16, u16)) -> bool {
-    (outgoing.0..=outgoing.1).filter(|port| !(range.first..=range.last).contains(port)).count() >= LEFT_FOR_OUTGOING
-        || range.last - range.first < MAX_SMALL
+pub fn leaves_enough(range: &PortSet, outgoing: (u16, u16)) -> bool {
+    (outgoing.0..=outgoing.1).filter(|port| !range.contains(*port)).count() >= LEFT_FOR_OUTGOING || range.len() <= MAX_SMALL
 }
 
 /// A range of at most so many ports takes nobody's.
-const MAX_SMALL: u16 = 1024;
+const MAX_SMALL: usize = 1024;
 
 /// A range of which every free port was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +34,15 @@ pub struct OpenRange {
     /// The host, as the site file names it.
     pub host: String,
     /// The range.
-    pub range: PortRange,
+    pub range: PortSet,
     /// Where it stands in the journal: its address, and its first port.
     pub endpoint: SocketAddr,
     /// How many ports were opened for it; those of the interfaces are counted elsewhere.
     pub opened: usize,
     /// Ports that somebody else has.
     pub taken: Vec<u16>,
+    /// Who, as far as that can be known, as `dns.exe, pid 812`.
+    pub holders: BTreeMap<u16, String>,
     /// Ports that could not be opened for another reason: which, and why.
     pub failed: Vec<(u16, String)>,
     /// What it speaks.
@@ -50,14 +53,14 @@ impl OpenRange {
     /// The ports that were opened for it.
     pub fn numbers(&self) -> impl Iterator<Item = u16> {
         let failed: BTreeSet<u16> = self.failed.iter().map(|(port, _)| *port).chain(self.taken.iter().copied()).collect();
-        (self.range.first..=self.range.last).filter(move |port| !failed.contains(port))
+        self.range.iter().filter(move |port| !failed.contains(port))
     }
 }
 
 /// Opens every free port of the range but `own`, and greets on them.
 pub(super) fn open(
     want: &Wanted,
-    range: PortRange,
+    range: &PortSet,
     own: &BTreeSet<u16>,
     here: StandIn,
     shared: &Shared,
@@ -66,16 +69,17 @@ pub(super) fn open(
     let addresses = addresses(want);
     let mut opened = OpenRange {
         host: want.host.clone(),
-        range,
-        endpoint: SocketAddr::new(addresses[0].0, range.first),
+        range: range.clone(),
+        endpoint: SocketAddr::new(addresses[0].0, range.first()),
         opened: 0,
         taken: Vec::new(),
+        holders: BTreeMap::new(),
         failed: Vec::new(),
         protocol: want.protocol,
     };
     let mut left = shared.descriptors.map_or(usize::MAX, |d| d.saturating_sub(KEPT));
     let mut listeners = Vec::new();
-    for port in (range.first..=range.last).filter(|port| !own.contains(port)) {
+    for port in range.iter().filter(|port| !own.contains(port)) {
         if left < addresses.len() {
             opened.failed.push((port, "this process may open no more descriptors: raise `ulimit -n`, or narrow the range".to_owned()));
             continue;
@@ -93,6 +97,10 @@ pub(super) fn open(
             Err(error) if BindProblem::from_error(&error) == BindProblem::Taken => opened.taken.push(port),
             Err(error) => opened.failed.push((port, error.to_string())),
         }
+    }
+    if !opened.taken.is_empty() {
+        opened.holders = holders(&opened.taken).into_iter().map(|(port, process)| (port, process.to_string())).collect();
+        shared.receipts.add_holders(&opened.holders);
     }
     let failed: Vec<u16> = opened.failed.iter().map(|(port, _)| *port).collect();
     shared.receipts.add_taken(&[opened.taken.as_slice(), &failed].concat());
@@ -113,7 +121,7 @@ fn greet(
     let (many, stop) = match Many::new(listeners) {
         Ok(both) => both,
         Err(error) => {
-            opened.failed = (opened.range.first..=opened.range.last).map(|port| (port, error.to_string())).collect();
+            opened.failed = opened.range.iter().map(|port| (port, error.to_string())).collect();
             opened.opened = 0;
             return;
         }
@@ -158,11 +166,11 @@ mod tests {
 
     #[test]
     fn the_system_keeps_ports_for_itself() {
-        let range = |first, last| PortRange { first, last };
-        assert!(leaves_enough(range(49152, 65535), (32768, 60999)), "Linux");
-        assert!(!leaves_enough(range(49152, 65535), (49152, 65535)), "Windows");
-        assert!(leaves_enough(range(50000, 50019), (49152, 65535)));
-        assert!(leaves_enough(range(1025, 5000), (49152, 65535)));
-        assert!(!leaves_enough(range(49152, 61500), (49152, 65535)));
+        let range = PortSet::run;
+        assert!(leaves_enough(&range(49152, 65535), (32768, 60999)), "Linux");
+        assert!(!leaves_enough(&range(49152, 65535), (49152, 65535)), "Windows");
+        assert!(leaves_enough(&range(50000, 50019), (49152, 65535)));
+        assert!(leaves_enough(&range(1025, 5000), (49152, 65535)));
+        assert!(!leaves_enough(&range(49152, 61500), (49152, 65535)));
     }
 }

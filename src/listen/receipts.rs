@@ -1,7 +1,7 @@
 //! Which ports of a range a sweep has reached, and from where: the listener's count, to be held against the connector's.
 
 use crate::proto::stamp::SWEEP_LEN;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Mutex;
 
@@ -19,6 +19,8 @@ pub struct Receipts {
     sweeps: Mutex<VecDeque<Receipt>>,
     /// Ports of the host's ranges that are not held here.
     taken: Mutex<Vec<u16>>,
+    /// Who has some of those.
+    holders: Mutex<BTreeMap<u16, String>>,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,18 @@ impl Receipts {
             taken.sort_unstable();
             taken.dedup();
         }
+    }
+
+    /// So are these, and that is who has them.
+    pub fn add_holders(&self, holders: &BTreeMap<u16, String>) {
+        if let Ok(mut known) = self.holders.lock() {
+            known.extend(holders.iter().map(|(port, who)| (*port, who.clone())));
+        }
+    }
+
+    /// Who has ports of the host's ranges.
+    pub fn holders(&self) -> BTreeMap<u16, String> {
+        self.holders.lock().map(|holders| holders.clone()).unwrap_or_default()
     }
 
     /// The ports of the host's ranges that are not held here, in order.

@@ -327,10 +327,14 @@ mod tests {
     fn the_memory_is_bounded_and_other_programs_ports_are_told_apart() {
         let sightings = Sightings::default();
         let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
-        sightings.take_in(Table { half_open, listening: Some([address("10.0.0.9:389")].into()), resets: None }, &[389].into(), at(1001));
+        sightings.take_in(
+            Table { half_open, listening: Some([address("10.0.0.9:389")].into()), ..Table::default() },
+            &[389].into(),
+            at(1001),
+        );
         assert_eq!(sightings.half_open().len(), MAX_ENTRIES);
         let half_open = vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))];
-        let others = Table { half_open, listening: Some([address("0.0.0.0:22")].into()), resets: None };
+        let others = Table { half_open, listening: Some([address("0.0.0.0:22")].into()), ..Table::default() };
         sightings.take_in(others, &[389].into(), at(1002));
         assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
         let asked = |source_port| {

@@ -123,7 +123,7 @@ impl StandIn {
                 _ => None,
             },
             swept: (challenge.asks() == Some(Asked::Sweep))
-                .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken())),
+                .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken(), &self.receipts.holders())),
             ports: self.sightings.would_answer_on(clock::now()),
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());

@@ -4,6 +4,7 @@ use crate::reason::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// How a port of a range stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,9 @@ pub struct Segment {
     /// The listener said that it does not hold them: somebody else has them there, or they could not be opened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub taken: bool,
+    /// Who has them there, as far as the listener knows: `dns.exe, pid 812`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 impl Segment {
@@ -89,7 +93,7 @@ impl Segment {
 
     /// Whether both are the same to a reader.
     fn looks_like(&self, other: &Segment) -> bool {
-        (self.word(), self.taken) == (other.word(), other.taken)
+        (self.word(), self.taken, &self.holder) == (other.word(), other.taken, &other.holder)
     }
 
     /// Whether the connection opened although nothing was said on it.
@@ -153,11 +157,21 @@ impl Sweep {
     /// The runs in words, as `proved 49152-57343; dropped 57344-65535`; no more than `most` of them.
     pub fn words(&self, most: usize) -> String {
         let runs = self.runs();
-        let mut words: Vec<String> = runs.iter().take(most).map(ToString::to_string).collect();
-        if runs.len() > most {
-            words.push(format!("and {} more runs", runs.len() - most));
+        let mut words = String::new();
+        for (place, run) in runs.iter().take(most).enumerate() {
+            // Where the range has gaps, runs of one kind follow each other.
+            let word = run.like.word();
+            let _ = match place.checked_sub(1).and_then(|before| runs.get(before)) {
+                Some(before) if before.like.looks_like(run.like) => write!(words, ", {run}"),
+                Some(before) => write!(words, "{}; {word} {run}", before.remark()),
+                None => write!(words, "{word} {run}"),
+            };
         }
-        words.join("; ")
+        words.push_str(&runs.iter().take(most).next_back().map(Run::remark).unwrap_or_default());
+        if runs.len() > most {
+            let _ = write!(words, "; and {} more runs", runs.len() - most);
+        }
+        words
     }
 
     /// One mark for each of `marks` equal parts of the range.
@@ -188,7 +202,9 @@ impl Sweep {
                 [.., last] => (Some(last), false),
                 [] => (None, false),
             };
-            if segment.state != PortState::Untested && beside.is_some_and(|run| run.like.looks_like(segment)) {
+            // A range of pinned ports has gaps.
+            let follows = runs.last().is_some_and(|run| run.last.checked_add(1) == Some(segment.first));
+            if segment.state != PortState::Untested && follows && beside.is_some_and(|run| run.like.looks_like(segment)) {
                 if before {
                     runs.pop();
                 }
@@ -205,11 +221,19 @@ impl Sweep {
 
 impl std::fmt::Display for Run<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.like.word(), self.first)?;
-        if self.last > self.first {
-            write!(f, "-{}", self.last)?;
+        write!(f, "{}", self.first)?;
+        if self.last > self.first { write!(f, "-{}", self.last) } else { Ok(()) }
+    }
+}
+
+impl Run<'_> {
+    /// Who has them instead of the listener.
+    fn remark(&self) -> String {
+        match &self.like.holder {
+            Some(holder) => format!(" (held there by {holder})"),
+            None if self.like.taken => " (not the listener's there)".to_owned(),
+            None => String::new(),
         }
-        if self.like.taken { f.write_str(" (not the listener's there)") } else { Ok(()) }
     }
 }
 
@@ -218,7 +242,8 @@ mod tests {
     use super::*;
 
     fn sweep(segments: &[(u16, u16, PortState, Option<Reason>, bool)]) -> Sweep {
-        let segments = segments.iter().map(|&(first, last, state, reason, taken)| Segment { first, last, state, reason, taken });
+        let segments =
+            segments.iter().map(|&(first, last, state, reason, taken)| Segment { first, last, state, reason, taken, holder: None });
         Sweep {
             mode: SweepMode::Exact,
             segments: segments.collect(),
@@ -257,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_listeners_is_judged_by_its_answer() {
-        let segment = |state, reason, taken| Segment { first: 1, last: 1, state, reason, taken };
+        let segment = |state, reason, taken| Segment { first: 1, last: 1, state, reason, taken, holder: None };
         let judged = |state, reason, taken| {
             let segment = segment(state, reason, taken);
             (segment.is_blocked(), segment.is_unknown())

@@ -75,12 +75,15 @@ pub struct PortEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RangeEntry {
     /// The range.
-    pub range: crate::matrix::model::PortRange,
+    pub range: crate::matrix::port_set::PortSet,
     /// How many of its ports were opened.
     pub opened: usize,
     /// Those that somebody else has, as `50001,50003-50010`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub taken: String,
+    /// Who has them, as far as that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<ports::Holder>,
     /// Those that could not be opened for another reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub failed: String,
@@ -142,18 +145,17 @@ impl ListenFile {
 impl RangeEntry {
     fn new(range: &OpenRange, counts: &BTreeMap<SocketAddr, Counts>) -> Self {
         let failed: Vec<u16> = range.failed.iter().map(|(port, _)| *port).collect();
-        let within = |(address, _): &(&SocketAddr, &Counts)| {
-            address.ip() == range.endpoint.ip() && (range.range.first..=range.range.last).contains(&address.port())
-        };
+        let within = |(address, _): &(&SocketAddr, &Counts)| address.ip() == range.endpoint.ip() && range.range.contains(address.port());
         let counts = counts.iter().filter(within).fold(Counts::default(), |sum, (_, c)| Counts {
             accepted: sum.accepted + c.accepted,
             proved: sum.proved + c.proved,
             turned_away: sum.turned_away + c.turned_away,
         });
         RangeEntry {
-            range: range.range,
+            range: range.range.clone(),
             opened: range.opened,
             taken: ports::text(range.taken.iter().copied()),
+            holders: ports::by_holder(&range.holders),
             failed: ports::text(failed.iter().copied()),
             because: range.failed.first().map(|(_, why)| why.clone()),
             counts,
@@ -165,6 +167,13 @@ impl RangeEntry {
         let mut words = format!("{} ports of the range are open", self.opened);
         if !self.taken.is_empty() {
             let _ = write!(words, "; somebody else has {}", self.taken);
+            let holders: Vec<String> = match self.holders.as_slice() {
+                [one] if one.ports == self.taken => vec![one.who.clone()],
+                holders => holders.iter().map(|h| format!("{}: {}", h.ports, h.who)).collect(),
+            };
+            if !holders.is_empty() {
+                let _ = write!(words, " ({})", holders.join("; "));
+            }
         }
         if let Some(because) = &self.because {
             let _ = write!(words, "; not opened: {} ({because})", self.failed);

@@ -37,8 +37,8 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
 
 /// That the listener has told of the range only the ports of its interfaces.
 fn not_opened(hop: &Hop, seen: &Observation) -> Option<String> {
-    let range = hop.flow.range?;
-    claims(seen).find(|(claims, _)| ports::are_few(&claims.ports, range.first, range.last))?;
+    let range = hop.flow.range.as_ref()?;
+    claims(seen).find(|(claims, _)| ports::are_few(&claims.ports, range.iter()))?;
     Some(format!(
         "of {range} the listener has only the ports of its interfaces open: the way to the others is not tested (`portmatrix listen --range whole` \
          there)"
@@ -65,7 +65,7 @@ fn many(ports: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::model::PortRange;
+    use crate::matrix::port_set::PortSet;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
     use crate::reason::Reason;
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_both_ends_counted_is_said() {
-        let segment = |first, last, state, reason| Segment { first, last, state, reason, taken: false };
+        let segment = |first, last, state, reason| Segment { first, last, state, reason, taken: false, holder: None };
         let sweep = Sweep {
             mode: SweepMode::Exact,
             segments: vec![
@@ -88,7 +88,7 @@ mod tests {
             ms: 1.0,
             fastest_ms: None,
         };
-        let hop = tests::hop(PlannedFlow { range: Some(PortRange { first: 49152, last: 65535 }), ..tests::flow() });
+        let hop = tests::hop(PlannedFlow { range: Some(PortSet::run(49152, 65535)), ..tests::flow() });
         let notes_of = |sweep| notes(&hop, &Observation { sweep, ..tests::seen(vec![], vec![]) });
         assert_eq!(
             notes_of(Some(sweep.clone())),

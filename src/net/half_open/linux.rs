@@ -1,8 +1,8 @@
 //! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
 
-use super::{Line, Table};
+use super::{Line, Process, Table};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -23,6 +23,8 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// Octets of a `struct inet_diag_msg` up to the end of its addresses.
 const ADDRESSES: usize = 40;
+/// Where its inode stands, the last of its members.
+const INODE: usize = 68;
 /// The kernel answers from memory; this only bounds what cannot happen.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Readings of one answer: each fills up to 32 KiB.
@@ -99,6 +101,7 @@ fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
 
 /// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in network order.
 fn line(message: &[u8]) -> Option<Line> {
+    let owner = message.get(INODE..INODE + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes);
     let message = message.get(..ADDRESSES)?;
     let (family, state) = (i32::from(message[0]), message[1]);
     let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
@@ -110,12 +113,32 @@ fn line(message: &[u8]) -> Option<Line> {
         }
     };
     match state {
-        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)) }),
+        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner }),
         SYN_RECV | NEW_SYN_RECV => {
             Some(Line::HalfOpen { local: SocketAddr::new(address(8)?, port(4)), peer: SocketAddr::new(address(24)?, port(6)) })
         }
         _ => None,
     }
+}
+
+/// The processes that have these sockets open, by the sockets' inodes: each descriptor of theirs is a link to `socket:[inode]` (proc_pid_fd(5)).
+pub fn processes(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
+    let mut found = BTreeMap::new();
+    let Ok(all) = std::fs::read_dir("/proc") else { return found };
+    for (folder, pid) in all.flatten().filter_map(|entry| Some((entry.path(), entry.file_name().to_str()?.parse().ok()?))) {
+        if found.len() == inodes.len() {
+            break;
+        }
+        let Ok(descriptors) = std::fs::read_dir(folder.join("fd")) else { continue };
+        for link in descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()) {
+            let inode = link.to_str().and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
+                let name = std::fs::read_to_string(folder.join("comm")).unwrap_or_default().trim().to_owned();
+                found.insert(inode, Process { pid, name });
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]

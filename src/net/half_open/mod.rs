@@ -1,4 +1,4 @@
-//! The kernel's table of TCP connections, as far as a listener wants it: what is half open, and on which ports somebody listens. A SYN that
+//! The kernel's table of TCP connections, as far as a listener wants it: what is half open, and on which ports who listens. A SYN that
 //! came and whose answer was lost is seen nowhere else: no program is told of it.
 
 #[cfg(target_os = "linux")]
@@ -12,9 +12,13 @@ mod system {
     pub fn table(_: bool) -> std::io::Result<super::Table> {
         Err(std::io::ErrorKind::Unsupported.into())
     }
+
+    pub fn processes(_: &std::collections::BTreeSet<u32>) -> std::collections::BTreeMap<u32, super::Process> {
+        std::collections::BTreeMap::new()
+    }
 }
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -28,6 +32,8 @@ pub struct Table {
     pub half_open: Vec<(SocketAddr, SocketAddr)>,
     /// Addresses and ports that somebody listens on, whoever it is; absent where they were not read.
     pub listening: Option<BTreeSet<SocketAddr>>,
+    /// The owner of each of these ports, in the system's own terms: an inode on Linux, a process on Windows.
+    pub(crate) owners: Vec<(u16, u32)>,
     /// How many half-open connections were reset since the system began, where it counts them: such a one may be there for no time at all, so
     /// that no reading sees it.
     pub resets: Option<u64>,
@@ -38,7 +44,7 @@ pub struct Table {
 #[cfg_attr(not(any(target_os = "linux", windows)), expect(dead_code, reason = "no table is read here"))]
 enum Line {
     HalfOpen { local: SocketAddr, peer: SocketAddr },
-    Listening { local: SocketAddr },
+    Listening { local: SocketAddr, owner: u32 },
 }
 
 impl Table {
@@ -49,7 +55,8 @@ impl Table {
                 self.half_open.push((plain(local), plain(peer)));
             }
             Line::HalfOpen { .. } => {}
-            Line::Listening { local } => {
+            Line::Listening { local, owner } => {
+                self.owners.push((local.port(), owner));
                 self.listening.get_or_insert_default().insert(plain(local));
             }
         }
@@ -78,10 +85,45 @@ pub fn table(with_listening: bool) -> io::Result<Table> {
     system::table(with_listening)
 }
 
+/// A program that runs on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Process {
+    /// The system's number for it.
+    pub pid: u32,
+    /// Its name; empty where it cannot be had.
+    pub name: String,
+}
+
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.name.is_empty() {
+            write!(f, "{}, ", self.name)?;
+        }
+        write!(f, "pid {}", self.pid)
+    }
+}
+
+/// Who listens on these ports, as far as this process may know: Linux tells it of another user's process only to root.
+pub fn holders(ports: &[u16]) -> BTreeMap<u16, Process> {
+    let owners = table(true).map(|table| table.owners).unwrap_or_default();
+    let owners: Vec<(u16, u32)> = owners.into_iter().filter(|(port, _)| ports.contains(port)).collect();
+    let processes = system::processes(&owners.iter().map(|(_, owner)| *owner).collect());
+    owners.into_iter().filter_map(|(port, owner)| Some((port, processes.get(&owner)?.clone()))).collect()
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_holder_of_a_port_is_named() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let holder = holders(&[port, 1]).remove(&port).expect("it is this very process");
+        assert_eq!(holder.pid, std::process::id());
+        assert!(holder.name.starts_with("portmatrix"), "{holder:?}");
+    }
 
     #[test]
     fn listening_ports_are_seen_on_both_families() {

@@ -2,7 +2,8 @@
 
 use super::board::{Board, Stand};
 use super::speaker::{Binder, STAMPED};
-use crate::matrix::model::{Interface, PortRange};
+use crate::matrix::model::Interface;
+use crate::matrix::port_set::PortSet;
 use crate::net::random;
 use crate::net::sweep::{self, Aim, Allowance, Fate, Try};
 use crate::observation::{PortState, SweepMode};
@@ -53,7 +54,7 @@ pub(super) struct Found {
 }
 
 /// The sweep of a hop's range, unless its interface cannot be read.
-pub(super) fn job(climb: &Climb<'_>, range: PortRange, interface: &Interface, challenge: Challenge, proved: bool) -> Option<Job> {
+pub(super) fn job(climb: &Climb<'_>, range: &PortSet, interface: &Interface, challenge: Challenge, proved: bool) -> Option<Job> {
     let uuid = Uuid::parse_str(&interface.uuid).ok()?;
     let syntax = Syntax { uuid, major: interface.version.0, minor: interface.version.1 };
     let host = climb.target.hop.to.host.label();

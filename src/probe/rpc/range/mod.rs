@@ -7,7 +7,7 @@ mod speaker;
 
 use super::session::Session;
 use super::{CHALLENGE_CONTEXT, Called, token, within};
-use crate::matrix::model::PortRange;
+use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
@@ -33,7 +33,7 @@ const MAX_EVIDENCE: usize = 8;
 pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Stop> {
     let flow = climb.target.hop.flow.clone();
     let mode = climb.tools.range;
-    let (Some(range), Some(interface)) = (flow.range, flow.interfaces.first()) else { return Ok(()) };
+    let (Some(range), Some(interface)) = (&flow.range, flow.interfaces.first()) else { return Ok(()) };
     // Where the listener has not opened the range there is nothing to be proved; the verdict says so.
     let unasked = mode == RangeMode::Stages && (!proved || only_interfaces(climb, range));
     if mode == RangeMode::Never || unasked {
@@ -50,7 +50,10 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         return Err(Stop);
     };
     let there = if proved { ask(climb, challenge).await } else { None };
-    let sweep = put_together(&board, mode, &found, there.as_ref(), clock::ms_since(begun));
+    let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
+    not_held.extend(not_held_by(climb, range));
+    not_held.sort_unstable();
+    let sweep = put_together(&board, mode, &found, (there.as_ref(), &not_held), clock::ms_since(begun));
     climb.evidence_of_sweep(evidence(&sweep, &found, climb.target.address));
     let outcome = judge(&sweep, proved);
     let climbed = outcome.is_ok();
@@ -63,19 +66,28 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
 }
 
 /// Whether the listener has told that of the range it holds the ports of its interfaces alone.
-fn only_interfaces(climb: &Climb<'_>, range: PortRange) -> bool {
-    climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if ports::are_few(&claims.ports, range.first, range.last)))
+fn only_interfaces(climb: &Climb<'_>, range: &PortSet) -> bool {
+    climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if ports::are_few(&claims.ports, range.iter())))
 }
 
-/// Both ends' counts in one.
-fn put_together(board: &Board, mode: SweepMode, found: &Found, there: Option<&Swept>, ms: f64) -> Sweep {
+/// The ports of a range that the listener has told not to be its own.
+fn not_held_by(climb: &Climb<'_>, range: &PortSet) -> Vec<u16> {
+    let told = climb.proofs().iter().find_map(|p| match p {
+        ProofOutcome::Valid { claims, .. } if !claims.ports.is_empty() => Some(&claims.ports),
+        _ => None,
+    });
+    told.map(|words| ports::not_in(words, range.iter())).unwrap_or_default()
+}
+
+/// Both ends' counts in one; `not_held` are ports that the listener does not have open.
+fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held): (Option<&Swept>, &[u16]), ms: f64) -> Sweep {
     let arrived = there.and_then(Swept::list).map(|seen| {
         let unanswered = |port: &u16| matches!(board.get(*port), Some((PortState::Shut, _)));
         ports::text(seen.into_iter().filter(unanswered))
     });
     Sweep {
         mode,
-        segments: board.segments(&there.map(Swept::taken).unwrap_or_default()),
+        segments: board.segments(not_held, |port| there?.holder(port)),
         tried: board.tried(),
         lost: found.lost,
         seen_there: there.map(|s| s.count),
