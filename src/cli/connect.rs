@@ -193,13 +193,14 @@ pub fn run(args: &Args) -> Outcome {
     };
     let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
+    let sweeps = tools.allowance.clone();
     let hops = runtime.block_on(async {
         let cancel = stop.clone();
         tokio::spawn(async move {
             files::interrupted().await;
             cancel.cancel();
         });
-        let mut progress = Progress::new(args.idle);
+        let mut progress = Progress::new(args.idle, Some(sweeps));
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
     let interrupted = stop.is_cancelled();

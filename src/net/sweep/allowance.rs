@@ -20,6 +20,8 @@ pub struct Allowance {
     ceiling: Option<u32>,
     state: Mutex<State>,
     descriptors: AtomicUsize,
+    /// Connections begun so far.
+    begun: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,12 @@ impl Allowance {
     pub fn new(rate: Option<u32>, descriptors: usize) -> Self {
         let now = clock::instant();
         let state = State { part: FIRST, doubled: now, tokens: 1.0, at: now };
-        Allowance { ceiling: rate.map(|r| r.max(1)), state: Mutex::new(state), descriptors: AtomicUsize::new(descriptors.max(1)) }
+        Allowance {
+            ceiling: rate.map(|r| r.max(1)),
+            state: Mutex::new(state),
+            descriptors: AtomicUsize::new(descriptors.max(1)),
+            begun: AtomicUsize::new(0),
+        }
     }
 
     /// Without a limit of the rate, and with as many connections at a time as a process usually may have.
@@ -51,7 +58,10 @@ impl Allowance {
     pub fn take(&self, now: Instant) -> Result<(), Duration> {
         let taken = self.descriptors.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.map_err(|_| WAIT)?;
-        let Some(ceiling) = self.ceiling else { return Ok(()) };
+        let Some(ceiling) = self.ceiling else {
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.part < 1.0 && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY {
             state.part = (state.part * 2.0).min(1.0);
@@ -63,12 +73,18 @@ impl Allowance {
         state.at = now;
         if state.tokens >= 1.0 {
             state.tokens -= 1.0;
+            self.begun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         let wait = (1.0 - state.tokens) / rate;
         drop(state);
         self.give_back(1);
         Err(Duration::from_secs_f64(wait).max(Duration::from_millis(1)))
+    }
+
+    /// How many connections were begun.
+    pub fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Gives descriptors back.

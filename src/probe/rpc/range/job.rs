@@ -21,9 +21,10 @@ use std::time::Duration;
 const SAMPLE: usize = 64;
 const SMALL: usize = 256;
 /// A handshake gets this long at most: the system would send a second SYN after a second, where a try from another port says more.
-const LONGEST_WAIT: Duration = Duration::from_millis(980);
+/// Windows sends three SYNs, half a second apart, before it believes in a refusal.
+const LONGEST_WAIT: Duration = Duration::from_millis(if cfg!(windows) { 2600 } else { 980 });
 /// And so long at least, once it is known how long one takes: both ends are busy.
-const SHORTEST_WAIT: Duration = Duration::from_millis(400);
+const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(400) };
 /// Connections under way at most: a listener expects sweeps, a service does not.
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
