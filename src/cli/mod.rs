@@ -90,7 +90,7 @@ pub enum Command {
     Listen(listen::Args),
     /// Probe every hop of the plan that begins at this host
     Connect(connect::Args),
-    /// Show result files as a table, JSON, CSV or Markdown
+    /// Show result files as a table, JSON, CSV, Markdown or HTML
     Report(report::Args),
     /// Say what changed between two result files
     Diff(diff::Args),

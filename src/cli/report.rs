@@ -1,4 +1,4 @@
-//! `portmatrix report`: result files as a table, CSV, Markdown or JSON.
+//! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
 use super::{Exit, Outcome, Problem, print, style};
 use crate::input;
@@ -14,7 +14,7 @@ const MAX_FILE: u64 = 256 << 20;
 /// Shows result files; several are shown as one.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json --format markdown > ticket.md\n  portmatrix report --schema > result.schema.json"
+    after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json --format markdown > ticket.md\n  portmatrix report *.json --format html > evidence.html\n  portmatrix report --schema > result.schema.json"
 )]
 pub struct Args {
     /// Result files, as `connect --out` writes them
@@ -40,6 +40,8 @@ pub enum Format {
     Csv,
     /// For a ticket or a wiki
     Markdown,
+    /// One page of its own, for a browser or an archive
+    Html,
 }
 
 impl Format {
@@ -55,6 +57,7 @@ impl Format {
             .concat(),
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
+            Format::Html => report::html::render(file),
             Format::Markdown => [
                 report::markdown::render(&file.hops),
                 report::directories::markdown(file),

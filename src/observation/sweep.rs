@@ -151,6 +151,8 @@ struct Run<'s> {
     first: u16,
     last: u16,
     like: &'s Segment,
+    /// Some between them were not tried.
+    sampled: bool,
 }
 
 impl Sweep {
@@ -160,9 +162,9 @@ impl Sweep {
         let mut words = String::new();
         for (place, run) in runs.iter().take(most).enumerate() {
             // Where the range has gaps, runs of one kind follow each other.
-            let word = run.like.word();
+            let word = run.word();
             let _ = match place.checked_sub(1).and_then(|before| runs.get(before)) {
-                Some(before) if before.like.looks_like(run.like) => write!(words, ", {run}"),
+                Some(before) if before.like.looks_like(run.like) && before.sampled == run.sampled => write!(words, ", {run}"),
                 Some(before) => write!(words, "{}; {word} {run}", before.remark()),
                 None => write!(words, "{word} {run}"),
             };
@@ -209,10 +211,11 @@ impl Sweep {
                     runs.pop();
                 }
                 if let Some(run) = runs.last_mut() {
+                    run.sampled |= before;
                     run.last = segment.last;
                 }
             } else {
-                runs.push(Run { first: segment.first, last: segment.last, like: segment });
+                runs.push(Run { first: segment.first, last: segment.last, like: segment, sampled: false });
             }
         }
         runs
@@ -227,6 +230,10 @@ impl std::fmt::Display for Run<'_> {
 }
 
 impl Run<'_> {
+    fn word(&self) -> String {
+        format!("{}{}", self.like.word(), if self.sampled { " where tried," } else { "" })
+    }
+
     /// Who has them instead of the listener.
     fn remark(&self) -> String {
         match &self.like.holder {
@@ -271,7 +278,10 @@ mod tests {
             (152, 198, untested, None, false),
             (199, 199, shut, dropped, false),
         ]);
-        assert_eq!((sample.words(9).as_str(), sample.strip(4).as_str()), ("proved 100-150; dropped 151-199", "#?/."));
+        assert_eq!(
+            (sample.words(9).as_str(), sample.strip(4).as_str()),
+            ("proved where tried, 100-150; dropped where tried, 151-199", "#?/.")
+        );
         let silent = sweep(&[(1, 1, shut, dropped, false), (2, 8, untested, None, false), (9, 9, proved, None, false)]);
         assert_eq!(silent.words(9), "dropped 1; not tried 2-8; proved 9");
         let mixed =

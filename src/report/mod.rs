@@ -4,6 +4,7 @@ pub mod csv;
 pub mod diff;
 pub mod directories;
 pub mod explain;
+pub mod html;
 pub mod json;
 pub mod listener;
 pub mod markdown;
