@@ -1,15 +1,17 @@
-//! A run of 1,000 hops on loopback, end to end: TCP, challenge, proof, verdict.
+//! Whole runs on loopback, end to end: 1,000 hops with TCP, challenge, proof and verdict, and the sweep of a range. Sweeps between hosts, and what is
+//! dropped on the way, are measured by `peers/range.py`.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portmatrix::listen::journal::Journal;
 use portmatrix::listen::open::{self, Shared, Wanted};
 use portmatrix::listen::server::{Gate, Limits};
-use portmatrix::matrix::model::{Expect, Protocol};
+use portmatrix::matrix::model::{Expect, Interface, Protocol};
+use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::resolve::Resolver;
 use portmatrix::net::tls::Trust;
 use portmatrix::plan::model::{Hop, HopEnd, Plan, PlannedFlow};
-use portmatrix::probe::Tools;
+use portmatrix::probe::{RangeMode, Tools};
 use portmatrix::proto::challenge::SiteKey;
 use portmatrix::run::{self, Settings};
 use portmatrix::site::model::Host;
@@ -20,8 +22,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const HOPS: usize = 1000;
+/// Ports of the range: above those that Linux gives outgoing connections.
+const RANGE: (u16, u16) = (61_000, 63_047);
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn plan(port: u16, protocol: Protocol) -> Plan {
+/// So many hops to one port.
+fn plan(hops: usize, wanted: &Wanted) -> Plan {
+    let (port, protocol) = (wanted.port, wanted.protocol);
     let flow = Arc::new(PlannedFlow {
         id: "bench/flow".into(),
         matrix: "bench/bench".into(),
@@ -29,8 +36,8 @@ fn plan(port: u16, protocol: Protocol) -> Plan {
         relayed_to: None,
         path: None,
         starttls: false,
-        interfaces: Vec::new(),
-        range: None,
+        interfaces: wanted.interfaces.clone(),
+        range: wanted.range.clone(),
         first_bytes: true,
         expect: Expect::Allow,
         required: true,
@@ -43,30 +50,44 @@ fn plan(port: u16, protocol: Protocol) -> Plan {
         locate: None,
         caution: None,
     });
-    let address = IpAddr::from([127, 0, 0, 1]);
-    let hops = (0..HOPS).map(|i| Hop {
+    let hops = (0..hops).map(|i| Hop {
         id: format!("bench/flow/from{i}/to:{port}"),
         flow: flow.clone(),
         from: HopEnd { role: "from".into(), host: Host::Named { name: format!("from{i}"), addresses: vec![] } },
-        to: HopEnd { role: "to".into(), host: Host::Address(address) },
-        address: Some(address),
+        to: HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) },
+        address: Some(LOOPBACK),
         port,
         also: Vec::new(),
     });
     Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new() }
 }
 
-fn thousand_hops(c: &mut Criterion) {
+/// What a listener of the benchmark opens.
+fn wanted(port: u16, protocol: Protocol) -> Wanted {
+    Wanted {
+        host: LOOPBACK.to_string(),
+        addresses: vec![LOOPBACK],
+        port,
+        protocol,
+        paths: Vec::new(),
+        interfaces: Vec::new(),
+        range: None,
+        flows: vec!["bench/flow".into()],
+    }
+}
+
+/// Measures runs of so many hops against a listener of their own.
+fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize, each: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let key = SiteKey::new(&[7; 32]);
     let identity = Arc::new(Identity::self_signed(&["127.0.0.1".into()]).expect("a certificate"));
     let trust = Trust::roots(identity.chain.clone()).expect("a root");
-    let mut group = c.benchmark_group("1,000 hops on loopback");
-    group.sample_size(10).measurement_time(Duration::from_secs(10));
-    for (name, protocol, port) in [("tcp, proved", Protocol::Tcp, 47_001), ("tls, proved", Protocol::Tls, 47_002)] {
+    let mut group = c.benchmark_group(group);
+    group.sample_size(10).measurement_time(Duration::from_secs(10)).throughput(Throughput::Elements(each));
+    for (name, wanted) in cases {
         let stop = CancellationToken::new();
         let shared = Shared {
-            whole_ranges: false,
+            whole_ranges: true,
             sightings: Arc::default(),
             receipts: Arc::default(),
             descriptors: None,
@@ -76,20 +97,9 @@ fn thousand_hops(c: &mut Criterion) {
             journal: Arc::new(Journal::default()),
             stop: stop.clone(),
         };
-        let wanted = Wanted {
-            host: "127.0.0.1".into(),
-            addresses: vec![IpAddr::from([127, 0, 0, 1])],
-            port,
-            protocol,
-            paths: Vec::new(),
-            interfaces: Vec::new(),
-            range: None,
-            flows: vec!["bench/flow".into()],
-        };
-        let opened = runtime.block_on(async { open::open(&[wanted], &shared) }).expect("the port opens");
-        let ports = opened.ports;
-        assert!(ports.iter().all(|p| p.problem.is_none()), "{ports:?}");
-        let plan = plan(port, protocol);
+        let opened = runtime.block_on(async { open::open(std::slice::from_ref(wanted), &shared) }).expect("the port opens");
+        assert!(opened.ports.iter().all(|p| p.problem.is_none()), "{:?}", opened.ports);
+        let plan = plan(hops, wanted);
         let tools = Tools {
             key: Some(key.clone()),
             trust: trust.clone(),
@@ -97,15 +107,19 @@ fn thousand_hops(c: &mut Criterion) {
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
-            range: portmatrix::probe::RangeMode::Never,
+            range: RangeMode::Exact,
             allowance: portmatrix::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 100_000, ..Settings::default() };
-        group.bench_function(name, |b| {
+        group.bench_function(*name, |b| {
             b.iter(|| {
                 let resolver = Resolver::system(Duration::from_secs(1));
                 let results = runtime.block_on(run::run(&plan, tools.clone(), &resolver, &settings, &CancellationToken::new(), |_| {}));
-                assert!(results.iter().all(|r| r.verdict == Verdict::Pass), "a hop of the benchmark was not proved");
+                assert!(
+                    results.iter().all(|r| r.verdict == Verdict::Pass),
+                    "a hop of the benchmark was not proved: {:?}",
+                    results[0].notes
+                );
             });
         });
         stop.cancel();
@@ -113,5 +127,18 @@ fn thousand_hops(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, thousand_hops);
+fn thousand_hops(c: &mut Criterion) {
+    let cases = [("tcp, proved", wanted(47_001, Protocol::Tcp)), ("tls, proved", wanted(47_002, Protocol::Tls))];
+    measure(c, "1,000 hops on loopback", &cases, HOPS, 1000);
+}
+
+fn range(c: &mut Criterion) {
+    let interface =
+        Interface { name: "first".into(), uuid: "12345778-1234-abcd-ef00-0123456789ac".into(), version: (1, 0), title: None, hint: None };
+    let range = Some(PortSet::run(RANGE.0, RANGE.1));
+    let wanted = Wanted { interfaces: vec![interface], range, ..wanted(47_003, Protocol::Rpc) };
+    measure(c, "a range on loopback", &[("2,048 ports, proved", wanted)], 1, 2048);
+}
+
+criterion_group!(benches, thousand_hops, range);
 criterion_main!(benches);

@@ -146,7 +146,7 @@ fn greet(
     let token = shared.stop.clone();
     tracker.spawn(async move {
         token.cancelled().await;
-        stop.stop();
+        drop(stop);
     });
     tracker.spawn_blocking(move || many.run(&mut doorman));
 }

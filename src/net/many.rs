@@ -51,19 +51,21 @@ pub trait Greeter {
     fn gone(&mut self, peer: SocketAddr);
 }
 
-/// Ends a loop from elsewhere.
-#[derive(Debug, Clone)]
-pub struct Stop {
-    stopped: Arc<AtomicBool>,
-    waker: Arc<Waker>,
+/// Ends a loop from elsewhere, at the latest when it is dropped: a runtime that shuts down drops its tasks, and waits for its threads.
+#[derive(Debug)]
+pub struct StopGuard(Stop);
+
+impl Drop for StopGuard {
+    fn drop(&mut self) {
+        self.0.stopped.store(true, Ordering::Relaxed);
+        let _ = self.0.waker.wake();
+    }
 }
 
-impl Stop {
-    /// Ends it.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        let _ = self.waker.wake();
-    }
+#[derive(Debug, Clone)]
+struct Stop {
+    stopped: Arc<AtomicBool>,
+    waker: Arc<Waker>,
 }
 
 /// Many open ports, before anybody is greeted on them.
@@ -82,14 +84,14 @@ impl Many {
     ///
     /// # Errors
     /// When the event queue cannot be made.
-    pub fn new(listeners: Vec<(TcpListener, u16)>) -> io::Result<(Many, Stop)> {
+    pub fn new(listeners: Vec<(TcpListener, u16)>) -> io::Result<(Many, StopGuard)> {
         let poll = Poll::new()?;
         let stop = Stop { stopped: Arc::default(), waker: Arc::new(Waker::new(poll.registry(), WAKER)?) };
         let mut many = Many { poll, listeners, stop: stop.clone() };
         for (place, (listener, _)) in many.listeners.iter_mut().enumerate() {
             many.poll.registry().register(listener, Token(place), Interest::READABLE)?;
         }
-        Ok((many, stop))
+        Ok((many, StopGuard(stop)))
     }
 
     /// Greets until it is stopped.
