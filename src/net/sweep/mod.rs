@@ -361,7 +361,10 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
         }
         while let Some(&(_, slot, generation)) = self.aging.front().filter(|d| d.0 <= now) {
             self.aging.pop_front();
-            self.slots.grows_old(slot, generation);
+            // Silence says as little against more of them as an answer does: what was lost, and not dropped, shows when it is asked for again.
+            if self.slots.grows_old(slot, generation) && self.usual.is_some() {
+                self.window = self.window.saturating_add(1).min(self.aim.most.max(self.window));
+            }
         }
         while let Some(&(_, slot, generation)) = self.speaking.front().filter(|d| d.0 <= now) {
             self.speaking.pop_front();

@@ -44,15 +44,17 @@ impl Slots {
         self.len() - self.old
     }
 
-    /// It has been silent for longer than a handshake takes.
-    pub(super) fn grows_old(&mut self, slot: usize, generation: u32) {
+    /// Whether it has been silent for longer than a handshake takes.
+    pub(super) fn grows_old(&mut self, slot: usize, generation: u32) -> bool {
         if let Some(Some(held)) = self.held.get_mut(slot)
             && held.generation == generation
             && held.phase == Phase::Connecting
         {
             held.old = true;
             self.old += 1;
+            return true;
         }
+        false
     }
 
     pub(super) fn is_empty(&self) -> bool {
