@@ -66,7 +66,10 @@ fn thousand_hops(c: &mut Criterion) {
     for (name, protocol, port) in [("tcp, proved", Protocol::Tcp, 47_001), ("tls, proved", Protocol::Tls, 47_002)] {
         let stop = CancellationToken::new();
         let shared = Shared {
+            whole_ranges: false,
             sightings: Arc::default(),
+            receipts: Arc::default(),
+            descriptors: None,
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits::default()),
@@ -83,7 +86,8 @@ fn thousand_hops(c: &mut Criterion) {
             range: None,
             flows: vec!["bench/flow".into()],
         };
-        let (ports, _tracker) = runtime.block_on(async { open::open(&[wanted], &shared) }).expect("the port opens");
+        let opened = runtime.block_on(async { open::open(&[wanted], &shared) }).expect("the port opens");
+        let ports = opened.ports;
         assert!(ports.iter().all(|p| p.problem.is_none()), "{ports:?}");
         let plan = plan(port, protocol);
         let tools = Tools {
@@ -93,6 +97,8 @@ fn thousand_hops(c: &mut Criterion) {
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
+            range: portmatrix::probe::RangeMode::Never,
+            allowance: portmatrix::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 100_000, ..Settings::default() };
         group.bench_function(name, |b| {

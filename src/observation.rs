@@ -1,5 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod sweep;
+
+pub use sweep::{PortState, Segment, Sweep, SweepMode};
+
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
@@ -39,6 +43,8 @@ pub enum StepKind {
     RpcMap,
     /// Connect and bind to one interface's own port.
     RpcPort,
+    /// Every port of the dynamic range, or a sample of them.
+    RpcRange,
     /// The listener's proof.
     Proof,
     /// A plain connection is left alone for a second, to see whether it stays.
@@ -66,6 +72,7 @@ impl StepKind {
             StepKind::RpcBind => "rpc-bind",
             StepKind::RpcMap => "rpc-map",
             StepKind::RpcPort => "rpc-port",
+            StepKind::RpcRange => "rpc-range",
             StepKind::Proof => "proof",
             StepKind::Settle => "settle",
             StepKind::Payload => "payload",
@@ -348,6 +355,8 @@ pub struct Observation {
     pub latency: Option<Latency>,
     /// For a hop to a PDC emulator: whether it is one.
     pub pdc: Option<PdcRole>,
+    /// The dynamic range, port by port.
+    pub sweep: Option<Sweep>,
 }
 
 impl Observation {
@@ -366,6 +375,7 @@ impl Observation {
             sighting: None,
             latency: None,
             pdc: None,
+            sweep: None,
         }
     }
 

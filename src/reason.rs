@@ -92,6 +92,7 @@ reasons! {
     RpcAccessDenied = "rpc-access-denied", "The endpoint mapper denies anonymous look-ups";
     RpcPortBlocked = "rpc-port-blocked", "The mapper gave a dynamic port which cannot be reached";
     RangePartlyBlocked = "range-partly-blocked", "Part of the port range cannot be reached";
+    RangePartlyTested = "range-partly-tested", "Part of the port range was not tested, and what was is open";
     AddressOutsideRanges = "address-outside-ranges", "The name resolves to an address outside the published ranges";
     Denied = "denied", "The way is shut, as it should be";
     UnexpectedlyOpen = "unexpectedly-open", "The way is open although it should be shut";

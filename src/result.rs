@@ -1,7 +1,8 @@
 //! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
 
-use crate::matrix::model::{Expect, PortRange, Protocol};
-use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Trace};
+use crate::matrix::model::{Expect, Protocol};
+use crate::matrix::port_set::PortSet;
+use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
@@ -119,7 +120,7 @@ pub struct End {
     pub port: Option<u16>,
     /// RPC: the dynamic range that must be open as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
 }
 
 /// One hop, judged.
@@ -187,6 +188,9 @@ pub struct HopResult {
     /// For a hop to a PDC emulator: whether it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pdc: Option<PdcRole>,
+    /// The dynamic range, port by port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What may still fail although the way is open; only where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caution: Option<String>,
@@ -207,7 +211,7 @@ impl HopResult {
             also: hop.also.clone(),
             source: hop.flow.source.clone(),
             from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
-            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range, ..end(&hop.to) },
+            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range.clone(), ..end(&hop.to) },
             protocol: hop.flow.protocol,
             path: hop.flow.path.clone(),
             expect: hop.flow.expect,
@@ -227,6 +231,7 @@ impl HopResult {
             trace: seen.and_then(|s| s.trace.clone()),
             latency: seen.and_then(|s| s.latency),
             pdc: seen.and_then(|s| s.pdc.clone()),
+            sweep: seen.and_then(|s| s.sweep.clone()),
             caution: hop.flow.caution.clone().filter(|_| hop.flow.expect == Expect::Allow && judgement.verdict <= Verdict::Warn),
             advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
             notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),

@@ -51,6 +51,7 @@ impl Listener {
             interfaces: Vec::new(),
             is_mapper: false,
             sightings: Arc::default(),
+            receipts: Arc::default(),
             tls: server_tls,
         };
         let socket = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
@@ -117,8 +118,16 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
-    let tools =
-        Tools { key, trust, connect_deadline: Duration::from_secs(5), retries: 0, step_deadline: Duration::from_millis(1500), idle: None };
+    let tools = Tools {
+        key,
+        trust,
+        connect_deadline: Duration::from_secs(5),
+        retries: 0,
+        step_deadline: Duration::from_millis(1500),
+        idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
+    };
     let target =
         Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false };
     probe(&target, &tools).await

@@ -41,6 +41,7 @@ async fn ldapsearch(protocol: Protocol, tls: bool, arguments: &[&str]) -> Answer
     });
     let here = StandIn {
         sightings: Arc::default(),
+        receipts: Arc::default(),
         key: Some(SiteKey::new(&[1; 32])),
         host: "dc01.contoso.com".to_owned(),
         protocol,

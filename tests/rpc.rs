@@ -3,7 +3,8 @@
 use portmatrix::listen::journal::Journal;
 use portmatrix::listen::server::{self, Gate, Limits};
 use portmatrix::listen::stand_in::StandIn;
-use portmatrix::matrix::model::{Expect, Interface, PortRange, Protocol};
+use portmatrix::matrix::model::{Expect, Interface, Protocol};
+use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
@@ -61,6 +62,7 @@ impl Site {
         let port = socket.local_addr().expect("an address").port();
         let here = StandIn {
             sightings: Arc::default(),
+            receipts: Arc::default(),
             key: self.key.clone(),
             host: HOST.to_owned(),
             protocol: Protocol::Rpc,
@@ -124,8 +126,16 @@ async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {
 async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observation {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
-    let tools =
-        Tools { key, trust, connect_deadline: Duration::from_secs(5), retries: 0, step_deadline: Duration::from_millis(700), idle: None };
+    let tools = Tools {
+        key,
+        trust,
+        connect_deadline: Duration::from_secs(5),
+        retries: 0,
+        step_deadline: Duration::from_millis(700),
+        idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
+    };
     probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools)
         .await
 }
@@ -224,7 +234,7 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
     let (shut, open) = (dead_port().await, site.serve(samr()).await);
     let mapper = site.open(vec![(drsuapi(), shut), (samr(), open)], true).await;
     let mut hop = hop(vec![drsuapi(), samr()], mapper);
-    Arc::get_mut(&mut hop.flow).expect("one owner").range = Some(PortRange { first: 1, last: 2 });
+    Arc::get_mut(&mut hop.flow).expect("one owner").range = Some(PortSet::run(1, 2));
     let seen = climb(&hop, key(1)).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));

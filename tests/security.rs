@@ -69,7 +69,16 @@ fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
 async fn climb(hop: &Hop) -> (Observation, Judgement) {
     let chain = Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain;
     let trust = Trust::roots(chain).expect("a root");
-    let tools = Tools { key: Some(key()), trust, connect_deadline: STEP, retries: 0, step_deadline: STEP, idle: None };
+    let tools = Tools {
+        key: Some(key()),
+        trust,
+        connect_deadline: STEP,
+        retries: 0,
+        step_deadline: STEP,
+        idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
+    };
     let seen = probe(
         &Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false },
         &tools,
@@ -239,6 +248,7 @@ fn stand_in(protocol: Protocol, interfaces: Vec<(Interface, u16)>, is_mapper: bo
         interfaces,
         is_mapper,
         sightings: Arc::default(),
+        receipts: Arc::default(),
         tls: None,
     }
 }

@@ -6,12 +6,13 @@ use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
+use crate::net::sweep::Allowance;
 use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
 use crate::plan::address::without_address;
 use crate::plan::model::{Hop, Plan, Unplanned};
 use crate::plan::select::Selection;
-use crate::probe::Tools;
+use crate::probe::{RangeMode, Tools};
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
@@ -20,6 +21,7 @@ use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -55,9 +57,14 @@ pub struct Args {
     /// A hop that no listener proved is a failed hop
     #[arg(long)]
     require_proof: bool,
-    /// Probes begun per second
-    #[arg(long, value_name = "N", default_value_t = run::RATE, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    rate: u32,
+    /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 1500
+    /// connections of sweeps]
+    #[arg(long, value_name = "N|max", value_parser = rate)]
+    rate: Option<Rate>,
+    /// How to sweep the dynamic range of RPC hops: every port, a sample with the edges between what stands otherwise, or not at all
+    /// [default: a sample and then every port, where a listener stands in; at a real service not at all]
+    #[arg(long, value_enum, value_name = "HOW")]
+    range: Option<RangeHow>,
     /// Probes at a time; fewer where this machine has no descriptors for them
     #[arg(long, value_name = "N", default_value_t = u16::try_from(run::CONCURRENCY).unwrap_or(u16::MAX), value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
@@ -84,6 +91,40 @@ pub struct Args {
     format: Format,
 }
 
+/// How a dynamic range is swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RangeHow {
+    /// Every port
+    Exact,
+    /// A sample, and the edges between what stands otherwise
+    Sample,
+    /// Not at all
+    Never,
+}
+
+impl RangeHow {
+    fn mode(how: Option<Self>) -> RangeMode {
+        match how {
+            None => RangeMode::Stages,
+            Some(RangeHow::Exact) => RangeMode::Exact,
+            Some(RangeHow::Sample) => RangeMode::Sample,
+            Some(RangeHow::Never) => RangeMode::Never,
+        }
+    }
+}
+
+/// Connections begun per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rate {
+    PerSecond(u32),
+    Max,
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let number = || text.parse().ok().filter(|n| (1..=100_000).contains(n)).map(Rate::PerSecond);
+    if text == "max" { Some(Rate::Max) } else { number() }.ok_or_else(|| "a number from 1 to 100000 was expected, or `max`".to_owned())
+}
+
 /// When a path is walked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 enum TraceWhen {
@@ -103,21 +144,15 @@ enum TraceWhen {
 pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
     // Before anything that takes descriptors: where there are few of them, the files must still be read.
-    let tools = Tools {
-        key: files::key(args.key.as_deref(), inputs.site.key.as_deref())?,
-        trust: trust(args.ca.as_deref())?,
-        connect_deadline: args.connect_timeout,
-        retries: args.retries,
-        step_deadline: args.timeout,
-        idle: args.idle,
-    };
+    let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
+    let trust = trust(args.ca.as_deref())?;
     let resolver = Resolver::new(args.dns, args.timeout);
     let runtime = files::runtime()?;
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&resolver))?;
     }
     let (plan, from) = select(args, &inputs.plan)?;
-    if args.require_proof && tools.key.is_none() {
+    if args.require_proof && key.is_none() {
         return Err(Problem::text(
             "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
         ));
@@ -125,11 +160,27 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
-    let has_key = tools.key.is_some();
+    let has_key = key.is_some();
     let stop = CancellationToken::new();
-    let concurrency = affordable(usize::from(args.concurrency), os::raise_descriptor_limit());
+    let descriptors = os::raise_descriptor_limit();
+    let concurrency = affordable(usize::from(args.concurrency), descriptors);
+    let (probes, sweeps) = match args.rate {
+        None => (run::RATE, Some(run::SWEEP_RATE)),
+        Some(Rate::PerSecond(rate)) => (rate, Some(rate)),
+        Some(Rate::Max) => (100_000, None),
+    };
+    let tools = Tools {
+        key,
+        trust,
+        connect_deadline: args.connect_timeout,
+        retries: args.retries,
+        step_deadline: args.timeout,
+        idle: args.idle,
+        range: RangeHow::mode(args.range),
+        allowance: Arc::new(Allowance::new(sweeps, for_sweeps(concurrency.min(plan.hops.len()), descriptors))),
+    };
     let settings = Settings {
-        rate: args.rate,
+        rate: probes,
         concurrency,
         policy: Policy { require_proof: args.require_proof },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
@@ -142,13 +193,14 @@ pub fn run(args: &Args) -> Outcome {
     };
     let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
+    let sweeps = tools.allowance.clone();
     let hops = runtime.block_on(async {
         let cancel = stop.clone();
         tokio::spawn(async move {
             files::interrupted().await;
             cancel.cancel();
         });
-        let mut progress = Progress::new(args.idle);
+        let mut progress = Progress::new(args.idle, Some(sweeps));
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
     let interrupted = stop.is_cancelled();
@@ -173,10 +225,17 @@ pub fn run(args: &Args) -> Outcome {
     Ok(exit(&file))
 }
 
+/// Descriptors for standard streams, event queue, trust store, result file and the like.
+const OTHERS: u64 = 32;
+
+/// Connections of sweeps at a time: what the probes leave them, and a quarter at least. Where both come to want more, both wait.
+fn for_sweeps(probes: usize, descriptors: Option<u64>) -> usize {
+    let there = descriptors.map_or(1 << 16, |n| usize::try_from(n.saturating_sub(OTHERS)).unwrap_or(usize::MAX));
+    there.saturating_sub(probes.saturating_mul(3)).max(there / 4)
+}
+
 /// Probes at a time for which there are descriptors: each takes two, and sometimes another for the look-up of a name.
 fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
-    // Standard streams, event queue, trust store, result file and the like.
-    const OTHERS: u64 = 32;
     let there = descriptors.map_or(usize::MAX, |n| usize::try_from(n.saturating_sub(OTHERS) / 3).unwrap_or(usize::MAX));
     wanted.min(there.max(1))
 }

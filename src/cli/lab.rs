@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Outcome {
             cancel.cancel();
         });
         for site in &sites {
-            let mut progress = Progress::new(None);
+            let mut progress = Progress::new(None, None);
             let started = clock::now();
             let hops = lab::run(site, &key, &stop, |event| progress.event(&event)).await.map_err(Problem::text)?;
             done.push((site, started, hops));

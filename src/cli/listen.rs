@@ -3,9 +3,11 @@
 use super::inputs::{self, SiteArgs};
 use super::{Exit, Outcome, Problem, files, print, style};
 use crate::listen::journal::Journal;
-use crate::listen::open::{self, Port, Shared, Wanted};
+use crate::listen::open::{self, Opened, Port, Shared, Wanted};
+use crate::listen::range::{OpenRange, leaves_enough};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings;
+use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
@@ -61,6 +63,10 @@ pub struct Args {
     /// Open the ports on this address of the machine (repeatable) [default: the site file's addresses of this host, else all]
     #[arg(long = "bind", value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
+    /// Open dynamic RPC ranges as a whole, or only the ports of the interfaces [default: as a whole, unless that leaves this system too few ports
+    /// for its outgoing connections, as it would on Windows]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    range: Option<Ranges>,
     /// Only these networks may connect (repeatable) [default: all]
     #[arg(long = "allow-from", value_name = "NETWORK")]
     allow_from: Vec<IpNet>,
@@ -73,6 +79,15 @@ pub struct Args {
     /// Write what was seen to this file at the end, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// How much of a dynamic range is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Ranges {
+    /// Every free port, so that a sweep can prove each
+    Whole,
+    /// One port for each interface, as the real service has
+    Mapped,
 }
 
 fn positive(text: &str) -> Result<usize, String> {
@@ -116,39 +131,61 @@ pub fn run(args: &Args) -> Outcome {
     }
     let descriptors = os::raise_descriptor_limit();
     // On all addresses a port is two sockets, and each interface of RPC has a port of its own.
-    let ports = wanted.iter().map(|w| w.addresses.len().max(2) * (1 + w.interfaces.len())).sum();
-    let limits =
+    let ports: usize = wanted.iter().map(|w| w.addresses.len().max(2) * (1 + w.interfaces.len())).sum();
+    let mut limits =
         Limits { connections: args.max_connections, per_peer: args.max_per_peer, allowed: args.allow_from.clone(), ..Limits::default() }
             .within(descriptors, ports);
+    // The ports of a range get what the connections leave them: where there is little, three quarters.
+    let descriptors = descriptors.and_then(|n| usize::try_from(n).ok()).filter(|_| wanted.iter().any(|w| w.range.is_some()));
+    if let Some(all) = descriptors {
+        limits.connections = limits.connections.min(all / 4);
+        limits.per_peer = limits.per_peer.min(limits.connections.div_ceil(2));
+    }
     let shared = Shared {
         key,
         identity: Arc::new(identity(args, &wanted)?),
+        whole_ranges: args.range.map_or_else(|| too_large(&wanted).is_none(), |ranges| ranges == Ranges::Whole),
+        descriptors: descriptors.map(|all| all.saturating_sub(ports + limits.connections)),
         gate: Gate::new(limits),
         sightings: Arc::default(),
+        receipts: Arc::default(),
         journal: Arc::new(Journal::default()),
         stop: CancellationToken::new(),
     };
     let started = clock::now();
-    let ports = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
+    let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
-    let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open() };
-    print(&listener::summary(&ports, &came, shared.key.is_some(), style()))?;
+    let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open(), sweeps: shared.receipts.sweeps() };
+    print(&listener::summary(&ports, &ranges, &came, shared.key.is_some(), style()))?;
     if let Some(out) = &args.out {
-        let file = listener::ListenFile::new(&inputs.site.name, &wanted, started, clock::now(), &ports, came);
+        let file = listener::ListenFile::new(&inputs.site.name, &wanted, (started, clock::now()), &ports, &ranges, came);
         files::write(out, &listener::json(&file))?;
     }
-    let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken));
+    let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
+        || ranges.iter().any(|r| !r.failed.is_empty());
     Ok(if unopened || !conflicts.is_empty() { Exit::NotTested } else { Exit::AsExpected })
 }
 
+/// The first range that would leave this system too few ports of its own.
+fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
+    wanted.iter().filter_map(|w| w.range.as_ref()).find(|range| !leaves_enough(range, os::outgoing_ports()))
+}
+
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
-async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<Vec<Port>, Problem> {
-    let (ports, tracker) = open::open(wanted, shared).map_err(Problem::text)?;
-    print(&listener::opening(&ports, conflicts, shared.key.is_some(), args.lifetime, style()))?;
-    if ports.iter().all(|p| p.problem.is_some()) {
-        return Ok(ports);
+async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
+    let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
+    print(&listener::opening(&ports, &ranges, conflicts, shared.key.is_some(), args.lifetime, style()))?;
+    if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
+        print(&format!(
+            "Of {range} only the ports of the interfaces are open: the others are this system's own for outgoing connections. Where it can do \
+             without for a while, `--range whole` opens them.\n"
+        ))?;
     }
-    let (own, sightings, stop) = (open::numbers(&ports), shared.sightings.clone(), shared.stop.clone());
+    if ports.iter().all(|p| p.problem.is_some()) {
+        return Ok((ports, ranges));
+    }
+    let (mut own, sightings, stop) = (open::numbers(&ports), shared.sightings.clone(), shared.stop.clone());
+    own.extend(ranges.iter().flat_map(OpenRange::numbers));
     tokio::spawn(async move { sightings::watch(&sightings, own, stop).await });
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
@@ -157,7 +194,7 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     shared.stop.cancel();
     // Connections under way end with the token; a grace time bounds what a stuck one can cost.
     let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
-    Ok(ports)
+    Ok((ports, ranges))
 }
 
 /// A proof names the host that gives it, so a listener must be one of them.

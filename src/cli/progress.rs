@@ -1,9 +1,13 @@
 //! Progress on standard error, for people at a terminal only.
 
 use crate::event::Event;
+use crate::net::sweep::Allowance;
 use crate::verdict::Verdict;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A bar that counts hops; silent where standard error is no terminal, or `NO_COLOR` is set.
 pub struct Progress {
@@ -12,16 +16,23 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// With no hops yet; `idle` is how long proved connections are held.
-    pub fn new(idle: Option<std::time::Duration>) -> Self {
+    /// With no hops yet; `idle` is how long proved connections are held, and `sweeps` counts the ports of ranges.
+    pub fn new(idle: Option<Duration>, sweeps: Option<Arc<Allowance>>) -> Self {
         let quiet = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let bar = ProgressBar::with_draw_target(Some(0), if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
-        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} hops {wide_bar} {msg}") {
-            bar.set_style(style);
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} hops {wide_bar} {swept}{msg}") {
+            let swept = move |_: &ProgressState, out: &mut dyn Write| {
+                let _ = match sweeps.as_ref().map_or(0, |sweeps| sweeps.begun()) {
+                    0 => Ok(()),
+                    ports => write!(out, "{ports} tries of ports of ranges "),
+                };
+            };
+            bar.set_style(style.with_key("swept", swept));
+            // A whole range takes many seconds at the ordinary rate, in which no hop ends.
+            bar.enable_steady_tick(Duration::from_secs(1));
         }
         if let Some(span) = idle.and_then(|idle| jiff::SignedDuration::try_from(idle).ok()) {
             bar.set_message(format!("holding proved connections for {span:#}"));
-            bar.enable_steady_tick(std::time::Duration::from_secs(1));
         }
         Progress { bar, failed: 0 }
     }

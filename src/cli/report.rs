@@ -49,15 +49,19 @@ impl Format {
             Format::Table => [
                 report::table::render(&file.hops, style()),
                 report::directories::table(file, style()),
+                report::ranges::table(&file.hops, style()),
                 report::table::untested(&file.untested, style()),
             ]
             .concat(),
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
-            Format::Markdown => {
-                [report::markdown::render(&file.hops), report::directories::markdown(file), report::markdown::untested(&file.untested)]
-                    .concat()
-            }
+            Format::Markdown => [
+                report::markdown::render(&file.hops),
+                report::directories::markdown(file),
+                report::ranges::markdown(&file.hops),
+                report::markdown::untested(&file.untested),
+            ]
+            .concat(),
         }
     }
 }

@@ -6,7 +6,7 @@ pub mod sites;
 
 use crate::event::Event;
 use crate::listen::journal::Journal;
-use crate::listen::open::{self, Port, Shared, Wanted};
+use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings::{self, Sightings};
 use crate::matrix::model::{Expect, Protocol};
@@ -98,6 +98,8 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
+            range: crate::probe::RangeMode::Never,
+            allowance: crate::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 1000, loopback_sources: true, ..Settings::default() };
         let resolver = Resolver::system(Duration::from_secs(2));
@@ -145,13 +147,17 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     for endpoint in &endpoints {
         let shared = Shared {
             sightings: sightings.clone(),
+            receipts: Arc::default(),
+            // The sample sites have small ranges.
+            whole_ranges: true,
+            descriptors: None,
             key: Some(key.clone()),
             identity: identity.clone(),
             gate: Gate::new(Limits { allowed: may_connect(&endpoint.hops), ..Limits::default() }),
             journal: journal.clone(),
             stop: ended.clone(),
         };
-        let (ports, opened) = open::open(&[Wanted::from(endpoint)], &shared)?;
+        let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }

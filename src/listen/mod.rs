@@ -6,6 +6,8 @@ pub mod ldap;
 pub mod nonces;
 pub mod open;
 mod patience;
+pub mod range;
+pub mod receipts;
 pub mod rpc;
 pub mod server;
 pub mod sightings;

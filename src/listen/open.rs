@@ -1,10 +1,13 @@
 //! Opens every port that the plan wants on this host, and says of each that does not open why, and what to do.
 
 use super::journal::Journal;
+use super::range::{self, OpenRange};
+use super::receipts::Receipts;
 use super::server::{self, Gate};
 use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
-use crate::matrix::model::{Interface, PortRange, Protocol};
+use crate::matrix::model::{Interface, Protocol};
+use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
@@ -36,7 +39,7 @@ pub struct Wanted {
     /// RPC interfaces to offer behind the mapper.
     pub interfaces: Vec<Interface>,
     /// RPC: the range for the interfaces' own ports.
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
     /// Full ids of the flows that want it.
     pub flows: Vec<String>,
 }
@@ -53,7 +56,7 @@ impl From<&Endpoint<'_>> for Wanted {
             protocol: endpoint.protocols.first().copied().unwrap_or(Protocol::Tcp),
             paths: endpoint.paths.clone(),
             interfaces: endpoint.interfaces.clone(),
-            range: endpoint.range,
+            range: endpoint.range.clone(),
             flows,
         }
     }
@@ -87,19 +90,36 @@ pub struct Shared {
     pub gate: Arc<Gate>,
     /// What came lately, from where.
     pub sightings: Arc<Sightings>,
+    /// Sweeps of a range, and which of its ports they reached.
+    pub receipts: Arc<Receipts>,
+    /// Whether dynamic ranges are opened as a whole, or only the ports of the interfaces.
+    pub whole_ranges: bool,
+    /// Descriptors that may be used for the ports of ranges; none is no limit.
+    pub descriptors: Option<usize>,
     /// What is seen.
     pub journal: Arc<Journal>,
     /// Ends every port.
     pub stop: CancellationToken,
 }
 
-/// Opens the wanted ports and begins to accept on those that opened. The tracker ends when every port has ended.
+/// What a listener has opened.
+pub struct Opened {
+    /// Ports, open or not.
+    pub ports: Vec<Port>,
+    /// Ranges, apart from the ports in `ports`.
+    pub ranges: Vec<OpenRange>,
+    /// Ends when every port has ended.
+    pub tracker: TaskTracker,
+}
+
+/// Opens the wanted ports and begins to accept on those that opened.
 ///
 /// # Errors
 /// In words, when the certificate and its key cannot be used.
-pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracker), String> {
+pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
     let tracker = TaskTracker::new();
     let mut ports = Vec::new();
+    let mut ranges = Vec::new();
     for want in wanted {
         let tls = server_tls(want.protocol, shared)?;
         let purpose = want.flows.join(", ");
@@ -111,6 +131,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
             interfaces,
             is_mapper,
             sightings: shared.sightings.clone(),
+            receipts: shared.receipts.clone(),
             tls: tls.clone(),
         };
         let addresses = addresses(want);
@@ -127,13 +148,18 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
                         }
                         interfaces.push((interface.clone(), port));
                     }
+                    // The mapper then does not know it, as on a host without the service.
                     None => {
-                        let range = want.range.map(|r| r.to_string()).unwrap_or_default();
+                        let range = want.range.as_ref().map(ToString::to_string).unwrap_or_default();
                         let problem = (BindProblem::Taken, format!("no free port for {} in {range}: widen the range", interface.name));
-                        let address = SocketAddr::new(addresses[0], want.range.map_or(0, |r| r.first));
+                        let address = SocketAddr::new(addresses[0], want.range.as_ref().map_or(0, PortSet::first));
                         ports.push(Port { address, protocol: want.protocol, purpose: interface.name.clone(), problem: Some(problem) });
                     }
                 }
+            }
+            if let Some(range) = want.range.as_ref().filter(|_| shared.whole_ranges) {
+                let own = interfaces.iter().map(|(_, port)| *port).collect();
+                ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
             }
         }
         let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
@@ -149,7 +175,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<(Vec<Port>, TaskTracke
         }));
     }
     tracker.close();
-    Ok((ports, tracker))
+    Ok(Opened { ports, ranges, tracker })
 }
 
 fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {
@@ -202,8 +228,8 @@ fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Ve
 
 /// A port of the range that is free on every address.
 fn bind_dynamic(addresses: &[IpAddr], want: &Wanted) -> Option<(u16, Vec<TcpListener>)> {
-    let range = want.range.unwrap_or(PortRange { first: 49152, last: 65535 });
-    (range.first..=range.last).take(DYNAMIC_TRIES).find_map(|port| {
+    let range = want.range.clone().unwrap_or_else(|| PortSet::run(49152, 65535));
+    range.iter().take(DYNAMIC_TRIES).find_map(|port| {
         let (opened, problems) = bind_all(addresses, port, want.addresses.is_empty());
         (problems.is_empty() && !opened.is_empty()).then_some((port, opened))
     })

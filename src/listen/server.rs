@@ -8,11 +8,12 @@ use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, tls};
 use crate::proto::sighting;
 use crate::proto::sighting::Seen::{NotAllowed, Opened, TurnedAway};
+use bytes::Bytes;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::future::Future as _;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -99,10 +100,15 @@ impl Gate {
         Arc::new(Gate { total: Arc::new(Semaphore::new(limits.connections)), peers: Mutex::new(HashMap::new()), limits })
     }
 
-    /// Lets one connection in, or says why not.
-    fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, sighting::Seen> {
+    /// Whether connections from this address may come in at all.
+    pub(super) fn allows(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        if !self.limits.allowed.is_empty() && !self.limits.allowed.iter().any(|n| n.contains(&peer)) {
+        self.limits.allowed.is_empty() || self.limits.allowed.iter().any(|n| n.contains(&peer))
+    }
+
+    /// Lets one connection in, or says why not.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, sighting::Seen> {
+        if !self.allows(peer) {
             return Err(NotAllowed);
         }
         let peer = peer_of(peer);
@@ -118,7 +124,7 @@ impl Gate {
 }
 
 /// One admitted connection; gives its place back when dropped.
-struct Pass {
+pub(super) struct Pass {
     gate: Arc<Gate>,
     peer: IpAddr,
     _permit: tokio::sync::OwnedSemaphorePermit,
@@ -158,31 +164,78 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
             journal.turned_away(endpoint);
             continue;
         };
-        let (here, journal, stop) = (here.clone(), journal.clone(), stop.clone());
-        tracker.spawn(async move {
-            let local = stream.local_addr().unwrap_or(endpoint);
-            // An answer in two writes would otherwise wait for the other end's delayed acknowledgement, 40 ms of a probe.
-            let _ = stream.set_nodelay(true);
-            let seen = Seen::new(local, peer);
-            let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
-            let at = clock::now();
-            let lifetime = pass.gate.limits.lifetime;
-            let limited = Limited::new(stream, pass.gate.limits.bytes, IDLE, patient.clone());
-            let ended = tokio::select! {
-                () = stop.cancelled() => "the listener was ended".to_owned(),
-                () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
-                outcome = serve(limited, seen, &here) => match outcome {
-                    Ok(()) => "closed".to_owned(),
-                    Err(error) => error.to_string(),
-                },
-            };
-            journal.arrived(endpoint, Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended });
-            drop(pass);
-        });
+        let arrived = Arrived { stream, head: Vec::new(), peer, endpoint };
+        tracker.spawn(arrived.serve(pass, here.clone(), journal.clone(), stop.clone()));
     }
     drop(listener);
     tracker.close();
     tracker.wait().await;
+}
+
+/// A connection that was let in.
+pub(super) struct Arrived {
+    pub(super) stream: TcpStream,
+    /// Octets of it that were read already.
+    pub(super) head: Vec<u8>,
+    pub(super) peer: SocketAddr,
+    /// The port that it came to.
+    pub(super) endpoint: SocketAddr,
+}
+
+impl Arrived {
+    /// Serves it to its end, and notes it.
+    pub(super) async fn serve(self, pass: Pass, here: Arc<StandIn>, journal: Arc<Journal>, stop: CancellationToken) {
+        let Arrived { stream, head, peer, endpoint } = self;
+        let local = stream.local_addr().unwrap_or(endpoint);
+        // An answer in two writes would otherwise wait for the other end's delayed acknowledgement, 40 ms of a probe.
+        let _ = stream.set_nodelay(true);
+        let seen = Seen::new(local, peer);
+        let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
+        let at = clock::now();
+        let lifetime = pass.gate.limits.lifetime;
+        let limited = Limited::new(Rewound { head: head.into(), inner: stream }, pass.gate.limits.bytes, IDLE, patient.clone());
+        let ended = tokio::select! {
+            () = stop.cancelled() => "the listener was ended".to_owned(),
+            () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
+            outcome = serve(limited, seen, &here) => match outcome {
+                Ok(()) => "closed".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        };
+        journal.arrived(endpoint, Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended });
+        drop(pass);
+    }
+}
+
+/// A stream of which the first octets were read already.
+struct Rewound<S> {
+    head: Bytes,
+    inner: S,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.head.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let next = self.head.len().min(buf.remaining());
+        buf.put_slice(&self.head.split_to(next));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
 }
 
 /// Ends when a connection has lived long enough: longer, once a challenge was answered on it.
@@ -191,7 +244,7 @@ async fn life(lifetime: Duration, patient: &AtomicBool) {
     tokio::time::sleep(within(patient, lifetime) - lifetime).await;
 }
 
-async fn serve(stream: Limited<TcpStream>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
+async fn serve(stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
             let stream = shake_hands(&server.acceptor, stream).await?;

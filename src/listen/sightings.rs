@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 const MAX_ENTRIES: usize = 8192;
 /// How often the kernel's table is read. A half-open connection stays in it for seconds, however the handshake ends.
 const EVERY: Duration = Duration::from_millis(200);
+/// With more own ports than this, who listens is read only once in so many readings: it would cost more than everything else here.
+const MANY: usize = 1024;
+const LISTENING_EVERY: u64 = 10;
 /// What is noted of one port of the other end later than this is another connection, in seconds.
 const ANOTHER: i64 = 3;
 /// For how long after it turned a connection away a listener does not say that it would have answered, in seconds.
@@ -104,6 +107,15 @@ impl Sightings {
         }
     }
 
+    /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else out; but this one is not half open any more.
+    pub fn opened_of_sweep(&self, peer: SocketAddr, port: u16) {
+        if let Ok(mut inner) = self.inner.lock()
+            && let Some(entry) = inner.entries.get_mut(&(peer.ip().to_canonical(), peer.port(), port))
+        {
+            entry.state = entry.state.max(Seen::Opened);
+        }
+    }
+
     /// Takes in one reading of the kernel's table; `own` are the listener's ports. What is half open is remembered on other programs' ports too:
     /// the way back may be shut to the real service as well.
     pub fn take_in(&self, table: Table, own: &BTreeSet<u16>, now: Timestamp) {
@@ -112,7 +124,9 @@ impl Sightings {
         }
         if let Ok(mut inner) = self.inner.lock() {
             inner.whole_since.get_or_insert(now);
-            inner.listening = table.listening;
+            if let Some(listening) = table.listening {
+                inner.listening = listening;
+            }
             inner.own.clone_from(own);
             if inner.resets.is_some() && table.resets > inner.resets {
                 inner.reset_at = Some(now);
@@ -190,13 +204,20 @@ impl Inner {
 
 /// Reads the kernel's table again and again until `stop`. Where the system has none, only the own ports are known.
 pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: CancellationToken) {
-    loop {
-        let table = match half_open::table() {
-            Ok(table) => table,
+    let many = own.len() > MANY;
+    let mut before = BTreeSet::new();
+    for reading in 0_u64.. {
+        let table = match half_open::table(!many || reading.is_multiple_of(LISTENING_EVERY)) {
+            Ok(table) => {
+                // A handshake is half open for as long as the way is long; one of thousands is always under way.
+                let now: BTreeSet<_> = table.half_open.iter().copied().collect();
+                let before = std::mem::replace(&mut before, now);
+                Table { half_open: table.half_open.into_iter().filter(|c| before.contains(c)).collect(), ..table }
+            }
             Err(error) => {
                 tracing::debug!(%error, "the table of connections cannot be read");
                 let all = |port: &u16| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), *port);
-                Table { listening: own.iter().map(all).collect(), ..Table::default() }
+                Table { listening: Some(own.iter().map(all).collect()), ..Table::default() }
             }
         };
         sightings.take_in(table, &own, clock::now());
@@ -306,10 +327,14 @@ mod tests {
     fn the_memory_is_bounded_and_other_programs_ports_are_told_apart() {
         let sightings = Sightings::default();
         let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
-        sightings.take_in(Table { half_open, listening: [address("10.0.0.9:389")].into(), resets: None }, &[389].into(), at(1001));
+        sightings.take_in(
+            Table { half_open, listening: Some([address("10.0.0.9:389")].into()), ..Table::default() },
+            &[389].into(),
+            at(1001),
+        );
         assert_eq!(sightings.half_open().len(), MAX_ENTRIES);
         let half_open = vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))];
-        let others = Table { half_open, listening: [address("0.0.0.0:22")].into(), resets: None };
+        let others = Table { half_open, listening: Some([address("0.0.0.0:22")].into()), ..Table::default() };
         sightings.take_in(others, &[389].into(), at(1002));
         assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
         let asked = |source_port| {

@@ -1,10 +1,13 @@
 //! What all stand-ins of a listener share: who they are, and how they answer a challenge.
 
+use super::receipts::{Receipts, SweepId};
 use super::sightings::Sightings;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
-use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::proto::challenge::{self, Asked, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::proto::ports::Swept;
 use crate::proto::sighting::Seen::Proved;
+use crate::proto::stamp::{self, STAMP_LEN, SWEEP_LEN};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +32,8 @@ pub struct StandIn {
     pub is_mapper: bool,
     /// What came to this host lately.
     pub sightings: Arc<Sightings>,
+    /// What sweeps came to this host.
+    pub receipts: Arc<Receipts>,
     /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and whether it is the listener's own.
     pub tls: Option<ServerTls>,
 }
@@ -89,6 +94,14 @@ impl StandIn {
         (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS).then_some(challenge)
     }
 
+    /// The stamp for a challenge in octets on one of this host's ports, and the sweep that it is of; `None` for anything that the site key did not
+    /// make.
+    pub fn stamp(&self, octets: &[u8; challenge::CHALLENGE_LEN], port: u16) -> Option<([u8; STAMP_LEN], SweepId)> {
+        let key = self.key.as_ref()?;
+        let challenge = self.challenge(octets)?;
+        Some((stamp::stamp(key, octets, &self.host, port), sweep_of(&challenge)))
+    }
+
     /// The proof for a challenge in octets; `None` for anything that the site key did not make.
     pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
@@ -102,10 +115,15 @@ impl StandIn {
             tls: seen.tls.clone(),
             http,
             now: clock::now(),
-            sighting: challenge.asks().map(|question| {
-                let apart = clock::now().as_second() - i64::from(challenge.sent());
-                self.sightings.answer(seen.peer.ip(), seen.local.ip(), &question, apart)
-            }),
+            sighting: match challenge.asks() {
+                Some(Asked::Connection(question)) => {
+                    let apart = clock::now().as_second() - i64::from(challenge.sent());
+                    Some(self.sightings.answer(seen.peer.ip(), seen.local.ip(), &question, apart))
+                }
+                _ => None,
+            },
+            swept: (challenge.asks() == Some(Asked::Sweep))
+                .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken(), &self.receipts.holders())),
             ports: self.sightings.would_answer_on(clock::now()),
         };
         self.sightings.note(seen.peer, seen.local, Proved, clock::now());
@@ -120,4 +138,10 @@ impl StandIn {
     pub fn prove_text(&self, seen: &Seen, text: &str, http: Option<HttpSeen>) -> Option<String> {
         self.prove(seen, &challenge::unhex(text)?, http)
     }
+}
+
+fn sweep_of(challenge: &Challenge) -> SweepId {
+    let mut sweep = SweepId::default();
+    sweep.copy_from_slice(&challenge.nonce()[..SWEEP_LEN]);
+    sweep
 }

@@ -2,7 +2,8 @@
 
 use super::forms;
 use super::load::{Kind, Use};
-use super::model::{Feature, Interface, Locate, PortRange, Role};
+use super::model::{Feature, Interface, Locate, Role};
+use super::port_set::PortSet;
 use crate::input::{At, Span, TableReader};
 use ipnet::IpNet;
 
@@ -16,7 +17,7 @@ pub struct Declarations {
     /// `[ports]`.
     pub ports: Vec<At<(String, u16)>>,
     /// `[ranges]`.
-    pub ranges: Vec<At<(String, PortRange)>>,
+    pub ranges: Vec<At<(String, PortSet)>>,
     /// `[[interface]]`.
     pub interfaces: Vec<At<Interface>>,
 }
@@ -189,11 +190,11 @@ fn interface(table: &TableReader<'_>) -> Option<At<Interface>> {
     Some(At { span: name.span.clone(), value: Interface { name: name.value, uuid: uuid?, version: version?, title, hint } })
 }
 
-fn range(table: &TableReader<'_>, text: &At<String>) -> Option<PortRange> {
+fn range(table: &TableReader<'_>, text: &At<String>) -> Option<PortSet> {
     match text.parse() {
         Ok(range) => Some(range),
         Err(fault) => {
-            table.report(table.mistake(&text.span, format!("\"{}\" is not a port range", text.value)).label("here").help(fault));
+            table.report(table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("here").help(fault));
             None
         }
     }

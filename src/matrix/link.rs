@@ -1,7 +1,8 @@
 //! What only several files together can tell: names that no file declares, files that contradict each other, cycles.
 
 use super::load::{self, Draft, Head, Kind};
-use super::model::{Feature, Interface, Matrix, PortRange, Product, Role};
+use super::model::{Feature, Interface, Matrix, Product, Role};
+use super::port_set::PortSet;
 use crate::input::{At, Mistake, Span, choices};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -136,7 +137,7 @@ struct Declared<'d> {
     roles: Union<'d, Role>,
     features: Union<'d, Feature>,
     ports: Union<'d, (String, u16)>,
-    ranges: Union<'d, (String, PortRange)>,
+    ranges: Union<'d, (String, PortSet)>,
     interfaces: Union<'d, Interface>,
 }
 

@@ -1,4 +1,4 @@
-//! Port tables: what they are ([`model`]), how a file is read ([`load`]), what only several files together can tell ([`link`]), and
+//! Port tables: what they are ([`model`], [`port_set`]), how a file is read ([`load`]), what only several files together can tell ([`link`]), and
 //! where the files come from ([`registry`]).
 
 mod declare;
@@ -7,6 +7,7 @@ mod forms;
 pub mod link;
 pub mod load;
 pub mod model;
+pub mod port_set;
 pub mod registry;
 pub mod schema;
 pub mod show;

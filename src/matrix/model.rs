@@ -1,5 +1,6 @@
 //! What a port table says, as values. Made only by [`crate::matrix::load`], which checks every rule named here.
 
+use super::port_set::PortSet;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub struct Matrix {
     /// Named ports, which a site may override.
     pub ports: BTreeMap<String, u16>,
     /// Named port ranges (`rpc-dynamic`), which a site may override.
-    pub ranges: BTreeMap<String, PortRange>,
+    pub ranges: BTreeMap<String, PortSet>,
     /// RPC interfaces, by the name that flows use.
     pub interfaces: Vec<Interface>,
     /// The rows.
@@ -49,7 +50,7 @@ pub struct Product {
     /// Named ports.
     pub ports: BTreeMap<String, u16>,
     /// Named port ranges.
-    pub ranges: BTreeMap<String, PortRange>,
+    pub ranges: BTreeMap<String, PortSet>,
     /// RPC interfaces.
     pub interfaces: Vec<Interface>,
     /// Ids of its matrices.
@@ -157,37 +158,6 @@ pub struct Interface {
     pub title: Option<String>,
     /// What to do when the mapper does not know it (a setting to change).
     pub hint: Option<String>,
-}
-
-/// An inclusive port range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PortRange {
-    /// First port.
-    pub first: u16,
-    /// Last port, not below `first`.
-    pub last: u16,
-}
-
-impl std::fmt::Display for PortRange {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
-    }
-}
-
-impl std::str::FromStr for PortRange {
-    type Err = &'static str;
-
-    /// `first-last`, ports from 1 to 65535; the error says what to write.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = "write first-last, both between 1 and 65535: \"49152-65535\"";
-        let port = |part: &str| part.trim().parse::<u16>().ok().filter(|port| *port > 0);
-        let (first, last) = text.split_once('-').ok_or(form)?;
-        match (port(first), port(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(PortRange { first, last }),
-            (Some(_), Some(_)) => Err("the first port is above the last one"),
-            _ => Err(form),
-        }
-    }
 }
 
 /// Where a flow's port comes from.

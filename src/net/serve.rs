@@ -36,13 +36,25 @@ impl BindProblem {
 /// # Errors
 /// The operating system's; see [`BindProblem::from_error`].
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::from_std(open(address, true, 1024)?.into())
+}
+
+/// Opens a port for a loop of many ([`super::many`]). An IPv6 address may take IPv4 as well: half the sockets for twice the addresses.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_one_of_many(address: SocketAddr, only_v6: bool) -> io::Result<mio::net::TcpListener> {
+    Ok(mio::net::TcpListener::from_std(open(address, only_v6, 128)?.into()))
+}
+
+fn open(address: SocketAddr, only_v6: bool, backlog: i32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(only_v6)?;
     }
     os::set_exclusive(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    TcpListener::from_std(socket.into())
+    socket.listen(backlog)?;
+    Ok(socket)
 }

@@ -1,6 +1,7 @@
 //! Binds the flows of a product's tables to the hosts of one site.
 
 use crate::matrix::model::{Expect, Flow, Interface, Matrix, Product, Protocol, RoleId};
+use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
 use crate::plan::words::Words;
 use crate::site::model::{Host, Site};
@@ -43,7 +44,7 @@ struct Request {
     expect: Expect,
     starttls: bool,
     interfaces: Vec<String>,
-    range: Option<(u16, u16)>,
+    range: Option<PortSet>,
     relayed_to: Option<RoleId>,
 }
 
@@ -186,7 +187,7 @@ impl Builder<'_, '_> {
             expect: hop.flow.expect,
             starttls: hop.flow.starttls,
             interfaces: interface_names(&hop.flow.interfaces),
-            range: hop.flow.range.map(|r| (r.first, r.last)),
+            range: hop.flow.range.clone(),
             relayed_to: hop.flow.relayed_to.as_ref().map(|r| r.role.clone()),
         };
         let Some(place) = self.first.get(&request) else {

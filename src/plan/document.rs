@@ -129,7 +129,7 @@ impl<'p> HopEntry<'p> {
             path: flow.path.as_deref(),
             starttls: flow.starttls,
             interfaces: flow.interfaces.iter().map(|interface| interface.name.as_str()).collect(),
-            range: flow.range.map(|range| range.to_string()),
+            range: flow.range.as_ref().map(ToString::to_string),
             relayed_to: flow.relayed_to.as_ref().map(|relayed| RelayedEntry { role: &relayed.role, hosts: &relayed.hosts }),
             networks: &flow.networks,
             source: &flow.source,

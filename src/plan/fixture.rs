@@ -1,6 +1,7 @@
 //! A small made-up product for the tests of this folder.
 
 use crate::matrix::model::*;
+use crate::matrix::port_set::PortSet;
 use crate::plan::build::build;
 use crate::plan::model::{Plan, Unplanned, Why};
 use crate::site::model::{Host, Site};
@@ -77,7 +78,7 @@ pub fn product() -> Product {
             Feature { default: true, ..feature("search") },
         ],
         ports: BTreeMap::from([("db".into(), 5432)]),
-        ranges: BTreeMap::from([("rpc".into(), PortRange { first: 49152, last: 65535 })]),
+        ranges: BTreeMap::from([("rpc".into(), PortSet::run(49152, 65535))]),
         interfaces: vec![interface("drs"), interface("samr")],
         matrices: vec!["shop/base".into()],
         topologies: vec!["direct".into(), "proxied".into()],

@@ -1,6 +1,7 @@
 //! What a host must accept: the ports to open, and what each stands in for.
 
-use crate::matrix::model::{Expect, Interface, PortRange, Protocol};
+use crate::matrix::model::{Expect, Interface, Protocol};
+use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
 use crate::plan::select::{NotFound, Selection, Who};
 use crate::site::model::Host;
@@ -33,7 +34,7 @@ pub struct Endpoint<'p> {
     /// RPC interfaces that the hops need, each once.
     pub interfaces: Vec<Interface>,
     /// RPC dynamic range.
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
     /// Addresses that the site fixes for the host; empty means all of this machine's.
     pub addresses: Vec<IpAddr>,
     /// TLS begins with the first octet.
@@ -139,10 +140,10 @@ impl<'p> Endpoint<'p> {
                 self.interfaces.push(interface.clone());
             }
         }
-        // Ranges of several flows to one host: the widest, so that every port of each is open.
-        self.range = match (self.range, flow.range) {
-            (Some(a), Some(b)) => Some(PortRange { first: a.first.min(b.first), last: a.last.max(b.last) }),
-            (a, b) => a.or(b),
+        // Ranges of several flows to one host: all of them, so that every port of each is open.
+        self.range = match (self.range.take(), &flow.range) {
+            (Some(a), Some(b)) => Some(a.union(b)),
+            (a, b) => a.or_else(|| b.clone()),
         };
         self.tls |= flow.protocol.is_tls();
         self.starttls |= flow.starttls;

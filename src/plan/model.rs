@@ -1,6 +1,7 @@
 //! The plan: flows bound to the hosts of one site.
 
-use crate::matrix::model::{Expect, Interface, Locate, PortRange, Protocol, RoleId};
+use crate::matrix::model::{Expect, Interface, Locate, Protocol, RoleId};
+use crate::matrix::port_set::PortSet;
 use crate::site::model::Host;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -82,7 +83,7 @@ pub struct PlannedFlow {
     /// RPC interfaces needed.
     pub interfaces: Vec<Interface>,
     /// RPC dynamic range, after overrides and offset.
-    pub range: Option<PortRange>,
+    pub range: Option<PortSet>,
     /// See [`crate::matrix::model::Flow::first_bytes`].
     pub first_bytes: bool,
     /// Open or shut.

@@ -1,6 +1,7 @@
 //! The words of one product at one site: roles with their hosts, features that are on, ports after overrides and offset.
 
-use crate::matrix::model::{Condition, Feature, Flow, Interface, Matrix, Port, PortRange, Product, Role};
+use crate::matrix::model::{Condition, Feature, Flow, Interface, Matrix, Port, Product, Role};
+use crate::matrix::port_set::PortSet;
 use crate::plan::model::{PlannedRole, Why};
 use crate::site::model::{Host, Site};
 use std::collections::{HashMap, HashSet};
@@ -70,9 +71,9 @@ impl<'a> Words<'a> {
     }
 
     /// The flow's range, overridden and shifted in the same way.
-    pub(super) fn range(&self, name: &str) -> Result<PortRange, Why> {
-        let found = self.site.ranges.get(name).or_else(|| self.product.ranges.get(name)).copied();
-        let shown = found.map_or_else(|| name.to_owned(), |range| range.to_string());
+    pub(super) fn range(&self, name: &str) -> Result<PortSet, Why> {
+        let found = self.site.ranges.get(name).or_else(|| self.product.ranges.get(name));
+        let shown = found.map_or_else(|| name.to_owned(), ToString::to_string);
         found.and_then(|range| self.site.shifted_range(range)).ok_or(Why::NoPort { port: shown })
     }
 

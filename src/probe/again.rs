@@ -200,6 +200,7 @@ mod tests {
                 http: None,
                 now: jiff::Timestamp::UNIX_EPOCH,
                 sighting: None,
+                swept: None,
                 ports: String::new(),
             },
             same_tls_session: None,

@@ -1,10 +1,11 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
 use crate::net::failure::Failure;
+use crate::net::sweep::Allowance;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
-use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind};
+use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, Question, SiteKey};
 use crate::reason::Reason;
@@ -31,6 +32,24 @@ pub struct Tools {
     pub step_deadline: Duration,
     /// How long a proved connection is left quiet before it is used again; not at all without it.
     pub idle: Option<Duration>,
+    /// How dynamic ranges are swept.
+    pub range: RangeMode,
+    /// What all sweeps of the run may take together.
+    pub allowance: Arc<Allowance>,
+}
+
+/// How dynamic ranges are swept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RangeMode {
+    /// Where a listener proved itself: a sample and its edges, then every port, unless the whole sample was silent.
+    #[default]
+    Stages,
+    /// Every port, whoever is there.
+    Exact,
+    /// A sample and its edges, whoever is there.
+    Sample,
+    /// Not at all.
+    Never,
 }
 
 /// One hop with everything that had to be found out before it can be probed.
@@ -89,6 +108,8 @@ pub struct Climb<'a> {
     pub recognised: Option<String>,
     /// How far away a directory is, as far as it was measured.
     pub latency: Latency,
+    /// The dynamic range, port by port.
+    pub sweep: Option<Sweep>,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
@@ -110,6 +131,7 @@ impl<'a> Climb<'a> {
             tools,
             recognised: None,
             latency: Latency::default(),
+            sweep: None,
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
@@ -208,13 +230,24 @@ impl<'a> Climb<'a> {
         outcome
     }
 
-    /// How many milliseconds one more connection to the hop's port takes, which is closed at once; `None` when it does not open. It belongs to
-    /// no rung and leaves no evidence.
-    pub async fn time_of_a_connection(&self) -> Option<f64> {
+    /// Opens one more connection to the hop's port. It belongs to no rung and leaves no evidence.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial_aside(&self) -> Result<TcpStream, Failure> {
         let to = SocketAddr::new(self.target.address, self.target.hop.port);
+        dial::connect(self.target.source, to, self.connect_deadline(), 0).await.1
+    }
+
+    /// How many milliseconds such a connection takes, which is closed at once; `None` when it does not open.
+    pub async fn time_of_a_connection(&self) -> Option<f64> {
         let begun = clock::instant();
-        let (_, outcome) = dial::connect(self.target.source, to, self.connect_deadline(), 0).await;
-        outcome.ok().map(|_| clock::ms_since(begun))
+        self.dial_aside().await.ok().map(|_| clock::ms_since(begun))
+    }
+
+    /// Keeps attempts of a sweep: those to other ports than the hop's own.
+    pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
+        self.evidence.extend(attempts);
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
@@ -231,8 +264,8 @@ impl<'a> Climb<'a> {
         match outcome {
             Ok(session) => {
                 self.note(StepKind::Tls, begun, Ok(session.detail.clone()));
-                if let Some(step) = self.steps.last_mut() {
-                    step.reason = session.problem;
+                if let Some(problem) = session.problem {
+                    self.remark(problem);
                 }
                 Ok(session)
             }
@@ -401,6 +434,7 @@ impl<'a> Climb<'a> {
             proofs: self.proofs,
             recognised: self.recognised,
             latency: self.latency.measured(),
+            sweep: self.sweep,
             ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
         }
     }

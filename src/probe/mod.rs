@@ -12,7 +12,7 @@ mod starved;
 mod tap;
 pub mod tcp;
 
-pub use climb::{Climb, Stop, Target, Tools};
+pub use climb::{Climb, RangeMode, Stop, Target, Tools};
 
 use crate::matrix::model::Protocol;
 use crate::observation::Observation;
@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 
 /// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof.
 pub async fn ask(target: &Target<'_>, tools: &Tools) -> Option<Sighting> {
-    let seen = probe(target, &Tools { idle: None, ..tools.clone() }).await;
+    let seen = probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
     // NAT may leave the address alone and give every connection another port.
     let own = seen.evidence.first().and_then(|e| e.source).map(plain);
     seen.proofs.into_iter().find_map(|proof| match proof {

@@ -5,6 +5,7 @@
 //! bland towards strangers: without the site key nobody can make it answer. A proof is the listener's claims as JSON, and an HMAC over
 //! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
 
+use super::ports::Swept;
 use super::sighting::Sighting;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +45,7 @@ pub struct SiteKey {
     question: hmac::Key,
     proof: hmac::Key,
     session: hmac::Key,
+    pub(super) stamp: hmac::Key,
 }
 
 impl std::fmt::Debug for SiteKey {
@@ -62,6 +64,7 @@ impl SiteKey {
             question: derive("portmatrix/1 question"),
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
+            stamp: derive("portmatrix/1 stamp"),
         }
     }
 }
@@ -88,6 +91,15 @@ pub struct Question {
     pub since: u32,
 }
 
+/// What a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// One connection.
+    Connection(Question),
+    /// The sweep whose nonce it has.
+    Sweep,
+}
+
 impl Challenge {
     /// A challenge for one connection of one hop. `nonce` must be fresh random octets.
     pub fn new(nonce: [u8; 12], hop_id: &str, now: Timestamp) -> Self {
@@ -104,14 +116,26 @@ impl Challenge {
         Challenge { hop, is_question: true, ..Challenge::new(nonce, "", now) }
     }
 
+    /// The same for one port of a sweep: the last two octets of the nonce are the port, the others are the sweep's own.
+    #[must_use]
+    pub fn at_port(mut self, port: u16) -> Self {
+        self.nonce[10..].copy_from_slice(&port.to_be_bytes());
+        self
+    }
+
+    /// A question about the sweep that this challenge is of: which of its ports did you see?
+    #[must_use]
+    pub fn about_sweep(self) -> Self {
+        Challenge { hop: [0; 8], is_question: true, ..self }
+    }
+
     /// What it asks; `None` for one that asks only who answers.
-    pub fn asks(&self) -> Option<Question> {
+    pub fn asks(&self) -> Option<Asked> {
         let [a, b, c, d, since @ ..] = self.hop;
-        self.is_question.then(|| Question {
-            port: u16::from_be_bytes([a, b]),
-            source_port: u16::from_be_bytes([c, d]),
-            since: u32::from_be_bytes(since),
-        })
+        let question =
+            Question { port: u16::from_be_bytes([a, b]), source_port: u16::from_be_bytes([c, d]), since: u32::from_be_bytes(since) };
+        // There is no port 0.
+        self.is_question.then_some(if question.port == 0 { Asked::Sweep } else { Asked::Connection(question) })
     }
 
     /// The octets on the wire.
@@ -188,6 +212,9 @@ pub struct Claims {
     /// The answer to a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<Sighting>,
+    /// The answer to a question about a sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<Swept>,
     /// The ports that it has on its host, as `135,389,49152-65535`; absent where they are too many to tell, and while it turns connections away:
     /// it would answer on any of these.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -355,6 +382,7 @@ mod tests {
             http: None,
             now: Timestamp::UNIX_EPOCH,
             sighting: None,
+            swept: None,
             ports: String::new(),
         }
     }
@@ -417,7 +445,10 @@ mod tests {
         let question = Question { port: 389, source_port: 50_123, since: 1_700_000_000 };
         let sent = Challenge::question([7; 12], &question, Timestamp::UNIX_EPOCH);
         let read = Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
-        assert_eq!((read, read.asks()), (sent, Some(question)));
+        assert_eq!((read, read.asks()), (sent, Some(Asked::Connection(question))));
+        let sweep = challenge(7).about_sweep();
+        let read = Challenge::decode(&key(1), &sweep.encode(&key(1))).expect("made with this key");
+        assert_eq!((read.nonce(), read.asks()), (challenge(7).nonce(), Some(Asked::Sweep)));
         assert_eq!(Challenge::decode_text(&key(2), &sent.encode_text(&key(1))), None, "a stranger asks nothing");
         assert_eq!(challenge(7).asks(), None);
         // The same octets under the other MAC: neither kind can be made into the other without the key.

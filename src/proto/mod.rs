@@ -6,3 +6,4 @@ pub mod ldap;
 pub mod ports;
 pub mod rpc;
 pub mod sighting;
+pub mod stamp;

@@ -46,7 +46,7 @@ pub fn render(hops: &[HopResult]) -> String {
             hop.to.host.clone(),
             hop.to.address.map(|a| a.to_string()).unwrap_or_default(),
             hop.to.port.map(|p| p.to_string()).unwrap_or_default(),
-            hop.to.range.map(|r| r.to_string()).unwrap_or_default(),
+            hop.to.range.as_ref().map(ToString::to_string).unwrap_or_default(),
             hop.protocol.to_string(),
             hop.path.clone().unwrap_or_default(),
             hop.expect.to_string(),

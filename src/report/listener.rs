@@ -3,8 +3,10 @@
 use super::Style;
 use crate::listen::journal::{Arrival, Counts};
 use crate::listen::open::{Port, Wanted};
+use crate::listen::range::OpenRange;
 use crate::listen::sightings::HalfOpen;
 use crate::net::serve::BindProblem;
+use crate::proto::ports;
 use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
@@ -40,6 +42,12 @@ pub struct ListenFile {
     pub finished: Timestamp,
     /// Its ports.
     pub ports: Vec<PortEntry>,
+    /// Ranges that it opened as a whole, apart from the ports above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<RangeEntry>,
+    /// Sweeps of them, by the site's own connectors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sweeps: Vec<SweepEntry>,
     /// The connections, the first 100,000 of them.
     pub arrivals: Vec<Arrival>,
     /// Connections that began and never opened: the answer to their SYN did not get back, or theirs to that did not.
@@ -63,9 +71,44 @@ pub struct PortEntry {
     pub counts: Counts,
 }
 
+/// A range of ports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RangeEntry {
+    /// The range.
+    pub range: crate::matrix::port_set::PortSet,
+    /// How many of its ports were opened.
+    pub opened: usize,
+    /// Those that somebody else has, as `50001,50003-50010`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub taken: String,
+    /// Who has them, as far as that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<ports::Holder>,
+    /// Those that could not be opened for another reason.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub failed: String,
+    /// That reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// Connections besides those of sweeps.
+    pub counts: Counts,
+}
+
+/// One sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SweepEntry {
+    /// Where it came from.
+    #[schemars(with = "String")]
+    pub peer: IpAddr,
+    /// How many ports it reached.
+    pub ports: u32,
+}
+
 /// What a listener saw in all.
 #[derive(Debug)]
 pub struct Came {
+    /// Sweeps, and how many ports each reached.
+    pub sweeps: Vec<(IpAddr, u32)>,
     /// By port.
     pub counts: BTreeMap<SocketAddr, Counts>,
     /// The connections.
@@ -75,9 +118,10 @@ pub struct Came {
 }
 
 impl ListenFile {
-    /// Puts ports and journal together.
-    pub fn new(site: &str, wanted: &[Wanted], started: Timestamp, finished: Timestamp, ports: &[Port], came: Came) -> Self {
-        let Came { counts, arrivals, half_open } = came;
+    /// Puts ports and journal together; `when` is the beginning and the end.
+    pub fn new(site: &str, wanted: &[Wanted], when: (Timestamp, Timestamp), ports: &[Port], ranges: &[OpenRange], came: Came) -> Self {
+        let Came { counts, arrivals, half_open, sweeps } = came;
+        let (started, finished) = when;
         let mut hosts: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
         hosts.sort();
         hosts.dedup();
@@ -91,8 +135,50 @@ impl ListenFile {
                 counts: counts.get(&port.address).copied().unwrap_or_default(),
             })
             .collect();
+        let ranges = ranges.iter().map(|range| RangeEntry::new(range, &counts)).collect();
+        let sweeps = sweeps.into_iter().map(|(peer, ports)| SweepEntry { peer, ports }).collect();
         let (schema, version) = (SCHEMA.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, arrivals, half_open }
+        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, ranges, sweeps, arrivals, half_open }
+    }
+}
+
+impl RangeEntry {
+    fn new(range: &OpenRange, counts: &BTreeMap<SocketAddr, Counts>) -> Self {
+        let failed: Vec<u16> = range.failed.iter().map(|(port, _)| *port).collect();
+        let within = |(address, _): &(&SocketAddr, &Counts)| address.ip() == range.endpoint.ip() && range.range.contains(address.port());
+        let counts = counts.iter().filter(within).fold(Counts::default(), |sum, (_, c)| Counts {
+            accepted: sum.accepted + c.accepted,
+            proved: sum.proved + c.proved,
+            turned_away: sum.turned_away + c.turned_away,
+        });
+        RangeEntry {
+            range: range.range.clone(),
+            opened: range.opened,
+            taken: ports::text(range.taken.iter().copied()),
+            holders: ports::by_holder(&range.holders),
+            failed: ports::text(failed.iter().copied()),
+            because: range.failed.first().map(|(_, why)| why.clone()),
+            counts,
+        }
+    }
+
+    /// In one line: how many ports are open, and which are not.
+    fn words(&self) -> String {
+        let mut words = format!("{} ports of the range are open", self.opened);
+        if !self.taken.is_empty() {
+            let _ = write!(words, "; somebody else has {}", self.taken);
+            let holders: Vec<String> = match self.holders.as_slice() {
+                [one] if one.ports == self.taken => vec![one.who.clone()],
+                holders => holders.iter().map(|h| format!("{}: {}", h.ports, h.who)).collect(),
+            };
+            if !holders.is_empty() {
+                let _ = write!(words, " ({})", holders.join("; "));
+            }
+        }
+        if let Some(because) = &self.because {
+            let _ = write!(words, "; not opened: {} ({because})", self.failed);
+        }
+        words
     }
 }
 
@@ -123,17 +209,26 @@ fn table(style: Style, header: &[&str]) -> Table {
     table
 }
 
+fn bracketed(address: IpAddr) -> String {
+    if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
+}
+
 /// The ports, when the listener begins.
-pub fn opening(ports: &[Port], conflicts: &[String], proving: bool, lifetime: Duration, style: Style) -> String {
+pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], proving: bool, lifetime: Duration, style: Style) -> String {
     let mut table = table(style, &["Port", "Protocol", "State", "For, or what to do"]);
     for port in ports {
         table.add_row([port.address.to_string(), port.protocol.to_string(), state(port).to_owned(), note(port)]);
+    }
+    for range in ranges {
+        let state = if range.failed.is_empty() { "open" } else { "partly" };
+        let words = RangeEntry::new(range, &BTreeMap::new()).words();
+        table.add_row([format!("{}:{}", bracketed(range.endpoint.ip()), range.range), range.protocol.to_string(), state.to_owned(), words]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
     for conflict in conflicts {
         let _ = writeln!(text, "not opened: {conflict}");
     }
-    let open = ports.iter().filter(|p| p.problem.is_none()).count();
+    let open = ports.iter().filter(|p| p.problem.is_none()).count() + ranges.iter().map(|r| r.opened).sum::<usize>();
     let span = jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
     let proof = if proving { "proving with the site key" } else { "without a site key, so nothing is proved" };
     if open == 0 {
@@ -145,8 +240,8 @@ pub fn opening(ports: &[Port], conflicts: &[String], proving: bool, lifetime: Du
 }
 
 /// What came, when the listener ends.
-pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> String {
-    let Came { counts, half_open, .. } = came;
+pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, proving: bool, style: Style) -> String {
+    let Came { counts, half_open, sweeps, .. } = came;
     let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
     let mut silent = Vec::new();
     for port in ports.iter().filter(|p| p.problem.is_none()) {
@@ -172,6 +267,15 @@ pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> Stri
         let words = format!("Nobody connected to {}.", silent.join(", "));
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
+    for range in ranges.iter().map(|range| RangeEntry::new(range, counts)).filter(|r| r.counts.accepted + r.counts.turned_away > 0) {
+        let Counts { accepted, proved, turned_away } = range.counts;
+        let words = format!("Range {}: {accepted} connections besides sweeps, {proved} proved, {turned_away} turned away.", range.range);
+        text.push_str(&wrap(&words, "", usize::from(style.width)));
+    }
+    for (peer, reached) in sweeps {
+        let words = format!("A sweep from {peer} reached {reached} {}.", if *reached == 1 { "port" } else { "ports" });
+        text.push_str(&wrap(&words, "", usize::from(style.width)));
+    }
     let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();
     for connection in half_open {
         *lost.entry((connection.local.port(), connection.peer.ip())).or_default() += 1;
@@ -184,7 +288,7 @@ pub fn summary(ports: &[Port], came: &Came, proving: bool, style: Style) -> Stri
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let met = counts.values().filter(|c| c.accepted > 0);
-    if proving && met.clone().count() > 0 && met.map(|c| c.proved).sum::<u64>() == 0 {
+    if proving && sweeps.is_empty() && met.clone().count() > 0 && met.map(|c| c.proved).sum::<u64>() == 0 {
         text.push_str(
             "Nobody asked for a proof with this site key: has the connector the same key, or was it something else that connected?\n",
         );

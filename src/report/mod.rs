@@ -7,6 +7,7 @@ pub mod explain;
 pub mod json;
 pub mod listener;
 pub mod markdown;
+pub mod ranges;
 pub mod table;
 
 use crate::observation::Evidence;

@@ -63,6 +63,10 @@ impl Default for Settings {
 /// a thousand SYNs a second to one site for a flood.
 pub const RATE: u32 = 1000;
 
+/// Connections of range sweeps begun per second, all sweeps together, unless said otherwise: less than what guards
+/// against SYN floods take for one (2000 SYNs a second to one host is a common threshold, FortiGate's `tcp_syn_flood`).
+pub const SWEEP_RATE: u32 = 1500;
+
 /// Probes at a time, unless said otherwise. Most of their time they wait: those to a shut port for the whole deadline.
 pub const CONCURRENCY: usize = 1024;
 

@@ -4,7 +4,8 @@ use super::host::{self, BadHost};
 use super::model::{Host, Site};
 use crate::input::{self, At, Document, Mistake, Span, TableReader, ValueReader, choices};
 use crate::matrix::Registry;
-use crate::matrix::model::{Port, PortRange, Product};
+use crate::matrix::model::{Port, Product};
+use crate::matrix::port_set::PortSet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -253,7 +254,7 @@ fn unknown_port(table: &TableReader<'_>, key: &At<String>, product: &Product, re
     }
 }
 
-fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, PortRange> {
+fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, PortSet> {
     let mut ranges = BTreeMap::new();
     for (key, value) in table.entries() {
         if let Some(product) = product.filter(|product| !product.ranges.contains_key(&key.value)) {
@@ -262,7 +263,7 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
             table.report(mistake.label("unknown range").help(choices(&key.value, "ranges", known)));
         }
         let Some(text) = value.string() else { continue };
-        match text.value.parse::<PortRange>() {
+        match text.value.parse::<PortSet>() {
             Ok(range) => {
                 ranges.insert(key.value, range);
             }
@@ -440,8 +441,8 @@ fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product,
         if let Some(port) = port.filter(|port| site.shifted(*port).is_none()) {
             beyond.push(format!("port {port}"));
         }
-        let range = flow.range.as_ref().and_then(|name| Some((name, *site.ranges.get(name).or_else(|| product.ranges.get(name))?)));
-        if let Some((name, range)) = range.filter(|(_, range)| site.shifted_range(*range).is_none()) {
+        let range = flow.range.as_ref().and_then(|name| Some((name, site.ranges.get(name).or_else(|| product.ranges.get(name))?)));
+        if let Some((name, range)) = range.filter(|(_, range)| site.shifted_range(range).is_none()) {
             beyond.push(format!("the range `{name}` ({range})"));
         }
     }

@@ -1,6 +1,7 @@
 //! One deployment, as values. Made only by [`crate::site::load`].
 
-use crate::matrix::model::{Locate, PortRange, RoleId};
+use crate::matrix::model::{Locate, RoleId};
+use crate::matrix::port_set::PortSet;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +20,7 @@ pub struct Site {
     /// Overridden named ports.
     pub ports: BTreeMap<String, u16>,
     /// Overridden named ranges.
-    pub ranges: BTreeMap<String, PortRange>,
+    pub ranges: BTreeMap<String, PortSet>,
     /// Hosts by role, in the order of the file.
     pub roles: BTreeMap<RoleId, Vec<Host>>,
     /// Subject that the certificate of a role's hosts must have, by role.
@@ -39,8 +40,8 @@ impl Site {
     }
 
     /// A range after the offset; `None` when its end would be past 65535.
-    pub fn shifted_range(&self, range: PortRange) -> Option<PortRange> {
-        Some(PortRange { first: self.shifted(range.first)?, last: self.shifted(range.last)? })
+    pub fn shifted_range(&self, range: &PortSet) -> Option<PortSet> {
+        range.shifted(self.port_offset)
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
-        Reason::RpcPortBlocked => match hop.flow.range {
+        Reason::RpcPortBlocked => match &hop.flow.range {
             Some(range) => format!("Allow TCP {} → {to}:{range} (the port changes when the host restarts); {log}.", hop.from.host.label()),
             None => format!("Allow {flow}; {log}."),
         },
@@ -87,7 +87,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::ReplyLost => {
             format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
         }
-        Reason::RangePartlyBlocked => match hop.flow.range {
+        Reason::RangePartlyBlocked => match &hop.flow.range {
             Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
             None => format!("Allow {flow} as a whole range."),
         },

@@ -8,6 +8,7 @@ mod deny;
 mod directory;
 pub mod explain;
 mod legs;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -126,6 +127,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     }
     judgement.notes.extend(both_ends::note(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
+    judgement.notes.extend(range::notes(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
     // Where the way behind a front is broken, nothing is to be done before it.
     judgement.advice = legs::behind_front(hop, seen, judgement.reason).or(judgement.advice);

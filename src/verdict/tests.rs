@@ -60,6 +60,7 @@ pub(super) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
 pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
         sighting: None,
+        swept: None,
         ports: String::new(),
         nonce: String::new(),
         hop: String::new(),

@@ -73,6 +73,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
     });
     let here = Arc::new(StandIn {
         sightings: Arc::default(),
+        receipts: Arc::default(),
         key,
         host: "psp".into(),
         protocol,
@@ -129,6 +130,8 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         retries: 0,
         step_deadline: Duration::from_millis(ms),
         idle: None,
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target {
         hop,

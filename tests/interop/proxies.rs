@@ -86,6 +86,8 @@ async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
         retries: 0,
         step_deadline: Duration::from_secs(4),
         idle: case.row.idle.map(Duration::from_secs),
+        range: portmatrix::probe::RangeMode::Never,
+        allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target {
         hop: &hop,

@@ -1,6 +1,7 @@
 //! What the stand-in answers, one PDU after the other. No I/O: values in, octets out.
 
 use super::registry::{Registration, Registry, UnknownHandle};
+use crate::listen::receipts::SweepId;
 use crate::listen::{Seen, StandIn};
 use crate::net::random;
 use crate::proto::challenge::{CHALLENGE_LEN, MAX_PADDING};
@@ -199,6 +200,10 @@ impl<'a> Conversation<'a> {
         {
             return ContextResult::features(asked & FEATURES);
         }
+        if let Some((stamped, sweep)) = stamp(self.here, context, self.seen.local.port()) {
+            self.here.receipts.note(sweep, self.seen.peer.ip(), self.seen.local.port());
+            return stamped;
+        }
         let Some(served) = self.served(context) else { return ContextResult::rejected(1) };
         if !context.transfers.contains(&Syntax::NDR32) {
             return ContextResult::rejected(2);
@@ -228,6 +233,21 @@ impl<'a> Conversation<'a> {
     fn send(&self, pdu: &Pdu, body: Body) -> Reply {
         Reply { octets: Pdu::new(pdu.call_id, body).encode(self.max_frag.unwrap_or(MIN_FRAG)), close: false }
     }
+}
+
+/// The answer to a challenge that wants a stamp, and the sweep that it is of: its two halves are the interface and the only encoding of a context.
+/// The stamp stands where a rejected context has no encoding. `None` for any other context, and without the site key.
+pub(super) fn stamp(here: &StandIn, context: &Context, port: u16) -> Option<(ContextResult, SweepId)> {
+    let [rest] = context.transfers.as_slice() else { return None };
+    // Real encodings, which are what strangers bring.
+    if [Syntax::NDR32, Syntax::NDR64].contains(rest) {
+        return None;
+    }
+    let mut octets = [0; CHALLENGE_LEN];
+    octets[..SYNTAX_LEN].copy_from_slice(&context.interface.to_octets());
+    octets[SYNTAX_LEN..].copy_from_slice(&rest.to_octets());
+    let (stamp, sweep) = here.stamp(&octets, port)?;
+    Some((ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) }, sweep))
 }
 
 /// What is sent before closing on octets that cannot be read: a refusal to another version of the protocol, silence to all else.

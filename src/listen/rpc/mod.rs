@@ -4,6 +4,7 @@
 //! site's own connector brings its challenge as an extra presentation context, and is then given the proof by a call on that context.
 
 mod conversation;
+pub mod range;
 mod registry;
 
 use super::patience::within;

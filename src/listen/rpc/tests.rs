@@ -32,6 +32,7 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
         interfaces: interfaces.map(|(name, uuid, version, port)| (interface(name, uuid, version), port)).into(),
         is_mapper,
         sightings: std::sync::Arc::default(),
+        receipts: std::sync::Arc::default(),
         tls: None,
     }
 }

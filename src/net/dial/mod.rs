@@ -155,7 +155,7 @@ fn route_source(to: SocketAddr) -> Result<IpAddr, io::Error> {
 }
 
 /// Whether one of this machine's own addresses sent the message.
-fn is_own(icmp: &Icmp, source: Option<SocketAddr>) -> bool {
+pub(super) fn is_own(icmp: &Icmp, source: Option<SocketAddr>) -> bool {
     icmp.from.is_loopback() || source.is_some_and(|s| s.ip() == icmp.from) || host::this_host().addresses.contains(&icmp.from)
 }
 

@@ -68,20 +68,9 @@ fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
         socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
     }
     match socket.connect(&to.into()) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !is_in_progress(&error) => {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !os::is_in_progress(&error) => {
             Err(ports_used_up(error, io::ErrorKind::AddrNotAvailable))
         }
         _ => TcpStream::from_std(socket.into()),
-    }
-}
-
-/// Whether the error only says that the connection is not open yet, as other Unixes put it.
-fn is_in_progress(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    return error.raw_os_error() == Some(libc::EINPROGRESS);
-    #[cfg(not(unix))]
-    {
-        let _ = error;
-        false
     }
 }

@@ -1,7 +1,8 @@
 //! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
 
-use super::{Line, Table};
+use super::{Line, Process, Table};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -22,15 +23,17 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// Octets of a `struct inet_diag_msg` up to the end of its addresses.
 const ADDRESSES: usize = 40;
+/// Where its inode stands, the last of its members.
+const INODE: usize = 68;
 /// The kernel answers from memory; this only bounds what cannot happen.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Readings of one answer: each fills up to 32 KiB.
 const MAX_READINGS: usize = 256;
 
-pub fn table() -> io::Result<Table> {
-    let mut table = Table::default();
+pub fn table(with_listening: bool) -> io::Result<Table> {
+    let mut table = Table { listening: with_listening.then(BTreeSet::new), ..Table::default() };
     for family in [libc::AF_INET, libc::AF_INET6] {
-        dump(u8::try_from(family).unwrap_or_default(), &mut table)?;
+        dump(u8::try_from(family).unwrap_or_default(), with_listening, &mut table)?;
     }
     table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "EmbryonicRsts"));
     Ok(table)
@@ -44,11 +47,11 @@ fn counter(netstat: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
-fn dump(family: u8, table: &mut Table) -> io::Result<()> {
+fn dump(family: u8, with_listening: bool, table: &mut Table) -> io::Result<()> {
     let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
     socket.set_read_timeout(Some(DEADLINE))?;
     // Without an address a netlink message goes to the kernel.
-    socket.send(&request(family))?;
+    socket.send(&request(family, with_listening))?;
     let mut octets = vec![0; 32 * 1024];
     for _ in 0..MAX_READINGS {
         let length = socket.read(&mut octets)?;
@@ -60,14 +63,14 @@ fn dump(family: u8, table: &mut Table) -> io::Result<()> {
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2`: every TCP socket of a family in one of the wanted states.
-fn request(family: u8) -> [u8; HEADER + REQUEST] {
+fn request(family: u8, with_listening: bool) -> [u8; HEADER + REQUEST] {
     let mut octets = [0; HEADER + REQUEST];
     octets[..4].copy_from_slice(&72_u32.to_ne_bytes());
     octets[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     octets[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
     octets[HEADER] = family;
     octets[HEADER + 1] = 6; // IPPROTO_TCP
-    let states: u32 = (1 << SYN_RECV) | (1 << LISTEN) | (1 << NEW_SYN_RECV);
+    let states: u32 = (1 << SYN_RECV) | (u32::from(with_listening) << LISTEN) | (1 << NEW_SYN_RECV);
     octets[HEADER + 4..HEADER + 8].copy_from_slice(&states.to_ne_bytes());
     octets
 }
@@ -98,6 +101,7 @@ fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
 
 /// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in network order.
 fn line(message: &[u8]) -> Option<Line> {
+    let owner = message.get(INODE..INODE + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes);
     let message = message.get(..ADDRESSES)?;
     let (family, state) = (i32::from(message[0]), message[1]);
     let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
@@ -109,12 +113,32 @@ fn line(message: &[u8]) -> Option<Line> {
         }
     };
     match state {
-        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)) }),
+        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner }),
         SYN_RECV | NEW_SYN_RECV => {
             Some(Line::HalfOpen { local: SocketAddr::new(address(8)?, port(4)), peer: SocketAddr::new(address(24)?, port(6)) })
         }
         _ => None,
     }
+}
+
+/// The processes that have these sockets open, by the sockets' inodes: each descriptor of theirs is a link to `socket:[inode]` (proc_pid_fd(5)).
+pub fn processes(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
+    let mut found = BTreeMap::new();
+    let Ok(all) = std::fs::read_dir("/proc") else { return found };
+    for (folder, pid) in all.flatten().filter_map(|entry| Some((entry.path(), entry.file_name().to_str()?.parse().ok()?))) {
+        if found.len() == inodes.len() {
+            break;
+        }
+        let Ok(descriptors) = std::fs::read_dir(folder.join("fd")) else { continue };
+        for link in descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()) {
+            let inode = link.to_str().and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+            if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
+                let name = std::fs::read_to_string(folder.join("comm")).unwrap_or_default().trim().to_owned();
+                found.insert(inode, Process { pid, name });
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -126,7 +150,7 @@ mod tests {
         let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
         assert_eq!(counter(text, "EmbryonicRsts"), Some(23));
         assert_eq!(counter(text, "Other"), None);
-        assert!(table().expect("Linux has a table").resets.is_some());
+        assert!(table(false).expect("Linux has a table").resets.is_some());
     }
 
     #[test]

@@ -1,31 +1,38 @@
 //! Windows: `GetExtendedTcpTable`, which needs no privilege.
 
-use super::{Line, Table};
+use super::{Line, Process, Table};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use windows_sys::Win32::Foundation::{CloseHandle, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
     GetExtendedTcpTable, MIB_TCP_STATE_LISTEN, MIB_TCP_STATE_SYN_RCVD, MIB_TCP6ROW_OWNER_PID, MIB_TCPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL,
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
+use windows_sys::Win32::System::Diagnostics::ToolHelp::{
+    CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
+};
 
 /// The table grows between the question for its size and the reading of it.
 const TRIES: usize = 5;
 /// `ERROR_INSUFFICIENT_BUFFER`.
 const TOO_SMALL: u32 = 122;
 
-pub fn table() -> io::Result<Table> {
-    let mut table = Table::default();
+pub fn table(with_listening: bool) -> io::Result<Table> {
+    let mut table = Table { listening: with_listening.then(BTreeSet::new), ..Table::default() };
     for row in rows::<MIB_TCPROW_OWNER_PID>(AF_INET)? {
         let local = SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort));
         let peer = SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort));
-        add(&mut table, row.dwState, local, peer);
+        add(&mut table, (row.dwState, row.dwOwningPid), local, peer);
     }
     // A machine may have no IPv6 at all.
     for row in rows::<MIB_TCP6ROW_OWNER_PID>(AF_INET6).unwrap_or_default() {
         let local = SocketAddr::new(Ipv6Addr::from(row.ucLocalAddr).into(), port(row.dwLocalPort));
         let peer = SocketAddr::new(Ipv6Addr::from(row.ucRemoteAddr).into(), port(row.dwRemotePort));
-        add(&mut table, row.dwState, local, peer);
+        add(&mut table, (row.dwState, row.dwOwningPid), local, peer);
     }
+    // They come with the others, wanted or not.
+    table.listening = table.listening.filter(|_| with_listening);
     Ok(table)
 }
 
@@ -35,9 +42,9 @@ fn port(word: u32) -> u16 {
     u16::from_be_bytes([high, low])
 }
 
-fn add(table: &mut Table, state: u32, local: SocketAddr, peer: SocketAddr) {
+fn add(table: &mut Table, (state, owner): (u32, u32), local: SocketAddr, peer: SocketAddr) {
     if i64::from(state) == i64::from(MIB_TCP_STATE_LISTEN) {
-        table.add(Line::Listening { local });
+        table.add(Line::Listening { local, owner });
     } else if i64::from(state) == i64::from(MIB_TCP_STATE_SYN_RCVD) {
         table.add(Line::HalfOpen { local, peer });
     }
@@ -72,4 +79,31 @@ fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
         }
     }
     Err(io::ErrorKind::OutOfMemory.into())
+}
+
+/// The processes of these numbers; a snapshot of all names needs no right over any of them, as opening one would.
+#[expect(unsafe_code, reason = "a handle of the system, and a structure that it fills")]
+pub fn processes(pids: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
+    let mut found: BTreeMap<u32, Process> = pids.iter().map(|pid| (*pid, Process { pid: *pid, name: String::new() })).collect();
+    // SAFETY: no pointer is given.
+    let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
+    if snapshot == INVALID_HANDLE_VALUE {
+        return found;
+    }
+    // SAFETY: the structure is plain data, for which zeros are a value.
+    let mut entry: PROCESSENTRY32W = unsafe { std::mem::zeroed() };
+    entry.dwSize = u32::try_from(size_of::<PROCESSENTRY32W>()).unwrap_or_default();
+    // SAFETY: the handle is open, and the structure says its own size.
+    let mut more = unsafe { Process32FirstW(snapshot, &raw mut entry) };
+    while more != 0 {
+        if let Some(process) = found.get_mut(&entry.th32ProcessID) {
+            let end = entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
+            process.name = String::from_utf16_lossy(&entry.szExeFile[..end]);
+        }
+        // SAFETY: as above.
+        more = unsafe { Process32NextW(snapshot, &raw mut entry) };
+    }
+    // SAFETY: it was opened here, and is used no more.
+    unsafe { CloseHandle(snapshot) };
+    found
 }

@@ -44,6 +44,13 @@ pub fn set_error_queue(socket: &Socket, v4: bool, on: bool) -> io::Result<()> {
     set_int(socket, level, name, i32::from(on))
 }
 
+/// The kernel's setting `net.ipv4.ip_local_port_range`, which counts for IPv6 too.
+pub fn outgoing_ports() -> Option<(u16, u16)> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut numbers = text.split_whitespace().map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// Whether ICMP messages are kept, for tests.
 #[cfg(test)]
 pub fn has_error_queue(socket: &Socket) -> bool {

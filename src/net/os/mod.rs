@@ -12,3 +12,13 @@ pub mod linux;
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
+
+/// The ports from which this system's outgoing connections come: Linux' setting, elsewhere what IANA set aside for it and Windows and macOS use
+/// unless told otherwise (RFC 6335 section 6).
+pub fn outgoing_ports() -> (u16, u16) {
+    #[cfg(target_os = "linux")]
+    if let Some(range) = linux::outgoing_ports() {
+        return range;
+    }
+    (49152, 65535)
+}

@@ -25,6 +25,17 @@ pub fn connect_failure(error: &io::Error) -> Failure {
     failure.with("error", error.to_string())
 }
 
+/// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
+pub fn lacks_resources(error: &io::Error) -> bool {
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EADDRINUSE, libc::EAGAIN];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// Whether the error only says that a connection is not open yet.
+pub fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
+}
+
 /// Nothing to switch on: Linux has a way of its own, and the other Unixes do not tell.
 #[cfg(not(target_os = "linux"))]
 pub fn report_icmp(_: &socket2::Socket) {}

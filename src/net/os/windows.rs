@@ -24,6 +24,17 @@ pub fn connect_failure(error: &io::Error) -> Failure {
     failure.with("error", error.to_string())
 }
 
+/// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
+pub fn lacks_resources(error: &io::Error) -> bool {
+    let codes = [WinSock::WSAEMFILE, WinSock::WSAENOBUFS, WinSock::WSAEADDRINUSE, WinSock::WSAEADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
+}
+
+/// Whether the error only says that a connection is not open yet: here that is `WouldBlock`.
+pub fn is_in_progress(_: &io::Error) -> bool {
+    false
+}
+
 /// Makes ICMP messages end a connection attempt. Only Windows 10 2004 and Server 2022 (build 19041) or later can; elsewhere nothing changes.
 pub fn report_icmp(socket: &socket2::Socket) {
     let on: u32 = 1;

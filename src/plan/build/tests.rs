@@ -1,7 +1,8 @@
 //! One test for each rule of planning.
 
 use super::*;
-use crate::matrix::model::{Port, PortRange};
+use crate::matrix::model::Port;
+use crate::matrix::port_set::PortSet;
 use crate::plan::fixture::*;
 use std::collections::BTreeMap;
 
@@ -127,7 +128,7 @@ fn the_range_is_overridden_and_shifted() {
     let rpc = Flow { range: Some("rpc".into()), interfaces: vec!["drs".into()], ..flow("f", "web", "db", 135, Protocol::Rpc) };
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
     let planned = plan(vec![rpc.clone()], &site);
-    assert_eq!(planned.hops[0].flow.range, Some(PortRange { first: 49152, last: 65535 }));
+    assert_eq!(planned.hops[0].flow.range, Some(PortSet::run(49152, 65535)));
     assert_eq!(planned.hops[0].flow.interfaces, [interface("drs")]);
 
     site.port_offset = 1000;
@@ -135,9 +136,9 @@ fn the_range_is_overridden_and_shifted() {
     assert!(too_far.hops.is_empty());
     assert_eq!(whys(&too_far), [&Why::NoPort { port: "49152-65535".into() }], "never a port that wraps around");
 
-    site.ranges = BTreeMap::from([("rpc".into(), PortRange { first: 50000, last: 50010 })]);
+    site.ranges = BTreeMap::from([("rpc".into(), PortSet::run(50000, 50010))]);
     let shifted = plan(vec![rpc], &site);
-    assert_eq!(shifted.hops[0].flow.range, Some(PortRange { first: 51000, last: 51010 }));
+    assert_eq!(shifted.hops[0].flow.range, Some(PortSet::run(51000, 51010)));
     assert_eq!(shifted.hops[0].port, 1135);
 }
 

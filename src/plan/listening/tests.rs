@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::matrix::model::{Flow, Protocol::*};
+use crate::matrix::port_set::PortSet;
 use crate::plan::fixture::*;
 
 fn example() -> Plan {
@@ -65,7 +66,7 @@ fn each_host_has_its_own_ports() {
     assert_eq!(of("d1", 389).addresses.len(), 2);
     let mapper = of("d2", 135);
     assert_eq!(mapper.interfaces, [interface("drs"), interface("samr")]);
-    assert_eq!(mapper.range, Some(PortRange { first: 49152, last: 65535 }));
+    assert_eq!(mapper.range, Some(PortSet::run(49152, 65535)));
     assert_eq!(of("d2", 1433).hops.len(), 2, "a port that must be shut is opened, to show that it is shut");
     assert!(listening.conflicts.is_empty());
     assert!(listen_endpoints(&plan, &Who::said("nobody")).is_err());

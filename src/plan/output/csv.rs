@@ -55,7 +55,7 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
             hop.to.host.label(),
             hop.address.map(|a| a.to_string()).unwrap_or_default(),
             hop.port.to_string(),
-            flow.range.map(|r| r.to_string()).unwrap_or_default(),
+            flow.range.as_ref().map(ToString::to_string).unwrap_or_default(),
             flow.protocol.to_string(),
             flow.path.clone().unwrap_or_default(),
             flow.expect.to_string(),

@@ -59,7 +59,7 @@ fn to_host(hop: &Hop) -> String {
 /// Protocol with what a firewall or a proxy has to know about it: `https /agent`, `rpc 49152-65535`.
 fn speaks(hop: &Hop) -> String {
     let mut text = hop.flow.protocol.name().to_owned();
-    let parts = [hop.flow.path.clone(), hop.flow.range.map(|r| r.to_string()), hop.flow.starttls.then(|| "starttls".to_owned())];
+    let parts = [hop.flow.path.clone(), hop.flow.range.as_ref().map(ToString::to_string), hop.flow.starttls.then(|| "starttls".to_owned())];
     for part in parts.into_iter().flatten() {
         text.push(' ');
         text.push_str(&part);

@@ -1,7 +1,8 @@
 //! What the mapper's answer about one interface means. No I/O.
 
 use super::session::{Called, hex, not_spoken};
-use crate::matrix::model::{Interface, PortRange};
+use crate::matrix::model::Interface;
+use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
 use crate::proto::rpc::epm::MapResponse;
@@ -37,8 +38,8 @@ impl Located {
     }
 
     /// Ports that the flow's range, and so the rule of a firewall, does not have.
-    pub(super) fn outside(&self, range: Option<PortRange>) -> Vec<u16> {
-        let outside = |port: &u16| range.is_some_and(|r| !(r.first..=r.last).contains(port));
+    pub(super) fn outside(&self, range: Option<&PortSet>) -> Vec<u16> {
+        let outside = |port: &u16| range.is_some_and(|r| !r.contains(*port));
         self.ports.iter().copied().filter(outside).collect()
     }
 }
@@ -111,7 +112,7 @@ mod tests {
         let located = answer(vec![tower(0, 1), tower(49700, 1), tower(49152, 1), tower(49700, 2)], 0).expect("ports");
         assert_eq!(located.ports, [49700, 49152]);
         assert_eq!(located.addresses, [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]);
-        assert_eq!(located.outside(Some(PortRange { first: 49152, last: 49200 })), [49700]);
+        assert_eq!(located.outside(Some(&PortSet::run(49152, 49200))), [49700]);
         assert_eq!(located.outside(None), [0; 0]);
     }
 

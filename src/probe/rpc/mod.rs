@@ -5,17 +5,18 @@
 
 mod look_up;
 mod port;
+mod range;
 mod session;
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
 use super::{Climb, Stop};
-use crate::matrix::model::Interface;
+use crate::matrix::model::{Expect, Interface};
 use crate::net::Io;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::observation::StepKind;
-use crate::proto::challenge::MAX_PROOF_LEN;
+use crate::proto::challenge::{MAX_PROOF_LEN, ProofOutcome};
 use crate::proto::rpc::{Syntax, Uuid, epm};
 use crate::reason::Reason;
 use look_up::Located;
@@ -41,16 +42,26 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         })
         .await?;
     let mut mapper = prove(climb, climb.target.hop.port, bound, asked.as_ref()).await;
+    let proved = is_proved(climb);
     let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
     let flow = climb.target.hop.flow.clone();
     for interface in &flow.interfaces {
         outcome = one_interface(climb, &mut mapper, interface).await.and(outcome);
+    }
+    if flow.expect == Expect::Allow {
+        outcome = range::climb(climb, proved).await.and(outcome);
     }
     match mapper {
         // On the mapper's connection alone: the way to the other ports is the same.
         Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await,
         _ => outcome,
     }
+}
+
+/// Whether the listener of the hop's own host has proved itself.
+fn is_proved(climb: &Climb<'_>) -> bool {
+    let host = climb.target.hop.to.host.label();
+    climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.host == host))
 }
 
 /// The mapper's connection, on which the challenge's context is called again. The context is the challenge of this connection, so the proof

@@ -30,8 +30,8 @@ pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, locate
         }
     }
     let mut detail = about(interface);
-    let range = climb.target.hop.flow.range;
-    if !located.outside(range).is_empty() {
+    let range = climb.target.hop.flow.range.clone();
+    if !located.outside(range.as_ref()).is_empty() {
         detail.insert("outside_range".to_owned(), true.into());
         detail.insert("range".to_owned(), range.map(|r| r.to_string()).into());
     }

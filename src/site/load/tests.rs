@@ -105,7 +105,7 @@ db = "10.1.1.1"
     assert_eq!((site.name.as_str(), site.product.as_str(), site.topology.as_str()), ("contoso", "shop", "direct"));
     assert_eq!(site.features, BTreeMap::from([("audit".into(), true), ("search".into(), false)]));
     assert_eq!(site.ports["db"], 6000);
-    assert_eq!(site.ranges["dynamic"], PortRange { first: 50000, last: 50100 });
+    assert_eq!(site.ranges["dynamic"], PortSet::run(50000, 50100));
     assert_eq!(site.port_offset, 100);
     let folder = Path::new("/sites/contoso");
     assert_eq!(site.key.as_deref(), Some(folder.join("keys/site.key").as_path()));

@@ -93,8 +93,8 @@ pub enum Kind {
         #[serde(default)]
         delay_ms: u64,
     },
-    /// Has every port of a range for this time from the beginning of each run of the connector.
-    PortHog { first: u16, last: u16, seconds: f64 },
+    /// Has every port of a range, and listens on none: for this time from the beginning of each run of the connector, or all the while.
+    PortHog { first: u16, last: u16, seconds: Option<f64> },
 }
 
 /// A version of HTTP.
@@ -155,7 +155,7 @@ impl Context {
 impl Program {
     /// Whether it is started anew with each run of the connector.
     pub fn each_run(&self) -> bool {
-        matches!(self.kind, Kind::PortHog { .. })
+        matches!(self.kind, Kind::PortHog { seconds: Some(_), .. })
     }
 
     pub fn is_dns(&self) -> bool {
@@ -186,7 +186,10 @@ impl Program {
                 let held = (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
                 let held = held.collect::<Result<Vec<_>, _>>()?;
                 Ok(async move {
-                    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                    match seconds {
+                        Some(seconds) => tokio::time::sleep(Duration::from_secs_f64(seconds)).await,
+                        None => std::future::pending().await,
+                    }
                     drop(held);
                 })
             }),
