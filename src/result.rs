@@ -231,7 +231,7 @@ impl HopResult {
             trace: seen.and_then(|s| s.trace.clone()),
             latency: seen.and_then(|s| s.latency),
             pdc: seen.and_then(|s| s.pdc.clone()),
-            sweep: seen.and_then(|s| s.sweep.clone()),
+            sweep: seen.and_then(|s| s.sweep.clone()).map(safe_sweep),
             caution: hop.flow.caution.clone().filter(|_| hop.flow.expect == Expect::Allow && judgement.verdict <= Verdict::Warn),
             advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
             notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),
@@ -248,6 +248,14 @@ fn safe(mut step: Step) -> Step {
 /// A leg whose words steer no terminal: names in them come from proofs.
 fn safe_leg(leg: Leg) -> Leg {
     Leg { why: sanitise(&leg.why, MAX_LINE), ..leg }
+}
+
+/// A sweep whose words steer no terminal: the listener names the programs that hold ports there.
+fn safe_sweep(mut sweep: Sweep) -> Sweep {
+    for holder in sweep.segments.iter_mut().filter_map(|s| s.holder.as_mut()) {
+        *holder = sanitise(holder, MAX_LINE);
+    }
+    sweep
 }
 
 fn end(end: &HopEnd) -> End {
@@ -312,5 +320,22 @@ impl std::fmt::Display for Counts {
             }
         }
         write!(f, "; {} proved", self.proved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_program_cannot_name_itself_into_a_terminal() {
+        let sweep: Sweep = serde_json::from_value(json!({
+            "mode": "exact", "tried": 2, "lost": 0, "ms": 1.0, "segments": [
+                { "first": 1, "last": 1, "state": "proved" },
+                { "first": 2, "last": 2, "state": "open", "taken": true, "holder": "\u{1b}]0;mine\u{7}, pid 7" }] }))
+        .expect("a sweep");
+        let words = safe_sweep(sweep).words(9);
+        assert!(words.ends_with(", pid 7)") && !words.contains(['\u{1b}', '\u{7}']), "{words:?}");
     }
 }

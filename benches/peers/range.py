@@ -28,43 +28,7 @@ PROGRAM = HERE.parent.parent / "target/release/portmatrix"
 FIRST, LAST = 49152, 65535
 PORTS = LAST - FIRST + 1
 HOSTS = 20
-
-PRODUCT = """
-[product]
-id = "bench"
-title = "Bench"
-[ports]
-mapper = 135
-[ranges]
-rpc-dynamic = "49152-65535"
-[[role]]
-id = "client"
-title = "Client"
-[[role]]
-id = "server"
-title = "Server"
-[[interface]]
-name = "first"
-uuid = "12345778-1234-abcd-ef00-0123456789ac"
-version = "1.0"
-"""
-TABLE = """
-[matrix]
-id = "bench/lan"
-title = "One flow"
-topology = "lan"
-[matrix.source]
-document = "This benchmark"
-[[flow]]
-id = "rpc"
-from = "client"
-to = "server"
-port = "mapper"
-protocol = "rpc"
-interfaces = ["first"]
-range = "rpc-dynamic"
-inferred = "A range to be swept."
-"""
+TABLES = HERE.parent.parent / "tests/data/range"
 
 
 def sh(*words):
@@ -88,9 +52,6 @@ class Lab:
         self.link("srv", 2, [address(h) for h in range(1, HOSTS + 1)])
         self.router("sysctl", "-qw", "net.ipv4.ip_forward=1")
         self.started = []
-        (self.folder / "tables").mkdir()
-        (self.folder / "tables/product.toml").write_text(PRODUCT)
-        (self.folder / "tables/lan.toml").write_text(TABLE)
         subprocess.run([PROGRAM, "key", "new", self.folder / "site.key"], check=True, stdout=subprocess.DEVNULL)
 
     def link(self, host, network, addresses):
@@ -117,9 +78,9 @@ class Lab:
         servers = ", ".join(f'{{ name = "srv{h}.bench.test", addresses = ["{address(h)}"] }}' for h in range(1, hosts + 1))
         text = f"""[site]
 name = "bench"
-product = "bench"
+product = "range"
 topology = "lan"
-matrices = ["tables"]
+matrices = ["{TABLES}"]
 key = "site.key"
 [roles]
 client = [{{ name = "ws.bench.test", addresses = ["10.78.1.2"] }}]

@@ -9,6 +9,7 @@ use crate::net::half_open::holders;
 use crate::net::many::Many;
 use crate::net::serve::{BindProblem, bind_one_of_many};
 use crate::proto::rpc::{Syntax, Uuid};
+use crate::text::sanitise;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +25,9 @@ const LEFT_FOR_OUTGOING: usize = 4096;
 pub fn leaves_enough(range: &PortSet, outgoing: (u16, u16)) -> bool {
     (outgoing.0..=outgoing.1).filter(|port| !range.contains(*port)).count() >= LEFT_FOR_OUTGOING || range.len() <= MAX_SMALL
 }
+
+/// Longest name of a program, in characters: a process calls itself what it likes.
+const MAX_HOLDER: usize = 64;
 
 /// A range of at most so many ports takes nobody's.
 const MAX_SMALL: usize = 1024;
@@ -99,7 +103,8 @@ pub(super) fn open(
         }
     }
     if !opened.taken.is_empty() {
-        opened.holders = holders(&opened.taken).into_iter().map(|(port, process)| (port, process.to_string())).collect();
+        opened.holders =
+            holders(&opened.taken).into_iter().map(|(port, process)| (port, sanitise(&process.to_string(), MAX_HOLDER))).collect();
         shared.receipts.add_holders(&opened.holders);
     }
     let failed: Vec<u16> = opened.failed.iter().map(|(port, _)| *port).collect();

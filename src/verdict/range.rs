@@ -10,7 +10,7 @@ const MOST_RUNS: usize = 6;
 
 /// Notes for a hop with a range that was swept, or could not be; none for others.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
-    let Some(sweep) = &seen.sweep else { return not_opened(hop, seen).into_iter().collect() };
+    let Some(sweep) = &seen.sweep else { return not_tried(hop, seen).into_iter().collect() };
     let mut notes = vec![format!("range: {}", sweep.words(MOST_RUNS))];
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
     match sweep.mode {
@@ -35,14 +35,17 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes
 }
 
-/// That the listener has told of the range only the ports of its interfaces.
-fn not_opened(hop: &Hop, seen: &Observation) -> Option<String> {
+/// That of a range which a listener stands behind only the ports of its interfaces were tried.
+fn not_tried(hop: &Hop, seen: &Observation) -> Option<String> {
     let range = hop.flow.range.as_ref()?;
-    claims(seen).find(|(claims, _)| ports::are_few(&claims.ports, range.iter()))?;
-    Some(format!(
-        "of {range} the listener has only the ports of its interfaces open: the way to the others is not tested (`portmatrix listen --range whole` \
-         there)"
-    ))
+    if claims(seen).any(|(claims, _)| ports::are_few(&claims.ports, range.iter())) {
+        return Some(format!(
+            "of {range} the listener has only the ports of its interfaces open: the way to the others is not tested (`portmatrix listen \
+             --range whole` there)"
+        ));
+    }
+    let climbed = seen.steps.last().is_some_and(|step| step.ok) && claims(seen).next().is_some();
+    climbed.then(|| format!("the ports of {range} besides the interfaces' own were not tried: `--range exact` tries them"))
 }
 
 /// Proofs that the listener does not know of: somebody else with the same key and name has given them.

@@ -34,12 +34,16 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let flow = climb.target.hop.flow.clone();
     let mode = climb.tools.range;
     let (Some(range), Some(interface)) = (&flow.range, flow.interfaces.first()) else { return Ok(()) };
-    // Where the listener has not opened the range there is nothing to be proved; the verdict says so.
-    let unasked = mode == RangeMode::Stages && (!proved || only_interfaces(climb, range));
-    if mode == RangeMode::Never || unasked {
+    if mode == RangeMode::Never || (mode == RangeMode::Stages && !proved) {
         return Ok(());
     }
     let begun = clock::instant();
+    // Where the listener has not opened the range there is nothing to be proved, and the way to it is not known.
+    if mode == RangeMode::Stages && only_interfaces(climb, range) {
+        climb.note(StepKind::RpcRange, begun, Ok(Detail::from([("ports".to_owned(), range.len().into()), ("tried".to_owned(), 0.into())])));
+        climb.remark(Reason::RangePartlyTested);
+        return Ok(());
+    }
     let challenge = Challenge::new(random(), &climb.target.hop.id, clock::now());
     let Some(job) = job(climb, range, interface, challenge, proved) else { return Ok(()) };
     let stop = Cancel(job.stop.clone());
