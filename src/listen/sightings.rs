@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_millis(200);
 /// With more own ports than this, who listens is read only once in so many readings: it would cost more than everything else here.
 const MANY: usize = 1024;
 const LISTENING_EVERY: u64 = 10;
+/// While no TCP segment comes to this host, the table is read only once in so many times: for who listens, which changes without any.
+const QUIET_EVERY: u64 = 25;
 /// What is noted of one port of the other end later than this is another connection, in seconds.
 const ANOTHER: i64 = 3;
 /// For how long after it turned a connection away a listener does not say that it would have answered, in seconds.
@@ -206,8 +208,20 @@ impl Inner {
 pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: CancellationToken) {
     let many = own.len() > MANY;
     let mut before = BTreeSet::new();
+    let mut segments = None;
     for reading in 0_u64.. {
-        let table = match half_open::table(!many || reading.is_multiple_of(LISTENING_EVERY)) {
+        if reading > 0 {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+        let segments_before = std::mem::replace(&mut segments, half_open::segments_in());
+        let quiet = segments.is_some() && segments == segments_before && before.is_empty();
+        if quiet && !reading.is_multiple_of(QUIET_EVERY) {
+            continue;
+        }
+        let table = match half_open::table(!many || quiet || reading.is_multiple_of(LISTENING_EVERY)) {
             Ok(table) => {
                 // A handshake is half open for as long as the way is long; one of thousands is always under way.
                 let now: BTreeSet<_> = table.half_open.iter().copied().collect();
@@ -221,10 +235,6 @@ pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: Cancellation
             }
         };
         sightings.take_in(table, &own, clock::now());
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
     }
 }
 

@@ -110,6 +110,8 @@ pub struct Climb<'a> {
     pub latency: Latency,
     /// The dynamic range, port by port.
     pub sweep: Option<Sweep>,
+    /// The shortest handshake so far.
+    pub fastest: Option<Duration>,
     started: Timestamp,
     origin: Instant,
     steps: Vec<Step>,
@@ -132,6 +134,7 @@ impl<'a> Climb<'a> {
             recognised: None,
             latency: Latency::default(),
             sweep: None,
+            fastest: None,
             started: clock::now(),
             origin: clock::instant(),
             steps: Vec::new(),
@@ -210,6 +213,7 @@ impl<'a> Climb<'a> {
             let small = dial::connect_with_small_segments(self.target.source, to, self.connect_deadline()).await;
             return small.ok_or_else(|| Failure::local(Reason::NotTested));
         }
+        let begun = clock::instant();
         let dialling = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries);
         tokio::pin!(dialling);
         let (evidence, outcome) = match tokio::time::timeout(GIVE_UP_PLACE, &mut dialling).await {
@@ -224,6 +228,10 @@ impl<'a> Climb<'a> {
                 done
             }
         };
+        if outcome.is_ok() {
+            let took = begun.elapsed();
+            self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
+        }
         self.evidence.extend(evidence);
         // From now on the kernel is asked about this connection when something fails.
         self.watch = outcome.as_ref().ok().and_then(Watch::on);

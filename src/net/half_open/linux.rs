@@ -35,13 +35,17 @@ pub fn table(with_listening: bool) -> io::Result<Table> {
     for family in [libc::AF_INET, libc::AF_INET6] {
         dump(u8::try_from(family).unwrap_or_default(), with_listening, &mut table)?;
     }
-    table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "EmbryonicRsts"));
+    table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "TcpExt:", "EmbryonicRsts"));
     Ok(table)
 }
 
-/// A counter of `TcpExt`: a line of names, then a line of numbers.
-fn counter(netstat: &str, name: &str) -> Option<u64> {
-    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+pub fn segments_in() -> Option<u64> {
+    std::fs::read_to_string("/proc/net/snmp").ok().and_then(|text| counter(&text, "Tcp:", "InSegs"))
+}
+
+/// A counter of one group: a line of names, then a line of numbers.
+fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(group));
     let (names, numbers) = (lines.next()?, lines.next()?);
     let place = names.split_whitespace().position(|n| n == name)?;
     numbers.split_whitespace().nth(place)?.parse().ok()
@@ -148,8 +152,8 @@ mod tests {
     #[test]
     fn a_counter_is_found_by_its_name() {
         let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
-        assert_eq!(counter(text, "EmbryonicRsts"), Some(23));
-        assert_eq!(counter(text, "Other"), None);
+        assert_eq!(counter(text, "TcpExt:", "EmbryonicRsts"), Some(23));
+        assert_eq!(counter(text, "TcpExt:", "Other"), None);
         assert!(table(false).expect("Linux has a table").resets.is_some());
     }
 

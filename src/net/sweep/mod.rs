@@ -336,6 +336,16 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
         }
     }
 
+    /// Before a connection is given up: the answer may be there, and this program was too busy to look.
+    fn look_once_more(&mut self, slot: usize) {
+        let Some(held) = self.slots.get(slot) else { return };
+        if held.stream.peer_addr().is_ok() {
+            self.ready(slot, false);
+        } else if let Ok(Some(error)) = held.stream.take_error() {
+            self.end(slot, socket::of_error(&error));
+        }
+    }
+
     fn end(&mut self, slot: usize, fate: Fate) {
         self.end_with(slot, fate, None);
     }
@@ -356,7 +366,10 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
         while let Some(&(_, slot, generation)) = self.connecting.front().filter(|d| d.0 <= now) {
             self.connecting.pop_front();
             if self.slots.is(slot, generation, Phase::Connecting) {
-                self.end(slot, Fate::Failed(Reason::TimedOut));
+                self.look_once_more(slot);
+                if self.slots.is(slot, generation, Phase::Connecting) {
+                    self.end(slot, Fate::Failed(Reason::TimedOut));
+                }
             }
         }
         while let Some(&(_, slot, generation)) = self.aging.front().filter(|d| d.0 <= now) {

@@ -23,8 +23,10 @@ const SMALL: usize = 256;
 /// A handshake gets this long at most: the system would send a second SYN after a second, where a try from another port says more.
 /// Windows sends three SYNs, half a second apart, before it believes in a refusal.
 const LONGEST_WAIT: Duration = Duration::from_millis(if cfg!(windows) { 2600 } else { 980 });
-/// And so long at least, once it is known how long one takes: both ends are busy.
-const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(400) };
+/// And so long at least, and so much longer than eight of the handshakes that were seen: a kernel answers a SYN at once however busy its programs
+/// are, and what is dropped holds a descriptor for all of that time.
+const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(250) };
+const SLACK: Duration = Duration::from_millis(200);
 /// Connections under way at most: a listener expects sweeps, a service does not.
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
@@ -73,7 +75,7 @@ pub(super) fn job(climb: &Climb<'_>, range: &PortSet, interface: &Interface, cha
         mode: climb.tools.range,
         allowance: climb.tools.allowance.clone(),
         stop: Arc::default(),
-        found: Found::default(),
+        found: Found { fastest: climb.fastest, ..Found::default() },
     })
 }
 
@@ -122,7 +124,7 @@ impl Job {
     fn ask(&mut self, mut ports: Vec<u16>, again: bool) -> std::io::Result<()> {
         shuffle(&mut ports);
         if let Some(fastest) = self.found.fastest {
-            self.aim.connect = (fastest * 8 + Duration::from_millis(250)).clamp(SHORTEST_WAIT, LONGEST_WAIT).min(self.aim.connect);
+            self.aim.connect = (fastest * 8 + SLACK).clamp(SHORTEST_WAIT, LONGEST_WAIT).min(self.aim.connect);
         }
         let Job { aim, board, binder, allowance, stop, found, .. } = self;
         let told = |port, fate, packets: Option<Try>| {
