@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sweeps of whole dynamic RPC ranges by portmatrix, and by what else can sweep ports, side by side in one run.
 
-    cargo build --release && sudo benches/peers/range.py [--rounds N] [--slow SECONDS] [CASE...]
+    cargo build --release && sudo benches/peers/range.py [--rounds N] [--slow SECONDS] [--descriptors N] [CASE...]
 
 Needs root, Linux, ip and nft, and a C compiler for the bare loop; nmap and rustscan are measured where they are installed. All traffic stays inside
 network namespaces that it makes and removes. Cases: open, dropped, half, ten-dropped, twenty, listener. Times are medians of the rounds, in which
@@ -125,7 +125,7 @@ def timed(lab, words, limit):
     """Runs a program at the client: seconds (None past the limit), its output, its peak of memory in MiB and of descriptors."""
     begun = time.perf_counter()
     process = subprocess.Popen(
-        ["ip", "netns", "exec", lab.names["ws"], *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ["ip", "netns", "exec", lab.names["ws"], *lab.limit, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     watch = Watch(process.pid)
     ended = threading.Timer(limit, process.kill)
@@ -238,6 +238,7 @@ def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--slow", type=float, default=60, help="seconds after which a program is given up")
+    words.add_argument("--descriptors", type=int, help="limit of the programs at the client, as in `ulimit -n`")
     words.add_argument("case", nargs="*", default=["listener", "open", "dropped", "half", "ten-dropped", "twenty"])
     args = words.parse_args()
     if os.geteuid() != 0 or not PROGRAM.exists():
@@ -250,6 +251,7 @@ def main():
             bare = f"{folder}/bare"
             sh(compiler, "-O2", "-o", bare, str(HERE / "bare.c"))
         lab = Lab(folder)
+        lab.limit = ["prlimit", f"--nofile={args.descriptors}", "--"] if args.descriptors else []
         try:
             run_cases(lab, bare, args)
         finally:

@@ -25,8 +25,8 @@ const SMALL: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_millis(if cfg!(windows) { 2600 } else { 980 });
 /// And so long at least, and so much longer than eight of the handshakes that were seen: a kernel answers a SYN at once however busy its programs
 /// are, and what is dropped holds a descriptor for all of that time.
-const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(250) };
-const SLACK: Duration = Duration::from_millis(200);
+const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(200) };
+const SLACK: Duration = Duration::from_millis(150);
 /// Connections under way at most: a listener expects sweeps, a service does not.
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
