@@ -57,6 +57,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         to: HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) },
         address: Some(LOOPBACK),
         port,
+        class: None,
         also: Vec::new(),
     });
     Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new() }

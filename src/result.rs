@@ -1,6 +1,8 @@
 //! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
 
-use crate::matrix::model::{Expect, Protocol};
+pub mod published;
+
+use crate::matrix::model::{Expect, NameClass, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
@@ -10,6 +12,7 @@ use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
 use jiff::Timestamp;
+use published::Published;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -45,6 +48,9 @@ pub struct ResultFile {
     /// For roles that belong nearer to some directories than to others: how it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nearness: Vec<Nearness>,
+    /// For cloud services that publish names and ranges: how these stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
 }
 
 /// Which directories a host is nearer to, by the time that they take to answer.
@@ -148,6 +154,9 @@ pub struct HopResult {
     pub expect: Expect,
     /// Whether the product needs it.
     pub required: bool,
+    /// For a published name of a cloud service: how much it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<NameClass>,
     /// How it stands.
     pub verdict: Verdict,
     /// Why.
@@ -216,6 +225,7 @@ impl HopResult {
             path: hop.flow.path.clone(),
             expect: hop.flow.expect,
             required: hop.flow.required,
+            class: hop.class,
             verdict: judgement.verdict,
             reason: judgement.reason,
             ended_at: judgement.ended.map(|(step, _)| step),

@@ -113,6 +113,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         to: end("b"),
         address: Some(LOOPBACK),
         port,
+        class: None,
         also: Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ use crate::plan::model::{Hop, Plan, Unplanned};
 use crate::plan::select::Selection;
 use crate::probe::{RangeMode, Tools};
 use crate::report;
+use crate::result::published::published;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
 use crate::site::model::Host;
@@ -51,6 +52,10 @@ pub struct Args {
     /// Trust the certificates of this PEM file instead of the operating system's store
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Take the certificates of this PEM file for the public roots, instead of Mozilla's: where a cloud service has its certificates from
+    /// elsewhere
+    #[arg(long, value_name = "FILE")]
+    public_roots: Option<PathBuf>,
     /// Ask this DNS server instead of the system's, for names and for domain controllers
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     dns: Option<SocketAddr>,
@@ -145,7 +150,7 @@ pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
     // Before anything that takes descriptors: where there are few of them, the files must still be read.
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
-    let trust = trust(args.ca.as_deref())?;
+    let trust = trust(args.ca.as_deref(), args.public_roots.as_deref())?;
     let resolver = Resolver::new(args.dns, args.timeout);
     let runtime = files::runtime()?;
     if inputs.has_discovery() {
@@ -212,6 +217,7 @@ pub fn run(args: &Args) -> Outcome {
         started,
         finished: clock::now(),
         nearness: run::nearness(&inputs.plan.roles, &hops),
+        published: published(&inputs.plan.roles, &plan.hops, &hops),
         hops,
         untested,
     };
@@ -327,17 +333,21 @@ fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> 
     miette::miette!(help = format!("this host has: {}{more}", known[..shown].join(", ")), "this host has no {what} \"{said}\"{near}")
 }
 
-fn trust(ca: Option<&Path>) -> Result<Trust, Problem> {
-    let Some(path) = ca else {
-        return Trust::platform().map_err(|e| {
+fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {
+    let unusable = |path: &Path, e: String| Problem::text(format!("{} cannot serve as a list of trusted roots: {e}", path.display()));
+    let read = |path: &Path| crate::net::identity::certificates(path).map_err(Problem::text);
+    let trust = match ca {
+        Some(path) => Trust::roots(read(path)?).map_err(|e| unusable(path, e))?,
+        None => Trust::platform().map_err(|e| {
             Problem::text(format!(
                 "cannot open this machine's trust store: {e}; on Debian `apt-get install ca-certificates`, or give --ca FILE"
             ))
-        });
+        })?,
     };
-    let shown = path.display();
-    let certificates = crate::net::identity::certificates(path).map_err(Problem::text)?;
-    Trust::roots(certificates).map_err(|e| Problem::text(format!("{shown} cannot serve as a list of trusted roots: {e}")))
+    match public {
+        Some(path) => trust.with_public_roots(read(path)?).map_err(|e| unusable(path, e)),
+        None => Ok(trust),
+    }
 }
 
 #[cfg(test)]

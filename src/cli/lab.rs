@@ -134,6 +134,7 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
         hops: hops.into_iter().map(|h| h.result).collect(),
         untested: Vec::new(),
         nearness: Vec::new(),
+        published: Vec::new(),
     }
 }
 

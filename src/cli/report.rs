@@ -52,6 +52,7 @@ impl Format {
                 report::table::render(&file.hops, style()),
                 report::directories::table(file, style()),
                 report::ranges::table(&file.hops, style()),
+                report::published::table(&file.published, style()),
                 report::table::untested(&file.untested, style()),
             ]
             .concat(),
@@ -62,6 +63,7 @@ impl Format {
                 report::markdown::render(&file.hops),
                 report::directories::markdown(file),
                 report::ranges::markdown(&file.hops),
+                report::published::markdown(&file.published),
                 report::markdown::untested(&file.untested),
             ]
             .concat(),
@@ -149,6 +151,7 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         all.hops.extend(file.hops);
         all.untested.extend(file.untested);
         all.nearness.extend(file.nearness);
+        all.published.extend(file.published);
     }
     Some(all)
 }

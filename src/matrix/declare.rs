@@ -2,10 +2,11 @@
 
 use super::forms;
 use super::load::{Kind, Use};
-use super::model::{Feature, Interface, Locate, Role};
+use super::model::{Feature, Interface, Locate, Role, covers};
 use super::port_set::PortSet;
-use crate::input::{At, Span, TableReader};
+use crate::input::{At, Span, TableReader, suggest};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 
 /// Declarations of one file, each with its place (of the id).
 #[derive(Debug, Default)]
@@ -111,6 +112,9 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
             table.report(table.mistake(&name.span, format!("\"{}\" is not a host name", name.value)).label("here").help(fault));
         }
     }
+    let core = published(table, "core", &names);
+    let legacy = published(table, "legacy", &names);
+    let concrete = concrete(table, &names);
     let networks = table.strings("networks").into_iter().filter_map(|text| network(table, &text)).collect();
     let id = id?;
     let role = Role {
@@ -123,9 +127,43 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
         nearer_to: nearer_to.into_iter().map(At::into_inner).collect(),
         than_to: than_to.into_iter().map(At::into_inner).collect(),
         names: names.into_iter().map(At::into_inner).collect(),
+        core,
+        legacy,
+        concrete,
         networks,
     };
     Some(At { value: role, span: id.span })
+}
+
+/// Names that must be among the published ones.
+fn published(table: &TableReader<'_>, key: &str, names: &[At<String>]) -> Vec<String> {
+    let said = table.strings(key);
+    for name in said.iter().filter(|said| !names.iter().any(|name| name.value == said.value)) {
+        let mistake = table.mistake(&name.span, format!("\"{}\" is not among the `names` of this role", name.value)).label("here");
+        let near = suggest(&name.value, names.iter().map(|n| n.value.as_str())).map(|near| format!("did you mean \"{near}\"?"));
+        table.report(mistake.help(near.unwrap_or_else(|| format!("`{key}` says of some of the names how much they matter"))));
+    }
+    said.into_iter().map(At::into_inner).collect()
+}
+
+/// `[role.concrete]`: names under the wildcards.
+fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    let Some(wildcards) = table.table("concrete") else { return all };
+    for (wildcard, value) in wildcards.entries() {
+        if !wildcard.value.starts_with("*.") || !names.iter().any(|name| name.value == wildcard.value) {
+            let mistake = table.mistake(&wildcard.span, format!("\"{}\" is no wildcard among the `names` of this role", wildcard.value));
+            table.report(mistake.label("here").help("write the names that are known under a wildcard: \"*.example.com\" = [\"a.example.com\"]"));
+        }
+        let under: Vec<At<String>> = value.list().into_iter().flatten().filter_map(|item| item.string()).collect();
+        for name in under.iter().filter(|name| !covers(&wildcard.value, &name.value) || forms::host_name_fault(name).is_some()) {
+            let mistake = table.mistake(&name.span, format!("\"{}\" is no host name under {}", name.value, wildcard.value));
+            table.report(mistake.label("here"));
+        }
+        all.insert(wildcard.value, under.into_iter().map(|name| name.value.to_lowercase()).collect());
+    }
+    wildcards.finish();
+    all
 }
 
 fn locate(table: &TableReader<'_>, text: &At<String>) -> Option<Locate> {

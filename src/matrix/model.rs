@@ -127,9 +127,68 @@ pub struct Role {
     pub includes: Vec<RoleId>,
     /// For a role that is the same everywhere (a cloud service): its host names, wildcards included.
     pub names: Vec<String>,
+    /// Of these names, those without which nothing works.
+    pub core: Vec<String>,
+    /// Of these names, those of services that were retired: that one of them is not there is information, not a fault.
+    pub legacy: Vec<String>,
+    /// For wildcards among the names: names under them that are known, and can be tried.
+    pub concrete: BTreeMap<String, Vec<String>>,
     /// For such a role: the published address ranges.
     #[schemars(with = "Vec<String>")]
     pub networks: Vec<IpNet>,
+}
+
+/// How much a published name matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameClass {
+    /// Without it nothing works.
+    Core,
+    /// Something needs it.
+    Ordinary,
+    /// Its service was retired: that it is not there is information, not a fault.
+    Legacy,
+}
+
+impl NameClass {
+    /// The word used in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            NameClass::Core => "core",
+            NameClass::Ordinary => "ordinary",
+            NameClass::Legacy => "legacy",
+        }
+    }
+}
+
+impl Role {
+    /// How much a name of this role matters; `None` for a name that it does not publish.
+    pub fn class(&self, name: &str) -> Option<NameClass> {
+        let among = |names: &[String]| names.iter().any(|pattern| covers(pattern, name));
+        match () {
+            () if !among(&self.names) => None,
+            () if among(&self.legacy) => Some(NameClass::Legacy),
+            () if among(&self.core) => Some(NameClass::Core),
+            () => Some(NameClass::Ordinary),
+        }
+    }
+
+    /// Every name that can be looked at, wildcards included: each wildcard is followed by what is known under it.
+    pub fn all_names(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().flat_map(|name| std::iter::once(name).chain(self.concrete.get(name).into_iter().flatten()))
+    }
+}
+
+/// Whether a published name, perhaps a wildcard, stands for this host name.
+pub fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(_) if pattern == name => true,
+        Some(domain) => {
+            let (name, domain) = (name.to_lowercase(), domain.to_lowercase());
+            name.strip_suffix(&domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        }
+        None => pattern.eq_ignore_ascii_case(name),
+    }
 }
 
 /// A switch that conditions can ask for.

@@ -99,6 +99,12 @@ struct Role {
     includes: Option<Vec<String>>,
     /// For a role that is the same everywhere (a cloud service): its host names; a wildcard may be the first label.
     names: Option<Vec<String>>,
+    /// Of these, the names without which nothing works.
+    core: Option<Vec<String>>,
+    /// Of these, the names of services that were retired: that one is not there is information, not a fault.
+    legacy: Option<Vec<String>>,
+    /// By wildcard among the names: names under it that are known, and can be tried.
+    concrete: Option<std::collections::BTreeMap<String, Vec<String>>>,
     /// For such a role: the published address ranges.
     networks: Option<Vec<String>>,
 }

@@ -1,7 +1,7 @@
 //! Port tables as text for a terminal, for any width from 60 columns.
 
 use super::Registry;
-use super::model::{Expect, Flow, Matrix, Port, Product};
+use super::model::{Expect, Flow, Matrix, NameClass, Port, Product};
 use crate::text::sanitise;
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
@@ -64,7 +64,14 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
     for role in matrix.roles.iter().filter(|role| !role.names.is_empty() || !role.networks.is_empty()) {
         let networks = role.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let mut published = table(NOTHING, width);
-        published.add_row(["   Names", &role.names.join(", ")]);
+        let class = |name: &String| match role.class(name) {
+            Some(NameClass::Ordinary) | None => name.clone(),
+            Some(class) => format!("{name} ({})", class.name()),
+        };
+        published.add_row(["   Names", &role.names.iter().map(class).collect::<Vec<_>>().join(", ")]);
+        for (wildcard, names) in &role.concrete {
+            published.add_row(["   Tried for", &format!("{wildcard}: {}", names.join(", "))]);
+        }
         published.add_row(["   Networks", &networks]);
         text.push_str(&format!("{}\n{}\n", role.id, published.trim_fmt()));
     }

@@ -1,6 +1,7 @@
 //! Names to addresses, through the system's own resolver configuration and hosts file.
 
 use super::failure::Failure;
+use super::host;
 use crate::reason::Reason;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -10,6 +11,39 @@ use hickory_resolver::{Resolver as HickoryResolver, TokioResolver};
 use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// What DNS says of a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Every address, IPv4 first, each once.
+    pub addresses: Vec<IpAddr>,
+    /// The names that it stands for, in the order of the answer (CNAME, RFC 1034 section 3.6.2).
+    pub aliases: Vec<String>,
+    /// Of the addresses, those of a family that this machine has no way out for, where it has one for the other.
+    pub unroutable: Vec<IpAddr>,
+}
+
+impl Found {
+    /// The addresses that a client on this machine would try.
+    pub fn routable(&self) -> Vec<IpAddr> {
+        self.addresses.iter().copied().filter(|a| !self.unroutable.contains(a)).collect()
+    }
+}
+
+/// The addresses of the family that this machine has no route for, where it has one for an address of the other family: it is not set up for that
+/// family, and its clients do not use it.
+fn unroutable(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let dead = |of: fn(&IpAddr) -> bool| {
+        let family: Vec<IpAddr> = addresses.iter().copied().filter(of).collect();
+        let none = family.iter().all(|address| !host::has_route(*address));
+        if none { family } else { Vec::new() }
+    };
+    let (v4, v6) = (dead(IpAddr::is_ipv4), dead(IpAddr::is_ipv6));
+    if v4.len() + v6.len() == addresses.len() { Vec::new() } else { [v4, v6].concat() }
+}
+
+/// Names of a chain that are kept.
+const MAX_ALIASES: usize = 16;
 
 /// The system's resolver.
 #[derive(Clone)]
@@ -74,11 +108,12 @@ impl Resolver {
         if targets.is_empty() { Err(Failure::peer(Reason::NameNoAddress)) } else { Ok(targets) }
     }
 
-    /// Every address of a name, IPv4 first, each once. Names are taken as complete: no search list is applied to a name with a dot.
+    /// Every address of a name, IPv4 first, each once, and the names on the way to them. Names are taken as complete: no search list is applied
+    /// to a name with a dot.
     ///
     /// # Errors
     /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`.
-    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Failure> {
+    pub async fn look_up(&self, name: &str) -> Result<Found, Failure> {
         let resolver = self.inner.as_ref().map_err(|e| Failure::local(Reason::DnsFailed).with("error", e.clone()))?;
         let complete = if name.contains('.') && !name.ends_with('.') { format!("{name}.") } else { name.to_owned() };
         match tokio::time::timeout(self.deadline, resolver.lookup_ip(complete)).await {
@@ -88,9 +123,30 @@ impl Resolver {
                 let mut addresses: Vec<IpAddr> = found.iter().collect();
                 addresses.sort_by_key(|a| (a.is_ipv6(), *a));
                 addresses.dedup();
-                if addresses.is_empty() { Err(Failure::peer(Reason::NameNoAddress)) } else { Ok(addresses) }
+                if addresses.is_empty() {
+                    return Err(Failure::peer(Reason::NameNoAddress));
+                }
+                let mut aliases: Vec<String> = Vec::new();
+                for record in found.as_lookup().answers() {
+                    if let RData::CNAME(target) = &record.data {
+                        let target = target.0.to_utf8().trim_end_matches('.').to_lowercase();
+                        // The answers for A and AAAA have the same chain.
+                        if aliases.len() < MAX_ALIASES && !aliases.contains(&target) {
+                            aliases.push(target);
+                        }
+                    }
+                }
+                Ok(Found { unroutable: unroutable(&addresses), addresses, aliases })
             }
         }
+    }
+
+    /// The addresses alone.
+    ///
+    /// # Errors
+    /// As [`Resolver::look_up`].
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Failure> {
+        self.look_up(name).await.map(|found| found.addresses)
     }
 }
 

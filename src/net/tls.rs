@@ -6,6 +6,7 @@ use super::failure::Failure;
 use crate::observation::Detail;
 use crate::proto::challenge::{EXPORTER_LEN, Exporter, TlsSeen};
 use crate::reason::Reason;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -27,6 +28,8 @@ pub fn crypto() -> Arc<CryptoProvider> {
 #[derive(Debug, Clone)]
 pub struct Trust {
     verifier: Arc<dyn ServerCertVerifier>,
+    /// Knows the roots that public services have their certificates from, whatever this machine trusts besides.
+    public: Arc<dyn ServerCertVerifier>,
 }
 
 impl Trust {
@@ -35,7 +38,8 @@ impl Trust {
     /// # Errors
     /// When the store cannot be opened.
     pub fn platform() -> Result<Self, rustls::Error> {
-        Ok(Trust { verifier: Arc::new(rustls_platform_verifier::Verifier::new(crypto())?) })
+        let verifier = Arc::new(rustls_platform_verifier::Verifier::new(crypto())?);
+        Ok(Trust { verifier, public: public_roots() })
     }
 
     /// Only these roots.
@@ -43,20 +47,44 @@ impl Trust {
     /// # Errors
     /// When no certificate of the list can serve as a root.
     pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        let mut store = RootCertStore::empty();
-        for certificate in certificates {
-            store.add(certificate).map_err(|e| e.to_string())?;
-        }
-        let verifier =
-            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().map_err(|e| e.to_string())?;
-        Ok(Trust { verifier })
+        Ok(Trust { verifier: of_roots(certificates)?, public: public_roots() })
     }
+
+    /// The same, with these roots for the public ones.
+    ///
+    /// # Errors
+    /// When no certificate of the list can serve as a root.
+    pub fn with_public_roots(self, certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+        Ok(Trust { public: of_roots(certificates)?, ..self })
+    }
+}
+
+fn of_roots(certificates: Vec<CertificateDer<'static>>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates {
+        store.add(certificate).map_err(|e| e.to_string())?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().map_err(|e| e.to_string())?;
+    Ok(verifier)
+}
+
+/// Mozilla's roots, which this program carries along: a root that somebody added to this machine is none of them.
+fn public_roots() -> Arc<dyn ServerCertVerifier> {
+    static ROOTS: std::sync::OnceLock<Arc<dyn ServerCertVerifier>> = std::sync::OnceLock::new();
+    let make = || {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().expect("the list is not empty") as _
+    };
+    ROOTS.get_or_init(make).clone()
 }
 
 /// What a verifier found, kept instead of ending the handshake.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Finding {
     problem: Option<(Reason, String)>,
+    /// Whether the chain ends in a public root; `None` where something else is wrong, so that it was not found out.
+    public: Option<bool>,
     leaf: Option<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,
 }
@@ -64,7 +92,7 @@ struct Finding {
 /// Accepts every certificate whose key signs the handshake, and notes what the real verifier says of it.
 #[derive(Debug)]
 struct Recorder {
-    inner: Arc<dyn ServerCertVerifier>,
+    trust: Trust,
     finding: Arc<Mutex<Finding>>,
 }
 
@@ -77,10 +105,18 @@ impl ServerCertVerifier for Recorder {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let problem = self.inner.verify_server_cert(leaf, intermediates, name, ocsp, now).err().map(|e| (problem_of(&e), e.to_string()));
+        let judge = |verifier: &Arc<dyn ServerCertVerifier>| {
+            verifier.verify_server_cert(leaf, intermediates, name, ocsp, now).err().map(|e| (problem_of(&e), e.to_string()))
+        };
+        let problem = judge(&self.trust.verifier);
+        let public = match judge(&self.trust.public) {
+            None => Some(true),
+            Some((Reason::TlsUntrusted, _)) => Some(false),
+            Some(_) => None,
+        };
         if let Ok(mut finding) = self.finding.lock() {
             let intermediates = intermediates.iter().take(certificate::MAX_CHAIN).map(|c| c.clone().into_owned()).collect();
-            *finding = Finding { problem, leaf: Some(leaf.clone().into_owned()), intermediates };
+            *finding = Finding { problem, public, leaf: Some(leaf.clone().into_owned()), intermediates };
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -142,7 +178,7 @@ pub struct Session<S> {
 /// [`Failure`] when there is no TLS session at the end: not TLS, broken off, reset, no deadline kept by the caller.
 pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &[&str]) -> Result<Session<S>, Failure> {
     let finding = Arc::new(Mutex::new(Finding::default()));
-    let recorder = Recorder { inner: trust.verifier.clone(), finding: finding.clone() };
+    let recorder = Recorder { trust: trust.clone(), finding: finding.clone() };
     let mut config = ClientConfig::builder_with_provider(crypto())
         .with_safe_default_protocol_versions()
         .map_err(|e| Failure::local(Reason::LocalResources).with("error", e.to_string()))?
@@ -180,6 +216,9 @@ fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding) ->
         detail.insert("chain".into(), certificate::chain(leaf, &finding.intermediates));
     }
     detail.insert("trusted".into(), finding.problem.is_none().into());
+    if let Some(public) = finding.public {
+        detail.insert("public_root".into(), public.into());
+    }
     if let Some((reason, words)) = &finding.problem {
         detail.insert("problem".into(), reason.code().into());
         detail.insert("problem_text".into(), words.clone().into());

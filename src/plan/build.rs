@@ -1,6 +1,6 @@
 //! Binds the flows of a product's tables to the hosts of one site.
 
-use crate::matrix::model::{Expect, Flow, Interface, Matrix, Product, Protocol, RoleId};
+use crate::matrix::model::{Expect, Flow, Interface, Matrix, NameClass, Product, Protocol, RoleId, covers};
 use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
 use crate::plan::words::Words;
@@ -104,6 +104,7 @@ impl Builder<'_, '_> {
                         to: HopEnd { role: to.role.clone(), host: (*to_host).clone() },
                         address,
                         port,
+                        class: self.class(&to.role, to_host),
                         also: Vec::new(),
                     };
                     self.add(hop, flow);
@@ -157,12 +158,20 @@ impl Builder<'_, '_> {
     fn side(&self, role: &RoleId) -> Result<Side, Why> {
         let given = self.words.hosts(role);
         let hosts = if given.is_empty() {
-            let published = self.words.role(role).map(|r| r.names.as_slice()).unwrap_or_default();
-            published.iter().map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() }).collect()
+            let published = self.words.role(role).into_iter().flat_map(|role| role.all_names());
+            published.map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() }).collect()
         } else {
             given.to_vec()
         };
         if hosts.is_empty() { Err(Why::RoleWithoutHost { role: role.clone() }) } else { Ok(Side { role: role.clone(), hosts }) }
+    }
+
+    /// How much a published name matters, where the site does not say itself where it is.
+    fn class(&self, role: &RoleId, host: &Host) -> Option<NameClass> {
+        match host {
+            Host::Named { name, addresses } if addresses.is_empty() => self.words.role(role)?.class(name),
+            _ => None,
+        }
     }
 
     /// The published ranges of a cloud role, unless the site itself says where one of its hosts is: then the site knows better.
@@ -259,14 +268,6 @@ fn is_same(a: &Host, b: &Host) -> bool {
             addresses.contains(address)
         }
         _ => a == b,
-    }
-}
-
-/// Whether a published name, perhaps a wildcard, stands for this host name.
-fn covers(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(domain) => name.strip_suffix(&domain.to_lowercase()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-        None => pattern.eq_ignore_ascii_case(name),
     }
 }
 

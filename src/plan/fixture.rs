@@ -44,6 +44,9 @@ pub fn role(id: &str) -> Role {
         nearer_to: Vec::new(),
         than_to: Vec::new(),
         names: Vec::new(),
+        core: Vec::new(),
+        legacy: Vec::new(),
+        concrete: std::collections::BTreeMap::new(),
         networks: Vec::new(),
     }
 }

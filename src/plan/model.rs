@@ -1,6 +1,6 @@
 //! The plan: flows bound to the hosts of one site.
 
-use crate::matrix::model::{Expect, Interface, Locate, Protocol, RoleId};
+use crate::matrix::model::{Expect, Interface, Locate, NameClass, Protocol, Role, RoleId};
 use crate::matrix::port_set::PortSet;
 use crate::site::model::Host;
 use ipnet::IpNet;
@@ -23,7 +23,7 @@ pub struct Plan {
 }
 
 /// A role and who has it at this site.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlannedRole {
     /// The role.
     pub id: RoleId,
@@ -35,6 +35,8 @@ pub struct PlannedRole {
     pub nearer_to: Vec<RoleId>,
     /// See `nearer_to`.
     pub than_to: Vec<RoleId>,
+    /// The role's declaration, where it publishes names.
+    pub published: Option<Arc<Role>>,
 }
 
 /// One From host, one To endpoint, and what must (or must not) be possible between them.
@@ -52,6 +54,8 @@ pub struct Hop {
     pub address: Option<IpAddr>,
     /// Port to connect to, after overrides and offset.
     pub port: u16,
+    /// For a published name of a cloud service: how much it matters.
+    pub class: Option<NameClass>,
     /// Full ids of flows of the plan that ask for the very same thing, and were folded into this hop.
     pub also: Vec<String>,
 }

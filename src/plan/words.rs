@@ -5,6 +5,7 @@ use crate::matrix::port_set::PortSet;
 use crate::plan::model::{PlannedRole, Why};
 use crate::site::model::{Host, Site};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// What the site's product declares, with the site's own choices put in.
 pub(super) struct Words<'a> {
@@ -37,6 +38,7 @@ impl<'a> Words<'a> {
             includes: self.product.included(&role.id).into_iter().skip(1).map(str::to_owned).collect(),
             nearer_to: role.nearer_to.clone(),
             than_to: role.than_to.clone(),
+            published: (!role.names.is_empty()).then(|| Arc::new(role.clone())),
         });
         roles.collect()
     }

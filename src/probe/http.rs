@@ -78,7 +78,11 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     // says 404. Without a path of the plan a listener has nothing else to say.
     let flow = &climb.target.hop.flow;
     let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && matches!(proof, ProofOutcome::Valid { .. }));
-    let judged = answer.reason(&Origin::of(climb)).filter(|_| counts);
+    let judged = match climb.target.hop.class {
+        Some(_) => answer.reason_of_cloud(),
+        None => answer.reason(&Origin::of(climb)),
+    };
+    let judged = judged.filter(|_| counts);
     let outcome = match judged {
         None => Ok(answer.detail),
         Some(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),
@@ -353,6 +357,16 @@ impl Answer {
             // among them: that is the word of filters and gateways.
             100..=299 | 400 | 401 | 405 | 406 | 411 | 415 | 426 => None,
             _ => Some(Reason::HttpStatus),
+        }
+    }
+
+    /// The same for a published name of a cloud service: nobody knows what a bare GET is answered with there, and who answers is known by the
+    /// certificate. Only what proxies and gateways say in its place counts.
+    fn reason_of_cloud(&self) -> Option<Reason> {
+        match self.status {
+            502..=504 => Some(Reason::BadGateway),
+            407 | 511 => Some(Reason::HttpStatus),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod listener;
 pub mod markdown;
+pub mod published;
 pub mod ranges;
 pub mod table;
 

@@ -23,14 +23,19 @@ pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyl
 
 /// The whole report of some hops.
 pub fn render(hops: &[HopResult], style: Style) -> String {
-    let mut text = matrix(hops, style);
-    text.push('\n');
+    // Names of cloud services have several addresses each and a table of their own.
+    let (cloud, own): (Vec<&HopResult>, Vec<&HopResult>) = hops.iter().partition(|hop| hop.class.is_some());
+    let mut text = if own.is_empty() { String::new() } else { format!("{}\n", matrix(&own, style)) };
+    if !cloud.is_empty() {
+        let names: BTreeSet<&str> = cloud.iter().map(|hop| hop.to.host.as_str()).collect();
+        let _ = writeln!(text, "{} hops to {} published names: see the tables of names below.", cloud.len(), names.len());
+    }
     if hops.iter().any(|h| h.verdict != Verdict::Pass) {
         text.push('\n');
     }
-    let troubled: Vec<&HopResult> = hops.iter().filter(|h| h.verdict != Verdict::Pass).collect();
-    for hop in troubled.iter().take(MAX_TROUBLES) {
-        text.push_str(&trouble(hop, style));
+    let troubled = alike(hops.iter().filter(|h| h.verdict != Verdict::Pass));
+    for (hop, others) in troubled.iter().take(MAX_TROUBLES) {
+        text.push_str(&trouble(hop, others, style));
     }
     if troubled.len() > MAX_TROUBLES {
         let _ = writeln!(text, "… and {} more, which --format json and --format csv tell in full\n", troubled.len() - MAX_TROUBLES);
@@ -54,7 +59,23 @@ pub fn untested(flows: &[Unplanned], style: Style) -> String {
     text
 }
 
-fn matrix(hops: &[HopResult], style: Style) -> String {
+/// Hops that are not as expected, each with the other addresses of the same published name that stand alike.
+fn alike<'h>(hops: impl Iterator<Item = &'h HopResult>) -> Vec<(&'h HopResult, Vec<&'h HopResult>)> {
+    let mut groups: Vec<(&HopResult, Vec<&HopResult>)> = Vec::new();
+    for hop in hops {
+        let same = |first: &HopResult| {
+            hop.class.is_some()
+                && (&first.flow, &first.from.host, &first.to.host, first.reason) == (&hop.flow, &hop.from.host, &hop.to.host, hop.reason)
+        };
+        match groups.iter_mut().find(|(first, _)| same(first)) {
+            Some((_, others)) => others.push(hop),
+            None => groups.push((hop, Vec::new())),
+        }
+    }
+    groups
+}
+
+fn matrix(hops: &[&HopResult], style: Style) -> String {
     let (wide, very_wide) = (style.width >= WIDE, style.width >= VERY_WIDE);
     let names = Names::of(hops);
     let mut table = Table::new();
@@ -105,7 +126,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(hops: &[HopResult]) -> Self {
+    fn of(hops: &[&HopResult]) -> Self {
         let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok() || host.contains('/');
         let all: BTreeSet<&str> = hops.iter().flat_map(|h| [h.from.host.as_str(), h.to.host.as_str()]).filter(|h| !is_address(h)).collect();
         let own = hops.iter().map(|h| h.from.host.as_str()).filter(|h| !is_address(h));
@@ -148,8 +169,13 @@ fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
 }
 
 /// One hop that is not as expected: its id, and what is needed to act on it.
-fn trouble(hop: &HopResult, style: Style) -> String {
+fn trouble(hop: &HopResult, others: &[&HopResult], style: Style) -> String {
     let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
+    if !others.is_empty() {
+        let addresses: Vec<String> = others.iter().filter_map(|hop| hop.to.address).map(|a| a.to_string()).collect();
+        let words = format!("the same at {}", addresses.join(", "));
+        text.push_str(&wrap(&words, &format!("  {:<9}", "also"), usize::from(style.width.max(40))));
+    }
     for (label, words) in facts(hop) {
         text.push_str(&wrap(&words, &format!("  {label:<9}"), usize::from(style.width.max(40))));
     }

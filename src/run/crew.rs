@@ -5,7 +5,7 @@ use super::trace::Walks;
 use super::turns::Turns;
 use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::net::resolve::Resolver;
+use crate::net::resolve::{Found, Resolver};
 use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
@@ -60,7 +60,7 @@ impl Crew {
             let work = async {
                 let _turn = limit.acquire_owned().await;
                 let begun = clock::instant();
-                let found = resolver.addresses(&name).await;
+                let found = resolver.look_up(&name).await;
                 (found, clock::ms_since(begun))
             };
             let found = tokio::select! {
@@ -124,7 +124,7 @@ fn lacked_resources(seen: &Observation) -> bool {
     seen.first_failure().and_then(|s| s.reason) == Some(Reason::LocalResources)
 }
 
-pub(super) type LookedUp = (Result<Vec<IpAddr>, Failure>, f64);
+pub(super) type LookedUp = (Result<Found, Failure>, f64);
 
 /// One hop: the look-up that was made for it, then the probe. `None` when nothing could be tried.
 async fn observe(
@@ -152,12 +152,19 @@ async fn observe(
     Some(seen)
 }
 
-fn resolve_step(found: Result<Vec<IpAddr>, Failure>, ms: f64) -> Step {
+fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
     let step = Step { step: StepKind::Resolve, ok: true, reason: None, initiator: None, at_ms: 0.0, ms, detail: Detail::new() };
     match found {
-        Ok(addresses) => {
+        Ok(Found { addresses, aliases, unroutable }) => {
             let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-            Step { detail: Detail::from([("addresses".to_owned(), addresses.into())]), ..step }
+            let mut detail = Detail::from([("addresses".to_owned(), addresses.into())]);
+            if !aliases.is_empty() {
+                detail.insert("aliases".into(), aliases.into());
+            }
+            if !unroutable.is_empty() {
+                detail.insert("no_route".into(), unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into());
+            }
+            Step { detail, ..step }
         }
         Err(Failure { reason, initiator, detail }) => {
             // A resolver that this machine is not set up for is a fault of this machine; any other answer is the name's own.

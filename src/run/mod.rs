@@ -169,11 +169,12 @@ impl Probed {
     }
 }
 
-/// One hop for each address that was found; the hop as it was where none was.
+/// One hop for each address that was found; the hop as it was where none was. Of a cloud service, which has addresses of both families for everybody,
+/// only those of the families that this machine uses.
 fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
     let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
-    alone.with_addresses(&|_| addresses.cloned()).hops.into_iter().map(Arc::new).collect()
+    alone.with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() })).hops.into_iter().map(Arc::new).collect()
 }
 
 /// Of the hops of one name, those that were asked for by their ids. An address that was asked for and is gone from DNS is no reason to

@@ -62,6 +62,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
+        Reason::TlsIntercepted if hop.class.is_some() => {
+            let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");
+            format!("Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way ({flow}).")
+        }
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
         Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
@@ -78,7 +82,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::AddressOutsideRanges => {
-            format!("{to} resolves to an address outside the published ranges: ask whether a proxy or a private link is meant.")
+            let address = hop.address.map(|a| format!(", {a},")).unwrap_or_default();
+            format!("{to} resolves to an address{address} outside the published ranges: ask whether a proxy or a private link is meant.")
         }
         Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),

@@ -23,6 +23,11 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
     if !proved && showed_own(seen) && step.reason.is_some() {
         return Some((Verdict::Inconclusive, Reason::NotProved));
     }
+    // What a cloud service shows comes from a public root. Any other is that of whoever opened the session on the way, whether this machine
+    // trusts it or not.
+    if hop.class.is_some() && step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false) {
+        return Some((failed, Reason::TlsIntercepted));
+    }
     if let Some(reason) = step.reason {
         return Some((failed, reason));
     }
@@ -31,6 +36,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
     }
     let days = step.detail.get("days_left").and_then(|v| v.as_i64());
     days.is_some_and(|days| days < SOON_DAYS).then_some((Verdict::Warn, Reason::TlsExpiresSoon))
+}
+
+/// Whether a certificate was shown for this very name that is trusted, and comes from a public root: then the service itself is at the other end.
+pub(super) fn is_public(seen: &Observation) -> bool {
+    let yes = |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool()) == Some(true);
+    seen.steps.iter().any(|s| s.step == StepKind::Tls && s.ok && yes(s, "trusted") && yes(s, "public_root"))
 }
 
 /// Whether the certificate shown is one that a listener made for itself, by what its subject says. Anybody can say so: good for doubt only.

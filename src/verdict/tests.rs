@@ -44,6 +44,7 @@ pub(super) fn hop(flow: PlannedFlow) -> Hop {
         to: HopEnd { role: "service".into(), host: named("psp") },
         address: Some([127, 0, 0, 1].into()),
         port: 443,
+        class: None,
         also: Vec::new(),
     }
 }

@@ -117,6 +117,7 @@ pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) ->
         to: end("psp"),
         address: Some(LOOPBACK),
         port,
+        class: None,
         also: Vec::new(),
     }
 }

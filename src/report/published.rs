@@ -1,0 +1,144 @@
+//! Names and ranges of cloud services: one line for each, whatever the number of addresses behind it.
+
+use super::Style;
+use super::table::LINES;
+use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Through};
+use crate::text::{markdown_safe, wrap};
+use comfy_table::{Cell, ContentArrangement, Table};
+use std::fmt::Write as _;
+
+/// From this many columns on, class, certificate and HTTP status have columns of their own.
+const WIDE: u16 = 110;
+/// Addresses named for one range.
+const MOST_ADDRESSES: usize = 4;
+
+/// For a terminal; empty where no cloud service was looked at.
+pub fn table(all: &[Published], style: Style) -> String {
+    let width = usize::from(style.width.max(40));
+    let mut text = String::new();
+    for one in all {
+        let (tested, wildcards) = parts(one);
+        let columns: &[&str] = if style.width >= WIDE { &WIDE_COLUMNS } else { &COLUMNS };
+        let _ = writeln!(text, "\nNames of {} from {}", one.role, one.from);
+        text.push_str(&drawn(columns, tested.iter().map(|name| cells(name, columns)), style));
+        for wildcard in wildcards {
+            text.push_str(&wrap(&about_wildcard(wildcard), "  ", width));
+        }
+        if !one.ranges.is_empty() {
+            let _ = writeln!(text, "\nRanges of {}: {}", one.role, coverage(&one.ranges));
+            text.push_str(&drawn(&RANGE_COLUMNS, one.ranges.iter().map(range_cells), style));
+            text.push_str(&wrap(CAUTION, "  ", width));
+        }
+    }
+    text
+}
+
+/// For a ticket or a wiki page.
+pub fn markdown(all: &[Published]) -> String {
+    let mut text = String::new();
+    for one in all {
+        let (tested, wildcards) = parts(one);
+        let _ = writeln!(text, "\n### Names of {} from {}\n", markdown_safe(&one.role), markdown_safe(&one.from));
+        rows(&mut text, &WIDE_COLUMNS, tested.iter().map(|name| cells(name, &WIDE_COLUMNS)));
+        for wildcard in wildcards {
+            let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
+        }
+        if !one.ranges.is_empty() {
+            let _ = writeln!(text, "\n### Ranges of {}\n\n{}\n", markdown_safe(&one.role), coverage(&one.ranges));
+            rows(&mut text, &RANGE_COLUMNS, one.ranges.iter().map(range_cells));
+            let _ = writeln!(text, "\n{CAUTION}");
+        }
+    }
+    text
+}
+
+const COLUMNS: [&str; 5] = ["Verdict", "Name", "Works", "Reason", "ms"];
+const WIDE_COLUMNS: [&str; 9] = ["Verdict", "Name", "Class", "Works", "Reason", "HTTP", "ms", "Certificate from", "Alias of"];
+const RANGE_COLUMNS: [&str; 3] = ["Range", "State", "Through"];
+const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other addresses nothing is known.";
+
+/// Names that were tested, those that matter most first, and wildcards.
+fn parts(one: &Published) -> (Vec<&PublishedName>, Vec<&PublishedName>) {
+    let (wildcards, mut tested): (Vec<&PublishedName>, Vec<_>) = one.names.iter().partition(|name| name.name.starts_with("*."));
+    tested.sort_by_key(|name| name.class);
+    (tested, wildcards)
+}
+
+fn cells(name: &PublishedName, columns: &[&str]) -> Vec<String> {
+    let outside = if name.outside.is_empty() { String::new() } else { format!(", {} outside", name.outside.len()) };
+    let cell = |column: &&str| match *column {
+        "Verdict" => name.verdict.map_or("not asked", crate::verdict::Verdict::name).to_owned(),
+        "Name" => name.name.clone(),
+        "Class" => name.class.name().to_owned(),
+        "Works" if name.addresses == 0 => "-".to_owned(),
+        "Works" => format!("{} of {}{outside}", name.working, name.addresses),
+        "Reason" => name.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
+        "HTTP" => name.status.map(|status| status.to_string()).unwrap_or_default(),
+        "ms" => name.connect_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
+        "Certificate from" => name.issuer.as_deref().map(common_name).unwrap_or_default().to_owned(),
+        _ => name.aliases.last().cloned().unwrap_or_default(),
+    };
+    columns.iter().map(cell).collect()
+}
+
+/// The common name of a certificate's issuer, or all of it.
+fn common_name(subject: &str) -> &str {
+    subject.split(',').map(str::trim).find_map(|part| part.strip_prefix("CN=")).unwrap_or(subject)
+}
+
+fn about_wildcard(name: &PublishedName) -> String {
+    let words = match name.seen_as.as_slice() {
+        [] => "an entry for an allow list, which cannot be probed; no name under it was met".to_owned(),
+        some => format!("an entry for an allow list, which cannot be probed; met under it: {}", some.join(", ")),
+    };
+    format!("{}: {words}", name.name)
+}
+
+fn range_cells(range: &PublishedRange) -> Vec<String> {
+    let mut through: Vec<String> = range.through.iter().take(MOST_ADDRESSES).map(way).collect();
+    if range.through.len() > MOST_ADDRESSES {
+        through.push(format!("and {} more", range.through.len() - MOST_ADDRESSES));
+    }
+    if through.is_empty() {
+        through.push("no name has an address here now".to_owned());
+    }
+    vec![range.network.to_string(), range.state.words().to_owned(), through.join(", ")]
+}
+
+fn way(through: &Through) -> String {
+    let who = through.name.as_deref().unwrap_or("picked");
+    let how = match (through.reached, through.reason) {
+        (Some(true), _) => String::new(),
+        (_, Some(reason)) => format!(", {reason}"),
+        _ => ", not tried".to_owned(),
+    };
+    let last = through.last_seen.map(|node| format!(" after {node}")).unwrap_or_default();
+    format!("{} ({who}{how}{last})", through.address)
+}
+
+fn coverage(ranges: &[PublishedRange]) -> String {
+    let count = |state: RangeState| ranges.iter().filter(|range| range.state == state).count();
+    let states = [RangeState::SeenOpen, RangeState::Partly, RangeState::NotReached, RangeState::NotExercised];
+    let counts = states.into_iter().filter(|state| count(*state) > 0).map(|state| format!("{} {}", count(state), state.words()));
+    format!("{} of {}", counts.collect::<Vec<_>>().join(", "), ranges.len())
+}
+
+fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style) -> String {
+    let mut table = Table::new();
+    table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).force_no_tty();
+    table.set_header(columns.to_vec());
+    for row in rows {
+        table.add_row(row.into_iter().map(Cell::new));
+    }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 1));
+    });
+    format!("{}\n", table.trim_fmt())
+}
+
+fn rows(text: &mut String, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
+    for row in rows {
+        let _ = writeln!(text, "| {} |", row.iter().map(|cell| markdown_safe(cell)).collect::<Vec<_>>().join(" | "));
+    }
+}

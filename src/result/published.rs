@@ -1,0 +1,221 @@
+//! What became of the names and ranges that a cloud service publishes.
+
+use super::HopResult;
+use crate::matrix::model::{NameClass, covers};
+use crate::observation::{Step, StepKind};
+use crate::plan::model::{Hop, PlannedRole};
+use crate::reason::Reason;
+use crate::verdict::Verdict;
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The names and ranges of one role, as a host sees them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Published {
+    /// The role.
+    pub role: String,
+    /// The host that looked.
+    pub from: String,
+    /// Its names, in the order of the port table; each wildcard is followed by what was tried under it.
+    pub names: Vec<PublishedName>,
+    /// Its ranges.
+    pub ranges: Vec<PublishedRange>,
+}
+
+/// One name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedName {
+    /// The name, or a wildcard.
+    pub name: String,
+    /// How much it matters.
+    pub class: NameClass,
+    /// The worst of its hops; absent for a wildcard, which cannot be probed, and for a name that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// How many addresses it has.
+    pub addresses: usize,
+    /// Those on which its hops are as expected.
+    pub working: usize,
+    /// Those outside the role's ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub outside: Vec<IpAddr>,
+    /// The names that it stands for in DNS (CNAME).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// Issuer of its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Status of its HTTP answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u64>,
+    /// The shortest time of a TCP handshake, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_ms: Option<f64>,
+    /// For a wildcard: names under it that were looked up, of the port table or as aliases of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen_as: Vec<String>,
+}
+
+/// One range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedRange {
+    /// The range.
+    #[schemars(with = "String")]
+    pub network: IpNet,
+    /// How it stands.
+    pub state: RangeState,
+    /// Addresses in it that were tried.
+    pub through: Vec<Through>,
+}
+
+/// How a range stands, by the addresses in it that were tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RangeState {
+    /// Every address that was tried was reached. It says nothing of the others.
+    SeenOpen,
+    /// Some were reached and some were not.
+    Partly,
+    /// None was reached.
+    NotReached,
+    /// None was tried: nothing is known.
+    NotExercised,
+}
+
+/// One address of a range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Through {
+    /// The address.
+    #[schemars(with = "String")]
+    pub address: IpAddr,
+    /// The name that has it; absent for one that was picked from the range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether a connection to it opened. Absent where nothing is known: this machine could not try, or nobody need listen there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<bool>,
+    /// How it ended where it did not open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The last router that answered on the way, where the way was walked and the address did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub last_seen: Option<IpAddr>,
+}
+
+/// What became of every published role that hops of `planned` go to; `hops` are their results.
+pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult]) -> Vec<Published> {
+    let mut all = Vec::new();
+    for (role, declared) in roles.iter().filter_map(|role| Some((role, role.published.as_ref()?))) {
+        let mut froms: Vec<String> = Vec::new();
+        for hop in planned.iter().filter(|hop| hop.to.role == role.id && hop.class.is_some()) {
+            let from = hop.from.host.label();
+            if !froms.contains(&from) {
+                froms.push(from);
+            }
+        }
+        for from in froms {
+            let own: Vec<&HopResult> = hops.iter().filter(|h| h.to.role == role.id && h.from.host == from && h.class.is_some()).collect();
+            let mut names: Vec<PublishedName> = declared
+                .all_names()
+                .map(|name| of_name(&name.to_lowercase(), declared.class(name).unwrap_or(NameClass::Ordinary), &own, &declared.networks))
+                .collect();
+            let wildcards = of_wildcards(&names);
+            for name in &mut names {
+                name.seen_as = wildcards.get(&name.name).cloned().unwrap_or_default();
+            }
+            let ranges = declared.networks.iter().map(|network| of_range(*network, &own)).collect();
+            all.push(Published { role: role.id.clone(), from, names, ranges });
+        }
+    }
+    all
+}
+
+fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]) -> PublishedName {
+    let own: Vec<&&HopResult> = hops.iter().filter(|hop| hop.to.host == name).collect();
+    let worst = own.iter().max_by_key(|hop| hop.verdict);
+    let step = |kind: StepKind| own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok);
+    let addresses: Vec<IpAddr> = own.iter().filter_map(|hop| hop.to.address).collect();
+    let connect = own.iter().flat_map(|hop| &hop.steps).filter(|step| step.step == StepKind::Connect && step.ok).map(|step| step.ms);
+    PublishedName {
+        name: name.to_owned(),
+        class,
+        verdict: worst.map(|hop| hop.verdict),
+        reason: worst.map(|hop| hop.reason),
+        working: own.iter().filter(|hop| hop.to.address.is_some() && hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok)).count(),
+        outside: addresses.iter().copied().filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a))).collect(),
+        addresses: addresses.len(),
+        aliases: step(StepKind::Resolve).map(|step| texts(step, "aliases")).unwrap_or_default(),
+        issuer: step(StepKind::Tls).and_then(|step| step.detail.get("issuer")?.as_str()).map(str::to_owned),
+        status: own.iter().flat_map(|hop| &hop.steps).filter(|s| s.step == StepKind::Http).find_map(|s| s.detail.get("status")?.as_u64()),
+        connect_ms: connect.min_by(f64::total_cmp),
+        seen_as: Vec::new(),
+    }
+}
+
+fn texts(step: &Step, fact: &str) -> Vec<String> {
+    let values = step.detail.get(fact).and_then(|v| v.as_array());
+    values.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
+}
+
+/// By wildcard: names under it that were looked up.
+fn of_wildcards(names: &[PublishedName]) -> BTreeMap<String, Vec<String>> {
+    let looked_up = || names.iter().filter(|n| n.addresses > 0).flat_map(|n| std::iter::once(&n.name).chain(&n.aliases));
+    let under = |wildcard: &str| {
+        let mut under: Vec<String> = looked_up().filter(|name| covers(wildcard, name)).cloned().collect();
+        under.sort();
+        under.dedup();
+        under
+    };
+    names.iter().filter(|n| n.name.starts_with("*.")).map(|n| (n.name.clone(), under(&n.name))).collect()
+}
+
+fn of_range(network: IpNet, hops: &[&HopResult]) -> PublishedRange {
+    let mut through: Vec<Through> = Vec::new();
+    for hop in hops {
+        let Some(address) = hop.to.address.filter(|a| network.contains(a)) else { continue };
+        if through.iter().any(|t| t.address == address) {
+            continue;
+        }
+        let connect = hop.steps.iter().find(|s| s.step == StepKind::Connect);
+        let local = connect.is_some_and(|s| s.initiator == Some(crate::observation::Initiator::Local));
+        through.push(Through {
+            address,
+            name: Some(hop.to.host.clone()),
+            reached: connect.filter(|_| !local).map(|s| s.ok),
+            reason: connect.filter(|s| !s.ok).and_then(|s| s.reason),
+            last_seen: hop.trace.as_ref().filter(|t| t.destination.ip() == address).and_then(|t| t.last_router()),
+        });
+    }
+    PublishedRange { network, state: RangeState::of(&through), through }
+}
+
+impl RangeState {
+    /// By the addresses that were tried.
+    pub fn of(through: &[Through]) -> Self {
+        let count = |wanted: bool| through.iter().filter(|t| t.reached == Some(wanted)).count();
+        match (count(true), count(false)) {
+            (0, 0) => RangeState::NotExercised,
+            (_, 0) => RangeState::SeenOpen,
+            (0, _) => RangeState::NotReached,
+            _ => RangeState::Partly,
+        }
+    }
+
+    /// The words used in tables.
+    pub fn words(self) -> &'static str {
+        match self {
+            RangeState::SeenOpen => "seen open",
+            RangeState::Partly => "partly",
+            RangeState::NotReached => "not reached",
+            RangeState::NotExercised => "unknown",
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Published names and ranges of a cloud service: the built program in a namespace, with `dnsmasq` for DNS, `nginx` for the cloud and for what
+//! stands on the way, and a router that swallows half of the names. In CI these tests must run; elsewhere they say why they do not.
+#![cfg(target_os = "linux")]
+
+mod support {
+    #![allow(dead_code, reason = "each test file uses its part of the harness")]
+    pub mod deployment;
+    pub mod netns;
+}
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use support::deployment::{Deployment, Seen, text};
+use support::netns::Process;
+
+const TABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/cloud");
+/// The cloud, inside and outside of its ranges, and the device on the way that opens TLS.
+const INSIDE: &str = "10.77.2.2";
+const OUTSIDE: &str = "10.88.0.1";
+const INSPECTING: &str = "10.88.0.2";
+const PORTAL: &str = "10.88.0.3";
+
+const ZONE: &[&str] = &[
+    "--cname=login.cloud.example,gateway.idp.example",
+    "--host-record=gateway.idp.example,10.77.2.2,fd77:2::2",
+    "--host-record=mfa.idp.example,10.77.2.2",
+    "--host-record=graph.cloud.example,10.77.2.2",
+    "--host-record=outside.cloud.example,10.88.0.1",
+    "--host-record=inspected.cloud.example,10.88.0.2",
+    "--host-record=portal.cloud.example,10.88.0.3",
+    "--host-record=six.cloud.example,10.77.2.2,fd77:2::99",
+    "--host-record=hole1.cloud.example,10.77.2.91",
+    "--host-record=hole2.cloud.example,10.77.2.92",
+    "--host-record=hole3.cloud.example,10.77.2.93",
+    "--host-record=hole4.cloud.example,10.77.2.94",
+    "--host-record=hole5.cloud.example,10.77.2.95",
+    "--host-record=hole6.cloud.example,10.77.2.96",
+    "--host-record=hole7.cloud.example,10.77.2.97",
+    "--local=/example/",
+];
+
+struct Cloud {
+    site: Deployment,
+    _programs: [Process; 2],
+}
+
+impl Cloud {
+    fn new() -> Option<Self> {
+        let site = Deployment::new("direct")?;
+        for program in ["dnsmasq", "nginx"] {
+            if let Err(error) = std::process::Command::new(program).arg("-v").output() {
+                left_out(&format!("{program} cannot be run here ({error})"));
+                return None;
+            }
+        }
+        let (cloud, dc) = (site.net.host("psp"), site.net.host("dc"));
+        for address in [OUTSIDE, INSPECTING, PORTAL] {
+            cloud.must_sh(&format!("ip addr add {address}/32 dev lo"));
+        }
+        site.net.route_behind("10.88.0.0/24", "psp");
+        site.net.forward_rules("ip daddr 10.77.2.90-10.77.2.99 drop\nip6 daddr fd77:2::99 drop");
+        let fixed = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=", "--port=53"];
+        let mut dns = dc.start("dnsmasq", &fixed.iter().chain(ZONE).copied().collect::<Vec<_>>());
+        dns.wait_listening(dc, &[53], Duration::from_secs(20));
+        site.net.host("ws").resolver("nameserver 10.77.3.2\n");
+        certificates(&site);
+        std::fs::write(site.path("nginx.conf"), configuration(&site)).expect("a file");
+        let folder = site.path("");
+        let mut nginx = cloud.start("nginx", &["-p", &folder, "-c", &site.path("nginx.conf"), "-e", "stderr"]);
+        nginx.wait_listening(cloud, &[443], Duration::from_secs(20));
+        let toml = format!(
+            "[site]\nname = \"cloud\"\nproduct = \"cloud\"\ntopology = \"internet\"\nmatrices = [\"{TABLES}\"]\n\n\
+             [roles]\nclient = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] }}\n"
+        );
+        std::fs::write(site.path("site.toml"), toml).expect("the site file can be written");
+        Some(Cloud { site, _programs: [dns, nginx] })
+    }
+
+    /// What the client finds that trusts both authorities, of which only one is public.
+    fn connect(&self, more: &[&str]) -> Seen {
+        let (all, public) = (self.site.path("all.pem"), self.site.path("public.pem"));
+        let mut args = vec!["--ca", &all, "--public-roots", &public, "--connect-timeout", "2s"];
+        args.extend(more);
+        self.site.connect("ws", None, &args)
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn left_out(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "CI is set, but: {why}");
+    eprintln!("left out: {why}");
+}
+
+/// Two authorities, of which one stands for the public ones, and certificates of theirs.
+fn certificates(site: &Deployment) {
+    let authority = |name: &str| {
+        let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key")).expect("an authority")
+    };
+    let (public, private) = (authority("World Trust G2"), authority("Contoso Inspection CA"));
+    let write = |file: &str, text: String| std::fs::write(site.path(file), text).expect("a file");
+    write("public.pem", public.pem());
+    write("all.pem", format!("{}{}", public.pem(), private.pem()));
+    for (file, issuer, name) in
+        [("cloud", &public, "*.cloud.example"), ("inspected", &private, "*.cloud.example"), ("portal", &public, "portal.hotel.example")]
+    {
+        let key = KeyPair::generate().expect("a key");
+        let names = vec![name.to_owned(), "*.idp.example".to_owned()];
+        let names = if file == "portal" { names[..1].to_vec() } else { names };
+        let made = CertificateParams::new(names).expect("names").signed_by(&key, issuer).expect("a certificate");
+        write(&format!("{file}.crt"), made.pem());
+        write(&format!("{file}.key"), key.serialize_pem());
+    }
+}
+
+fn configuration(site: &Deployment) -> String {
+    let server = |address: &str, file: &str, answer: &str| {
+        format!(
+            "server {{ listen {address}:443 ssl http2; ssl_certificate {0}.crt; ssl_certificate_key {0}.key; location / {{ {answer} }} }}\n",
+            site.path(file)
+        )
+    };
+    let servers = [
+        server(INSIDE, "cloud", "return 302 https://portal.elsewhere.example/;"),
+        server("[fd77:2::2]", "cloud", "return 302 https://portal.elsewhere.example/;"),
+        server(OUTSIDE, "cloud", "return 403;"),
+        server(INSPECTING, "inspected", "return 200 ok;"),
+        server(PORTAL, "portal", "return 302 https://portal.hotel.example/login;"),
+    ];
+    format!(
+        "daemon off;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{}}}\n",
+        site.path("nginx.pid"),
+        servers.concat()
+    )
+}
+
+fn name<'a>(seen: &'a Seen, name: &str) -> &'a Value {
+    let names = seen.json["published"][0]["names"].as_array().expect("names");
+    names.iter().find(|n| n["name"] == name).unwrap_or_else(|| panic!("{name} is not in {names:#?}"))
+}
+
+fn range<'a>(seen: &'a Seen, network: &str) -> &'a Value {
+    let ranges = seen.json["published"][0]["ranges"].as_array().expect("ranges");
+    ranges.iter().find(|n| n["network"] == network).unwrap_or_else(|| panic!("{network} is not in {ranges:#?}"))
+}
+
+fn stands<'a>(name: &'a Value) -> (&'a str, &'a str) {
+    (text(name, "/verdict"), text(name, "/reason"))
+}
+
+#[test]
+fn each_name_has_its_verdict_and_each_range_its_coverage() {
+    let Some(cloud) = Cloud::new() else { return };
+    let begun = Instant::now();
+    let seen = cloud.connect(&[]);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let login = name(&seen, "login.cloud.example");
+    assert_eq!((stands(login), text(login, "/class")), (("pass", "answered"), "core"));
+    assert_eq!((&login["addresses"], &login["working"], &login["status"]), (&2.into(), &2.into(), &302.into()), "{login:#}");
+    assert_eq!((&login["aliases"][0], text(login, "/issuer")), (&"gateway.idp.example".into(), "CN=World Trust G2"));
+    assert_eq!(stands(name(&seen, "mfa.idp.example")), ("pass", "answered"), "the name that is known under a wildcard");
+    let outside = name(&seen, "outside.cloud.example");
+    assert_eq!((stands(outside), &outside["outside"][0]), (("warn", "address-outside-ranges"), &OUTSIDE.into()));
+    assert_eq!(stands(name(&seen, "inspected.cloud.example")), ("fail", "tls-intercepted"));
+    let inspected = seen.hops().iter().find(|h| text(h, "/hop").contains("inspected.")).expect("a hop");
+    assert!(text(inspected, "/advice").contains("Contoso Inspection CA"), "{inspected:#}");
+    assert_eq!(stands(name(&seen, "portal.cloud.example")), ("fail", "tls-name-mismatch"));
+    assert_eq!(stands(name(&seen, "gone.cloud.example")), ("pass", "retired"));
+    for hole in 1..=6 {
+        assert_eq!(stands(name(&seen, &format!("hole{hole}.cloud.example"))), ("fail", "timed-out"));
+    }
+    assert_eq!(stands(name(&seen, "hole7.cloud.example")), ("warn", "timed-out"), "a retired service is no reason to fail");
+    // The dead address is seen, and does not hide the live one.
+    let six = name(&seen, "six.cloud.example");
+    assert_eq!((stands(six), &six["addresses"], &six["working"]), (("fail", "timed-out"), &2.into(), &1.into()), "{six:#}");
+    let wildcard = name(&seen, "*.idp.example");
+    assert_eq!(wildcard["seen_as"], serde_json::json!(["gateway.idp.example", "mfa.idp.example"]));
+    assert!(name(&seen, "*.never.example").get("seen_as").is_none());
+
+    assert_eq!((text(range(&seen, "10.77.2.0/24"), "/state"), text(range(&seen, "10.99.0.0/16"), "/state")), ("partly", "not-exercised"));
+    assert_eq!(text(range(&seen, "fd77:2::/64"), "/state"), "partly");
+    let through = range(&seen, "10.77.2.0/24")["through"].as_array().expect("addresses");
+    let hole = through.iter().find(|t| t["address"] == "10.77.2.91").expect("a hole");
+    assert_eq!((&hole["reached"], text(hole, "/reason"), text(hole, "/last_seen")), (&false.into(), "timed-out", "10.77.1.1"), "{hole:#}");
+}
+
+#[test]
+fn a_client_without_ipv6_is_not_told_off_for_it() {
+    let Some(cloud) = Cloud::new() else { return };
+    cloud.site.net.host("ws").must_sh("ip -6 route del default; ip -6 addr flush dev eth0");
+    let seen = cloud.connect(&["--hop", "internet/names/ws.contoso.test/login.cloud.example:443"]);
+    let login = name(&seen, "login.cloud.example");
+    assert_eq!((stands(login), &login["addresses"]), (("pass", "answered"), &1.into()));
+    assert!(text(&seen.hops()[0], "/notes/0").contains("fd77:2::2"), "{:#}", seen.hops()[0]);
+    assert_eq!(name(&seen, "graph.cloud.example").get("verdict"), None, "it was not asked for");
+}
+
+#[test]
+fn names_and_ranges_have_tables_at_80_and_120_columns() {
+    let Some(cloud) = Cloud::new() else { return };
+    let out = cloud.site.path("result.json");
+    cloud.connect(&["--out", &out]);
+    for width in [80, 120] {
+        let ws = cloud.site.net.host("ws");
+        let command = format!("COLUMNS={width} {} report {out}", support::deployment::PROGRAM);
+        let done = ws.run("sh", &["-c", &command], Duration::from_secs(20));
+        assert!(done.out.lines().all(|line| line.chars().count() <= width), "{done}");
+        assert!(done.out.contains("Names of cloud from ws.contoso.test"), "{done}");
+        assert!(done.out.contains("Ranges of cloud: 2 partly, 1 unknown of 3"), "{done}");
+        assert!(done.out.contains("*.never.example: an entry for an allow list"), "{done}");
+        let line = done.out.lines().find(|line| line.contains("login.cloud.example") && line.contains("2 of 2")).expect("a line");
+        assert_eq!((line.contains("core"), line.contains("World Trust G2")), (width == 120, width == 120), "{line}");
+    }
+}
