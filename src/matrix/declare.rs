@@ -153,7 +153,9 @@ fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, V
     for (wildcard, value) in wildcards.entries() {
         if !wildcard.value.starts_with("*.") || !names.iter().any(|name| name.value == wildcard.value) {
             let mistake = table.mistake(&wildcard.span, format!("\"{}\" is no wildcard among the `names` of this role", wildcard.value));
-            table.report(mistake.label("here").help("write the names that are known under a wildcard: \"*.example.com\" = [\"a.example.com\"]"));
+            table.report(
+                mistake.label("here").help("write the names that are known under a wildcard: \"*.example.com\" = [\"a.example.com\"]"),
+            );
         }
         let under: Vec<At<String>> = value.list().into_iter().flatten().filter_map(|item| item.string()).collect();
         for name in under.iter().filter(|name| !covers(&wildcard.value, &name.value) || forms::host_name_fault(name).is_some()) {

@@ -4,11 +4,12 @@ use super::Style;
 use super::table::LINES;
 use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Through};
 use crate::text::{markdown_safe, wrap};
-use comfy_table::{Cell, ContentArrangement, Table};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table};
 use std::fmt::Write as _;
 
-/// From this many columns on, class, certificate and HTTP status have columns of their own.
+/// From this many columns on, class, HTTP status, time and certificate have columns of their own; from so many more, the alias has one.
 const WIDE: u16 = 110;
+const VERY_WIDE: u16 = 150;
 /// Addresses named for one range.
 const MOST_ADDRESSES: usize = 4;
 
@@ -18,7 +19,11 @@ pub fn table(all: &[Published], style: Style) -> String {
     let mut text = String::new();
     for one in all {
         let (tested, wildcards) = parts(one);
-        let columns: &[&str] = if style.width >= WIDE { &WIDE_COLUMNS } else { &COLUMNS };
+        let columns = match style.width {
+            VERY_WIDE.. => &ALL_COLUMNS[..],
+            WIDE.. => &ALL_COLUMNS[..ALL_COLUMNS.len() - 1],
+            _ => &COLUMNS,
+        };
         let _ = writeln!(text, "\nNames of {} from {}", one.role, one.from);
         text.push_str(&drawn(columns, tested.iter().map(|name| cells(name, columns)), style));
         for wildcard in wildcards {
@@ -39,7 +44,7 @@ pub fn markdown(all: &[Published]) -> String {
     for one in all {
         let (tested, wildcards) = parts(one);
         let _ = writeln!(text, "\n### Names of {} from {}\n", markdown_safe(&one.role), markdown_safe(&one.from));
-        rows(&mut text, &WIDE_COLUMNS, tested.iter().map(|name| cells(name, &WIDE_COLUMNS)));
+        rows(&mut text, &ALL_COLUMNS, tested.iter().map(|name| cells(name, &ALL_COLUMNS)));
         for wildcard in wildcards {
             let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
         }
@@ -52,8 +57,8 @@ pub fn markdown(all: &[Published]) -> String {
     text
 }
 
-const COLUMNS: [&str; 5] = ["Verdict", "Name", "Works", "Reason", "ms"];
-const WIDE_COLUMNS: [&str; 9] = ["Verdict", "Name", "Class", "Works", "Reason", "HTTP", "ms", "Certificate from", "Alias of"];
+const COLUMNS: [&str; 4] = ["Verdict", "Name", "Works", "Reason"];
+const ALL_COLUMNS: [&str; 9] = ["Verdict", "Name", "Works", "Reason", "Class", "HTTP", "ms", "Certificate from", "Alias of"];
 const RANGE_COLUMNS: [&str; 3] = ["Range", "State", "Through"];
 const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other addresses nothing is known.";
 
@@ -65,13 +70,12 @@ fn parts(one: &Published) -> (Vec<&PublishedName>, Vec<&PublishedName>) {
 }
 
 fn cells(name: &PublishedName, columns: &[&str]) -> Vec<String> {
-    let outside = if name.outside.is_empty() { String::new() } else { format!(", {} outside", name.outside.len()) };
     let cell = |column: &&str| match *column {
         "Verdict" => name.verdict.map_or("not asked", crate::verdict::Verdict::name).to_owned(),
         "Name" => name.name.clone(),
         "Class" => name.class.name().to_owned(),
         "Works" if name.addresses == 0 => "-".to_owned(),
-        "Works" => format!("{} of {}{outside}", name.working, name.addresses),
+        "Works" => format!("{}/{}", name.working, name.addresses),
         "Reason" => name.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
         "HTTP" => name.status.map(|status| status.to_string()).unwrap_or_default(),
         "ms" => name.connect_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
@@ -130,9 +134,12 @@ fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style
     for row in rows {
         table.add_row(row.into_iter().map(Cell::new));
     }
-    table.column_iter_mut().for_each(|column| {
+    for (column, heading) in table.column_iter_mut().zip(columns) {
         column.set_padding((0, 1));
-    });
+        if !matches!(*heading, "Certificate from" | "Alias of" | "Through") {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     format!("{}\n", table.trim_fmt())
 }
 

@@ -149,7 +149,10 @@ fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]
         class,
         verdict: worst.map(|hop| hop.verdict),
         reason: worst.map(|hop| hop.reason),
-        working: own.iter().filter(|hop| hop.to.address.is_some() && hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok)).count(),
+        working: own
+            .iter()
+            .filter(|hop| hop.to.address.is_some() && hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok))
+            .count(),
         outside: addresses.iter().copied().filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a))).collect(),
         addresses: addresses.len(),
         aliases: step(StepKind::Resolve).map(|step| texts(step, "aliases")).unwrap_or_default(),

@@ -174,7 +174,12 @@ impl Probed {
 fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
     let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
-    alone.with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() })).hops.into_iter().map(Arc::new).collect()
+    alone
+        .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
+        .hops
+        .into_iter()
+        .map(Arc::new)
+        .collect()
 }
 
 /// Of the hops of one name, those that were asked for by their ids. An address that was asked for and is gone from DNS is no reason to

@@ -61,6 +61,11 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
                 "Give {to} the certificate with the subject \"{wanted}\", or mend `[certificates]` in the site file (the step `tls` shows the one it has)."
             )
         }
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired if hop.class.is_some() => {
+            format!(
+                "Somebody else answers for {to}: sign in where the network asks for it (a captive portal), or take {to} out of the proxy or DNS filter on the way."
+            )
+        }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
         Reason::TlsIntercepted if hop.class.is_some() => {
             let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");

@@ -37,7 +37,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
-        let verdict = if step.initiator == Some(Initiator::Local) { Verdict::Inconclusive } else { failed };
+        // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
+        let unknown = step.initiator == Some(Initiator::Local) || (hop.class.is_some() && reason == Reason::DnsTimedOut);
+        let verdict = if unknown { Verdict::Inconclusive } else { failed };
         if hop.class == Some(NameClass::Legacy)
             && verdict != Verdict::Inconclusive
             && matches!(reason, Reason::NameNotFound | Reason::NameNoAddress)
@@ -57,6 +59,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
     }
     if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
+        let answered_by = if reason == Reason::TlsIntercepted { AnsweredBy::Middlebox } else { answered_by };
         return opinion(verdict, reason, answered_by);
     }
     if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
@@ -182,7 +185,9 @@ fn another_try(evidence: &Evidence) -> String {
 fn cloud_notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     let step = |kind: StepKind| seen.steps.iter().find(move |s| s.step == kind);
-    let list = |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_array()).map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "));
+    let list = |step: &Step, fact: &str| {
+        step.detail.get(fact).and_then(|v| v.as_array()).map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
+    };
     if let Some(words) = step(StepKind::Resolve).and_then(|s| list(s, "no_route")) {
         notes.push(format!("not tried, since this machine has no route for that family of addresses: {words}"));
     }
