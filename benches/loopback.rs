@@ -58,6 +58,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         address: Some(LOOPBACK),
         port,
         class: None,
+        proxy: None,
         also: Vec::new(),
     });
     Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new() }

@@ -21,6 +21,8 @@ pub enum StepKind {
     Resolve,
     /// TCP handshake.
     Connect,
+    /// An outbound proxy is asked to open the way (HTTP CONNECT).
+    Proxy,
     /// TLS handshake.
     Tls,
     /// What ALPN selected.
@@ -61,6 +63,7 @@ impl StepKind {
         match self {
             StepKind::Resolve => "resolve",
             StepKind::Connect => "connect",
+            StepKind::Proxy => "proxy",
             StepKind::Tls => "tls",
             StepKind::Alpn => "alpn",
             StepKind::Http => "http",

@@ -157,6 +157,9 @@ pub struct HopResult {
     /// For a published name of a cloud service: how much it matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<NameClass>,
+    /// Host and port of the outbound proxy on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How it stands.
     pub verdict: Verdict,
     /// Why.
@@ -226,6 +229,7 @@ impl HopResult {
             expect: hop.flow.expect,
             required: hop.flow.required,
             class: hop.class,
+            proxy: hop.proxy.as_ref().map(|proxy| proxy.label()),
             verdict: judgement.verdict,
             reason: judgement.reason,
             ended_at: judgement.ended.map(|(step, _)| step),

@@ -199,6 +199,153 @@ fn a_client_without_ipv6_is_not_told_off_for_it() {
     assert_eq!(name(&seen, "graph.cloud.example").get("verdict"), None, "it was not asked for");
 }
 
+/// Squid in the namespace of the DNS server: it allows all names but one, or wants a sign-in that is not spoken here.
+fn squid(cloud: &Cloud, port: u16, wants: &str) -> Process {
+    let (site, dc) = (&cloud.site, cloud.site.net.host("dc"));
+    let access = if wants.is_empty() { "http_access allow all" } else { "acl known proxy_auth REQUIRED\nhttp_access allow known" };
+    let conf = format!(
+        "http_port {port}\npid_filename none\ncache_log /dev/null\naccess_log none\ncache deny all\ndns_nameservers 10.77.3.2\n\
+         connect_timeout 2 seconds\nforward_max_tries 1\nshutdown_lifetime 0 seconds\n{wants}\n\
+         acl blocked dstdomain graph.cloud.example\nhttp_access deny blocked\n{access}\n"
+    );
+    let file = site.path(&format!("squid{port}.conf"));
+    std::fs::write(&file, conf).expect("a file");
+    let mut squid = dc.start("squid", &["-N", "-f", &file]);
+    squid.wait_listening(dc, &[port], Duration::from_secs(30));
+    squid
+}
+
+/// The same by tinyproxy, which wants a name and a password.
+fn tinyproxy(cloud: &Cloud, port: u16) -> Process {
+    let (site, dc) = (&cloud.site, cloud.site.net.host("dc"));
+    dc.resolver("nameserver 10.77.3.2\n");
+    let conf = format!("Port {port}\nTimeout 10\nMaxClients 50\nConnectPort 443\nBasicAuth ann s3cret\n");
+    let file = site.path("tinyproxy.conf");
+    std::fs::write(&file, conf).expect("a file");
+    let mut proxy = dc.start("tinyproxy", &["-d", "-c", &file]);
+    proxy.wait_listening(dc, &[port], Duration::from_secs(20));
+    proxy
+}
+
+fn has(program: &str) -> bool {
+    let found = std::process::Command::new(program).arg("-v").output();
+    if let Err(error) = &found {
+        left_out(&format!("{program} cannot be run here ({error}); on Debian `apt-get install {program}`"));
+    }
+    found.is_ok()
+}
+
+/// The hops of one name through a proxy.
+fn through<'a>(seen: &'a Seen, name: &str) -> &'a Value {
+    let on_it = |h: &&Value| text(h, "/to/host") == name && h.get("proxy").is_some();
+    seen.hops().iter().find(on_it).unwrap_or_else(|| panic!("no hop to {name} through a proxy: {}", seen.done))
+}
+
+fn ended(hop: &Value) -> (&str, &str) {
+    (text(hop, "/verdict"), text(hop, "/reason"))
+}
+
+#[test]
+fn a_proxy_and_the_direct_way_are_two_hops() {
+    let Some(cloud) = Cloud::new() else { return };
+    if !has("squid") {
+        return;
+    }
+    let _squid = squid(&cloud, 3128, "");
+    let begun = Instant::now();
+    let seen = cloud.connect(&["--proxy", "http://10.77.3.2:3128", "--proxy", "direct"]);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    let login = through(&seen, "login.cloud.example");
+    assert_eq!(ended(login), ("pass", "answered"), "{login:#}");
+    let rungs: Vec<&str> = login["steps"].as_array().expect("steps").iter().map(|s| text(s, "/step")).collect();
+    assert_eq!(rungs[..5], ["connect", "proxy", "tls", "alpn", "http"], "{login:#}");
+    assert_eq!((&login["steps"][1]["detail"]["status"], text(login, "/proxy")), (&200.into(), "10.77.3.2:3128"));
+    let graph = through(&seen, "graph.cloud.example");
+    assert_eq!((ended(graph), &graph["steps"][1]["detail"]["status"]), (("fail", "proxy-refused"), &403.into()), "{graph:#}");
+    assert!(text(graph, "/advice").contains("10.77.3.2:3128") && text(graph, "/advice").contains("403"), "{graph:#}");
+    assert_eq!(ended(through(&seen, "inspected.cloud.example")), ("fail", "tls-intercepted"));
+    assert_eq!(ended(through(&seen, "outside.cloud.example")), ("pass", "answered"), "which address the proxy takes is not known");
+    assert_eq!(ended(through(&seen, "hole1.cloud.example")), ("fail", "proxy-refused"));
+    assert_eq!(ended(through(&seen, "gone.cloud.example")), ("warn", "proxy-refused"), "no name that the proxy could look up");
+    let published = seen.json["published"].as_array().expect("tables");
+    assert_eq!(published.len(), 2, "one for each way");
+    assert_eq!((published[0].get("proxy"), published[0]["ranges"].as_array().map(Vec::len)), (Some(&"10.77.3.2:3128".into()), Some(0)));
+    assert_eq!((published[1].get("proxy"), published[1]["ranges"].as_array().map(Vec::len)), (None, Some(3)));
+    let direct = published[1]["names"].as_array().expect("names").iter().find(|n| n["name"] == "graph.cloud.example").expect("a name");
+    assert_eq!(stands(direct), ("pass", "answered"));
+}
+
+#[test]
+fn what_a_proxy_wants_is_told() {
+    let Some(cloud) = Cloud::new() else { return };
+    if !has("squid") || !has("tinyproxy") {
+        return;
+    }
+    let _squid = squid(&cloud, 3129, "auth_param negotiate program /bin/cat\nauth_param ntlm program /bin/cat");
+    let _tiny = tinyproxy(&cloud, 8888);
+    let login = |seen: &Seen| through(seen, "login.cloud.example").clone();
+    let wants = login(&cloud.connect(&["--proxy", "http://10.77.3.2:3129"]));
+    assert_eq!(ended(&wants), ("fail", "proxy-authentication"), "{wants:#}");
+    assert!(text(&wants, "/advice").contains("wants Negotiate, NTLM"), "{wants:#}");
+    let none = login(&cloud.connect(&["--proxy", "http://10.77.3.2:8888"]));
+    assert_eq!((ended(&none), &none["steps"][1]["detail"]["wants"]), (("fail", "proxy-authentication"), &serde_json::json!(["Basic"])));
+    let wrong = cloud.connect(&["--proxy", "http://ann:wr0ng@10.77.3.2:8888"]);
+    assert_eq!(ended(&login(&wrong)), ("fail", "proxy-authentication"));
+    assert!(!wrong.done.out.contains("wr0ng") && !wrong.done.err.contains("wr0ng"), "a password is shown to nobody");
+    let right = login(&cloud.connect(&["--proxy", "http://ann:s3cret@10.77.3.2:8888"]));
+    assert_eq!(ended(&right), ("pass", "answered"), "{right:#}");
+}
+
+#[test]
+fn the_environment_and_the_site_name_a_proxy_and_dead_ones_are_seen() {
+    let Some(cloud) = Cloud::new() else { return };
+    if !has("tinyproxy") {
+        return;
+    }
+    let _tiny = tinyproxy(&cloud, 8888);
+    let ws = cloud.site.net.host("ws");
+    let run = |environment: &str| {
+        let command = format!(
+            "{environment} {} connect --site {} --as ws.contoso.test --ca {} --public-roots {} --format json --connect-timeout 1s",
+            support::deployment::PROGRAM,
+            cloud.site.path("site.toml"),
+            cloud.site.path("all.pem"),
+            cloud.site.path("public.pem")
+        );
+        let done = ws.run("sh", &["-c", &command], Duration::from_secs(60));
+        let json = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{e}: {done}"));
+        Seen { done, json }
+    };
+    let seen = run("HTTPS_PROXY=http://ann:s3cret@10.77.3.2:8888 NO_PROXY=graph.cloud.example,.idp.example");
+    assert_eq!(ended(through(&seen, "login.cloud.example")), ("pass", "answered"));
+    let graph = seen.hops().iter().find(|h| text(h, "/to/host") == "graph.cloud.example").expect("a hop");
+    assert_eq!((ended(graph), graph.get("proxy")), (("pass", "answered"), None), "without the proxy");
+
+    let site = std::fs::read_to_string(cloud.site.path("site.toml")).expect("a file");
+    let with = |proxy: &str| {
+        std::fs::write(
+            cloud.site.path("site.toml"),
+            site.replace("[roles]", "").replace("topology", &format!("proxy = \"{proxy}\"\ntopology")),
+        )
+        .expect("a file");
+        let text = std::fs::read_to_string(cloud.site.path("site.toml")).expect("a file").replace("client =", "[roles]\nclient =");
+        std::fs::write(cloud.site.path("site.toml"), text).expect("a file");
+    };
+    with("http://10.77.2.91:3128");
+    assert_eq!(
+        ended(through(&run("HTTPS_PROXY=http://10.77.3.2:8888"), "login.cloud.example")),
+        ("fail", "timed-out"),
+        "the site says it first"
+    );
+    with("http://proxy.nowhere.example:3128");
+    let seen = run("");
+    let login = through(&seen, "login.cloud.example");
+    assert_eq!(ended(login), ("fail", "name-not-found"));
+    assert!(text(login, "/advice").contains("proxy.nowhere.example"), "{login:#}");
+    with("http://10.77.3.2:53");
+    assert_eq!(through(&run(""), "login.cloud.example")["verdict"], "fail", "who is no proxy opens no way");
+}
+
 #[test]
 fn offline_every_name_ends_with_a_local_reason_and_quickly() {
     let Some(cloud) = Cloud::new() else { return };

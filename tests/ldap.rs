@@ -114,6 +114,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         address: Some(LOOPBACK),
         port,
         class: None,
+        proxy: None,
         also: Vec::new(),
     }
 }

@@ -116,7 +116,17 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         caution: None,
     };
     let id = format!("test/rpc/a/b:{port}");
-    Hop { id, flow: Arc::new(flow), from: end("a"), to: end("b"), address: Some(LOOPBACK), port, class: None, also: Vec::new() }
+    Hop {
+        id,
+        flow: Arc::new(flow),
+        from: end("a"),
+        to: end("b"),
+        address: Some(LOOPBACK),
+        port,
+        class: None,
+        proxy: None,
+        also: Vec::new(),
+    }
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {

@@ -63,7 +63,17 @@ fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
         caution: None,
     };
     let id = format!("test/hostile/a/b:{port}");
-    Hop { id, flow: Arc::new(flow), from: end("ws"), to: end(HOST), address: Some(LOOPBACK), port, class: None, also: Vec::new() }
+    Hop {
+        id,
+        flow: Arc::new(flow),
+        from: end("ws"),
+        to: end(HOST),
+        address: Some(LOOPBACK),
+        port,
+        class: None,
+        proxy: None,
+        also: Vec::new(),
+    }
 }
 
 async fn climb(hop: &Hop) -> (Observation, Judgement) {

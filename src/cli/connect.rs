@@ -18,6 +18,7 @@ use crate::result::published::published;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
 use crate::site::model::Host;
+use crate::site::proxy::{NoProxy, Route};
 use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::net::SocketAddr;
@@ -59,6 +60,10 @@ pub struct Args {
     /// Ask this DNS server instead of the system's, for names and for domain controllers
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     dns: Option<SocketAddr>,
+    /// Reach cloud services through this outbound proxy, http://[USER:PASSWORD@]HOST:PORT, or `direct`; several make a hop of each (repeatable)
+    /// [default: `proxy` of the site file, then HTTPS_PROXY and NO_PROXY, then direct]
+    #[arg(long = "proxy", value_name = "URL|direct")]
+    proxies: Vec<String>,
     /// A hop that no listener proved is a failed hop
     #[arg(long)]
     require_proof: bool,
@@ -156,6 +161,8 @@ pub fn run(args: &Args) -> Outcome {
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&resolver))?;
     }
+    let (routes, except) = routes(&args.proxies, &inputs.site.routes, |name| std::env::var(name).ok())?;
+    inputs.plan = inputs.plan.through(&routes, &except);
     let (plan, from) = select(args, &inputs.plan)?;
     if args.require_proof && key.is_none() {
         return Err(Problem::text(
@@ -331,6 +338,31 @@ fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> 
     let shown = known.len().min(12);
     let more = if known.len() > shown { ", … (`portmatrix plan --format csv` lists all)" } else { "" };
     miette::miette!(help = format!("this host has: {}{more}", known[..shown].join(", ")), "this host has no {what} \"{said}\"{near}")
+}
+
+/// How cloud services are reached: as the options say, the site, or the environment. Only the last has exceptions.
+fn routes(said: &[String], site: &[Route], environment: impl Fn(&str) -> Option<String>) -> Result<(Vec<Route>, NoProxy), Problem> {
+    let mut routes: Vec<Route> = Vec::new();
+    for text in said {
+        let route = text.parse().map_err(|fault| Problem::text(format!("--proxy: {fault}")))?;
+        if !routes.contains(&route) {
+            routes.push(route);
+        }
+    }
+    if routes.is_empty() {
+        routes = site.to_vec();
+    }
+    if !routes.is_empty() {
+        return Ok((routes, NoProxy::default()));
+    }
+    let set = |name: &&str| environment(name).filter(|text| !text.trim().is_empty());
+    let Some((name, text)) = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].iter().find_map(|name| Some((name, set(name)?)))
+    else {
+        return Ok((vec![Route::Direct], NoProxy::default()));
+    };
+    let route = text.parse().map_err(|fault| Problem::text(format!("{name}: {fault}; --proxy direct goes without")))?;
+    let except = ["NO_PROXY", "no_proxy"].iter().find_map(set).unwrap_or_default();
+    Ok((vec![route], NoProxy::parse(&except)))
 }
 
 fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {

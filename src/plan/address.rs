@@ -20,7 +20,7 @@ impl Plan {
                 hops.push(hop.clone());
                 continue;
             };
-            if hop.address.is_some() {
+            if hop.address.is_some() || hop.proxy.is_some() {
                 hops.push(hop.clone());
                 continue;
             }
@@ -50,7 +50,7 @@ impl Plan {
     /// Names that have to be looked up before the plan can be probed: each once, in the order of the hops.
     pub fn names_to_resolve(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
-        let names = self.hops.iter().filter(|hop| hop.address.is_none()).filter_map(|hop| match &hop.to.host {
+        let names = self.hops.iter().filter(|hop| hop.address.is_none() && hop.proxy.is_none()).filter_map(|hop| match &hop.to.host {
             Host::Named { name, .. } => Some(name.as_str()),
             _ => None,
         });

@@ -105,6 +105,7 @@ impl Builder<'_, '_> {
                         address,
                         port,
                         class: self.class(&to.role, to_host),
+                        proxy: None,
                         also: Vec::new(),
                     };
                     self.add(hop, flow);

@@ -133,6 +133,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         port_offset: 0,
         matrices: Vec::new(),
         key: None,
+        routes: Vec::new(),
     }
 }
 

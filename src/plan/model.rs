@@ -3,6 +3,7 @@
 use crate::matrix::model::{Expect, Interface, Locate, NameClass, Protocol, Role, RoleId};
 use crate::matrix::port_set::PortSet;
 use crate::site::model::Host;
+use crate::site::proxy::{NoProxy, Proxy, Route};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,52 @@ pub struct Hop {
     pub port: u16,
     /// For a published name of a cloud service: how much it matters.
     pub class: Option<NameClass>,
+    /// The outbound proxy on the way to it; `address` is not looked up then.
+    pub proxy: Option<Arc<Proxy>>,
     /// Full ids of flows of the plan that ask for the very same thing, and were folded into this hop.
     pub also: Vec<String>,
+}
+
+impl Hop {
+    /// The name that has to be looked up before the hop can be probed: the host's, or its proxy's.
+    pub fn name_to_look_up(&self) -> Option<&str> {
+        match (&self.proxy, &self.to.host) {
+            (Some(proxy), _) => Some(proxy.host.as_str()).filter(|_| proxy.addresses.is_empty()),
+            (None, Host::Named { name, .. }) => Some(name.as_str()).filter(|_| self.address.is_none()),
+            _ => None,
+        }
+    }
+
+    /// The address that is connected to: the host's, or its proxy's.
+    pub fn peer_address(&self) -> Option<IpAddr> {
+        self.proxy.as_ref().map_or(self.address, |proxy| proxy.addresses.first().copied())
+    }
+}
+
+impl Plan {
+    /// The same plan with the published names of cloud services reached on each of these routes; `direct` stands for all names of `except`.
+    #[must_use]
+    pub fn through(mut self, routes: &[Route], except: &NoProxy) -> Plan {
+        let mut hops = Vec::with_capacity(self.hops.len());
+        for hop in self.hops {
+            let name = hop.to.host.label();
+            let mut direct = hop.class.is_none();
+            for route in routes.iter().filter(|_| hop.class.is_some()) {
+                match route {
+                    Route::Proxy(proxy) if !except.covers(&name) => {
+                        let id = format!("{}@{}", hop.id, proxy.label());
+                        hops.push(Hop { id, proxy: Some(proxy.clone()), address: None, ..hop.clone() });
+                    }
+                    _ => direct = true,
+                }
+            }
+            if direct {
+                hops.push(hop);
+            }
+        }
+        self.hops = hops;
+        self
+    }
 }
 
 /// One side of a hop.

@@ -190,7 +190,7 @@ impl<'p> Selection<'p> {
     pub fn connect_once(&self) -> Vec<&'p Hop> {
         let mut best: HashMap<_, usize> = HashMap::new();
         for (place, hop) in self.connect.iter().enumerate() {
-            let target = (&hop.flow.matrix, &hop.flow.id, &hop.to.host, hop.address, hop.port);
+            let target = (&hop.flow.matrix, &hop.flow.id, &hop.to.host, hop.address, hop.port, &hop.proxy);
             let kept = best.entry(target).or_insert(place);
             if vagueness(&hop.from.host) < vagueness(&self.connect[*kept].from.host) {
                 *kept = place;

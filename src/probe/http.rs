@@ -4,7 +4,7 @@ use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
 use super::recognise::{Recognised, recognise};
 use super::tap::{Head, Tap, printable};
-use super::{Climb, Stop};
+use super::{Climb, Stop, proxy};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
@@ -38,10 +38,18 @@ const MAX_VALUE: usize = 200;
 /// # Errors
 /// [`Stop`] at the first rung that is not climbed.
 pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    if let Some(proxy) = climb.target.hop.proxy.clone() {
+        let stream = proxy::open(climb, &proxy).await?;
+        return inside_tls(climb, stream).await;
+    }
     let stream = climb.connect(climb.target.hop.port).await?;
     if climb.target.hop.flow.protocol != Protocol::Https {
         return ask(climb, stream, false, None).await;
     }
+    inside_tls(climb, stream).await
+}
+
+async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io + 'static) -> Result<(), Stop> {
     let offered = ["h2", "http/1.1"];
     let session = climb.tls(stream, &offered).await?;
     let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);

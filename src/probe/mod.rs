@@ -6,6 +6,7 @@ pub mod grpc;
 pub mod http;
 mod large;
 pub mod ldap;
+mod proxy;
 mod recognise;
 pub mod rpc;
 mod starved;

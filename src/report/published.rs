@@ -24,7 +24,7 @@ pub fn table(all: &[Published], style: Style) -> String {
             WIDE.. => &ALL_COLUMNS[..ALL_COLUMNS.len() - 1],
             _ => &COLUMNS,
         };
-        let _ = writeln!(text, "\nNames of {} from {}", one.role, one.from);
+        let _ = writeln!(text, "\nNames of {} from {}{}", one.role, one.from, through(one));
         text.push_str(&drawn(columns, tested.iter().map(|name| cells(name, columns)), style));
         for wildcard in wildcards {
             text.push_str(&wrap(&about_wildcard(wildcard), "  ", width));
@@ -43,7 +43,7 @@ pub fn markdown(all: &[Published]) -> String {
     let mut text = String::new();
     for one in all {
         let (tested, wildcards) = parts(one);
-        let _ = writeln!(text, "\n### Names of {} from {}\n", markdown_safe(&one.role), markdown_safe(&one.from));
+        let _ = writeln!(text, "\n### Names of {} from {}{}\n", markdown_safe(&one.role), markdown_safe(&one.from), through(one));
         rows(&mut text, &ALL_COLUMNS, tested.iter().map(|name| cells(name, &ALL_COLUMNS)));
         for wildcard in wildcards {
             let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
@@ -55,6 +55,11 @@ pub fn markdown(all: &[Published]) -> String {
         }
     }
     text
+}
+
+/// Which way was taken.
+fn through(one: &Published) -> String {
+    one.proxy.as_ref().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
 }
 
 const COLUMNS: [&str; 4] = ["Verdict", "Name", "Works", "Reason"];

@@ -19,6 +19,9 @@ pub struct Published {
     pub role: String,
     /// The host that looked.
     pub from: String,
+    /// Host and port of the outbound proxy on the way; absent for the direct one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// Its names, in the order of the port table; each wildcard is followed by what was tried under it.
     pub names: Vec<PublishedName>,
     /// Its ranges.
@@ -38,7 +41,7 @@ pub struct PublishedName {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// How many addresses it has.
+    /// How many addresses it has; 1 where a proxy looks it up.
     pub addresses: usize,
     /// Those on which its hops are as expected.
     pub working: usize,
@@ -114,25 +117,29 @@ pub struct Through {
 pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult]) -> Vec<Published> {
     let mut all = Vec::new();
     for (role, declared) in roles.iter().filter_map(|role| Some((role, role.published.as_ref()?))) {
-        let mut froms: Vec<String> = Vec::new();
+        let mut ways: Vec<(String, Option<String>)> = Vec::new();
         for hop in planned.iter().filter(|hop| hop.to.role == role.id && hop.class.is_some()) {
-            let from = hop.from.host.label();
-            if !froms.contains(&from) {
-                froms.push(from);
+            let way = (hop.from.host.label(), hop.proxy.as_ref().map(|proxy| proxy.label()));
+            if !ways.contains(&way) {
+                ways.push(way);
             }
         }
-        for from in froms {
-            let own: Vec<&HopResult> = hops.iter().filter(|h| h.to.role == role.id && h.from.host == from && h.class.is_some()).collect();
-            let mut names: Vec<PublishedName> = declared
-                .all_names()
-                .map(|name| of_name(&name.to_lowercase(), declared.class(name).unwrap_or(NameClass::Ordinary), &own, &declared.networks))
-                .collect();
+        for (from, proxy) in ways {
+            let on_it = |h: &&HopResult| h.to.role == role.id && h.from.host == from && h.proxy == proxy && h.class.is_some();
+            let own: Vec<&HopResult> = hops.iter().filter(on_it).collect();
+            let of = |name: &String| {
+                let class = declared.class(name).unwrap_or(NameClass::Ordinary);
+                of_name(&name.to_lowercase(), class, &own, &declared.networks)
+            };
+            let mut names: Vec<PublishedName> = declared.all_names().map(of).collect();
             let wildcards = of_wildcards(&names);
             for name in &mut names {
                 name.seen_as = wildcards.get(&name.name).cloned().unwrap_or_default();
             }
-            let ranges = declared.networks.iter().map(|network| of_range(*network, &own)).collect();
-            all.push(Published { role: role.id.clone(), from, names, ranges });
+            // Which addresses a proxy connects to, it does not say.
+            let networks = declared.networks.iter().filter(|_| proxy.is_none());
+            let ranges = networks.map(|network| of_range(*network, &own)).collect();
+            all.push(Published { role: role.id.clone(), from, proxy, names, ranges });
         }
     }
     all
@@ -143,19 +150,20 @@ fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]
     let worst = own.iter().max_by_key(|hop| hop.verdict);
     let step = |kind: StepKind| own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok);
     let addresses: Vec<IpAddr> = own.iter().filter_map(|hop| hop.to.address).collect();
-    let connect = own.iter().flat_map(|hop| &hop.steps).filter(|step| step.step == StepKind::Connect && step.ok).map(|step| step.ms);
+    let measured = |step: &&Step| step.step == StepKind::Connect && step.ok;
+    let connect = own.iter().flat_map(|hop| &hop.steps).filter(measured).map(|step| step.ms);
     PublishedName {
         name: name.to_owned(),
         class,
         verdict: worst.map(|hop| hop.verdict),
         reason: worst.map(|hop| hop.reason),
-        working: own
-            .iter()
-            .filter(|hop| hop.to.address.is_some() && hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok))
-            .count(),
+        working: own.iter().filter(|hop| hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok)).count(),
         outside: addresses.iter().copied().filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a))).collect(),
-        addresses: addresses.len(),
-        aliases: step(StepKind::Resolve).map(|step| texts(step, "aliases")).unwrap_or_default(),
+        addresses: own.iter().filter(|hop| hop.to.address.is_some() || hop.proxy.is_some()).count(),
+        aliases: step(StepKind::Resolve)
+            .filter(|_| own.iter().all(|hop| hop.proxy.is_none()))
+            .map(|step| texts(step, "aliases"))
+            .unwrap_or_default(),
         issuer: step(StepKind::Tls).and_then(|step| step.detail.get("issuer")?.as_str()).map(str::to_owned),
         status: own.iter().flat_map(|hop| &hop.steps).filter(|s| s.step == StepKind::Http).find_map(|s| s.detail.get("status")?.as_u64()),
         connect_ms: connect.min_by(f64::total_cmp),

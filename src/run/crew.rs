@@ -74,7 +74,7 @@ impl Crew {
 
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
         let source = source(&hop, &self.own, self.loopback);
-        let places = hop.address.map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
+        let places = hop.peer_address().map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         self.tasks.spawn(async move {
@@ -135,7 +135,7 @@ async fn observe(
     tools: &Tools,
 ) -> Option<Observation> {
     let resolve_step = looked_up.map(|(found, ms)| resolve_step(found, ms));
-    let Some(address) = hop.address else {
+    let Some(address) = hop.peer_address() else {
         let step = resolve_step?;
         let ms = step.ms;
         return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
@@ -182,6 +182,6 @@ fn source(hop: &Hop, own: &[IpAddr], loopback: bool) -> Option<IpAddr> {
         Host::Address(address) => std::slice::from_ref(address),
         Host::Network(_) | Host::Discover { .. } => &[],
     };
-    let fits = |a: &IpAddr| hop.address.is_none_or(|to| to.is_ipv4() == a.is_ipv4());
+    let fits = |a: &IpAddr| hop.peer_address().is_none_or(|to| to.is_ipv4() == a.is_ipv4());
     fixed.iter().copied().find(|a| fits(a) && (own.contains(a) || (loopback && a.is_loopback())))
 }

@@ -10,12 +10,12 @@ mod turns;
 
 use crate::event::Event;
 use crate::net::host;
-use crate::net::resolve::Resolver;
+use crate::net::resolve::{Found, Resolver};
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
-use crate::site::model::Host;
+use crate::site::proxy::Proxy;
 use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
@@ -104,9 +104,9 @@ pub async fn run(
     let mut probed: Vec<Vec<Probed>> = plan.hops.iter().map(|_| Vec::new()).collect();
     let mut waiting: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, hop) in plan.hops.iter().enumerate() {
-        match &hop.to.host {
-            Host::Named { name, .. } if hop.address.is_none() => waiting.entry(name).or_default().push(place),
-            _ => {
+        match hop.name_to_look_up() {
+            Some(name) => waiting.entry(name).or_default().push(place),
+            None => {
                 let hop = Arc::new(hop.clone());
                 crew.probe(place, 0, hop.clone(), None);
                 probed[place].push(Probed { hop, seen: None });
@@ -172,6 +172,11 @@ impl Probed {
 /// One hop for each address that was found; the hop as it was where none was. Of a cloud service, which has addresses of both families for everybody,
 /// only those of the families that this machine uses.
 fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
+    if let Some(proxy) = &hop.proxy {
+        let addresses = found.and_then(|(found, _)| found.as_ref().ok()).map(Found::routable).unwrap_or_default();
+        let proxy = Some(Arc::new(Proxy::clone(proxy).at(addresses)));
+        return vec![Arc::new(Hop { proxy, ..hop.clone() })];
+    }
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
     let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
     alone

@@ -2,6 +2,7 @@
 
 use super::host::{self, BadHost};
 use super::model::{Host, Site};
+use super::proxy::Route;
 use crate::input::{self, At, Document, Mistake, Span, TableReader, ValueReader, choices};
 use crate::matrix::Registry;
 use crate::matrix::model::{Port, Product};
@@ -68,6 +69,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
             port_offset: head.port_offset.as_ref().map_or(0, |offset| offset.value),
             matrices: head.matrices,
             key: head.key,
+            routes: head.routes,
         };
         if let Some(offset) = head.port_offset {
             offset_fits(&document, &offset.span, &site, product, registry);
@@ -92,6 +94,7 @@ struct Head<'r> {
     port_offset: Option<At<u16>>,
     matrices: Vec<PathBuf>,
     key: Option<PathBuf>,
+    routes: Vec<Route>,
 }
 
 fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> Head<'r> {
@@ -110,6 +113,7 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
     for path in paths.iter().chain(&key).filter(|path| path.value.trim().is_empty()) {
         table.report(table.mistake(&path.span, "a path must not be empty").label("here"));
     }
+    let routes = routes(&table);
     let port_offset = table.integer("port-offset", 0, 65534);
     let port_offset = port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
     table.finish();
@@ -121,7 +125,22 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
         port_offset,
         matrices: paths.iter().map(|path| folder.join(&path.value)).collect(),
         key: key.map(|path| folder.join(&path.value)),
+        routes,
     }
+}
+
+/// `proxy`: one route to cloud services, or a list of them.
+fn routes(table: &TableReader<'_>) -> Vec<Route> {
+    let Some(value) = table.value("proxy") else { return Vec::new() };
+    let said = if value.is_list() { value.list().unwrap_or_default() } else { vec![value] };
+    let route = |text: At<String>| match text.value.parse() {
+        Ok(route) => Some(route),
+        Err(fault) => {
+            table.report(table.mistake(&text.span, "this is no proxy that can be used").label("here").help(fault));
+            None
+        }
+    };
+    said.iter().filter_map(ValueReader::string).filter_map(route).collect()
 }
 
 /// The product that the site names, or the only one that has its topology.

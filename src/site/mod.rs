@@ -2,4 +2,5 @@
 mod host;
 pub mod load;
 pub mod model;
+pub mod proxy;
 pub mod template;

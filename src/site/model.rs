@@ -1,5 +1,6 @@
 //! One deployment, as values. Made only by [`crate::site::load`].
 
+use super::proxy::Route;
 use crate::matrix::model::{Locate, RoleId};
 use crate::matrix::port_set::PortSet;
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ pub struct Site {
     pub matrices: Vec<std::path::PathBuf>,
     /// The site key's file, resolved against the site file's folder.
     pub key: Option<std::path::PathBuf>,
+    /// How cloud services are reached, where the site says it.
+    pub routes: Vec<Route>,
 }
 
 impl Site {

@@ -38,9 +38,11 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
-        let unknown = step.initiator == Some(Initiator::Local) || (hop.class.is_some() && reason == Reason::DnsTimedOut);
+        let unknown =
+            step.initiator == Some(Initiator::Local) || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut);
         let verdict = if unknown { Verdict::Inconclusive } else { failed };
         if hop.class == Some(NameClass::Legacy)
+            && hop.proxy.is_none()
             && verdict != Verdict::Inconclusive
             && matches!(reason, Reason::NameNotFound | Reason::NameNoAddress)
         {
@@ -149,6 +151,8 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     match reason {
         Reason::AnsweredByMiddlebox
         | Reason::BadGateway
+        | Reason::ProxyRefused
+        | Reason::ProxyAuthentication
         | Reason::HttpRedirected
         | Reason::TlsIntercepted
         | Reason::Http2NotCarried

@@ -45,6 +45,7 @@ pub(super) fn hop(flow: PlannedFlow) -> Hop {
         address: Some([127, 0, 0, 1].into()),
         port: 443,
         class: None,
+        proxy: None,
         also: Vec::new(),
     }
 }

@@ -118,6 +118,7 @@ pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) ->
         address: Some(LOOPBACK),
         port,
         class: None,
+        proxy: None,
         also: Vec::new(),
     }
 }

@@ -1,0 +1,95 @@
+//! Through an outbound proxy: rung `proxy`, which asks it with HTTP CONNECT to open the way.
+
+use super::Stop;
+use super::climb::Climb;
+use super::http::{AGENT, MAX_HEAD, drive, text};
+use super::tap::Tap;
+use crate::net::clock;
+use crate::net::failure::Failure;
+use crate::observation::{Detail, StepKind};
+use crate::reason::Reason;
+use crate::site::proxy::Proxy;
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, USER_AGENT, VIA};
+use hyper::upgrade::Upgraded;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Ways of signing in that are told of one answer.
+const MAX_WAYS: usize = 8;
+
+/// Connects to the proxy and has it open the way: what is written from now on goes to the host.
+///
+/// # Errors
+/// [`Stop`] when the proxy was not reached, or did not open the way.
+pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<TokioIo<Upgraded>, Stop> {
+    let stream = climb.connect(proxy.port).await?;
+    let (name, port) = (&climb.target.server_name, climb.target.hop.port);
+    let authority = if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") };
+    let begun = clock::instant();
+    let outcome = match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::silent().with("error", "the proxy did not say in time whether it can reach the host")),
+    };
+    match outcome {
+        Ok((way, detail)) => {
+            climb.note(StepKind::Proxy, begun, Ok(detail));
+            Ok(way)
+        }
+        Err(failure) => {
+            climb.note(StepKind::Proxy, begun, Err(failure.with("asked_for", authority)));
+            Err(Stop)
+        }
+    }
+}
+
+async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(TokioIo<Upgraded>, Detail), Failure> {
+    let mut request = Request::connect(authority).header(HOST, authority).header(USER_AGENT, AGENT);
+    if let Some(authorization) = proxy.authorization() {
+        request = request.header(PROXY_AUTHORIZATION, authorization);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+    let (tap, head) = Tap::new(stream);
+    let spoken = |e: hyper::Error| head.failure(Reason::HttpNotSpoken).with("error", e.to_string());
+    let builder = http1::Builder::new().max_headers(100).max_buf_size(usize::from(MAX_HEAD)).handshake(TokioIo::new(tap)).await;
+    let (mut sender, connection) = builder.map_err(spoken)?;
+    let _driver = drive(connection.with_upgrades());
+    let response = sender.send_request(request).await.map_err(spoken)?;
+    let detail = detail(&response);
+    match response.status().as_u16() {
+        200..=299 => {
+            let way = hyper::upgrade::on(response).await.map_err(spoken)?;
+            Ok((TokioIo::new(way), detail))
+        }
+        // 401 is a server's word; tinyproxy says it to a wrong password all the same.
+        401 | 407 => {
+            let wants = ways(&response);
+            let failure = Failure { detail, ..Failure::peer(Reason::ProxyAuthentication) };
+            Err(failure.with("wants", wants).with("signed_in", proxy.authorization().is_some()))
+        }
+        _ => Err(Failure { detail, ..Failure::peer(Reason::ProxyRefused) }),
+    }
+}
+
+/// How the proxy wants those to sign in who use it (RFC 9110 section 11.7.1): `Basic`, `Negotiate`, `NTLM`.
+fn ways(response: &Response<Incoming>) -> Vec<String> {
+    let said = response.headers().get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let first_word = |value: &str| value.split([' ', ',']).next().unwrap_or_default().to_owned();
+    said.map(first_word).filter(|word| !word.is_empty() && word.len() < 40).take(MAX_WAYS).collect()
+}
+
+fn detail(response: &Response<Incoming>) -> Detail {
+    let mut detail = Detail::from([("status".to_owned(), response.status().as_u16().into())]);
+    for (name, header) in [("server", &SERVER), ("via", &VIA)] {
+        if let Some(value) = text(response.headers(), header) {
+            detail.insert(name.to_owned(), value.into());
+        }
+    }
+    if let Some(value) = text(response.headers(), &hyper::header::HeaderName::from_static("x-squid-error")) {
+        detail.insert("squid_error".to_owned(), value.into());
+    }
+    detail
+}
