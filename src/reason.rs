@@ -80,7 +80,7 @@ reasons! {
     GrpcTrailersLost = "grpc-trailers-lost", "The gRPC answer came without its trailers";
     GrpcBuffered = "grpc-buffered", "A device on the way holds back the request stream until it is closed";
     ProxyRefused = "proxy-refused", "The outbound proxy did not open the way";
-    ProxyAuthentication = "proxy-authentication", "The outbound proxy wants a sign-in that was not given or not accepted";
+    ProxyAuthentication = "proxy-authentication", "The outbound proxy wants a sign-in";
     BadGateway = "bad-gateway", "A proxy answered that it cannot reach the host behind it (502, 503, 504)";
     LdapNotSpoken = "ldap-not-spoken", "The other end does not speak LDAP on this port";
     LdapRefused = "ldap-refused", "The directory refused the request";

@@ -1,6 +1,7 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::both_ends::{self, Told};
+use super::cloud;
 use super::{Judgement, Verdict, directory};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
@@ -25,6 +26,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Some(source) => format!("look for {source} at {at} in {logs}"),
         None => format!("look at {at} in {logs}"),
     };
+    if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
+        return Some(words);
+    }
     Some(match judgement.reason {
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
@@ -51,7 +55,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("The connection opens and then dies: look for an application filter or a proxy on the way of {flow}; {log}.")
         }
         Reason::NameNotFound | Reason::NameNoAddress => {
-            format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref().map_or(to, |proxy| proxy.host.clone()))
+            format!("Add {to} to the DNS that this host asks.")
         }
         Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
         Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
@@ -69,26 +73,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
-        Reason::TlsIntercepted if hop.class.is_some() => {
-            let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");
-            format!("Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way ({flow}).")
-        }
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
         Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
-        }
-        Reason::ProxyRefused => {
-            let status = fact(seen, StepKind::Proxy, "status").map(|status| format!(" (it says {status})")).unwrap_or_default();
-            format!("Allow {to}:{} on the proxy {}{status}, or let this host go there directly.", hop.port, proxy_of(hop))
-        }
-        Reason::ProxyAuthentication => {
-            let wants = fact(seen, StepKind::Proxy, "wants").map(|wants| format!("wants {wants}")).unwrap_or("wants a sign-in".to_owned());
-            format!(
-                "The proxy {} {wants}: give it a name and password that it takes for Basic (http://USER:PASSWORD@HOST:PORT), or exempt {to} from signing in. \
-                 Other ways of signing in are not spoken here; a service account that the product runs under may sign in by itself.",
-                proxy_of(hop)
-            )
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         Reason::RpcNotRegistered => not_registered(&to, seen),
@@ -99,10 +87,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!(
                 "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
             )
-        }
-        Reason::AddressOutsideRanges => {
-            let address = hop.address.map(|a| format!(", {a},")).unwrap_or_default();
-            format!("{to} resolves to an address{address} outside the published ranges: ask whether a proxy or a private link is meant.")
         }
         Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
@@ -124,23 +108,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
     })
-}
-
-/// The proxy on the way.
-fn proxy_of(hop: &Hop) -> String {
-    hop.proxy.as_ref().map(|proxy| proxy.label()).unwrap_or_default()
-}
-
-/// A fact of a rung, as words.
-fn fact(seen: &Observation, step: StepKind, name: &str) -> Option<String> {
-    let value = seen.steps.iter().filter(|s| s.step == step).find_map(|s| s.detail.get(name))?;
-    match value {
-        serde_json::Value::Array(all) => {
-            Some(all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", ")).filter(|w| !w.is_empty())
-        }
-        serde_json::Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
 }
 
 /// What to do about an answer that is not the planned service's.

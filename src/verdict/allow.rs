@@ -2,6 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::certificate;
+use super::cloud;
 use super::directory;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
@@ -9,7 +10,7 @@ use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Clocks further apart than this are worth a note: Kerberos allows five minutes.
 const CLOCK_NOTE_SECONDS: i64 = 120;
@@ -71,7 +72,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
         return opinion(Verdict::Warn, reason, answered_by);
     }
-    if hop.address.is_some_and(|address| is_outside(hop, address)) {
+    if hop.address.is_some_and(|address| cloud::is_outside(hop, address)) {
         return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
     }
     let retried = seen.evidence.iter().any(Evidence::needed_another_try);
@@ -185,49 +186,10 @@ fn another_try(evidence: &Evidence) -> String {
     format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
 }
 
-/// What is worth knowing of a name of a cloud service, whatever became of it.
-fn cloud_notes(hop: &Hop, seen: &Observation) -> Vec<String> {
-    let mut notes = Vec::new();
-    let step = |kind: StepKind| seen.steps.iter().find(move |s| s.step == kind);
-    let list = |step: &Step, fact: &str| {
-        step.detail.get(fact).and_then(|v| v.as_array()).map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
-    };
-    if let Some(words) = step(StepKind::Resolve).and_then(|s| list(s, "no_route")) {
-        notes.push(format!("not tried, since this machine has no route for that family of addresses: {words}"));
-    }
-    if let Some(tls) = step(StepKind::Tls).filter(|s| s.ok && s.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false)) {
-        let trusted = tls.detail.get("trusted").and_then(|v| v.as_bool()) == Some(true);
-        let trust = if trusted { "this machine trusts it, and no public root knows it" } else { "this machine does not trust it" };
-        notes.push(format!("the certificate was issued by {}: {trust}", text(tls, "issuer")));
-    }
-    if let Some(address) = hop.address.filter(|a| is_outside(hop, *a)) {
-        notes.push(format!("{address} is outside the published ranges: {}", what_it_may_be(address)));
-    }
-    notes
-}
-
-/// Whether an address is in none of the ranges that are published for the hop's role.
-fn is_outside(hop: &Hop, address: IpAddr) -> bool {
-    !hop.flow.networks.is_empty() && !hop.flow.networks.iter().any(|n| n.contains(&address))
-}
-
-/// Why a public name may have an address that its owner does not publish.
-fn what_it_may_be(address: IpAddr) -> &'static str {
-    let private = match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
-    match address {
-        _ if address.is_loopback() || address.is_unspecified() => "a DNS filter or the hosts file sends it nowhere",
-        _ if private => "a private address, so a private link, a proxy that answers by DNS, or a DNS server that makes it up",
-        _ => "a proxy or DNS filter of somebody else's, a hijacked name, or a port table that has grown old",
-    }
-}
-
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
     if hop.class.is_some() {
-        notes.extend(cloud_notes(hop, seen));
+        notes.extend(cloud::notes(hop, seen));
     }
     for (claims, _) in claims(seen) {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());

@@ -4,6 +4,7 @@ mod advice;
 mod allow;
 mod both_ends;
 mod certificate;
+mod cloud;
 mod deny;
 mod directory;
 pub mod explain;

@@ -1,0 +1,95 @@
+//! What is particular about a cloud service: names and ranges that its owner publishes, and proxies on the way to them.
+
+use super::allow::text;
+use crate::observation::{Observation, Step, StepKind};
+use crate::plan::model::Hop;
+use crate::reason::Reason;
+use std::net::IpAddr;
+
+/// What to do, where it is something else than with any other host.
+pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
+    hop.class?;
+    let to = hop.to.host.label();
+    Some(match reason {
+        Reason::NameNotFound | Reason::NameNoAddress => {
+            format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)
+        }
+        Reason::ProxyRefused => {
+            let status = fact(seen, StepKind::Proxy, "status").map(|status| format!(" (it says {status})")).unwrap_or_default();
+            format!("Allow {to}:{} on the proxy {}{status}, or let this host go there directly.", hop.port, proxy_of(hop))
+        }
+        Reason::ProxyAuthentication => {
+            let wants = fact(seen, StepKind::Proxy, "wants").map(|wants| format!("wants {wants}")).unwrap_or("wants a sign-in".to_owned());
+            format!(
+                "The proxy {} {wants}: give it a name and password that it takes for Basic (http://USER:PASSWORD@HOST:PORT), or exempt {to} from signing in. \
+                 Other ways of signing in are not spoken here; a service account that the product runs under may sign in by itself.",
+                proxy_of(hop)
+            )
+        }
+        Reason::TlsIntercepted => {
+            let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");
+            format!("Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way ({flow}).")
+        }
+        Reason::AddressOutsideRanges => {
+            let address = hop.address.map(|a| format!(", {a},")).unwrap_or_default();
+            format!("{to} resolves to an address{address} outside the published ranges: ask whether a proxy or a private link is meant.")
+        }
+        _ => return None,
+    })
+}
+
+/// The proxy on the way.
+fn proxy_of(hop: &Hop) -> String {
+    hop.proxy.as_ref().map(|proxy| proxy.label()).unwrap_or_default()
+}
+
+/// A fact of a rung, as words.
+fn fact(seen: &Observation, step: StepKind, name: &str) -> Option<String> {
+    let value = seen.steps.iter().filter(|s| s.step == step).find_map(|s| s.detail.get(name))?;
+    match value {
+        serde_json::Value::Array(all) => {
+            Some(all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", ")).filter(|w| !w.is_empty())
+        }
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// What is worth knowing of a name of a cloud service, whatever became of it.
+pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
+    let mut notes = Vec::new();
+    let step = |kind: StepKind| seen.steps.iter().find(move |s| s.step == kind);
+    let list = |step: &Step, fact: &str| {
+        step.detail.get(fact).and_then(|v| v.as_array()).map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
+    };
+    if let Some(words) = step(StepKind::Resolve).and_then(|s| list(s, "no_route")) {
+        notes.push(format!("not tried, since this machine has no route for that family of addresses: {words}"));
+    }
+    if let Some(tls) = step(StepKind::Tls).filter(|s| s.ok && s.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false)) {
+        let trusted = tls.detail.get("trusted").and_then(|v| v.as_bool()) == Some(true);
+        let trust = if trusted { "this machine trusts it, and no public root knows it" } else { "this machine does not trust it" };
+        notes.push(format!("the certificate was issued by {}: {trust}", text(tls, "issuer")));
+    }
+    if let Some(address) = hop.address.filter(|a| is_outside(hop, *a)) {
+        notes.push(format!("{address} is outside the published ranges: {}", what_it_may_be(address)));
+    }
+    notes
+}
+
+/// Whether an address is in none of the ranges that are published for the hop's role.
+pub(super) fn is_outside(hop: &Hop, address: IpAddr) -> bool {
+    !hop.flow.networks.is_empty() && !hop.flow.networks.iter().any(|n| n.contains(&address))
+}
+
+/// Why a public name may have an address that its owner does not publish.
+fn what_it_may_be(address: IpAddr) -> &'static str {
+    let private = match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    match address {
+        _ if address.is_loopback() || address.is_unspecified() => "a DNS filter or the hosts file sends it nowhere",
+        _ if private => "a private address, so a private link, a proxy that answers by DNS, or a DNS server that makes it up",
+        _ => "a proxy or DNS filter of somebody else's, a hijacked name, or a port table that has grown old",
+    }
+}
