@@ -60,7 +60,7 @@ pub struct Args {
     /// Ask this DNS server instead of the system's, for names and for domain controllers
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     dns: Option<SocketAddr>,
-    /// Reach cloud services through this outbound proxy, http://[USER:PASSWORD@]HOST:PORT, or `direct`; several make a hop of each (repeatable)
+    /// Reach cloud services through this outbound proxy, `http://USER:PASSWORD@HOST:PORT` or `direct`; several make a hop of each (repeatable)
     /// [default: `proxy` of the site file, then HTTPS_PROXY and NO_PROXY, then direct]
     #[arg(long = "proxy", value_name = "URL|direct")]
     proxies: Vec<String>,
@@ -341,7 +341,11 @@ fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> 
 }
 
 /// How cloud services are reached: as the options say, the site, or the environment. Only the last has exceptions.
-fn routes(said: &[String], site: &[Route], environment: impl Fn(&str) -> Option<String>) -> Result<(Vec<Route>, NoProxy), Problem> {
+pub(super) fn routes(
+    said: &[String],
+    site: &[Route],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Vec<Route>, NoProxy), Problem> {
     let mut routes: Vec<Route> = Vec::new();
     for text in said {
         let route = text.parse().map_err(|fault| Problem::text(format!("--proxy: {fault}")))?;
@@ -365,7 +369,7 @@ fn routes(said: &[String], site: &[Route], environment: impl Fn(&str) -> Option<
     Ok((vec![route], NoProxy::parse(&except)))
 }
 
-fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {
+pub(super) fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {
     let unusable = |path: &Path, e: String| Problem::text(format!("{} cannot serve as a list of trusted roots: {e}", path.display()));
     let read = |path: &Path| crate::net::identity::certificates(path).map_err(Problem::text);
     let trust = match ca {

@@ -1,6 +1,6 @@
 //! `portmatrix matrix`: the port tables themselves.
 
-use super::{Exit, Outcome, Problem, print, style};
+use super::{Exit, Outcome, Problem, endpoints, print, style};
 use crate::input::{Mistake, choices, suggest};
 use crate::matrix::model::{Matrix, Product};
 use crate::matrix::{Registry, schema, show};
@@ -45,8 +45,37 @@ enum Action {
         #[command(flatten)]
         folders: Folders,
     },
+    /// Bring a port table up to date with a list that a cloud provider publishes
+    #[command(subcommand)]
+    Import(Import),
+    /// Compare port tables with the list that a cloud provider publishes; exit code 1 where they differ
+    #[command(
+        after_help = "Examples:\n  portmatrix matrix diff                          the tables of the worldwide cloud with Microsoft's service\n  \
+        portmatrix matrix diff endpoints.json --format json\n  portmatrix matrix diff --instance usgov-gcchigh --proxy http://proxy:3128"
+    )]
+    Diff {
+        #[command(flatten)]
+        source: endpoints::Source,
+        /// How to show it
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Print the JSON Schema of a file of port tables, for editors
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// From Microsoft's endpoint web service, or a file with its answer. The table keeps everything but names and ranges
+    #[command(after_help = "Examples:\n  portmatrix matrix import endpoints --matrix entra-id --out matrices/entra-id.toml\n  \
+        portmatrix matrix import endpoints endpoints.json --edition 2026110100 --matrix entra-id > entra-id.toml")]
+    Endpoints {
+        #[command(flatten)]
+        source: endpoints::Source,
+        /// Write the table to this file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Where more port tables are.
@@ -76,6 +105,8 @@ pub fn run(args: &Args) -> Outcome {
         Action::Show { id, folders, format } => show(&registry(folders)?, id, *format)?,
         Action::Validate { files, folders } => validate(registry(folders)?, files)?,
         Action::Schema => json(&schema::schema())?,
+        Action::Import(Import::Endpoints { source, out }) => return endpoints::import(source, out.as_deref()),
+        Action::Diff { source, format } => return endpoints::diff(source, *format == Format::Json),
     };
     print(&text)?;
     Ok(Exit::AsExpected)

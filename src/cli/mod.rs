@@ -4,6 +4,7 @@ mod completions;
 mod connect;
 mod diff;
 mod discover;
+mod endpoints;
 mod explain;
 mod files;
 mod init;
@@ -15,6 +16,7 @@ mod matrix;
 mod plan;
 mod progress;
 mod report;
+mod service;
 
 use crate::report::Style;
 use clap::{Parser, Subcommand};

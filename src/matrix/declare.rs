@@ -1,5 +1,6 @@
 //! What a file declares: roles, features, named ports and ranges, RPC interfaces.
 
+use super::endpoints::{self, Instance, Origin};
 use super::forms;
 use super::load::{Kind, Use};
 use super::model::{Feature, Interface, Locate, Role, covers};
@@ -115,6 +116,7 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
     let core = published(table, "core", &names);
     let legacy = published(table, "legacy", &names);
     let concrete = concrete(table, &names);
+    let endpoints = table.table("endpoints").and_then(origin);
     let networks = table.strings("networks").into_iter().filter_map(|text| network(table, &text)).collect();
     let id = id?;
     let role = Role {
@@ -130,6 +132,7 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
         core,
         legacy,
         concrete,
+        endpoints,
         networks,
     };
     Some(At { value: role, span: id.span })
@@ -166,6 +169,29 @@ fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, V
     }
     wildcards.finish();
     all
+}
+
+/// `[role.endpoints]`: the published list.
+fn origin(table: TableReader<'_>) -> Option<Origin> {
+    let instance = table.one_of("instance", "cloud", Instance::WORDS);
+    if !table.has("instance") {
+        table.missing("instance");
+    }
+    let version = table.string("version");
+    if let Some(version) = version.as_ref().filter(|version| endpoints::day(&version.value).is_none()) {
+        let mistake = table.mistake(&version.span, format!("\"{}\" is no version of a list", version.value)).label("here");
+        table.report(mistake.help("ten digits, YYYYMMDDNN, as the web service gives them"));
+    }
+    let numbers = match table.value("sets") {
+        Some(value) => value.list().unwrap_or_default().iter().filter_map(|item| item.integer(1, 1_000_000)).collect(),
+        None => {
+            table.missing("sets");
+            Vec::new()
+        }
+    };
+    table.finish();
+    let sets = numbers.into_iter().filter_map(|number| u32::try_from(number.value).ok()).collect();
+    Some(Origin { instance: instance?.value, sets, version: version.map(At::into_inner) })
 }
 
 fn locate(table: &TableReader<'_>, text: &At<String>) -> Option<Locate> {

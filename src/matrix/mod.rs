@@ -2,6 +2,7 @@
 //! where the files come from ([`registry`]).
 
 mod declare;
+pub mod endpoints;
 mod flow;
 mod forms;
 pub mod link;

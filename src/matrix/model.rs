@@ -1,5 +1,6 @@
 //! What a port table says, as values. Made only by [`crate::matrix::load`], which checks every rule named here.
 
+use super::endpoints::Origin;
 use super::port_set::PortSet;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -133,6 +134,8 @@ pub struct Role {
     pub legacy: Vec<String>,
     /// For wildcards among the names: names under them that are known, and can be tried.
     pub concrete: BTreeMap<String, Vec<String>>,
+    /// The published list that names and ranges were taken from.
+    pub endpoints: Option<Origin>,
     /// For such a role: the published address ranges.
     #[schemars(with = "Vec<String>")]
     pub networks: Vec<IpNet>,

@@ -113,6 +113,12 @@ impl Registry {
         self.files.get(linked.file).map(|file| file.name.as_str()).filter(|name| !name.starts_with(PREFIX))
     }
 
+    /// The text that a matrix was read from, and the name of its file.
+    pub fn text(&self, id: &str) -> Option<(&str, &str)> {
+        let linked = self.tables.linked.iter().find(|linked| linked.matrix.id == id)?;
+        self.files.get(linked.file).map(|file| (file.text.as_str(), file.name.as_str()))
+    }
+
     /// All products, by id.
     pub fn products(&self) -> impl Iterator<Item = &Product> {
         self.tables.products.values()

@@ -105,8 +105,22 @@ struct Role {
     legacy: Option<Vec<String>>,
     /// By wildcard among the names: names under it that are known, and can be tried.
     concrete: Option<std::collections::BTreeMap<String, Vec<String>>>,
+    /// The published list that names and ranges were taken from, for `matrix import` and `matrix diff`.
+    endpoints: Option<Endpoints>,
     /// For such a role: the published address ranges.
     networks: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Endpoints {
+    /// The cloud.
+    instance: super::endpoints::Instance,
+    /// Numbers of its sets.
+    sets: Vec<u32>,
+    /// Version of the list.
+    #[schemars(regex(pattern = r"^[0-9]{10}$"))]
+    version: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]

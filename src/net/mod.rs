@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod clock;
 pub mod dial;
 pub mod failure;
+pub mod fetch;
 pub mod half_open;
 pub mod host;
 pub mod identity;

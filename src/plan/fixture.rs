@@ -47,6 +47,7 @@ pub fn role(id: &str) -> Role {
         core: Vec::new(),
         legacy: Vec::new(),
         concrete: std::collections::BTreeMap::new(),
+        endpoints: None,
         networks: Vec::new(),
     }
 }

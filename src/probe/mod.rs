@@ -6,7 +6,7 @@ pub mod grpc;
 pub mod http;
 mod large;
 pub mod ldap;
-mod proxy;
+pub mod proxy;
 mod recognise;
 pub mod rpc;
 mod starved;

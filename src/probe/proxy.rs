@@ -46,7 +46,11 @@ pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<TokioIo
     }
 }
 
-async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(TokioIo<Upgraded>, Detail), Failure> {
+/// Asks for the way on a connection to the proxy.
+///
+/// # Errors
+/// The failure, when it does not open the way.
+pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(TokioIo<Upgraded>, Detail), Failure> {
     let mut request = Request::connect(authority).header(HOST, authority).header(USER_AGENT, AGENT);
     if let Some(authorization) = proxy.authorization() {
         request = request.header(PROXY_AUTHORIZATION, authorization);

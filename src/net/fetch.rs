@@ -1,0 +1,96 @@
+//! One document by HTTP or HTTPS, with the certificate checked: for lists that are read, not for hosts that are probed.
+
+use super::failure::Failure;
+use super::resolve::Resolver;
+use super::tls::{self, Trust};
+use super::{Io, dial};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status of the answer.
+    pub status: u16,
+    /// Seconds after which one may ask again, where the answer says so.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: String,
+}
+
+/// Opens a connection to a host by its name or address.
+///
+/// # Errors
+/// What went wrong, in words.
+pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Duration) -> Result<TcpStream, String> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = match host.parse::<IpAddr>() {
+        Ok(address) => vec![address],
+        Err(_) => resolver.look_up(host).await.map(|found| found.routable()).map_err(|failure| words(host, &failure))?,
+    };
+    let mut last = format!("{host} has no address that this machine has a route for");
+    for address in addresses {
+        match dial::connect(None, SocketAddr::new(address, port), deadline, 0).await.1 {
+            Ok(stream) => return Ok(stream),
+            Err(failure) => last = words(&format!("{host} ({address}), port {port}"), &failure),
+        }
+    }
+    Err(last)
+}
+
+fn words(what: &str, failure: &Failure) -> String {
+    format!("{what}: {}", failure.reason.summary())
+}
+
+/// Gets a document on a connection that is there, inside TLS where the URL says so.
+///
+/// # Errors
+/// What went wrong, in words; a certificate that is not right is an error.
+pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usize) -> Result<Reply, String> {
+    let host = uri.host().ok_or("the URL has no host")?.trim_start_matches('[').trim_end_matches(']').to_owned();
+    if uri.scheme_str() != Some("https") {
+        return ask(stream, uri, most).await;
+    }
+    let session = tls::connect(trust, stream, &host, &["http/1.1"]).await.map_err(|failure| words(&host, &failure))?;
+    if let Some(problem) = session.problem {
+        let issuer = session.detail.get("issuer").and_then(|issuer| issuer.as_str()).unwrap_or("nobody");
+        return Err(format!("{host}: {} (issued by {issuer}); --ca FILE names other roots", problem.summary()));
+    }
+    ask(session.stream, uri, most).await
+}
+
+async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, String> {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let authority = authority.rsplit('@').next().unwrap_or_default();
+    let request = Request::get(path)
+        .header(HOST, authority)
+        .header(USER_AGENT, concat!("portmatrix/", env!("CARGO_PKG_VERSION")))
+        .header(ACCEPT, "application/json")
+        .body(Empty::<Bytes>::new())
+        .map_err(|e| format!("the URL cannot be asked for: {e}"))?;
+    let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
+    let driver = tokio::spawn(connection);
+    let answered = async {
+        let response = sender.send_request(request).await.map_err(wrong)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let body = Limited::new(response.into_body(), most)
+            .collect()
+            .await
+            .map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
+        let body = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| format!("{authority}: the answer is no text"))?;
+        Ok(Reply { status, retry_after, body: body.trim_start_matches('\u{feff}').to_owned() })
+    };
+    let reply = answered.await;
+    driver.abort();
+    reply
+}
