@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
     portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
     portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
     portmatrix connect --site site.toml --require-proof --out workstation.json\n\n\
-    Exit code: 0 every hop as expected, 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
+    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,

@@ -158,7 +158,11 @@ struct Run<'s> {
 impl Sweep {
     /// The runs in words, as `proved 49152-57343; dropped 57344-65535`; no more than `most` of them.
     pub fn words(&self, most: usize) -> String {
-        let runs = self.runs();
+        let mut runs = self.runs();
+        if runs.len() > most {
+            // Where not all can be named, those to look at are.
+            runs.sort_by_key(|run| matches!(run.like.state, PortState::Proved | PortState::ProvedLate));
+        }
         let mut words = String::new();
         for (place, run) in runs.iter().take(most).enumerate() {
             // Where the range has gaps, runs of one kind follow each other.

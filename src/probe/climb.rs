@@ -253,9 +253,10 @@ impl<'a> Climb<'a> {
         self.dial_aside().await.ok().map(|_| clock::ms_since(begun))
     }
 
-    /// Keeps attempts of a sweep: those to other ports than the hop's own.
+    /// Keeps attempts of a sweep: those to other ports than the hop's own. Where a rung failed before, its attempt stays the last, which decides.
     pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
-        self.evidence.extend(attempts);
+        let place = if self.steps.iter().all(|step| step.ok) { self.evidence.len() } else { 0 };
+        self.evidence.splice(place..place, attempts);
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.

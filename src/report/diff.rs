@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// Runs of ports named of one range.
+const MOST_RUNS: usize = 24;
+
 /// Name and version of the format.
 pub const SCHEMA: &str = "portmatrix/diff/1";
 
@@ -49,6 +52,9 @@ pub struct Stand {
     /// What the other end named itself as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recognised: Option<String>,
+    /// How the ports of its dynamic range stand, where it was swept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<String>,
 }
 
 /// One hop, before and now.
@@ -62,14 +68,15 @@ pub struct Change {
 
 impl Stand {
     fn of(hop: &HopResult) -> Self {
-        let HopResult { hop, verdict, reason, answered_by, recognised, .. } = hop.clone();
-        Stand { hop, verdict, reason, answered_by, recognised }
+        let HopResult { hop, verdict, reason, answered_by, recognised, sweep, .. } = hop.clone();
+        Stand { hop, verdict, reason, answered_by, recognised, range: sweep.map(|sweep| sweep.words(MOST_RUNS)) }
     }
 
     fn words(&self) -> String {
         let by =
             self.recognised.as_ref().map_or_else(|| self.answered_by.name().to_owned(), |r| format!("{} ({r})", self.answered_by.name()));
-        format!("{} {}, {by}", self.verdict.name(), self.reason)
+        let range = self.range.as_ref().map(|range| format!("; {range}")).unwrap_or_default();
+        format!("{} {}, {by}{range}", self.verdict.name(), self.reason)
     }
 }
 

@@ -106,7 +106,10 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
         ];
         let climbed = hop.steps.iter().filter(|s| s.ok).count();
         row.push(Cell::new(if wide { rungs(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
-        row.push(Cell::new(format!("{:.1}", hop.ms)).set_alignment(comfy_table::CellAlignment::Right));
+        row.push(
+            Cell::new(if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) })
+                .set_alignment(comfy_table::CellAlignment::Right),
+        );
         if very_wide {
             row.insert(1, Cell::new(hop.flow.split('/').next().unwrap_or(&hop.flow)));
         }

@@ -284,6 +284,11 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
         let Some(text) = value.string() else { continue };
         match text.value.parse::<PortSet>() {
             Ok(range) => {
+                if range.iter().any(|port| port == ENDPOINT_MAPPER) {
+                    let mistake =
+                        table.mistake(&text.span, format!("\"{}\" holds {ENDPOINT_MAPPER}, the endpoint mapper's own port", text.value));
+                    table.report(mistake.label("here").help("a dynamic range is what the mapper gives ports from: leave its own port out"));
+                }
                 ranges.insert(key.value, range);
             }
             Err(help) => table
@@ -293,6 +298,9 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
     table.finish();
     ranges
 }
+
+/// The port of the RPC endpoint mapper (C706 appendix H).
+const ENDPOINT_MAPPER: u16 = 135;
 
 /// The table `[certificates]`: by role, the subject that the certificate of its hosts must have.
 fn certificate_subjects(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, String> {

@@ -40,8 +40,8 @@ fn not_tried(hop: &Hop, seen: &Observation) -> Option<String> {
     let range = hop.flow.range.as_ref()?;
     if claims(seen).any(|(claims, _)| ports::are_few(&claims.ports, range.iter())) {
         return Some(format!(
-            "of {range} the listener has only the ports of its interfaces open: the way to the others is not tested (`portmatrix listen \
-             --range whole` there)"
+            "of {range} the listener has only a few ports open: the way to the others is not tested (`portmatrix listen --range whole` there, with \
+             the same `[ranges]` in both site files)"
         ));
     }
     let climbed = seen.steps.last().is_some_and(|step| step.ok) && claims(seen).next().is_some();
@@ -118,7 +118,7 @@ mod tests {
             }
             notes(&hop, &tests::seen(vec![], vec![proof]))
         };
-        assert!(told("135,49152-49160")[0].starts_with("of 49152-65535 the listener has only the ports of its interfaces open"));
+        assert!(told("135,49152-49160")[0].starts_with("of 49152-65535 the listener has only a few ports open"));
         assert!(told("135,49152-65535").is_empty() && told("").is_empty());
     }
 }

@@ -26,8 +26,9 @@ pub struct Allowance {
 
 #[derive(Debug)]
 struct State {
-    /// Of the ceiling, the part in force.
+    /// Of the ceiling, the part in force, and the most that it may be.
     part: f64,
+    most: f64,
     doubled: Instant,
     tokens: f64,
     at: Instant,
@@ -37,7 +38,7 @@ impl Allowance {
     /// With so many connections per second (`None`: as many as the machine makes), and so many at a time.
     pub fn new(rate: Option<u32>, descriptors: usize) -> Self {
         let now = clock::instant();
-        let state = State { part: FIRST, doubled: now, tokens: 1.0, at: now };
+        let state = State { part: FIRST, most: 1.0, doubled: now, tokens: 1.0, at: now };
         Allowance {
             ceiling: rate.map(|r| r.max(1)),
             state: Mutex::new(state),
@@ -63,8 +64,8 @@ impl Allowance {
             return Ok(());
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.part < 1.0 && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY {
-            state.part = (state.part * 2.0).min(1.0);
+        if state.part < state.most && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY {
+            state.part = (state.part * 2.0).min(state.most);
             state.doubled = now;
         }
         let rate = f64::from(ceiling) * state.part;
@@ -95,7 +96,8 @@ impl Allowance {
     /// Slower from now on: what was missing came when it was asked for again, so it had been lost.
     pub fn slow_down(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.part = (state.part / 2.0).max(1.0 / 64.0);
+        state.most = (state.part / 2.0).max(1.0 / 64.0);
+        state.part = state.most;
         state.doubled = clock::instant();
     }
 }
@@ -124,6 +126,19 @@ mod tests {
             }
         }
         assert!((950..=1010).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn who_was_slowed_down_stays_slow() {
+        let allowance = Allowance::new(Some(1000), 10_000);
+        let begun = clock::instant();
+        let taken = |from: u64, to: u64| {
+            (from..to).map(|ms| (0..).take_while(|_| allowance.take(begun + Duration::from_millis(ms)).is_ok()).count()).sum::<usize>()
+        };
+        taken(0, 2000);
+        allowance.slow_down();
+        let later = taken(2000, 4000);
+        assert!((900..=1020).contains(&later), "half of it for two seconds: {later}");
     }
 
     #[test]

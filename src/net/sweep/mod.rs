@@ -353,7 +353,7 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
     fn end_with(&mut self, slot: usize, fate: Fate, icmp: Option<Icmp>) {
         let Some(held) = self.slots.free(slot) else { return };
         self.allowance.give_back(1);
-        let packets = matches!(fate, Fate::Failed(_)).then(|| Try {
+        let packets = (!matches!(fate, Fate::Answered(_))).then(|| Try {
             source: held.stream.local_addr().ok(),
             sent_at: clock::now() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
             icmp,

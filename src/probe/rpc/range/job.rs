@@ -31,7 +31,7 @@ const SLACK: Duration = Duration::from_millis(150);
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
 /// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
-const MOST_PASSES: usize = 4;
+const MOST_PASSES: usize = 8;
 
 /// Everything that a sweep needs, for a thread of its own.
 pub(super) struct Job {
@@ -52,7 +52,7 @@ pub(super) struct Found {
     pub(super) fastest: Option<Duration>,
     /// Ports that were proved only when they were asked for again.
     pub(super) lost: usize,
-    /// The last packets to each port that did not open.
+    /// The last packets to each port that did not answer.
     pub(super) unopened: BTreeMap<u16, Try>,
 }
 

@@ -13,15 +13,17 @@ use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
 use crate::probe::{Climb, Stop};
-use crate::proto::challenge::{self, Challenge, ProofOutcome};
+use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome, Question};
 use crate::proto::ports::{self, Swept};
 use crate::proto::rpc::Syntax;
+use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
 use board::Board;
 use job::{Found, job};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Attempts of a sweep that are kept as evidence: one for each run of ports that are shut.
 const MAX_EVIDENCE: usize = 8;
@@ -53,16 +55,27 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         climb.note(StepKind::RpcRange, begun, Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")));
         return Err(Stop);
     };
-    let there = if proved { ask(climb, challenge).await } else { None };
+    let there = if proved { put(climb, &challenge.about_sweep()).await } else { None };
+    let gone = proved && there.is_none();
+    let there = there.and_then(|claims| claims.swept);
     let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
     not_held.extend(not_held_by(climb, range));
     not_held.sort_unstable();
-    let sweep = put_together(&board, mode, &found, (there.as_ref(), &not_held), clock::ms_since(begun));
-    climb.evidence_of_sweep(evidence(&sweep, &found, climb.target.address));
-    let outcome = judge(&sweep, proved);
+    let mut sweep = put_together(&board, mode, &found, (there.as_ref(), &not_held), clock::ms_since(begun));
+    let attempts = evidence(&sweep, &found, climb.target.address);
+    if proved && !gone {
+        reply_lost(climb, &mut sweep, &attempts).await;
+    }
+    climb.evidence_of_sweep(attempts);
+    let outcome = match judge(&sweep, proved) {
+        // Who listened is not there any more, or not for this host: what was not proved says nothing of the way.
+        Err(_) if gone => Err(Failure::local(Reason::NotTested)
+            .with("error", "the mapper's port does not answer any more: the listener was ended, or a device took the sweep for a scan and shuts this host out")),
+        outcome => outcome,
+    };
     let climbed = outcome.is_ok();
     climb.note(StepKind::RpcRange, begun, outcome);
-    if let Some(reason) = remark(&sweep).filter(|_| climbed && proved) {
+    if let Some(reason) = remark(&sweep, proved).filter(|_| climbed) {
         climb.remark(reason);
     }
     climb.sweep = Some(sweep);
@@ -145,23 +158,28 @@ fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
     // A fault of this machine must not hide what is wrong with the way.
     let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| s.reason != Some(Reason::LocalResources)).collect();
     let Some(first) = foreign.first() else { return Err(Failure { detail, ..Failure::local(Reason::LocalResources) }) };
-    let alike = foreign.iter().all(|s| s.reason == first.reason) && sweep.count(is_proved) == 0;
+    // A way back that is shut is another team's matter than a port that is, however many others are open.
+    let alike =
+        foreign.iter().all(|s| s.reason == first.reason) && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
     let reason = first.reason.filter(|_| alike).unwrap_or(Reason::RangePartlyBlocked);
     Err(Failure { reason, initiator: Initiator::Path, detail })
 }
 
 /// What is to be said of a range in which nothing is shut.
-fn remark(sweep: &Sweep) -> Option<Reason> {
+fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
+    if !proved {
+        // Of a service that is not proved, nobody knows which ports it has open; but that is no reason to call those green that are shut.
+        return (sweep.count(Segment::is_blocked) > 0).then_some(Reason::NotProved);
+    }
     if sweep.count(Segment::is_unknown) > 0 {
         return Some(Reason::RangePartlyTested);
     }
     (sweep.lost > 0).then_some(Reason::Retried)
 }
 
-/// Asks the listener, over the mapper's port, which ports of the sweep it saw.
-async fn ask(climb: &Climb<'_>, challenge: Challenge) -> Option<Swept> {
+/// Asks the listener something over the mapper's port: what it claims, where it answers and proves itself.
+async fn put(climb: &Climb<'_>, question: &Challenge) -> Option<Claims> {
     let key = climb.tools.key.clone()?;
-    let question = challenge.about_sweep();
     let octets = question.encode(&key);
     let stream = climb.dial_aside().await.ok()?;
     let bound = within(climb.step_deadline(), Session::bind(stream, Syntax::EPM, Some(&octets))).await.ok()?;
@@ -169,8 +187,31 @@ async fn ask(climb: &Climb<'_>, challenge: Challenge) -> Option<Swept> {
     let Ok(Called::Answered(stub, _)) = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await else {
         return None;
     };
-    match challenge::verify(&key, &question, &token(&stub), None) {
-        ProofOutcome::Valid { claims, .. } if claims.host == climb.target.hop.to.host.label() => claims.swept,
+    match challenge::verify(&key, question, &token(&stub), None) {
+        ProofOutcome::Valid { claims, .. } if claims.host == climb.target.hop.to.host.label() => Some(claims),
         _ => None,
+    }
+}
+
+/// The listener reads its host's table a few times a second, and believes it at the second reading.
+const AFTER: Duration = Duration::from_millis(600);
+
+/// Of each run of silent ports one is asked about: where its SYN came and stayed half open, the way there is open and the way back is shut.
+async fn reply_lost(climb: &Climb<'_>, sweep: &mut Sweep, attempts: &[Evidence]) {
+    for attempt in attempts.iter().filter(|attempt| attempt.outcome == Some(Reason::TimedOut)) {
+        let Some(source) = attempt.source else { continue };
+        let age = clock::now().duration_since(attempt.sent_at);
+        tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
+        let since = u32::try_from(attempt.sent_at.as_second()).unwrap_or_default();
+        let question = Question { port: attempt.destination.port(), source_port: source.port(), since };
+        let claims = put(climb, &Challenge::question(random(), &question, clock::now())).await;
+        let arrived = |sighting: &Sighting| {
+            sighting.state == Seen::HalfOpen && sighting.local.is_some_and(|local| local.port() == attempt.destination.port())
+        };
+        if claims.and_then(|claims| claims.sighting).is_some_and(|sighting| arrived(&sighting))
+            && let Some(segment) = sweep.segments.iter_mut().find(|s| s.first == attempt.destination.port())
+        {
+            segment.reason = Some(Reason::ReplyLost);
+        }
     }
 }
