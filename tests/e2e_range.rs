@@ -72,8 +72,9 @@ impl Bed {
     /// Runs the connector, and gives its only hop and its exit code.
     fn connect(&self, limit: &str, more: &str) -> (Value, Option<i32>) {
         let site = self.path("site.toml");
+        let rate = if more.contains("--rate") { "" } else { "--rate max" };
         let command = format!(
-            "{}exec {PROGRAM} connect --site {site} --as ws.bed.test --rate max --connect-timeout 2s --format json {more}",
+            "{}exec {PROGRAM} connect --site {site} --as ws.bed.test {rate} --connect-timeout 2s --format json {more}",
             ulimit(limit)
         );
         let done = self.net.host("ws").run("sh", &["-c", &command], LIMIT);
@@ -171,6 +172,38 @@ fn a_port_that_opens_at_the_second_try_is_a_loss() {
 }
 
 #[test]
+fn a_range_whose_answers_are_lost_is_open_there_and_shut_back() {
+    let Some(bed) = Bed::listening(true) else { return };
+    bed.net.forward_rules(&format!("ip saddr {} tcp sport 60000-65535 drop", bed.net.host("srv").v4()));
+    let (hop, code) = bed.connect("unlimited", "");
+    assert_eq!((verdict(&hop), code), (("fail", "reply-lost"), Some(1)), "{hop:#}");
+    assert_eq!(segments(&hop), ["49152-59999 proved", "60000-65535 shut reply-lost"]);
+    assert!(hop["advice"].as_str().is_some_and(|words| words.starts_with("Let the answers of")), "{hop:#}");
+}
+
+#[test]
+fn a_guard_against_too_many_connections_is_met_slowly() {
+    let Some(bed) = Bed::listening(true) else { return };
+    bed.forward("tcp dport 49152-65535 tcp flags & (syn|ack) == syn limit rate over 700/second burst 100 packets drop");
+    // Without --rate max, which would be met by the guard for ever.
+    let (hop, code) = bed.connect("unlimited", "--rate 1500");
+    assert_eq!((verdict(&hop), code), (("warn", "retried"), Some(0)), "{:#}", hop["notes"]);
+}
+
+#[test]
+fn a_listener_that_ends_in_the_middle_is_no_fault_of_the_way() {
+    let Some(mut bed) = Bed::listening(true) else { return };
+    let listener = bed.listener.take().expect("started");
+    let end = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(3));
+        listener.interrupt(LIMIT)
+    });
+    let (hop, code) = bed.connect("unlimited", "--rate 1500");
+    assert!(end.join().is_ok());
+    assert_eq!((verdict(&hop), code), (("inconclusive", "not-tested"), Some(3)), "{:#}", hop["notes"]);
+}
+
+#[test]
 fn a_sample_is_not_green() {
     let Some(bed) = Bed::listening(true) else { return };
     let (hop, _) = bed.connect("unlimited", "--range sample");
@@ -242,7 +275,10 @@ fn nothing_is_proved_without_a_key_and_nothing_is_swept_unasked() {
     assert_eq!((hop["reason"].as_str(), &hop["sweep"]), (Some("answered"), &Value::Null), "{hop:#}");
     let (hop, _) = bed.connect("unlimited", "--range exact");
     assert_eq!(segments(&hop), ["49152-65535 open not-proved"]);
-    assert_eq!(hop["answered_by"], "unproved", "{hop:#}");
+    assert_eq!((verdict(&hop), hop["answered_by"].as_str()), (("pass", "answered"), Some("unproved")), "{hop:#}");
+    bed.forward("tcp dport 57344-65535 drop");
+    let (hop, _) = bed.connect("unlimited", "--range exact");
+    assert_eq!(verdict(&hop), ("warn", "not-proved"), "what is swallowed is not green: {hop:#}");
 }
 
 #[test]
@@ -253,7 +289,7 @@ fn a_host_that_needs_its_ports_keeps_them_and_says_so() {
     bed.listen("unlimited");
     let (hop, code) = bed.connect("unlimited", "");
     assert_eq!((verdict(&hop), code, &hop["sweep"]), (("warn", "range-partly-tested"), Some(0), &Value::Null), "{hop:#}");
-    assert!(hop["notes"].to_string().contains("only the ports of its interfaces open"), "{hop:#}");
+    assert!(hop["notes"].to_string().contains("only a few ports open"), "{hop:#}");
     let done = bed.listener.take().expect("started").interrupt(LIMIT);
     assert!(done.out.contains("`--range whole` opens them"), "{done}");
     // What is asked for all the same is done, and is not green.

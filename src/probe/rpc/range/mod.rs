@@ -168,8 +168,9 @@ fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
 /// What is to be said of a range in which nothing is shut.
 fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
     if !proved {
-        // Of a service that is not proved, nobody knows which ports it has open; but that is no reason to call those green that are shut.
-        return (sweep.count(Segment::is_blocked) > 0).then_some(Reason::NotProved);
+        // Of a service that is not proved, nobody knows which ports it has open: it refuses the others. What is not even refused is not green.
+        let swallowed = |s: &Segment| s.state == PortState::Shut && s.reason != Some(Reason::Refused);
+        return (sweep.count(swallowed) > 0).then_some(Reason::NotProved);
     }
     if sweep.count(Segment::is_unknown) > 0 {
         return Some(Reason::RangePartlyTested);
