@@ -189,6 +189,34 @@ fn each_name_has_its_verdict_and_each_range_its_coverage() {
 }
 
 #[test]
+fn picked_addresses_tell_of_ranges_without_a_name() {
+    let Some(cloud) = Cloud::new() else { return };
+    // A range behind the cloud's host, of which every address is its own; another, which ends at the router.
+    cloud.site.net.host("psp").must_sh("ip route add local 10.99.0.0/16 dev lo");
+    cloud.site.net.route_behind("10.99.0.0/16", "psp");
+    let seen = cloud.connect(&["--ranges", "sample:2", "--hop", "internet/names/ws.contoso.test/login.cloud.example:443"]);
+    let whole = range(&seen, "10.99.0.0/16");
+    // Nobody listens there: it refuses, which a device on the way could do as well.
+    assert_eq!(text(whole, "/state"), "not-exercised", "{whole:#}");
+    let through = whole["through"].as_array().expect("addresses");
+    assert_eq!(through.len(), 2, "{whole:#}");
+    assert!(through.iter().all(|t| t["reason"] == "refused" && t.get("name").is_none()), "{whole:#}");
+
+    let rules =
+        "table ip n { chain c { type nat hook prerouting priority -100; ip daddr 10.99.0.0/16 tcp dport 443 dnat to 10.77.2.2; }; }";
+    cloud.site.net.host("psp").must_sh(&format!("nft '{rules}'"));
+    let seen = cloud.connect(&["--ranges", "sample:2", "--hop", "internet/names/ws.contoso.test/login.cloud.example:443"]);
+    assert_eq!(text(range(&seen, "10.99.0.0/16"), "/state"), "seen-open", "{:#}", range(&seen, "10.99.0.0/16"));
+
+    cloud.site.net.router_sh("ip route replace blackhole 10.99.0.0/16");
+    let seen = cloud.connect(&["--ranges", "sample:2", "--hop", "internet/names/ws.contoso.test/login.cloud.example:443"]);
+    let hole = range(&seen, "10.99.0.0/16");
+    let through = hole["through"].as_array().expect("addresses");
+    assert!(through.iter().all(|t| t.get("reached").is_none() && t["reason"] != "refused"), "{hole:#}");
+    assert_eq!(text(range(&seen, "10.77.2.0/24"), "/state"), "seen-open", "through its name");
+}
+
+#[test]
 fn a_client_without_ipv6_is_not_told_off_for_it() {
     let Some(cloud) = Cloud::new() else { return };
     cloud.site.net.host("ws").must_sh("ip -6 route del default; ip -6 addr flush dev eth0");

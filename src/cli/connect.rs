@@ -75,6 +75,10 @@ pub struct Args {
     /// [default: a sample and then every port, where a listener stands in; at a real service not at all]
     #[arg(long, value_enum, value_name = "HOW")]
     range: Option<RangeHow>,
+    /// How to look at the published ranges of cloud services: through the addresses that their names have, or also through N picked addresses of
+    /// each range, one slow connection each with its path
+    #[arg(long, value_name = "all-resolved|sample:N", default_value = "all-resolved", value_parser = ranges)]
+    ranges: Ranges,
     /// Probes at a time; fewer where this machine has no descriptors for them
     #[arg(long, value_name = "N", default_value_t = u16::try_from(run::CONCURRENCY).unwrap_or(u16::MAX), value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
@@ -121,6 +125,19 @@ impl RangeHow {
             Some(RangeHow::Never) => RangeMode::Never,
         }
     }
+}
+
+/// Addresses picked of each published range; none looks only where names lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ranges(usize);
+
+fn ranges(text: &str) -> Result<Ranges, String> {
+    let count = match text.split_once(':') {
+        None if text == "all-resolved" => Some(0),
+        Some(("sample", number)) => number.parse().ok().filter(|count| (1..=16).contains(count)),
+        _ => None,
+    };
+    count.map(Ranges).ok_or_else(|| "all-resolved was expected, or sample:N with N from 1 to 16".to_owned())
 }
 
 /// Connections begun per second.
@@ -216,6 +233,10 @@ pub fn run(args: &Args) -> Outcome {
         run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
     });
     let interrupted = stop.is_cancelled();
+    let mut published = published(&inputs.plan.roles, &plan.hops, &hops, clock::now());
+    if args.ranges.0 > 0 {
+        runtime.block_on(run::sample(&mut published, args.ranges.0, args.connect_timeout, &stop));
+    }
     let file = ResultFile {
         schema: SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -224,7 +245,7 @@ pub fn run(args: &Args) -> Outcome {
         started,
         finished: clock::now(),
         nearness: run::nearness(&inputs.plan.roles, &hops),
-        published: published(&inputs.plan.roles, &plan.hops, &hops),
+        published,
         hops,
         untested,
     };

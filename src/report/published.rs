@@ -2,6 +2,7 @@
 
 use super::Style;
 use super::table::LINES;
+use crate::matrix::endpoints::day;
 use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Through};
 use crate::text::{markdown_safe, wrap};
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table};
@@ -29,6 +30,9 @@ pub fn table(all: &[Published], style: Style) -> String {
         for wildcard in wildcards {
             text.push_str(&wrap(&about_wildcard(wildcard), "  ", width));
         }
+        if let Some(words) = aged(one) {
+            text.push_str(&wrap(&words, "", width));
+        }
         if !one.ranges.is_empty() {
             let _ = writeln!(text, "\nRanges of {}: {}", one.role, coverage(&one.ranges));
             text.push_str(&drawn(&RANGE_COLUMNS, one.ranges.iter().map(range_cells), style));
@@ -48,6 +52,9 @@ pub fn markdown(all: &[Published]) -> String {
         for wildcard in wildcards {
             let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
         }
+        if let Some(words) = aged(one) {
+            let _ = writeln!(text, "\n{}", markdown_safe(&words));
+        }
         if !one.ranges.is_empty() {
             let _ = writeln!(text, "\n### Ranges of {}\n\n{}\n", markdown_safe(&one.role), coverage(&one.ranges));
             rows(&mut text, &RANGE_COLUMNS, one.ranges.iter().map(range_cells));
@@ -55,6 +62,20 @@ pub fn markdown(all: &[Published]) -> String {
         }
     }
     text
+}
+
+/// A list that is older than this, in days, has most likely changed: additions are announced a month ahead, every month.
+const OLD: i64 = 180;
+
+/// That the list has grown old.
+fn aged(one: &Published) -> Option<String> {
+    let days = one.list_days.filter(|days| *days > OLD)?;
+    let date = day(one.list.as_deref()?)?;
+    Some(format!(
+        "OLD LIST: the names and ranges of {} are those of {date}, {days} days ago: `portmatrix matrix diff` compares them with what is published \
+         now, and `portmatrix matrix import endpoints` brings them up to date.",
+        one.role
+    ))
 }
 
 /// Which way was taken.

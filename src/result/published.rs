@@ -1,12 +1,14 @@
 //! What became of the names and ranges that a cloud service publishes.
 
 use super::HopResult;
+use crate::matrix::endpoints::day;
 use crate::matrix::model::{NameClass, covers};
 use crate::observation::{Step, StepKind};
 use crate::plan::model::{Hop, PlannedRole};
 use crate::reason::Reason;
 use crate::verdict::Verdict;
 use ipnet::IpNet;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +24,12 @@ pub struct Published {
     /// Host and port of the outbound proxy on the way; absent for the direct one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
+    /// Version of the published list that names and ranges are from, `YYYYMMDDNN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// How many days old that list was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_days: Option<i64>,
     /// Its names, in the order of the port table; each wildcard is followed by what was tried under it.
     pub names: Vec<PublishedName>,
     /// Its ranges.
@@ -114,7 +122,7 @@ pub struct Through {
 }
 
 /// What became of every published role that hops of `planned` go to; `hops` are their results.
-pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult]) -> Vec<Published> {
+pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now: Timestamp) -> Vec<Published> {
     let mut all = Vec::new();
     for (role, declared) in roles.iter().filter_map(|role| Some((role, role.published.as_ref()?))) {
         let mut ways: Vec<(String, Option<String>)> = Vec::new();
@@ -139,10 +147,18 @@ pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult]) -> 
             // Which addresses a proxy connects to, it does not say.
             let networks = declared.networks.iter().filter(|_| proxy.is_none());
             let ranges = networks.map(|network| of_range(*network, &own)).collect();
-            all.push(Published { role: role.id.clone(), from, proxy, names, ranges });
+            let list = declared.endpoints.as_ref().and_then(|origin| origin.version.clone());
+            let list_days = list.as_deref().and_then(|version| age(version, now));
+            all.push(Published { role: role.id.clone(), from, proxy, list, list_days, names, ranges });
         }
     }
     all
+}
+
+/// Days from the version of a list to now.
+fn age(version: &str, now: Timestamp) -> Option<i64> {
+    let begun = jiff::tz::Offset::UTC.to_timestamp(day(version)?.to_datetime(jiff::civil::Time::midnight())).ok()?;
+    Some(now.duration_since(begun).as_hours() / 24)
 }
 
 fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]) -> PublishedName {

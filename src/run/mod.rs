@@ -5,6 +5,7 @@ mod control;
 mod crew;
 mod directory;
 mod pace;
+mod sample;
 mod trace;
 mod turns;
 
@@ -20,6 +21,7 @@ use crate::verdict::{self, Policy};
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
 use pace::Pace;
+pub use sample::sample;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
