@@ -12,7 +12,7 @@ use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
 use jiff::Timestamp;
-use published::Published;
+use published::{Published, Revocation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -51,6 +51,9 @@ pub struct ResultFile {
     /// For cloud services that publish names and ranges: how these stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub published: Vec<Published>,
+    /// Hosts that the certificates of cloud services name for revocation, and whether they can be reached. A client that cannot waits for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation: Vec<Revocation>,
 }
 
 /// Which directories a host is nearer to, by the time that they take to answer.

@@ -8,7 +8,7 @@ mod support {
     pub mod netns;
 }
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CrlDistributionPoint, CustomExtension, DnType, IsCa, KeyPair};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use support::deployment::{Deployment, Seen, text};
@@ -37,6 +37,8 @@ const ZONE: &[&str] = &[
     "--host-record=hole5.cloud.example,10.77.2.95",
     "--host-record=hole6.cloud.example,10.77.2.96",
     "--host-record=hole7.cloud.example,10.77.2.97",
+    "--host-record=crl.cloud.example,10.77.2.2",
+    "--host-record=ocsp.cloud.example,10.77.2.98",
     "--local=/example/",
 ];
 
@@ -111,10 +113,23 @@ fn certificates(site: &Deployment) {
         let key = KeyPair::generate().expect("a key");
         let names = vec![name.to_owned(), "*.idp.example".to_owned()];
         let names = if file == "portal" { names[..1].to_vec() } else { names };
-        let made = CertificateParams::new(names).expect("names").signed_by(&key, issuer).expect("a certificate");
+        let mut parameters = CertificateParams::new(names).expect("names");
+        if file == "cloud" {
+            parameters.crl_distribution_points = vec![CrlDistributionPoint { uris: vec!["http://crl.cloud.example/g2.crl".to_owned()] }];
+            parameters.custom_extensions = vec![ocsp("http://ocsp.cloud.example")];
+        }
+        let made = parameters.signed_by(&key, issuer).expect("a certificate");
         write(&format!("{file}.crt"), made.pem());
         write(&format!("{file}.key"), key.serialize_pem());
     }
+}
+
+/// Authority Information Access with one OCSP responder (RFC 5280 section 4.2.2.1), in DER.
+fn ocsp(url: &str) -> CustomExtension {
+    let wrapped = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).expect("short")], content].concat();
+    let method = wrapped(6, &[0x2b, 6, 1, 5, 5, 7, 0x30, 1]);
+    let described = wrapped(0x30, &[method, wrapped(0x86, url.as_bytes())].concat());
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], wrapped(0x30, &described))
 }
 
 fn configuration(site: &Deployment) -> String {
@@ -129,6 +144,7 @@ fn configuration(site: &Deployment) -> String {
         server("[fd77:2::2]", "cloud", "return 302 https://portal.elsewhere.example/;"),
         server(OUTSIDE, "cloud", "return 403;"),
         server(INSPECTING, "inspected", "return 200 ok;"),
+        format!("server {{ listen {INSIDE}:80; location / {{ return 200 list; }} }}\n"),
         server(PORTAL, "portal", "return 302 https://portal.hotel.example/login;"),
     ];
     format!(
@@ -177,6 +193,11 @@ fn each_name_has_its_verdict_and_each_range_its_coverage() {
     // The dead address is seen, and does not hide the live one.
     let six = name(&seen, "six.cloud.example");
     assert_eq!((stands(six), &six["addresses"], &six["working"]), (("fail", "timed-out"), &2.into(), &1.into()), "{six:#}");
+    let revocation = seen.json["revocation"].as_array().expect("hosts");
+    let hosts: Vec<_> =
+        revocation.iter().map(|r| (text(r, "/host"), text(r, "/purposes/0"), r["reached"].as_bool(), r["status"].as_u64())).collect();
+    let wanted = [("crl.cloud.example", "crl", Some(true), Some(200)), ("ocsp.cloud.example", "ocsp", Some(false), None)];
+    assert_eq!(hosts, wanted, "{revocation:#?}");
     let wildcard = name(&seen, "*.idp.example");
     assert_eq!(wildcard["seen_as"], serde_json::json!(["gateway.idp.example", "mfa.idp.example"]));
     assert!(name(&seen, "*.never.example").get("seen_as").is_none());

@@ -237,6 +237,7 @@ pub fn run(args: &Args) -> Outcome {
     if args.ranges.0 > 0 {
         runtime.block_on(run::sample(&mut published, args.ranges.0, args.connect_timeout, &stop));
     }
+    let revocation = runtime.block_on(run::revocation(&plan.hops, &hops, &resolver, args.connect_timeout, &stop));
     let file = ResultFile {
         schema: SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -246,6 +247,7 @@ pub fn run(args: &Args) -> Outcome {
         finished: clock::now(),
         nearness: run::nearness(&inputs.plan.roles, &hops),
         published,
+        revocation,
         hops,
         untested,
     };

@@ -135,6 +135,7 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
         untested: Vec::new(),
         nearness: Vec::new(),
         published: Vec::new(),
+        revocation: Vec::new(),
     }
 }
 

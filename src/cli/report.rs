@@ -52,7 +52,7 @@ impl Format {
                 report::table::render(&file.hops, style()),
                 report::directories::table(file, style()),
                 report::ranges::table(&file.hops, style()),
-                report::published::table(&file.published, style()),
+                report::published::table(file, style()),
                 report::table::untested(&file.untested, style()),
             ]
             .concat(),
@@ -63,7 +63,7 @@ impl Format {
                 report::markdown::render(&file.hops),
                 report::directories::markdown(file),
                 report::ranges::markdown(&file.hops),
-                report::published::markdown(&file.published),
+                report::published::markdown(file),
                 report::markdown::untested(&file.untested),
             ]
             .concat(),
@@ -152,6 +152,7 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         all.untested.extend(file.untested);
         all.nearness.extend(file.nearness);
         all.published.extend(file.published);
+        all.revocation.extend(file.revocation);
     }
     Some(all)
 }

@@ -6,6 +6,8 @@ use crate::reason::Reason;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
 
 /// Certificates of a chain that are told, besides the leaf.
 pub const MAX_CHAIN: usize = 8;
@@ -14,7 +16,10 @@ pub const MAX_CHAIN: usize = 8;
 pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> serde_json::Value {
     let one = |der: &CertificateDer<'_>| {
         let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else { return json!({ "sha256": sha256(der) }) };
+        let (crl, ocsp) = revocation(&certificate);
         json!({
+            "crl": crl,
+            "ocsp": ocsp,
             "subject": certificate.subject().to_string(),
             "issuer": certificate.issuer().to_string(),
             "not_after": time(certificate.validity().not_after.timestamp()),
@@ -22,6 +27,40 @@ pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) ->
         })
     };
     std::iter::once(leaf).chain(intermediates).map(one).collect()
+}
+
+/// URLs that a certificate names of each kind at most.
+const MAX_URLS: usize = 4;
+
+/// Where a certificate says that its revocation can be looked up: lists (RFC 5280 section 4.2.1.13) and OCSP (section 4.2.2.1).
+fn revocation(certificate: &X509Certificate<'_>) -> (Vec<String>, Vec<String>) {
+    let (mut crl, mut ocsp) = (Vec::new(), Vec::new());
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::CRLDistributionPoints(points) => {
+                let full = points.points.iter().filter_map(|point| match point.distribution_point.as_ref()? {
+                    DistributionPointName::FullName(names) => Some(names),
+                    DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+                });
+                crl.extend(full.flatten().filter_map(url));
+            }
+            ParsedExtension::AuthorityInfoAccess(access) => {
+                let described = access.accessdescs.iter().filter(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP);
+                ocsp.extend(described.filter_map(|one| url(&one.access_location)));
+            }
+            _ => {}
+        }
+    }
+    crl.truncate(MAX_URLS);
+    ocsp.truncate(MAX_URLS);
+    (crl, ocsp)
+}
+
+fn url(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::URI(uri) if uri.len() <= 1024 => Some((*uri).to_owned()),
+        _ => None,
+    }
 }
 
 /// Whether the certificate may be shown by a server (RFC 5280 section 4.2.1.12): it says so, or says nothing of its purpose.
@@ -74,10 +113,10 @@ pub fn describe(der: &CertificateDer<'_>, detail: &mut Detail) {
     detail.insert("days_left".into(), ((until - super::clock::now().as_second()) / 86_400).into());
 }
 
-fn general_name(name: &x509_parser::extensions::GeneralName<'_>) -> Option<String> {
+fn general_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
-        x509_parser::extensions::GeneralName::DNSName(name) => Some((*name).to_owned()),
-        x509_parser::extensions::GeneralName::IPAddress(octets) => match octets.len() {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => match octets.len() {
             4 => <[u8; 4]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
             16 => <[u8; 16]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
             _ => None,

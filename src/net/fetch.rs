@@ -7,12 +7,15 @@ use super::{Io, dial};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
+
+/// What this program calls itself.
+const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
 
 /// What came back.
 #[derive(Debug)]
@@ -66,13 +69,37 @@ pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usiz
     ask(session.stream, uri, most).await
 }
 
+/// The status of a document, without the document. `through` is there where the stream goes to a proxy, with what that is told of who asks.
+///
+/// # Errors
+/// What went wrong, in words.
+pub async fn head(stream: impl Io + 'static, uri: &Uri, through: Option<Option<&str>>) -> Result<u16, String> {
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    // A proxy is told the whole URL (RFC 9112 section 3.2.2).
+    let target = if through.is_some() { uri.to_string() } else { uri.path_and_query().map_or("/", |path| path.as_str()).to_owned() };
+    let mut request = Request::head(target).header(HOST, authority).header(USER_AGENT, AGENT);
+    if let Some(authorization) = through.flatten() {
+        request = request.header(PROXY_AUTHORIZATION, authorization);
+    }
+    let request = request.body(Empty::<Bytes>::new()).map_err(|e| format!("the URL cannot be asked for: {e}"))?;
+    let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
+    let driver = tokio::spawn(connection);
+    let status = sender.send_request(request).await.map(|response| response.status().as_u16()).map_err(wrong);
+    driver.abort();
+    match status {
+        Ok(status @ (407 | 502..=504)) if through.is_some() => Err(format!("the proxy answered with status {status}")),
+        status => status,
+    }
+}
+
 async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, String> {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
     let authority = authority.rsplit('@').next().unwrap_or_default();
     let request = Request::get(path)
         .header(HOST, authority)
-        .header(USER_AGENT, concat!("portmatrix/", env!("CARGO_PKG_VERSION")))
+        .header(USER_AGENT, AGENT)
         .header(ACCEPT, "application/json")
         .body(Empty::<Bytes>::new())
         .map_err(|e| format!("the URL cannot be asked for: {e}"))?;

@@ -3,7 +3,8 @@
 use super::Style;
 use super::table::LINES;
 use crate::matrix::endpoints::day;
-use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Through};
+use crate::result::ResultFile;
+use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Revocation, Through};
 use crate::text::{markdown_safe, wrap};
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table};
 use std::fmt::Write as _;
@@ -15,10 +16,10 @@ const VERY_WIDE: u16 = 150;
 const MOST_ADDRESSES: usize = 4;
 
 /// For a terminal; empty where no cloud service was looked at.
-pub fn table(all: &[Published], style: Style) -> String {
+pub fn table(file: &ResultFile, style: Style) -> String {
     let width = usize::from(style.width.max(40));
     let mut text = String::new();
-    for one in all {
+    for one in &file.published {
         let (tested, wildcards) = parts(one);
         let columns = match style.width {
             VERY_WIDE.. => &ALL_COLUMNS[..],
@@ -39,13 +40,20 @@ pub fn table(all: &[Published], style: Style) -> String {
             text.push_str(&wrap(CAUTION, "  ", width));
         }
     }
+    if !file.revocation.is_empty() {
+        let _ = writeln!(text, "\nRevocation: hosts that the certificates name");
+        text.push_str(&drawn(&REVOCATION_COLUMNS, file.revocation.iter().map(revocation_cells), style));
+        if file.revocation.iter().any(|one| !one.reached) {
+            text.push_str(&wrap(WAITS, "  ", width));
+        }
+    }
     text
 }
 
 /// For a ticket or a wiki page.
-pub fn markdown(all: &[Published]) -> String {
+pub fn markdown(file: &ResultFile) -> String {
     let mut text = String::new();
-    for one in all {
+    for one in &file.published {
         let (tested, wildcards) = parts(one);
         let _ = writeln!(text, "\n### Names of {} from {}{}\n", markdown_safe(&one.role), markdown_safe(&one.from), through(one));
         rows(&mut text, &ALL_COLUMNS, tested.iter().map(|name| cells(name, &ALL_COLUMNS)));
@@ -59,6 +67,13 @@ pub fn markdown(all: &[Published]) -> String {
             let _ = writeln!(text, "\n### Ranges of {}\n\n{}\n", markdown_safe(&one.role), coverage(&one.ranges));
             rows(&mut text, &RANGE_COLUMNS, one.ranges.iter().map(range_cells));
             let _ = writeln!(text, "\n{CAUTION}");
+        }
+    }
+    if !file.revocation.is_empty() {
+        text.push_str("\n### Revocation\n\nHosts that the certificates name.\n\n");
+        rows(&mut text, &REVOCATION_COLUMNS, file.revocation.iter().map(revocation_cells));
+        if file.revocation.iter().any(|one| !one.reached) {
+            let _ = writeln!(text, "\n{WAITS}");
         }
     }
     text
@@ -87,6 +102,18 @@ const COLUMNS: [&str; 4] = ["Verdict", "Name", "Works", "Reason"];
 const ALL_COLUMNS: [&str; 9] = ["Verdict", "Name", "Works", "Reason", "Class", "HTTP", "ms", "Certificate from", "Alias of"];
 const RANGE_COLUMNS: [&str; 3] = ["Range", "State", "Through"];
 const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other addresses nothing is known.";
+
+const REVOCATION_COLUMNS: [&str; 4] = ["Host", "For", "Reached", "Why not"];
+const WAITS: &str = "A client that cannot reach these waits for them at every new connection, and then goes on without knowing, or breaks off: allow TCP 80.";
+
+fn revocation_cells(one: &Revocation) -> Vec<String> {
+    let proxy = one.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+    let reached = match (&one.error, one.status) {
+        (Some(_), _) => "no".to_owned(),
+        (None, status) => status.map_or("yes".to_owned(), |status| format!("yes, HTTP {status}")),
+    };
+    vec![format!("{}:{}{proxy}", one.host, one.port), one.purposes.join(", "), reached, one.error.clone().unwrap_or_default()]
+}
 
 /// Names that were tested, those that matter most first, and wildcards.
 fn parts(one: &Published) -> (Vec<&PublishedName>, Vec<&PublishedName>) {
@@ -162,7 +189,7 @@ fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style
     }
     for (column, heading) in table.column_iter_mut().zip(columns) {
         column.set_padding((0, 1));
-        if !matches!(*heading, "Certificate from" | "Alias of" | "Through") {
+        if !matches!(*heading, "Certificate from" | "Alias of" | "Through" | "Why not") {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }

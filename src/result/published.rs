@@ -86,6 +86,32 @@ pub struct PublishedRange {
     pub through: Vec<Through>,
 }
 
+/// A host that says which certificates are revoked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Revocation {
+    /// The host that asked.
+    pub from: String,
+    /// Host and port of the outbound proxy on the way; absent for the direct one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// What certificates name it for: `crl` for lists, `ocsp` for single answers.
+    pub purposes: Vec<String>,
+    /// One of the URLs.
+    pub url: String,
+    /// Whether it answered in HTTP, with whatever status.
+    pub reached: bool,
+    /// That status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why it was not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// How a range stands, by the addresses in it that were tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
