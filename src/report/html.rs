@@ -1,6 +1,6 @@
 //! One page for the firewall team or an archive: nothing is loaded from anywhere, and no script runs in it.
 
-use super::{Style, directories, facts, rungs, to_text};
+use super::{Style, directories, facts, published, rungs, to_text};
 use crate::matrix::model::Expect;
 use crate::observation::{Segment, Sweep};
 use crate::result::{Counts, HopResult, ResultFile};
@@ -11,6 +11,8 @@ use askama::Template;
 const PARTS: usize = 256;
 /// Columns of what is drawn as for a terminal.
 const WIDTH: u16 = 140;
+/// The same for cloud services, which have a name in several columns.
+const CLOUD_WIDTH: u16 = 150;
 /// Runs of ports named below a strip.
 const MOST_RUNS: usize = 200;
 
@@ -58,6 +60,10 @@ code, pre { font: .88em ui-monospace, Consolas, monospace; } svg { display: bloc
 <h2>Directories</h2>
 <pre class="scroll">{{ directories }}</pre>
 {%- endif %}
+{%- if !cloud.is_empty() %}
+<h2>Cloud services</h2>
+<pre class="scroll">{{ cloud }}</pre>
+{%- endif %}
 {%- if !ranges.is_empty() %}
 <h2>Dynamic ranges</h2>
 <p class="soft"><span class="key"><i class="c-proved"></i>proved</span><span class="key"><i class="c-open"></i>open without a proof</span><span class="key"><i class="c-dropped"></i>dropped</span><span class="key"><i class="c-shut"></i>shut otherwise</span><span class="key"><i class="c-several"></i>several of these</span><span class="key"><i class="c-untried"></i>not tried</span></p>
@@ -100,6 +106,7 @@ struct Page<'f> {
     hops: Vec<Row>,
     /// As for a terminal.
     directories: String,
+    cloud: String,
     ranges: Vec<Range>,
     remarks: Vec<Section>,
 }
@@ -151,7 +158,8 @@ pub fn render(file: &ResultFile) -> String {
     let hops = file.hops.iter().map(|hop| row(hop, &mut next)).collect();
     let ranges = file.hops.iter().filter_map(|hop| range(hop, hop.sweep.as_ref()?)).collect();
     let directories = directories::table(file, Style { width: WIDTH, color: false }).trim().to_owned();
-    Page { file, directories, counts: Counts::of(&file.hops), hops, ranges, remarks }.render().unwrap_or_default()
+    let cloud = published::table(file, Style { width: CLOUD_WIDTH, color: false }).trim().to_owned();
+    Page { file, directories, cloud, counts: Counts::of(&file.hops), hops, ranges, remarks }.render().unwrap_or_default()
 }
 
 fn row(hop: &HopResult, next: &mut usize) -> Row {
