@@ -147,7 +147,15 @@ impl Sightings {
         let since = i64::from(question.since).saturating_add(apart).saturating_sub(SLACK);
         let from = inner.entries.range((asker, question.source_port, 0)..=(asker, question.source_port, u16::MAX));
         let found = from.filter(|(_, e)| e.last.as_second() >= since).max_by_key(|((_, _, local), e)| (*local == question.port, e.at));
+        // Of thousands at once the table tells some; the one that is asked about is looked for by itself.
+        let (here, there) = (SocketAddr::new(own.to_canonical(), question.port), SocketAddr::new(asker, question.source_port));
+        let exact = found.is_some_and(|((_, _, local), _)| *local == question.port);
+        let now_half_open = !exact && half_open::is_half_open(here, there) == Some(true);
         let listening = half_open::is_listened_on(&inner.listening, SocketAddr::new(own, question.port));
+        if now_half_open {
+            let at = Some(crate::net::clock::now());
+            return Sighting { listening, state: Seen::HalfOpen, peer: Some(there), local: Some(here), at, ..unseen };
+        }
         match found {
             Some(((address, port, _), entry)) => Sighting {
                 listening,

@@ -14,6 +14,8 @@ const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 /// `NLM_F_REQUEST | NLM_F_DUMP`.
 const REQUEST_DUMP: u16 = 0x301;
+/// `NLM_F_REQUEST` alone: one socket.
+const REQUEST_ONE: u16 = 0x1;
 /// TCP states (include/net/tcp_states.h); a request socket is 12 inside the kernel and 3 in its answers.
 const SYN_RECV: u8 = 3;
 const LISTEN: u8 = 10;
@@ -49,6 +51,42 @@ fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     let (names, numbers) = (lines.next()?, lines.next()?);
     let place = names.split_whitespace().position(|n| n == name)?;
     numbers.split_whitespace().nth(place)?.parse().ok()
+}
+
+/// Asks for one connection, by its addresses and ports. The kernel finds it in its hash table, however many others there are.
+pub fn is_half_open(local: SocketAddr, peer: SocketAddr) -> Option<bool> {
+    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG))).ok()?;
+    socket.set_read_timeout(Some(DEADLINE)).ok()?;
+    socket.send(&request_one(local, peer)).ok()?;
+    let mut octets = vec![0; 4096];
+    let length = socket.read(&mut octets).ok()?;
+    let mut table = Table::default();
+    match read(&octets[..length], &mut table) {
+        Ok(_) => Some(!table.half_open.is_empty()),
+        // The kernel's word for one that is not there.
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// `struct nlmsghdr` and `struct inet_diag_req_v2` with the ends of one connection, seen from here.
+fn request_one(local: SocketAddr, peer: SocketAddr) -> [u8; HEADER + REQUEST] {
+    let family = if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let mut octets = request(u8::try_from(family).unwrap_or_default(), false);
+    octets[6..8].copy_from_slice(&REQUEST_ONE.to_ne_bytes());
+    // `struct inet_diag_sockid` begins after family, protocol, extensions, padding and states.
+    let id = HEADER + 8;
+    octets[id..id + 2].copy_from_slice(&local.port().to_be_bytes());
+    octets[id + 2..id + 4].copy_from_slice(&peer.port().to_be_bytes());
+    for (at, address) in [(id + 4, local.ip()), (id + 20, peer.ip())] {
+        match address {
+            IpAddr::V4(v4) => octets[at..at + 4].copy_from_slice(&v4.octets()),
+            IpAddr::V6(v6) => octets[at..at + 16].copy_from_slice(&v6.octets()),
+        }
+    }
+    // No cookie (`INET_DIAG_NOCOOKIE`).
+    octets[id + 40..id + 48].fill(0xff);
+    octets
 }
 
 fn dump(family: u8, with_listening: bool, table: &mut Table) -> io::Result<()> {

@@ -17,6 +17,10 @@ mod system {
         None
     }
 
+    pub fn is_half_open(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<bool> {
+        None
+    }
+
     pub fn processes(_: &std::collections::BTreeSet<u32>) -> std::collections::BTreeMap<u32, super::Process> {
         std::collections::BTreeMap::new()
     }
@@ -92,6 +96,12 @@ pub fn is_listened_on(listening: &BTreeSet<SocketAddr>, address: SocketAddr) -> 
 /// `Unsupported` on systems without such a table; else the system's own.
 pub fn table(with_listening: bool) -> io::Result<Table> {
     system::table(with_listening)
+}
+
+/// Whether this very connection is half open now. A table that is full of others may not have been read as far as that. `None` where the system does
+/// not tell it of one connection.
+pub fn is_half_open(local: SocketAddr, peer: SocketAddr) -> Option<bool> {
+    system::is_half_open(plain(local), plain(peer))
 }
 
 /// A program that runs on this machine.
