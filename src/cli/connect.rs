@@ -178,9 +178,20 @@ pub fn run(args: &Args) -> Outcome {
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&resolver))?;
     }
-    let (routes, except) = routes(&args.proxies, &inputs.site.routes, |name| std::env::var(name).ok())?;
+    let routed = routes(&args.proxies, &inputs.site.routes, |name| std::env::var(name).ok());
+    let (routes, except) = match &routed {
+        Ok((routes, except)) => (routes.clone(), except.clone()),
+        // What the environment says of proxies matters only where a cloud service is reached from here.
+        Err(_) if args.proxies.is_empty() => (vec![Route::Direct], NoProxy::default()),
+        Err(_) => (Vec::new(), NoProxy::default()),
+    };
     inputs.plan = inputs.plan.through(&routes, &except);
     let (plan, from) = select(args, &inputs.plan)?;
+    if args.proxies.is_empty() && !plan.hops.iter().any(|hop| hop.class.is_some()) {
+        tracing::debug!("no hop goes to a cloud service: nothing is asked of proxies");
+    } else {
+        routed?;
+    }
     if args.require_proof && key.is_none() {
         return Err(Problem::text(
             "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",

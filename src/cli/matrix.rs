@@ -50,7 +50,7 @@ enum Action {
     Import(Import),
     /// Compare port tables with the list that a cloud provider publishes; exit code 1 where they differ
     #[command(
-        after_help = "Examples:\n  portmatrix matrix diff                          the tables of the worldwide cloud with Microsoft's service\n  \
+        after_help = "Examples:\n  portmatrix matrix diff                          the worldwide tables with Microsoft's service\n  \
         portmatrix matrix diff endpoints.json --format json\n  portmatrix matrix diff --instance usgov-gcchigh --proxy http://proxy:3128"
     )]
     Diff {

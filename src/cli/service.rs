@@ -96,7 +96,9 @@ pub(super) async fn list(base: &str, instance: Instance, access: &Access) -> Res
             );
             (Err(Problem::text(words)), Remembered { not_before: Some(until), ..known })
         }
-        Err(Fault::Words(words)) => return Err(Problem::text(format!("cannot get the list: {words}"))),
+        Err(Fault::Words(words)) => {
+            return Err(Problem::text(format!("cannot get the list: {words}; a FILE with the service's answer does as well")));
+        }
     };
     memory.lists.insert(key, remembered);
     if let (Some(path), Ok(text)) = (&path, serde_json::to_string(&memory)) {

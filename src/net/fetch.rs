@@ -49,7 +49,8 @@ pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Durat
 }
 
 fn words(what: &str, failure: &Failure) -> String {
-    format!("{what}: {}", failure.reason.summary())
+    let error = failure.detail.get("error").and_then(|error| error.as_str()).map(|error| format!(" ({error})")).unwrap_or_default();
+    format!("{what}: {}{error}", failure.reason.summary())
 }
 
 /// Gets a document on a connection that is there, inside TLS where the URL says so.
