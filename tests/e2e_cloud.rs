@@ -20,6 +20,8 @@ const INSIDE: &str = "10.77.2.2";
 const OUTSIDE: &str = "10.88.0.1";
 const INSPECTING: &str = "10.88.0.2";
 const PORTAL: &str = "10.88.0.3";
+/// The web service that publishes the list.
+const SERVICE: &str = "10.88.0.4";
 
 const ZONE: &[&str] = &[
     "--cname=login.cloud.example,gateway.idp.example",
@@ -37,6 +39,7 @@ const ZONE: &[&str] = &[
     "--host-record=hole5.cloud.example,10.77.2.95",
     "--host-record=hole6.cloud.example,10.77.2.96",
     "--host-record=hole7.cloud.example,10.77.2.97",
+    "--host-record=endpoints.cloud.example,10.88.0.4",
     "--host-record=crl.cloud.example,10.77.2.2",
     "--host-record=ocsp.cloud.example,10.77.2.98",
     "--local=/example/",
@@ -57,7 +60,7 @@ impl Cloud {
             }
         }
         let (cloud, dc) = (site.net.host("psp"), site.net.host("dc"));
-        for address in [OUTSIDE, INSPECTING, PORTAL] {
+        for address in [OUTSIDE, INSPECTING, PORTAL, SERVICE] {
             cloud.must_sh(&format!("ip addr add {address}/32 dev lo"));
         }
         site.net.route_behind("10.88.0.0/24", "psp");
@@ -144,6 +147,12 @@ fn configuration(site: &Deployment) -> String {
         server("[fd77:2::2]", "cloud", "return 302 https://portal.elsewhere.example/;"),
         server(OUTSIDE, "cloud", "return 403;"),
         server(INSPECTING, "inspected", "return 200 ok;"),
+        // The web service with the list, on an address of its own.
+        format!(
+            "server {{ listen {SERVICE}:443 ssl; ssl_certificate {0}.crt; ssl_certificate_key {0}.key; root {1}; default_type application/json; }}\n",
+            site.path("cloud"),
+            site.path("service")
+        ),
         format!("server {{ listen {INSIDE}:80; location / {{ return 200 list; }} }}\n"),
         server(PORTAL, "portal", "return 302 https://portal.hotel.example/login;"),
     ];
@@ -396,6 +405,62 @@ fn the_environment_and_the_site_name_a_proxy_and_dead_ones_are_seen() {
 }
 
 #[test]
+fn the_list_is_fetched_with_its_certificate_checked_and_through_a_proxy() {
+    let Some(cloud) = Cloud::new() else { return };
+    if !has("squid") {
+        return;
+    }
+    let _squid = squid(&cloud, 3128, "");
+    for (file, text) in [
+        ("version", r#"{"instance":"China","latest":"2026110100"}"#),
+        ("endpoints", r#"[{"id":7,"urls":["login.cloud.example","*.idp.example"],"ips":["10.77.2.0/25"],"tcpPorts":"443"}]"#),
+    ] {
+        std::fs::create_dir_all(cloud.site.path(&format!("service/{file}"))).expect("a folder");
+        std::fs::write(cloud.site.path(&format!("service/{file}/China")), text).expect("a file");
+    }
+    let ws = cloud.site.net.host("ws");
+    let diff = |number: usize, more: &[&str]| {
+        let cache = format!("XDG_CACHE_HOME={}", cloud.site.path(&format!("cache{number}")));
+        let fixed = ["matrix", "diff", "https://endpoints.cloud.example", "--instance", "china", "--matrices", TABLES, "--matrix", "cloud"];
+        let words = [&[cache.as_str(), support::deployment::PROGRAM], &fixed[..], more].concat();
+        ws.run("env", &words, Duration::from_secs(30))
+    };
+    let (trusted, all) = (cloud.site.path("public.pem"), cloud.site.path("all.pem"));
+    for (number, more) in [(1, vec!["--ca", &trusted]), (2, vec!["--ca", &all, "--proxy", "http://10.77.3.2:3128"])] {
+        let done = diff(number, &more);
+        assert_eq!(done.code, Some(1), "{done}");
+        assert!(done.out.contains("list of 2026-11-01") && done.out.contains("- graph.cloud.example"), "{done}");
+        assert!(done.out.contains("- 10.77.2.128/25") && done.out.contains("- 10.99.0.0/16"), "{done}");
+    }
+    let own = cloud.site.path("cloud.crt");
+    let done = diff(3, &["--ca", &own]);
+    assert!(done.code == Some(2) && said(&done).contains("is not trusted by this machine"), "an unknown authority is not asked: {done}");
+    let done = diff(4, &["--ca", &trusted, "--proxy", "http://10.77.3.2:3129"]);
+    assert!(done.code == Some(2) && said(&done).contains("refused the connection"), "{done}");
+}
+
+/// An error as one line.
+fn said(done: &support::netns::Done) -> String {
+    done.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_client_with_ipv6_alone_reaches_what_has_it() {
+    let Some(cloud) = Cloud::new() else { return };
+    let ws = cloud.site.net.host("ws");
+    ws.must_sh("ip route del default");
+    ws.resolver("nameserver fd77:3::2\n");
+    let site = cloud.site.path("site.toml");
+    let text_of = std::fs::read_to_string(&site).expect("a file").replace("10.77.1.2", "fd77:1::2");
+    std::fs::write(&site, text_of).expect("a file");
+    let seen = cloud.connect(&[]);
+    let login = name(&seen, "login.cloud.example");
+    assert_eq!((stands(login), &login["addresses"]), (("pass", "answered"), &1.into()), "its IPv4 address is left out: {login:#}");
+    assert_eq!(stands(name(&seen, "graph.cloud.example")), ("inconclusive", "local-no-route"), "it has IPv4 alone");
+    assert_eq!(stands(name(&seen, "six.cloud.example")), ("fail", "timed-out"), "the dead one is all that is left");
+}
+
+#[test]
 fn offline_every_name_ends_with_a_local_reason_and_quickly() {
     let Some(cloud) = Cloud::new() else { return };
     let ws = cloud.site.net.host("ws");
@@ -427,6 +492,7 @@ fn names_and_ranges_have_tables_at_80_and_120_columns() {
         assert!(done.out.lines().all(|line| line.chars().count() <= width), "{done}");
         assert!(done.out.contains("Names of cloud from ws.contoso.test"), "{done}");
         assert!(done.out.contains("Ranges of cloud: 2 partly, 1 unknown of 3"), "{done}");
+        assert!(done.out.contains("OLD LIST: the names and ranges of cloud are those of 2023-07-31"), "{done}");
         assert!(done.out.contains("*.never.example: an entry for an allow list"), "{done}");
         let line =
             done.out.lines().find(|line| line.contains("login.cloud.example") && line.contains("2/2")).unwrap_or_else(|| panic!("{done}"));

@@ -8,7 +8,7 @@ use crate::matrix::Registry;
 use crate::matrix::endpoints::compare::Difference;
 use crate::matrix::endpoints::service::{List, Wanted};
 use crate::matrix::endpoints::{Instance, Origin, day, rewrite};
-use crate::matrix::model::{Matrix, Role};
+use crate::matrix::model::Role;
 use crate::net::clock;
 use crate::net::resolve::Resolver;
 use crate::site::proxy::Route;
@@ -92,19 +92,20 @@ impl Source {
         files::runtime()?.block_on(service::list(&self.source, self.instance, &access))
     }
 
-    /// The tables with roles of this instance.
-    fn roles<'r>(&self, registry: &'r Registry) -> Result<Vec<(&'r Matrix, &'r Role, &'r Origin)>, Problem> {
-        let of_instance = |matrix: &'r Matrix| {
-            let roles = matrix.roles.iter().filter_map(move |role| Some((matrix, role, role.endpoints.as_ref()?)));
-            roles.filter(|(_, _, origin)| origin.instance == self.instance)
-        };
-        let all: Vec<_> = registry.matrices().flat_map(of_instance).collect();
+    /// The roles of this instance, each with the id of the table, or of the product, that declares it.
+    fn roles<'r>(&self, registry: &'r Registry) -> Result<Vec<(&'r str, &'r Role, &'r Origin)>, Problem> {
+        let of_tables: Vec<(&str, &Role)> = registry.matrices().flat_map(|m| m.roles.iter().map(|role| (m.id.as_str(), role))).collect();
+        let elsewhere = |role: &&Role| !of_tables.iter().any(|(_, other)| other.id == role.id);
+        let of_products = registry.products().flat_map(|p| p.roles.iter().filter(elsewhere).map(|role| (p.id.as_str(), role)));
+        let declared = of_tables.iter().copied().chain(of_products);
+        let of_instance = declared.filter_map(|(id, role)| Some((id, role, role.endpoints.as_ref()?)));
+        let all: Vec<_> = of_instance.filter(|(_, _, origin)| origin.instance == self.instance).collect();
         let wanted: Vec<_> = match &self.matrix {
-            Some(id) => all.iter().copied().filter(|(matrix, _, _)| matrix.id == *id || matrix.id.rsplit('/').next() == Some(id)).collect(),
+            Some(id) => all.iter().copied().filter(|(known, _, _)| known == id || known.rsplit('/').next() == Some(id)).collect(),
             None => all.clone(),
         };
         if wanted.is_empty() {
-            let known: Vec<&str> = all.iter().map(|(matrix, _, _)| matrix.id.as_str()).collect();
+            let known: Vec<&str> = all.iter().map(|(id, _, _)| *id).collect();
             let help = format!("these have: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
             return Err(Problem(vec![miette::miette!(
                 help = help,
@@ -124,7 +125,7 @@ impl Source {
 pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
     let registry = inputs::registry(&source.tables)?;
     let roles = source.roles(&registry)?;
-    let mut ids: Vec<&str> = roles.iter().map(|(matrix, _, _)| matrix.id.as_str()).collect();
+    let mut ids: Vec<&str> = roles.iter().map(|(id, _, _)| *id).collect();
     ids.dedup();
     let [id] = ids.as_slice() else {
         return Err(Problem(vec![miette::miette!(
@@ -136,7 +137,7 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
         files::check_writable(out)?;
     }
     let read = source.read()?;
-    let (text, _) = registry.text(id).ok_or_else(|| Problem::text("the table has no text"))?;
+    let text = registry.text(id).ok_or_else(|| Problem::text("the table has no text"))?;
     let mut text = text.to_owned();
     let mut summary = String::new();
     for (_, role, origin) in roles {
@@ -234,7 +235,7 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
         };
         let difference = Difference::between((&role.names, &role.networks), (&wanted.names, &wanted.networks), elsewhere);
         all.push(Compared {
-            matrix: &matrix.id,
+            matrix,
             role: &role.id,
             instance: origin.instance,
             sets: &origin.sets,

@@ -113,10 +113,14 @@ impl Registry {
         self.files.get(linked.file).map(|file| file.name.as_str()).filter(|name| !name.starts_with(PREFIX))
     }
 
-    /// The text that a matrix was read from, and the name of its file.
-    pub fn text(&self, id: &str) -> Option<(&str, &str)> {
-        let linked = self.tables.linked.iter().find(|linked| linked.matrix.id == id)?;
-        self.files.get(linked.file).map(|file| (file.text.as_str(), file.name.as_str()))
+    /// The text that a matrix, or what a product declares, was read from.
+    pub fn text(&self, id: &str) -> Option<&str> {
+        let of_matrix = self.tables.linked.iter().find(|linked| linked.matrix.id == id).and_then(|linked| self.files.get(linked.file));
+        let declares = |file: &&File| {
+            let table: Option<toml::Table> = file.text.parse().ok();
+            table.is_some_and(|table| table.get("product").and_then(|product| product.get("id")?.as_str()) == Some(id))
+        };
+        of_matrix.or_else(|| self.files.iter().rev().find(declares)).map(|file| file.text.as_str())
     }
 
     /// All products, by id.
