@@ -59,13 +59,16 @@ pub fn untested(flows: &[Unplanned], style: Style) -> String {
     text
 }
 
-/// Hops that are not as expected, each with the other addresses of the same published name that stand alike.
+/// Hops that are not as expected, each with those to a cloud service that stand alike: other addresses of the same name, and other names where nothing
+/// was sent at all.
 fn alike<'h>(hops: impl Iterator<Item = &'h HopResult>) -> Vec<(&'h HopResult, Vec<&'h HopResult>)> {
     let mut groups: Vec<(&HopResult, Vec<&HopResult>)> = Vec::new();
     for hop in hops {
         let same = |first: &HopResult| {
             hop.class.is_some()
-                && (&first.flow, &first.from.host, &first.to.host, first.reason) == (&hop.flow, &hop.from.host, &hop.to.host, hop.reason)
+                && (&first.flow, &first.from.host, &first.proxy, first.verdict, first.reason)
+                    == (&hop.flow, &hop.from.host, &hop.proxy, hop.verdict, hop.reason)
+                && (first.to.host == hop.to.host || (first.evidence.is_empty() && hop.evidence.is_empty()))
         };
         match groups.iter_mut().find(|(first, _)| same(first)) {
             Some((_, others)) => others.push(hop),
@@ -175,8 +178,11 @@ fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
 fn trouble(hop: &HopResult, others: &[&HopResult], style: Style) -> String {
     let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
     if !others.is_empty() {
-        let addresses: Vec<String> = others.iter().filter_map(|hop| hop.to.address).map(|a| a.to_string()).collect();
-        let words = format!("the same at {}", addresses.join(", "));
+        let at = |other: &&HopResult| match other.to.address {
+            Some(address) if other.to.host == hop.to.host => address.to_string(),
+            _ => other.to.host.clone(),
+        };
+        let words = format!("the same at {}", others.iter().map(at).collect::<Vec<_>>().join(", "));
         text.push_str(&wrap(&words, &format!("  {:<9}", "also"), usize::from(style.width.max(40))));
     }
     for (label, words) in facts(hop) {
