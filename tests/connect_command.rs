@@ -32,6 +32,44 @@ fn a_host_with_nothing_but_untestable_flows_is_not_wrong_input() {
 }
 
 #[test]
+fn a_wrong_proxy_is_told_and_its_password_is_not() {
+    for (proxy, words) in
+        [("https://ann:s3cr3t@p:1", "not with https"), ("", "port of the proxy is missing"), ("http://w/x.pac", "auto-config")]
+    {
+        let done = site("").run(&["connect", "--as", "migration-agent", "--proxy", proxy]);
+        let said = done.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(done.code, Some(2), "{done}");
+        assert!(said.contains(words) && !said.contains("s3cr3t"), "{done}");
+    }
+    let twice = site("").run(&["connect", "--as", "migration-agent", "--proxy", "http://ann:a@p:1", "--proxy", "http://bob:b@p:1"]);
+    assert!(twice.code == Some(2) && twice.err.contains("p:1 is named twice"), "{twice}");
+    for line in ["proxy = \"socks5://ann:s3cr3t@p:1\"", "prxy = \"http://ann:s3cr3t@p:1\"", "proxy = \"http://ann:s3cr3t@p:1"] {
+        let folder = site("");
+        let text = std::fs::read_to_string(folder.path("site.toml")).expect("a file");
+        std::fs::write(folder.path("site.toml"), text.replace("[ranges]", &format!("{line}\n[ranges]"))).expect("a file");
+        let done = folder.run(&["plan"]);
+        assert!(done.code == Some(2) && !done.err.contains("s3cr3t") && done.err.contains("****"), "{done}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let folder = site("");
+    let pipe = folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read_to_string(pipe))
+    };
+    let done = folder.run(&["connect", "--as", "migration-agent", "--out", &pipe.display().to_string()]);
+    let read = reader.join().expect("a reader").expect("a text");
+    assert!(read.contains("portmatrix/result/1"), "{done}");
+    assert!(std::fs::metadata(&pipe).is_ok_and(|there| there.file_type().is_fifo()));
+}
+
+#[test]
 fn a_result_that_powershell_wrote_is_read() {
     let folder = site("");
     let done = folder.run(&["connect", "--as", "migration-agent", "--format", "json"]);

@@ -304,6 +304,27 @@ fn ended(hop: &Value) -> (&str, &str) {
 }
 
 #[test]
+fn an_inspecting_device_that_breaks_off_is_told_for_what_it_is() {
+    let Some(cloud) = Cloud::new() else { return };
+    let conf = configuration(&cloud.site).replace("return 200 ok;", "return 444;");
+    std::fs::write(cloud.site.path("nginx.conf"), conf).expect("a file");
+    let reload = ["-p", &cloud.site.path(""), "-c", &cloud.site.path("nginx.conf"), "-e", "stderr", "-s", "reload"].map(str::to_owned);
+    let done = cloud.site.net.host("psp").run("nginx", &reload, Duration::from_secs(20));
+    assert_eq!(done.code, Some(0), "{done}");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let seen = cloud.connect(&["--hop", "internet/names/ws.contoso.test/inspected.cloud.example:443"]);
+        let hop = &seen.hops()[0];
+        assert_eq!(ended(hop), ("fail", "tls-intercepted"), "{hop:#}");
+        // The old workers answer for a moment.
+        if hop["steps"].as_array().expect("steps").iter().any(|step| step["ok"] == false) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the answer never broke off: {hop:#}");
+    }
+}
+
+#[test]
 fn a_proxy_and_the_direct_way_are_two_hops() {
     let Some(cloud) = Cloud::new() else { return };
     if !has("squid") {

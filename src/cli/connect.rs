@@ -179,15 +179,16 @@ pub fn run(args: &Args) -> Outcome {
         runtime.block_on(inputs.discover(&resolver))?;
     }
     let routed = routes(&args.proxies, &inputs.site.routes, |name| std::env::var(name).ok());
+    // What was said on the command line is wrong wherever it leads.
+    let routed = if args.proxies.is_empty() { routed } else { Ok(routed?) };
     let (routes, except) = match &routed {
         Ok((routes, except)) => (routes.clone(), except.clone()),
         // What the environment says of proxies matters only where a cloud service is reached from here.
-        Err(_) if args.proxies.is_empty() => (vec![Route::Direct], NoProxy::default()),
-        Err(_) => (Vec::new(), NoProxy::default()),
+        Err(_) => (vec![Route::Direct], NoProxy::default()),
     };
     inputs.plan = inputs.plan.through(&routes, &except);
     let (plan, from) = select(args, &inputs.plan)?;
-    if args.proxies.is_empty() && !plan.hops.iter().any(|hop| hop.class.is_some()) {
+    if !plan.hops.iter().any(|hop| hop.class.is_some()) {
         tracing::debug!("no hop goes to a cloud service: nothing is asked of proxies");
     } else {
         routed?;
@@ -364,6 +365,7 @@ fn is_meant(hop: &Hop, id: &str) -> bool {
 
 /// An id that nothing has: the nearest one is named (an id without its table is near), and all of them, as far as they can be read.
 fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> miette::Report {
+    let said = &crate::text::sanitise(said, 400);
     let mut known: Vec<&str> = known.collect();
     known.dedup();
     let whole = known.iter().copied().find(|id| id.strip_suffix(said).is_some_and(|table| table.ends_with('/')));
@@ -383,6 +385,13 @@ pub(super) fn routes(
     let mut routes: Vec<Route> = Vec::new();
     for text in said {
         let route = text.parse().map_err(|fault| Problem::text(format!("--proxy: {fault}")))?;
+        let label = |route: &Route| match route {
+            Route::Direct => String::new(),
+            Route::Proxy(proxy) => proxy.label(),
+        };
+        if routes.iter().any(|other| *other != route && label(other) == label(&route)) {
+            return Err(Problem::text(format!("--proxy: {} is named twice, with different users", label(&route))));
+        }
         if !routes.contains(&route) {
             routes.push(route);
         }

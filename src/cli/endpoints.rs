@@ -196,6 +196,12 @@ fn say(remarks: &[String], summary: &str) {
 /// The names and ranges for a role; a set that is gone would silently empty it.
 fn wanted(list: &List, role: &Role, origin: &Origin) -> Result<Wanted, Problem> {
     let wanted = list.of(&origin.sets);
+    if wanted.missing.is_empty() && wanted.names.is_empty() {
+        return Err(Problem::text(format!(
+            "the list has no name for the role {}, so that nothing could be tested: the table is left as it is",
+            role.id
+        )));
+    }
     if wanted.missing.is_empty() {
         return Ok(wanted);
     }

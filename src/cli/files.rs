@@ -12,6 +12,14 @@ use std::path::Path;
 /// # Errors
 /// With the file's name and what the system said.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let failed = |error: std::io::Error| Problem::text(format!("cannot write {}: {error}", path.display()));
+    // A pipe or a device, and what a link to one leads to, is written to and not replaced.
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            return std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed);
+        }
+        _ => {}
+    }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp{:016x}", u64::from_le_bytes(crate::net::random())));
     let temporary = path.with_file_name(name);
@@ -41,6 +49,9 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
     }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         return Err(Problem::text(format!("cannot write {}: there is no folder {}", path.display(), folder.display())));
+    }
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Ok(());
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".probe{:016x}", u64::from_le_bytes(crate::net::random())));

@@ -44,7 +44,11 @@ pub struct Problem(pub Vec<miette::Report>);
 impl Problem {
     /// One mistake that has no place in a file.
     pub fn text(message: impl std::fmt::Display) -> Self {
-        Problem(vec![miette::miette!("{message}")])
+        // What was typed or read is quoted, and must steer no terminal.
+        Problem(vec![miette::miette!(
+            "{}",
+            message.to_string().lines().map(|line| crate::text::sanitise(line, 4096)).collect::<Vec<_>>().join("\n")
+        )])
     }
 }
 

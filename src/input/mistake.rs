@@ -18,13 +18,7 @@ impl Source {
     /// `name` as the user would write it; `text` is kept with its control characters replaced, since it is going to be shown on a
     /// terminal. Every replacement is as long as what it replaces, so that spans stay right.
     pub fn new(name: &str, text: &str) -> Self {
-        let shown = text.chars().map(|c| match c {
-            '\n' | '\t' | '\r' => c,
-            c if c.is_control() && c.len_utf8() == 1 => '?',
-            c if c.is_control() => '\u{bf}',
-            c => c,
-        });
-        Source(Arc::new(NamedSource::new(name, shown.collect::<String>())))
+        Source(Arc::new(NamedSource::new(name, visible(&without_passwords(text)))))
     }
 
     /// The file's name.
@@ -35,13 +29,47 @@ impl Source {
     /// A mistake at a place of this file.
     pub fn mistake(&self, span: &Span, message: impl Into<String>) -> Mistake {
         Mistake {
-            message: message.into(),
+            message: visible(&message.into()),
             place: Some(Place { source: self.clone(), span: clamp(self.0.inner(), span) }),
             label: None,
             also: Vec::new(),
             help: None,
         }
     }
+}
+
+/// A text that steers no terminal, as long as before. A file may write any character as an escape, and a message quotes it.
+fn visible(text: &str) -> String {
+    let shown = text.chars().map(|c| match c {
+        '\n' | '\t' | '\r' => c,
+        c if c.is_control() && c.len_utf8() == 1 => '?',
+        c if c.is_control() => '\u{bf}',
+        c => c,
+    });
+    shown.collect()
+}
+
+/// The same with the user and password of every URL covered (RFC 3986 section 3.2.1), as long as before: what is wrong elsewhere on the line must not
+/// bring them to a screen or a log.
+fn without_passwords(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/')).unwrap_or(after.len());
+        let (authority, behind) = after.split_at(end);
+        match authority.rfind('@') {
+            Some(host) => {
+                out.push_str(&"*".repeat(host));
+                out.push_str(&authority[host..]);
+            }
+            None => out.push_str(authority),
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Cuts a span to what the text has, on character boundaries, and makes it visible.
@@ -95,13 +123,13 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake that has no place inside a file: a missing file, for example. The message should name the file.
     pub fn without_place(message: impl Into<String>) -> Self {
-        Mistake { message: message.into(), place: None, label: None, also: Vec::new(), help: None }
+        Mistake { message: visible(&message.into()), place: None, label: None, also: Vec::new(), help: None }
     }
 
     /// Adds the words under the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(visible(&label.into()));
         self
     }
 
@@ -109,7 +137,7 @@ impl Mistake {
     #[must_use]
     pub fn also(mut self, span: &Span, label: impl Into<String>) -> Self {
         if let Some(place) = &self.place {
-            self.also.push((clamp(place.source.0.inner(), span), label.into()));
+            self.also.push((clamp(place.source.0.inner(), span), visible(&label.into())));
         }
         self
     }
@@ -117,7 +145,7 @@ impl Mistake {
     /// Adds what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(visible(&help.into()));
         self
     }
 
@@ -180,5 +208,26 @@ impl miette::Diagnostic for Mistake {
         // A second place far away would show every line between: only near ones are drawn.
         let near = self.also.iter().map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
         Some(Box::new(std::iter::once(first).chain(near)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Source, without_passwords};
+
+    #[test]
+    fn a_password_is_covered_and_nothing_moves() {
+        for (text, shown) in [
+            ("proxy = \"http://ann:s3cr3t@proxy:3128\"", "proxy = \"http://**********@proxy:3128\""),
+            ("a://b@c d://\u{e4}:x@e f", "a://*@c d://****@e f"),
+            ("http://proxy:3128/a@b", "http://proxy:3128/a@b"),
+            ("x = \"http://ann:p@ss@proxy", "x = \"http://********@proxy"),
+            ("no url @ all ://", "no url @ all ://"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+            assert_eq!(without_passwords(text).len(), text.len());
+        }
+        let message = Source::new("s", "x").mistake(&(0..1), "\u{1b}]0;pwned\u{7} is wrong").help("\u{9b}31m").to_string();
+        assert_eq!(message, "?]0;pwned? is wrong");
     }
 }

@@ -85,6 +85,10 @@ impl Builder<'_, '_> {
                 None => connectable.push(host),
             }
         }
+        let is_wildcard = |host: &Host| matches!(host, Host::Named { name, .. } if name.contains('*'));
+        if to.hosts.iter().all(is_wildcard) {
+            self.unplanned.push(unplanned(Why::OnlyWildcards { role: to.role.clone() }));
+        }
         for from_host in &from.hosts {
             if let Host::Discover { domain, .. } = from_host {
                 self.unplanned.push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));

@@ -203,6 +203,11 @@ pub enum Why {
         /// The name.
         name: String,
     },
+    /// Every name of the role is a wildcard: there is nothing to connect to, and the flow is not tested.
+    OnlyWildcards {
+        /// The role.
+        role: RoleId,
+    },
     /// From and To are the same host.
     SameHost {
         /// The host.
@@ -236,7 +241,14 @@ pub enum Why {
 impl Why {
     /// Whether something that ought to work is left untested: the flow applies at this site, and only this program cannot look.
     pub fn leaves_untested(&self) -> bool {
-        matches!(self, Why::ProtocolNotProbed { .. } | Why::NotDiscovered { .. } | Why::NoPort { .. } | Why::NetworkOnToSide { .. })
+        matches!(
+            self,
+            Why::ProtocolNotProbed { .. }
+                | Why::NotDiscovered { .. }
+                | Why::NoPort { .. }
+                | Why::NetworkOnToSide { .. }
+                | Why::OnlyWildcards { .. }
+        )
     }
 }
 
@@ -250,6 +262,9 @@ impl std::fmt::Display for Why {
             Why::RoleWithoutHost { role } => write!(f, "the site gives no host to the role {role}"),
             Why::NetworkOnToSide { network } => write!(f, "{network} is a network: list the hosts to connect to"),
             Why::Wildcard { name } => write!(f, "{name} is a wildcard: an entry for an allow list, not a host"),
+            Why::OnlyWildcards { role } => {
+                write!(f, "all names of {role} are wildcards: give the role a host, or names under `[role.concrete]`")
+            }
             Why::SameHost { host } => write!(f, "both sides are {host}"),
             Why::CoveredBy { hop } => write!(f, "covered by {hop}"),
             Why::ProtocolNotProbed { protocol } => write!(f, "{protocol} is not probed"),

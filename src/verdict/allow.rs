@@ -35,6 +35,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
         Some(Told::TurnedAway { not_allowed: true } | Told::Arrived) | None => {}
     }
+    // Who opened the session says what he likes in it, or nothing.
+    if hop.class.is_some() && certificate::is_private(seen) {
+        return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
+    }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
@@ -62,7 +66,6 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
     }
     if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
-        let answered_by = if reason == Reason::TlsIntercepted { AnsweredBy::Middlebox } else { answered_by };
         return opinion(verdict, reason, answered_by);
     }
     if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {

@@ -23,11 +23,6 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
     if !proved && showed_own(seen) && step.reason.is_some() {
         return Some((Verdict::Inconclusive, Reason::NotProved));
     }
-    // What a cloud service shows comes from a public root. Any other is that of whoever opened the session on the way, whether this machine
-    // trusts it or not.
-    if hop.class.is_some() && step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false) {
-        return Some((failed, Reason::TlsIntercepted));
-    }
     if let Some(reason) = step.reason {
         return Some((failed, reason));
     }
@@ -36,6 +31,13 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
     }
     let days = step.detail.get("days_left").and_then(|v| v.as_i64());
     days.is_some_and(|days| days < SOON_DAYS).then_some((Verdict::Warn, Reason::TlsExpiresSoon))
+}
+
+/// Whether a certificate was shown that comes from no public root. What a cloud service shows does: any other is that of whoever opened the session on
+/// the way, whether this machine trusts it or not.
+pub(super) fn is_private(seen: &Observation) -> bool {
+    let tls = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok);
+    tls.is_some_and(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false))
 }
 
 /// Whether a certificate was shown for this very name that is trusted, and comes from a public root: then the service itself is at the other end.

@@ -10,6 +10,15 @@ use std::net::IpAddr;
 pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
     hop.class?;
     let to = hop.to.host.label();
+    if let Some(words) = proxy_advice(hop, seen, reason) {
+        return Some(words);
+    }
+    if hop.address.is_some_and(|address| address.is_loopback() || address.is_unspecified() || address.is_multicast()) {
+        return Some(format!(
+            "Ask whoever runs this host's DNS why {to} is answered with {}: a filter does so with names that it blocks.",
+            hop.address?
+        ));
+    }
     Some(match reason {
         Reason::NameNotFound | Reason::NameNoAddress => {
             format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)
@@ -36,6 +45,28 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
         }
         _ => return None,
     })
+}
+
+/// What to do where the proxy itself did not answer as one.
+fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
+    hop.proxy.as_ref()?;
+    let (to, proxy) = (hop.to.host.label(), proxy_of(hop));
+    let failed = seen.first_failure()?;
+    match (failed.step, reason) {
+        (StepKind::Proxy, Reason::HttpNotSpoken) => Some(format!("What listens at {proxy} is no HTTP proxy: look up its address.")),
+        (StepKind::Proxy, Reason::SilentAfterConnect) => Some(format!(
+            "The proxy {proxy} did not answer in time: most likely it cannot reach {to}:{} itself; look into its log.",
+            hop.port
+        )),
+        (StepKind::Proxy, Reason::ClosedAfterConnect | Reason::ResetAfterConnect) => {
+            Some(format!("The proxy {proxy} broke off when it was asked for {to}:{}: look into its log.", hop.port))
+        }
+        (StepKind::Tls, Reason::TlsNotSpoken | Reason::TlsHandshakeFailed) => Some(format!(
+            "Behind the proxy {proxy} nobody speaks TLS for {to}:{}: look into its log, and at its rules for that name.",
+            hop.port
+        )),
+        _ => None,
+    }
 }
 
 /// The proxy on the way.

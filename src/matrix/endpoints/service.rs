@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Octets of an answer at most; the worldwide one has about 300 KiB.
 pub const MAX_OCTETS: usize = 16 << 20;
 
+/// Prefixes shorter than these are no provider's.
+const WIDE_V4: u8 = 8;
+const WIDE_V6: u8 = 20;
+
 /// One set of endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
@@ -74,7 +78,12 @@ impl List {
                     self.odd.push(format!("set {id}: {text} has bits after its prefix and was read as {}", network.trunc()));
                     networks.push(network.trunc());
                 }
-                Ok(network) => networks.push(network),
+                Ok(network) => {
+                    if network.prefix_len() < if network.addr().is_ipv4() { WIDE_V4 } else { WIDE_V6 } {
+                        self.odd.push(format!("set {id}: {network} is so wide that no address will be told to be outside of it"));
+                    }
+                    networks.push(network);
+                }
                 Err(_) => mistakes.push(format!("set {id}: \"{}\" is no network", shown(text))),
             }
         }

@@ -32,6 +32,7 @@ fn odd_entries_are_told_and_wrong_ones_are_mistakes() {
     .expect("a list");
     assert_eq!(list.sets[&1].networks, nets(&["10.0.0.0/8", "192.0.2.7/32"]));
     assert_eq!(list.odd.len(), 2, "{:?}", list.odd);
+    assert!(List::parse(r#"[{"id":1,"urls":["a.example.com"],"ips":["0.0.0.0/0"]}]"#).is_ok_and(|list| list.odd[0].contains("so wide")));
     assert!(list.of(&[1]).without_443.is_empty());
     let mistakes =
         List::parse(r#"[{"id":1,"ips":["20.20.32/19","10.0.0.0/33"]},{"urls":["a.example"]},{"id":"x"},{"id":1,"urls":["b.example"]}]"#)
