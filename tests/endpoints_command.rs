@@ -58,6 +58,22 @@ fn what_a_list_has_more_or_less_is_named() {
 }
 
 #[test]
+fn a_list_of_some_sets_is_compared_with_the_tables_of_these() {
+    let folder = Folder::new(SITE);
+    let whole: Value = serde_json::from_str(&std::fs::read_to_string(list("same")).expect("a file")).expect("JSON");
+    let only: Vec<&Value> = whole.as_array().expect("sets").iter().filter(|set| set["id"] == 56).collect();
+    std::fs::write(folder.path("only.json"), serde_json::to_string(&only).expect("JSON")).expect("a file");
+    let done = folder.run(&["matrix", "diff", "only.json", "--format", "json"]);
+    assert_eq!((done.code, done.json()["roles"].as_array().map(Vec::len)), (Some(0), Some(1)), "{done}");
+    assert!(done.err.contains("exchange-online is not compared"), "{done}");
+    let none = folder.run(&["matrix", "import", "endpoints", "only.json", "--matrix", "entra-id", "--edition", "2020010100"]);
+    assert!(none.code == Some(0) && none.err.contains("OLDER than the one"), "{none}");
+    std::fs::write(folder.path("empty.json"), r#"[{"id":56,"ips":["192.0.2.0/24"]}]"#).expect("a file");
+    let empty = folder.run(&["matrix", "import", "endpoints", "empty.json", "--matrix", "entra-id"]);
+    assert!(empty.code == Some(2) && empty.out.is_empty() && empty.err.contains("no name for the role"), "{empty}");
+}
+
+#[test]
 fn an_imported_table_takes_the_place_of_the_built_in_one() {
     let folder = Folder::new(SITE);
     let tables = folder.path("tables");

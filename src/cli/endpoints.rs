@@ -154,6 +154,9 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
             role.names.len(),
             role.networks.len()
         );
+        if origin.version.as_ref().zip(read.version.as_ref()).is_some_and(|(before, now)| now < before) {
+            let _ = writeln!(summary, "{}: this list is OLDER than the one that the table has", role.id);
+        }
         for name in rewrite::orphans(role, &wanted) {
             let _ = writeln!(summary, "{name} is tried no more: its wildcard is gone from the list");
         }
@@ -231,9 +234,19 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
     let registry = inputs::registry(&source.tables)?;
     let roles = source.roles(&registry)?;
     let read = source.read()?;
-    let mut all = Vec::new();
+    let (mut all, mut remarks) = (Vec::new(), Vec::new());
+    let mut last = None;
     for (matrix, role, origin) in roles {
-        let wanted = wanted(&read.list, role, origin)?;
+        let wanted = match wanted(&read.list, role, origin) {
+            Ok(wanted) => wanted,
+            Err(problem) if source.matrix.is_some() => return Err(problem),
+            // A list of some sets is compared with the tables of these.
+            Err(problem) => {
+                remarks.push(format!("{matrix} {} is not compared: its sets are not in this list", role.id));
+                last = Some(problem);
+                continue;
+            }
+        };
         let elsewhere = |name: &str| {
             let other =
                 |set: &&crate::matrix::endpoints::service::Set| set.names.iter().any(|pattern| crate::matrix::model::covers(pattern, name));
@@ -249,6 +262,10 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
             difference,
         });
     }
+    if let Some(problem) = last.filter(|_| all.is_empty()) {
+        return Err(problem);
+    }
+    remarks.extend(read.remarks.iter().cloned());
     let same = all.iter().all(|one| one.difference.is_empty());
     if as_json {
         let document =
@@ -257,7 +274,7 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
     } else {
         print(&words(&all, read.version.as_deref()))?;
     }
-    say(&read.remarks, "");
+    say(&remarks, "");
     Ok(if same { Exit::AsExpected } else { Exit::NotAsExpected })
 }
 

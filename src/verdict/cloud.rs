@@ -28,12 +28,19 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             format!("Allow {to}:{} on the proxy {}{status}, or let this host go there directly.", hop.port, proxy_of(hop))
         }
         Reason::ProxyAuthentication => {
-            let wants = fact(seen, StepKind::Proxy, "wants").map(|wants| format!("wants {wants}")).unwrap_or("wants a sign-in".to_owned());
-            format!(
-                "The proxy {} {wants}: give it a name and password that it takes for Basic (http://USER:PASSWORD@HOST:PORT), or exempt {to} from signing in. \
-                 Other ways of signing in are not spoken here; a service account that the product runs under may sign in by itself.",
-                proxy_of(hop)
-            )
+            let wants = fact(seen, StepKind::Proxy, "wants");
+            let proxy = proxy_of(hop);
+            match wants.as_deref() {
+                Some(ways) if !ways.contains("Basic") => format!(
+                    "The proxy {proxy} wants {ways}, which is not spoken here: exempt this host or {to} from signing in, or test what the service's own \
+                     account does."
+                ),
+                wants => format!(
+                    "The proxy {proxy} wants {}: give it a name and password that it takes (http://USER:PASSWORD@HOST:PORT), or exempt {to} from \
+                     signing in.",
+                    wants.unwrap_or("a sign-in")
+                ),
+            }
         }
         Reason::TlsIntercepted => {
             let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");
