@@ -58,6 +58,16 @@ fn what_a_list_has_more_or_less_is_named() {
 }
 
 #[test]
+fn what_is_announced_is_told_and_makes_no_difference_yet() {
+    let folder = Folder::new(SITE);
+    std::fs::write(folder.path("changes.json"), CHANGES).expect("a file");
+    let done = folder.run(&["matrix", "diff", &list("same"), "--matrix", "entra-id", "--changes", "changes.json"]);
+    assert_eq!(done.code, Some(0), "{done}");
+    assert!(done.out.contains("soon.example.com") && done.out.contains("in use from 2999-12-01"), "{done}");
+    assert!(!done.out.contains("signin.example.com"), "{done}");
+}
+
+#[test]
 fn a_list_of_some_sets_is_compared_with_the_tables_of_these() {
     let folder = Folder::new(SITE);
     let whole: Value = serde_json::from_str(&std::fs::read_to_string(list("same")).expect("a file")).expect("JSON");
@@ -126,6 +136,10 @@ fn bad_lists_and_unclear_tables_end_with_2_and_say_why() {
     }
 }
 
+/// One addition that is not in use yet, and one that is.
+const CHANGES: &str = r#"[{"id":2,"endpointSetId":56,"disposition":"Change","add":{"effectiveDate":"29991201","urls":["soon.example.com"]}},
+    {"id":1,"endpointSetId":56,"disposition":"Change","add":{"effectiveDate":"20240101","urls":["signin.example.com"]}}]"#;
+
 /// A service that counts what it is asked, and answers so.
 fn service(answers: impl Fn(&str) -> (u16, String) + Send + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -160,18 +174,20 @@ fn the_service_is_asked_for_its_version_first_with_one_id_and_once_an_hour() {
     let (url, log) = service(move |path| match path.split('?').next() {
         Some("/version/Worldwide") => (200, r#"{"instance":"Worldwide","latest":"2026110100"}"#.to_owned()),
         Some("/endpoints/Worldwide") => (200, grown.clone()),
+        Some("/changes/Worldwide/2023073100") => (200, CHANGES.to_owned()),
         _ => (404, String::new()),
     });
     let first = asked(&folder, &url);
     assert_eq!((first.code, first.json()["list_version"].as_str()), (Some(1), Some("2026110100")), "{first}");
     let said = log.lock().expect("a log").clone();
     let ids: Vec<&str> = said.iter().filter_map(|path| path.split_once("?ClientRequestId=").map(|(_, id)| id)).collect();
-    assert_eq!((said.len(), ids.len(), ids[0].len()), (2, 2, 36), "{said:?}");
+    assert_eq!((said.len(), ids.len(), ids[0].len()), (3, 3, 36), "{said:?}");
+    assert_eq!(first.json()["roles"][0]["announced"][0]["from"], "2999-12-01", "{first}");
     assert_eq!(ids[0], ids[1]);
     let second = asked(&folder, &url);
     assert_eq!((second.code, second.out), (Some(1), first.out));
     assert!(second.err.contains("at most once an hour"), "{}", second.err);
-    assert_eq!(log.lock().expect("a log").len(), 2, "nothing more was asked");
+    assert_eq!(log.lock().expect("a log").len(), 3, "nothing more was asked");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::service::{self, Access, Fetched};
 use super::{Exit, Outcome, Problem, connect, files, print};
 use crate::input;
 use crate::matrix::Registry;
+use crate::matrix::endpoints::changes::{Announced, announced};
 use crate::matrix::endpoints::compare::Difference;
 use crate::matrix::endpoints::service::{List, Wanted};
 use crate::matrix::endpoints::{Instance, Origin, day, rewrite};
@@ -37,6 +38,9 @@ pub struct Source {
     /// Version of the list in a file, as the service's /version gives it
     #[arg(long, value_name = "YYYYMMDDNN", value_parser = edition)]
     edition: Option<String>,
+    /// A file with the service's answer to /changes, to be told what is announced
+    #[arg(long, value_name = "FILE")]
+    changes: Option<PathBuf>,
     /// Go through this outbound proxy, or `direct` [default: HTTPS_PROXY, then direct]
     #[arg(long, value_name = "URL|direct")]
     proxy: Option<String>,
@@ -57,14 +61,20 @@ fn edition(text: &str) -> Result<String, String> {
 /// A list as it was read, with its version.
 struct Read {
     list: List,
+    changes: Option<String>,
     version: Option<String>,
     remarks: Vec<String>,
 }
 
 impl Source {
-    fn read(&self) -> Result<Read, Problem> {
+    /// `since` is the version that a table has.
+    fn read(&self, since: Option<&str>) -> Result<Read, Problem> {
         let is_url = self.source.contains("://");
-        let Fetched { list, version, remark } = if is_url { self.fetch()? } else { self.file()? };
+        let Fetched { list, version, remark, changes } = if is_url { self.fetch(since)? } else { self.file()? };
+        let changes = match &self.changes {
+            Some(path) => Some(input::read(path).map_err(|mistake| inputs::problem(vec![mistake]))?),
+            None => changes,
+        };
         let list = List::parse(&list).map_err(|mistakes| {
             Problem(
                 mistakes.into_iter().map(|mistake| miette::miette!("{}: {mistake}", crate::text::sanitise(&self.source, 4096))).collect(),
@@ -74,22 +84,23 @@ impl Source {
             remarks: remark.into_iter().chain(list.odd.iter().cloned()).collect(),
             list,
             version: version.or_else(|| self.edition.clone()),
+            changes,
         })
     }
 
     fn file(&self) -> Result<Fetched, Problem> {
         let list = input::read(Path::new(&self.source)).map_err(|mistake| inputs::problem(vec![mistake]))?;
-        Ok(Fetched { list: list.trim_start_matches('\u{feff}').to_owned(), version: None, remark: None })
+        Ok(Fetched { list: list.trim_start_matches('\u{feff}').to_owned(), version: None, remark: None, changes: None })
     }
 
-    fn fetch(&self) -> Result<Fetched, Problem> {
+    fn fetch(&self, since: Option<&str>) -> Result<Fetched, Problem> {
         let said: Vec<String> = self.proxy.iter().cloned().collect();
         let (routes, except) = connect::routes(&said, &[], |name| std::env::var(name).ok())?;
         let host = self.source.parse::<hyper::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
         let route = routes.into_iter().next().filter(|_| !except.covers(&host)).unwrap_or(Route::Direct);
         let access =
             Access { route, trust: connect::trust(self.ca.as_deref(), None)?, resolver: Resolver::new(self.dns, Duration::from_secs(5)) };
-        files::runtime()?.block_on(service::list(&self.source, self.instance, &access))
+        files::runtime()?.block_on(service::list(&self.source, self.instance, since, &access))
     }
 
     /// The roles of this instance, each with the id of the table, or of the product, that declares it.
@@ -136,7 +147,7 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
     if let Some(out) = out {
         files::check_writable(out)?;
     }
-    let read = source.read()?;
+    let read = source.read(roles.first().and_then(|(_, _, origin)| origin.version.as_deref()))?;
     let text = registry.text(id).ok_or_else(|| Problem::text("the table has no text"))?;
     let mut text = text.to_owned();
     let mut summary = String::new();
@@ -222,6 +233,8 @@ struct Compared<'r> {
     instance: Instance,
     sets: &'r [u32],
     table_version: Option<&'r str>,
+    /// What is announced and not in use yet.
+    announced: Vec<Announced>,
     #[serde(flatten)]
     difference: Difference,
 }
@@ -233,7 +246,7 @@ struct Compared<'r> {
 pub fn diff(source: &Source, as_json: bool) -> Outcome {
     let registry = inputs::registry(&source.tables)?;
     let roles = source.roles(&registry)?;
-    let read = source.read()?;
+    let read = source.read(roles.first().and_then(|(_, _, origin)| origin.version.as_deref()))?;
     let (mut all, mut remarks) = (Vec::new(), Vec::new());
     let mut last = None;
     for (matrix, role, origin) in roles {
@@ -259,6 +272,7 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
             instance: origin.instance,
             sets: &origin.sets,
             table_version: origin.version.as_deref(),
+            announced: told(read.changes.as_deref(), &origin.sets)?,
             difference,
         });
     }
@@ -276,6 +290,14 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
     }
     say(&remarks, "");
     Ok(if same { Exit::AsExpected } else { Exit::NotAsExpected })
+}
+
+/// What is announced for these sets, where that was read.
+fn told(changes: Option<&str>, sets: &[u32]) -> Result<Vec<Announced>, Problem> {
+    let Some(text) = changes else { return Ok(Vec::new()) };
+    let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
+    announced(text, sets, today)
+        .map_err(|mistakes| Problem(mistakes.into_iter().map(|mistake| miette::miette!("changes: {mistake}")).collect()))
 }
 
 fn words(all: &[Compared<'_>], version: Option<&str>) -> String {
@@ -309,6 +331,12 @@ fn words(all: &[Compared<'_>], version: Option<&str>) -> String {
         }
         for network in networks_only_in_table {
             let _ = writeln!(text, "  - {:<45} the table has these addresses, the list has not", network.to_string());
+        }
+        for one in &one.announced {
+            let networks = one.networks.iter().map(ToString::to_string);
+            for what in one.names.iter().cloned().chain(networks) {
+                let _ = writeln!(text, "  > {what:<45} announced for set {}, in use from {}", one.set, one.from);
+            }
         }
     }
     text

@@ -39,6 +39,8 @@ struct Remembered {
     not_before: Option<Timestamp>,
     version: String,
     list: String,
+    #[serde(default)]
+    changes: String,
 }
 
 /// How to get there.
@@ -53,13 +55,15 @@ pub(super) struct Fetched {
     pub(super) list: String,
     pub(super) version: Option<String>,
     pub(super) remark: Option<String>,
+    /// What is announced, where the service said it.
+    pub(super) changes: Option<String>,
 }
 
-/// The list of an instance. `base` is the service (`https://endpoints.office.com`); a URL with a path is taken for the list itself.
+/// The list of an instance, and what was announced for it `since` a version. `base` is the service (`https://endpoints.office.com`); a URL with a path is taken for the list itself.
 ///
 /// # Errors
 /// What went wrong, in words.
-pub(super) async fn list(base: &str, instance: Instance, access: &Access) -> Result<Fetched, Problem> {
+pub(super) async fn list(base: &str, instance: Instance, since: Option<&str>, access: &Access) -> Result<Fetched, Problem> {
     let uri: Uri = base.parse().map_err(|e| Problem::text(format!("\"{base}\" is no URL: {e}")))?;
     let path = cache();
     let mut memory: Memory = path
@@ -79,16 +83,18 @@ pub(super) async fn list(base: &str, instance: Instance, access: &Access) -> Res
     let fresh = known.asked.is_some_and(|asked| now.duration_since(asked) < HOUR && asked <= now);
     if fresh && !known.list.is_empty() {
         let remark = known.asked.map(|asked| format!("This is the answer of {asked}: the service is asked at most once an hour."));
-        return Ok(Fetched { list: known.list, version: Some(known.version).filter(|v| !v.is_empty()), remark });
+        let changes = Some(known.changes).filter(|changes| !changes.is_empty());
+        return Ok(Fetched { list: known.list, version: Some(known.version).filter(|v| !v.is_empty()), remark, changes });
     }
     let is_service = uri.path().trim_matches('/').is_empty();
     let question = Question { base: base.trim_end_matches('/'), uri, client: &memory.client, instance, access };
-    let asked = if is_service { question.version_and_list(&known).await } else { question.list_alone().await };
+    let asked = if is_service { question.version_and_list(&known, since).await } else { question.list_alone().await };
     let (outcome, remembered) = match asked {
-        Ok((version, list)) => {
+        Ok(Answers { version, list, changes }) => {
+            let (version_text, changes_text) = (version.clone().unwrap_or_default(), changes.clone().unwrap_or_default());
             let remembered =
-                Remembered { asked: Some(now), not_before: None, version: version.clone().unwrap_or_default(), list: list.clone() };
-            (Ok(Fetched { list, version, remark: None }), remembered)
+                Remembered { asked: Some(now), not_before: None, version: version_text, list: list.clone(), changes: changes_text };
+            (Ok(Fetched { list, version, remark: None, changes }), remembered)
         }
         Err(Fault::Wait(until)) => {
             let words = format!(
@@ -115,6 +121,12 @@ enum Fault {
     Words(String),
 }
 
+struct Answers {
+    version: Option<String>,
+    list: String,
+    changes: Option<String>,
+}
+
 struct Question<'q> {
     base: &'q str,
     uri: Uri,
@@ -125,24 +137,27 @@ struct Question<'q> {
 
 impl Question<'_> {
     /// The list is asked for only where its version is another than the one that is known.
-    async fn version_and_list(&self, known: &Remembered) -> Result<(Option<String>, String), Fault> {
-        let url = |what: &str| format!("{}/{what}/{}?ClientRequestId={}", self.base, self.instance.name(), self.client);
-        let version = service::version(&self.get(&url("version")).await?).map_err(Fault::Words)?;
-        if version == known.version && !known.list.is_empty() {
-            return Ok((Some(version), known.list.clone()));
-        }
-        let list = self.get(&url("endpoints")).await?;
-        Ok((Some(version), list))
+    async fn version_and_list(&self, known: &Remembered, since: Option<&str>) -> Result<Answers, Fault> {
+        let url = |what: &str| format!("{}/{what}?ClientRequestId={}", self.base, self.client);
+        let name = self.instance.name();
+        let version = service::version(&self.get(&url(&format!("version/{name}"))).await?).map_err(Fault::Words)?;
+        let list = match &known.list {
+            list if version == known.version && !list.is_empty() => list.clone(),
+            _ => self.get(&url(&format!("endpoints/{name}"))).await?,
+        };
+        // The service takes ten zeros for the beginning. Without this answer the list is as good.
+        let changes = self.get(&url(&format!("changes/{name}/{}", since.unwrap_or("0000000000")))).await.ok();
+        Ok(Answers { version: Some(version), list, changes })
     }
 
-    async fn list_alone(&self) -> Result<(Option<String>, String), Fault> {
+    async fn list_alone(&self) -> Result<Answers, Fault> {
         let separator = if self.uri.query().is_some() { '&' } else { '?' };
         let url = if self.base.contains("ClientRequestId=") {
             self.base.to_owned()
         } else {
             format!("{}{separator}ClientRequestId={}", self.base, self.client)
         };
-        Ok((None, self.get(&url).await?))
+        Ok(Answers { version: None, list: self.get(&url).await?, changes: None })
     }
 
     async fn get(&self, url: &str) -> Result<String, Fault> {

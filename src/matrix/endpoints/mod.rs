@@ -1,6 +1,7 @@
 //! Lists of names and ranges that a cloud provider publishes as a web service: read, compared with what a port table has, and written into it.
 //! The format is that of Microsoft's endpoint web service: `https://endpoints.office.com/endpoints/INSTANCE?ClientRequestId=GUID`.
 
+pub mod changes;
 pub mod compare;
 pub mod rewrite;
 pub mod service;

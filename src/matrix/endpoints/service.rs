@@ -72,19 +72,18 @@ impl List {
         let id = record.id.unwrap_or_default();
         let mut networks = Vec::new();
         for text in &record.ips {
-            let network = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-            match network {
-                Ok(network) if network.trunc() != network => {
+            match network(text) {
+                Some(network) if network.trunc() != network => {
                     self.odd.push(format!("set {id}: {text} has bits after its prefix and was read as {}", network.trunc()));
                     networks.push(network.trunc());
                 }
-                Ok(network) => {
+                Some(network) => {
                     if network.prefix_len() < if network.addr().is_ipv4() { WIDE_V4 } else { WIDE_V6 } {
                         self.odd.push(format!("set {id}: {network} is so wide that no address will be told to be outside of it"));
                     }
                     networks.push(network);
                 }
-                Err(_) => mistakes.push(format!("set {id}: \"{}\" is no network", shown(text))),
+                None => mistakes.push(format!("set {id}: \"{}\" is no network", shown(text))),
             }
         }
         let mut names = Vec::new();
@@ -174,7 +173,12 @@ pub fn version(text: &str) -> Result<String, String> {
     }
 }
 
+/// A range, or one address.
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from)).ok()
+}
+
 /// Words of a file, fit for a message.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     crate::text::sanitise(text, 80)
 }

@@ -63,6 +63,26 @@ fn a_version_is_ten_digits_that_begin_with_a_day() {
 }
 
 #[test]
+fn what_is_announced_for_a_set_is_told_with_its_day() {
+    let text = r#"[
+        {"id":4,"endpointSetId":56,"disposition":"Change","version":"2026103000","impact":"AddedUrl","add":{"effectiveDate":"20261201","urls":["New.example.com"]}},
+        {"id":3,"endpointSetId":56,"disposition":"Change","version":"2026103000","add":{"effectiveDate":"20261130","ips":["20.231.0.0/17"]},"remove":{"ips":["10.0.0.0/8"]}},
+        {"id":2,"endpointSetId":56,"disposition":"Change","version":"2026090000","add":{"effectiveDate":"20261001","ips":["192.0.2.0/24"]}},
+        {"id":1,"endpointSetId":59,"disposition":"Add","version":"2026103000","add":{"effectiveDate":"20261201","urls":["other.example.com"]}},
+        {"id":0,"endpointSetId":56,"disposition":"Remove","version":"2026103000"}]"#;
+    let today = jiff::civil::date(2026, 11, 25);
+    let all = super::changes::announced(text, &[56], today).expect("changes");
+    let told: Vec<_> = all.iter().map(|a| (a.from.as_str(), a.names.len(), a.networks.clone())).collect();
+    assert_eq!(told, [("2026-11-30", 0, nets(&["20.231.0.0/17"])), ("2026-12-01", 1, Vec::new())]);
+    assert_eq!(all[1].names, ["new.example.com"]);
+    assert!(
+        super::changes::announced(r#"[{"endpointSetId":56,"add":{"effectiveDate":"20991201","ips":["x"]}},{}]"#, &[56], today)
+            .is_err_and(|m| m.len() == 2)
+    );
+    assert!(super::changes::announced("{}", &[56], today).is_err());
+}
+
+#[test]
 fn ranges_are_compared_by_their_addresses() {
     let cases: &[(&[&str], &[&str], &[&str])] = &[
         (&["20.190.128.0/19"], &["20.190.128.0/18"], &[]),
