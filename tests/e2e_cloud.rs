@@ -247,6 +247,18 @@ fn picked_addresses_tell_of_ranges_without_a_name() {
 }
 
 #[test]
+fn a_site_with_ranges_of_its_own_is_judged_by_these() {
+    let Some(cloud) = Cloud::new() else { return };
+    let site = cloud.site.path("site.toml");
+    let before = std::fs::read_to_string(&site).expect("a file");
+    std::fs::write(&site, before + "[networks]\ncloud = [\"10.88.0.0/24\"]\n").expect("a file");
+    let seen = cloud.connect(&["--flow", "internet/names"]);
+    assert_eq!(stands(name(&seen, "outside.cloud.example")), ("pass", "answered"));
+    assert_eq!(stands(name(&seen, "graph.cloud.example")), ("warn", "address-outside-ranges"));
+    assert_eq!(text(range(&seen, "10.88.0.0/24"), "/state"), "seen-open");
+}
+
+#[test]
 fn a_client_without_ipv6_is_not_told_off_for_it() {
     let Some(cloud) = Cloud::new() else { return };
     cloud.site.net.host("ws").must_sh("ip -6 route del default; ip -6 addr flush dev eth0");

@@ -186,7 +186,7 @@ impl Builder<'_, '_> {
             Host::Named { name, addresses } => addresses.is_empty() && role.names.iter().any(|pattern| covers(pattern, name)),
             _ => false,
         };
-        if to.hosts.iter().all(published) { role.networks.clone() } else { Vec::new() }
+        if to.hosts.iter().all(published) { self.words.networks(role) } else { Vec::new() }
     }
 
     /// Adds a hop, or folds it into the first one that asks for the same.

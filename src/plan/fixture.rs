@@ -131,6 +131,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         ranges: BTreeMap::new(),
         roles: roles.iter().map(|(role, hosts)| ((*role).into(), hosts.iter().map(|h| host(h)).collect())).collect(),
         certificates: BTreeMap::new(),
+        networks: BTreeMap::new(),
         port_offset: 0,
         matrices: Vec::new(),
         key: None,

@@ -38,9 +38,14 @@ impl<'a> Words<'a> {
             includes: self.product.included(&role.id).into_iter().skip(1).map(str::to_owned).collect(),
             nearer_to: role.nearer_to.clone(),
             than_to: role.than_to.clone(),
-            published: (!role.names.is_empty()).then(|| Arc::new(role.clone())),
+            published: (!role.names.is_empty()).then(|| Arc::new(Role { networks: self.networks(role), ..role.clone() })),
         });
         roles.collect()
+    }
+
+    /// The ranges of a cloud service: the site's own, or the published ones.
+    pub(super) fn networks(&self, role: &Role) -> Vec<ipnet::IpNet> {
+        self.site.networks.get(&role.id).unwrap_or(&role.networks).clone()
     }
 
     /// The role as its table declares it.

@@ -7,6 +7,7 @@ use crate::input::{self, At, Document, Mistake, Span, TableReader, ValueReader, 
 use crate::matrix::Registry;
 use crate::matrix::model::{Port, Product};
 use crate::matrix::port_set::PortSet;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -49,12 +50,14 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     let head = root.required_table("site").map(|table| head(table, folder, registry));
     let (ports, ranges, roles) = (root.table("ports"), root.table("ranges"), root.required_table("roles"));
     let certificates = root.table("certificates");
+    let networks = root.table("networks");
     root.finish();
     let product = head.as_ref().and_then(|head| head.product);
     let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
     let ranges = ranges.map(|table| named_ranges(table, product)).unwrap_or_default();
     let roles = roles.map(|table| Roles::read(table, product)).unwrap_or_default();
     let certificates = certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
+    let networks = networks.map(|table| cloud_networks(table, product)).unwrap_or_default();
     let site = head.and_then(|head| {
         let (product, topology) = (head.product?, head.topology?);
         let site = Site {
@@ -66,6 +69,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
             ranges,
             roles,
             certificates,
+            networks,
             port_offset: head.port_offset.as_ref().map_or(0, |offset| offset.value),
             matrices: head.matrices,
             key: head.key,
@@ -301,6 +305,31 @@ fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<S
 
 /// The port of the RPC endpoint mapper (C706 appendix H).
 const ENDPOINT_MAPPER: u16 = 135;
+
+/// The table `[networks]`: by role of a cloud service, the ranges that its names have at this site.
+fn cloud_networks(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, Vec<IpNet>> {
+    let mut networks = BTreeMap::new();
+    for (key, value) in table.entries() {
+        if let Some(product) = product.filter(|product| product.role(&key.value).is_none_or(|role| role.names.is_empty())) {
+            let published = product.roles.iter().filter(|role| !role.names.is_empty()).map(|role| role.id.as_str());
+            let mistake = table.mistake(&key.span, format!("\"{}\" is no role that publishes names", key.value)).label("here");
+            table.report(mistake.help(choices(&key.value, "roles", published)));
+        }
+        let mut ranges = Vec::new();
+        for text in value.list().unwrap_or_default().iter().filter_map(ValueReader::string) {
+            match text.value.parse::<IpNet>() {
+                Ok(network) if network == network.trunc() => ranges.push(network),
+                _ => {
+                    let mistake = table.mistake(&text.span, format!("\"{}\" is not a network", text.value)).label("here");
+                    table.report(mistake.help("write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32"));
+                }
+            }
+        }
+        networks.insert(key.value, ranges);
+    }
+    table.finish();
+    networks
+}
 
 /// The table `[certificates]`: by role, the subject that the certificate of its hosts must have.
 fn certificate_subjects(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, String> {

@@ -24,6 +24,8 @@ pub struct Site {
     pub ranges: BTreeMap<String, PortSet>,
     /// Hosts by role, in the order of the file.
     pub roles: BTreeMap<RoleId, Vec<Host>>,
+    /// Ranges of a cloud service at this site, by role, in the place of the published ones: where a private link or a proxy gives it others.
+    pub networks: BTreeMap<RoleId, Vec<IpNet>>,
     /// Subject that the certificate of a role's hosts must have, by role.
     pub certificates: BTreeMap<RoleId, String>,
     /// Lab only: added to every port of the plan, so that no port needs a privilege.
