@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// Hosts of one run, and how many are asked at a time.
 const MOST: usize = 64;
 const AT_A_TIME: usize = 16;
+/// Time for each: a client that has not had an answer by then has gone on without, or given up.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Asks every host that a certificate of a cloud service names for its revocation lists (RFC 5280 section 4.2.1.13) or OCSP (section 4.2.2.1).
 pub async fn revocation(
@@ -31,6 +33,7 @@ pub async fn revocation(
     let proxies: BTreeMap<String, Arc<Proxy>> =
         planned.iter().filter_map(|hop| hop.proxy.clone()).map(|proxy| (proxy.label(), proxy)).collect();
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
+    let deadline = deadline.min(DEADLINE);
     let mut tasks = JoinSet::new();
     for (key, named) in named(hops).into_iter().take(MOST) {
         let (resolver, limit, stop) = (resolver.clone(), limit.clone(), stop.clone());
