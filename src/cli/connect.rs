@@ -1,5 +1,6 @@
 //! `portmatrix connect`: probes this host's hops.
 
+use super::access::{routes, trust};
 use super::inputs::{self, SiteArgs};
 use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
@@ -7,7 +8,6 @@ use crate::input::suggest;
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
 use crate::net::sweep::Allowance;
-use crate::net::tls::Trust;
 use crate::net::{clock, host, os};
 use crate::plan::address::without_address;
 use crate::plan::model::{Hop, Plan, Unplanned};
@@ -22,7 +22,7 @@ use crate::site::proxy::{NoProxy, Route};
 use crate::verdict::{AnsweredBy, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -374,59 +374,6 @@ fn unknown<'a>(what: &str, said: &str, known: impl Iterator<Item = &'a str>) -> 
     let shown = known.len().min(12);
     let more = if known.len() > shown { ", … (`portmatrix plan --format csv` lists all)" } else { "" };
     miette::miette!(help = format!("this host has: {}{more}", known[..shown].join(", ")), "this host has no {what} \"{said}\"{near}")
-}
-
-/// How cloud services are reached: as the options say, the site, or the environment. Only the last has exceptions.
-pub(super) fn routes(
-    said: &[String],
-    site: &[Route],
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<(Vec<Route>, NoProxy), Problem> {
-    let mut routes: Vec<Route> = Vec::new();
-    for text in said {
-        let route = text.parse().map_err(|fault| Problem::text(format!("--proxy: {fault}")))?;
-        let label = |route: &Route| match route {
-            Route::Direct => String::new(),
-            Route::Proxy(proxy) => proxy.label(),
-        };
-        if routes.iter().any(|other| *other != route && label(other) == label(&route)) {
-            return Err(Problem::text(format!("--proxy: {} is named twice, with different users", label(&route))));
-        }
-        if !routes.contains(&route) {
-            routes.push(route);
-        }
-    }
-    if routes.is_empty() {
-        routes = site.to_vec();
-    }
-    if !routes.is_empty() {
-        return Ok((routes, NoProxy::default()));
-    }
-    let set = |name: &&str| environment(name).filter(|text| !text.trim().is_empty());
-    let Some((name, text)) = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].iter().find_map(|name| Some((name, set(name)?)))
-    else {
-        return Ok((vec![Route::Direct], NoProxy::default()));
-    };
-    let route = text.parse().map_err(|fault| Problem::text(format!("{name}: {fault}; --proxy direct goes without")))?;
-    let except = ["NO_PROXY", "no_proxy"].iter().find_map(set).unwrap_or_default();
-    Ok((vec![route], NoProxy::parse(&except)))
-}
-
-pub(super) fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {
-    let unusable = |path: &Path, e: String| Problem::text(format!("{} cannot serve as a list of trusted roots: {e}", path.display()));
-    let read = |path: &Path| crate::net::identity::certificates(path).map_err(Problem::text);
-    let trust = match ca {
-        Some(path) => Trust::roots(read(path)?).map_err(|e| unusable(path, e))?,
-        None => Trust::platform().map_err(|e| {
-            Problem::text(format!(
-                "cannot open this machine's trust store: {e}; on Debian `apt-get install ca-certificates`, or give --ca FILE"
-            ))
-        })?,
-    };
-    match public {
-        Some(path) => trust.with_public_roots(read(path)?).map_err(|e| unusable(path, e)),
-        None => Ok(trust),
-    }
 }
 
 #[cfg(test)]

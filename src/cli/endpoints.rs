@@ -2,7 +2,7 @@
 
 use super::inputs::{self, MatrixArgs};
 use super::service::{self, Access, Fetched};
-use super::{Exit, Outcome, Problem, connect, files, print};
+use super::{Exit, Outcome, Problem, access, files, print};
 use crate::input;
 use crate::matrix::Registry;
 use crate::matrix::endpoints::changes::{Announced, announced};
@@ -95,11 +95,11 @@ impl Source {
 
     fn fetch(&self, since: Option<&str>) -> Result<Fetched, Problem> {
         let said: Vec<String> = self.proxy.iter().cloned().collect();
-        let (routes, except) = connect::routes(&said, &[], |name| std::env::var(name).ok())?;
+        let (routes, except) = access::routes(&said, &[], |name| std::env::var(name).ok())?;
         let host = self.source.parse::<hyper::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
         let route = routes.into_iter().next().filter(|_| !except.covers(&host)).unwrap_or(Route::Direct);
         let access =
-            Access { route, trust: connect::trust(self.ca.as_deref(), None)?, resolver: Resolver::new(self.dns, Duration::from_secs(5)) };
+            Access { route, trust: access::trust(self.ca.as_deref(), None)?, resolver: Resolver::new(self.dns, Duration::from_secs(5)) };
         files::runtime()?.block_on(service::list(&self.source, self.instance, since, &access))
     }
 

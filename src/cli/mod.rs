@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
+mod access;
 mod completions;
 mod connect;
 mod diff;

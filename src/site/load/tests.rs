@@ -1,6 +1,7 @@
 //! What a right site file becomes; broken ones are in `tests/data/site/invalid`.
 
 use super::*;
+use crate::matrix::port_set::PortSet;
 
 const TABLES: &str = r#"
 [matrix]
