@@ -223,8 +223,10 @@ fn each_name_has_its_verdict_and_each_range_its_coverage() {
     assert_eq!((text(range(&seen, "10.77.2.0/24"), "/state"), text(range(&seen, "10.99.0.0/16"), "/state")), ("partly", "not-exercised"));
     assert_eq!(text(range(&seen, "fd77:2::/64"), "/state"), "partly");
     let through = range(&seen, "10.77.2.0/24")["through"].as_array().expect("addresses");
-    let hole = through.iter().find(|t| t["address"] == "10.77.2.91").expect("a hole");
-    assert_eq!((&hole["reached"], text(hole, "/reason"), text(hole, "/last_seen")), (&false.into(), "timed-out", "10.77.1.1"), "{hole:#}");
+    let holes: Vec<&Value> = through.iter().filter(|t| t["reached"] == false).collect();
+    assert!(holes.len() == 7 && holes.iter().all(|hole| hole["reason"] == "timed-out"), "{holes:#?}");
+    // A run walks only some of many ways that end alike, and one serves the others.
+    assert!(holes.iter().any(|hole| hole["last_seen"] == "10.77.1.1"), "{holes:#?}");
 }
 
 #[test]
