@@ -191,6 +191,23 @@ fn the_service_is_asked_for_its_version_first_with_one_id_and_once_an_hour() {
 }
 
 #[test]
+fn announcements_that_were_not_read_are_not_taken_for_none() {
+    let folder = Folder::new(SITE);
+    let same = std::fs::read_to_string(list("same")).expect("a file");
+    let (url, log) = service(move |path| match path.split('?').next() {
+        Some("/version/Worldwide") => (200, r#"{"latest":"2026110100"}"#.to_owned()),
+        Some("/endpoints/Worldwide") => (200, same.clone()),
+        _ => (429, String::new()),
+    });
+    for _ in 0..2 {
+        let done = asked(&folder, &url);
+        assert_eq!((done.code, done.json()["roles"][0].get("announced")), (Some(0), None), "{done}");
+        assert!(done.err.contains("not read") || done.err.contains("at most once an hour"), "{done}");
+        assert_eq!(log.lock().expect("a log").len(), 3, "the list is remembered, and the service is left alone");
+    }
+}
+
+#[test]
 fn a_service_that_wants_to_be_left_alone_is() {
     let folder = Folder::new(SITE);
     let (url, log) = service(|_| (429, String::new()));

@@ -188,9 +188,7 @@ pub fn run(args: &Args) -> Outcome {
     };
     inputs.plan = inputs.plan.through(&routes, &except);
     let (plan, from) = select(args, &inputs.plan)?;
-    if !plan.hops.iter().any(|hop| hop.class.is_some()) {
-        tracing::debug!("no hop goes to a cloud service: nothing is asked of proxies");
-    } else {
+    if plan.hops.iter().any(|hop| hop.class.is_some()) {
         routed?;
     }
     if args.require_proof && key.is_none() {

@@ -147,7 +147,7 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
     if let Some(out) = out {
         files::check_writable(out)?;
     }
-    let read = source.read(roles.first().and_then(|(_, _, origin)| origin.version.as_deref()))?;
+    let read = source.read(oldest(&roles))?;
     let text = registry.text(id).ok_or_else(|| Problem::text("the table has no text"))?;
     let mut text = text.to_owned();
     let mut summary = String::new();
@@ -198,6 +198,11 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
     Ok(Exit::AsExpected)
 }
 
+/// The oldest version that these tables have: what was announced since then is news to one of them.
+fn oldest<'r>(roles: &[(&str, &Role, &'r Origin)]) -> Option<&'r str> {
+    roles.iter().filter_map(|(_, _, origin)| origin.version.as_deref()).min()
+}
+
 /// For people, beside what standard output holds.
 #[expect(clippy::print_stderr, reason = "standard output is the table")]
 fn say(remarks: &[String], summary: &str) {
@@ -233,8 +238,9 @@ struct Compared<'r> {
     instance: Instance,
     sets: &'r [u32],
     table_version: Option<&'r str>,
-    /// What is announced and not in use yet.
-    announced: Vec<Announced>,
+    /// What is announced and not in use yet; absent where that was not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced: Option<Vec<Announced>>,
     #[serde(flatten)]
     difference: Difference,
 }
@@ -246,7 +252,7 @@ struct Compared<'r> {
 pub fn diff(source: &Source, as_json: bool) -> Outcome {
     let registry = inputs::registry(&source.tables)?;
     let roles = source.roles(&registry)?;
-    let read = source.read(roles.first().and_then(|(_, _, origin)| origin.version.as_deref()))?;
+    let read = source.read(oldest(&roles))?;
     let (mut all, mut remarks) = (Vec::new(), Vec::new());
     let mut last = None;
     for (matrix, role, origin) in roles {
@@ -293,10 +299,11 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
 }
 
 /// What is announced for these sets, where that was read.
-fn told(changes: Option<&str>, sets: &[u32]) -> Result<Vec<Announced>, Problem> {
-    let Some(text) = changes else { return Ok(Vec::new()) };
+fn told(changes: Option<&str>, sets: &[u32]) -> Result<Option<Vec<Announced>>, Problem> {
+    let Some(text) = changes else { return Ok(None) };
     let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
     announced(text, sets, today)
+        .map(Some)
         .map_err(|mistakes| Problem(mistakes.into_iter().map(|mistake| miette::miette!("changes: {mistake}")).collect()))
 }
 
@@ -332,7 +339,7 @@ fn words(all: &[Compared<'_>], version: Option<&str>) -> String {
         for network in networks_only_in_table {
             let _ = writeln!(text, "  - {:<45} the table has these addresses, the list has not", network.to_string());
         }
-        for one in &one.announced {
+        for one in one.announced.iter().flatten() {
             let networks = one.networks.iter().map(ToString::to_string);
             for what in one.names.iter().cloned().chain(networks) {
                 let _ = writeln!(text, "  > {what:<45} announced for set {}, in use from {}", one.set, one.from);

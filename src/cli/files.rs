@@ -14,11 +14,8 @@ use std::path::Path;
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let failed = |error: std::io::Error| Problem::text(format!("cannot write {}: {error}", path.display()));
     // A pipe or a device, and what a link to one leads to, is written to and not replaced.
-    match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => {
-            return std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed);
-        }
-        _ => {}
+    if is_no_plain_file(path) {
+        return std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed);
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp{:016x}", u64::from_le_bytes(crate::net::random())));
@@ -32,6 +29,11 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
         }
         Problem::text(format!("cannot write {}: {error}", path.display()))
     })
+}
+
+/// Whether there is something at the path, or behind the link there, that holds no text: a pipe or a device.
+fn is_no_plain_file(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| !there.is_file())
 }
 
 /// A new file under a temporary name. Never one that is there already: in a folder of everybody's it may be somebody's link to elsewhere.
@@ -50,7 +52,7 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         return Err(Problem::text(format!("cannot write {}: there is no folder {}", path.display(), folder.display())));
     }
-    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+    if is_no_plain_file(path) {
         return Ok(());
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();

@@ -59,7 +59,8 @@ pub(super) struct Fetched {
     pub(super) changes: Option<String>,
 }
 
-/// The list of an instance, and what was announced for it `since` a version. `base` is the service (`https://endpoints.office.com`); a URL with a path is taken for the list itself.
+/// The list of an instance, and what was announced for it `since` a version. `base` is the service (`https://endpoints.office.com`); a URL with a
+/// path is taken for the list itself.
 ///
 /// # Errors
 /// What went wrong, in words.
@@ -77,24 +78,23 @@ pub(super) async fn list(base: &str, instance: Instance, since: Option<&str>, ac
     let key = format!("{} {}", base.trim_end_matches('/'), instance.name());
     let known = memory.lists.get(&key).cloned().unwrap_or_default();
     let now = clock::now();
-    if let Some(until) = known.not_before.filter(|until| *until > now) {
-        return Err(Problem::text(format!("the service asked not to be asked before {until}: wait, or name a FILE with its answer")));
-    }
     let fresh = known.asked.is_some_and(|asked| now.duration_since(asked) < HOUR && asked <= now);
     if fresh && !known.list.is_empty() {
         let remark = known.asked.map(|asked| format!("This is the answer of {asked}: the service is asked at most once an hour."));
         let changes = Some(known.changes).filter(|changes| !changes.is_empty());
         return Ok(Fetched { list: known.list, version: Some(known.version).filter(|v| !v.is_empty()), remark, changes });
     }
+    if let Some(until) = known.not_before.filter(|until| *until > now) {
+        return Err(Problem::text(format!("the service asked not to be asked before {until}: wait, or name a FILE with its answer")));
+    }
     let is_service = uri.path().trim_matches('/').is_empty();
     let question = Question { base: base.trim_end_matches('/'), uri, client: &memory.client, instance, access };
     let asked = if is_service { question.version_and_list(&known, since).await } else { question.list_alone().await };
     let (outcome, remembered) = match asked {
-        Ok(Answers { version, list, changes }) => {
+        Ok(Answers { version, list, changes, not_before, remark }) => {
             let (version_text, changes_text) = (version.clone().unwrap_or_default(), changes.clone().unwrap_or_default());
-            let remembered =
-                Remembered { asked: Some(now), not_before: None, version: version_text, list: list.clone(), changes: changes_text };
-            (Ok(Fetched { list, version, remark: None, changes }), remembered)
+            let remembered = Remembered { asked: Some(now), not_before, version: version_text, list: list.clone(), changes: changes_text };
+            (Ok(Fetched { list, version, remark, changes }), remembered)
         }
         Err(Fault::Wait(until)) => {
             let words = format!(
@@ -121,10 +121,14 @@ enum Fault {
     Words(String),
 }
 
+#[derive(Default)]
 struct Answers {
     version: Option<String>,
     list: String,
     changes: Option<String>,
+    /// Until when the service wants to be left alone, although the list came.
+    not_before: Option<Timestamp>,
+    remark: Option<String>,
 }
 
 struct Question<'q> {
@@ -145,9 +149,15 @@ impl Question<'_> {
             list if version == known.version && !list.is_empty() => list.clone(),
             _ => self.get(&url(&format!("endpoints/{name}"))).await?,
         };
-        // The service takes ten zeros for the beginning. Without this answer the list is as good.
-        let changes = self.get(&url(&format!("changes/{name}/{}", since.unwrap_or("0000000000")))).await.ok();
-        Ok(Answers { version: Some(version), list, changes })
+        // The service takes ten zeros for the beginning. Without this answer the list is as good; but what was not read is said.
+        let (changes, not_before, remark) = match self.get(&url(&format!("changes/{name}/{}", since.unwrap_or("0000000000")))).await {
+            Ok(changes) => (Some(changes), None, None),
+            Err(Fault::Wait(until)) => {
+                (None, Some(until), Some(format!("What is announced was not read: the service wants to be left alone until {until}.")))
+            }
+            Err(Fault::Words(words)) => (None, None, Some(format!("What is announced was not read: {words}."))),
+        };
+        Ok(Answers { version: Some(version), list, changes, not_before, remark })
     }
 
     async fn list_alone(&self) -> Result<Answers, Fault> {
@@ -157,7 +167,7 @@ impl Question<'_> {
         } else {
             format!("{}{separator}ClientRequestId={}", self.base, self.client)
         };
-        Ok(Answers { version: None, list: self.get(&url).await?, changes: None })
+        Ok(Answers { list: self.get(&url).await?, ..Answers::default() })
     }
 
     async fn get(&self, url: &str) -> Result<String, Fault> {

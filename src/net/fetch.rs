@@ -1,21 +1,24 @@
-//! One document by HTTP or HTTPS, with the certificate checked: for lists that are read, not for hosts that are probed.
+//! HTTP as a client: one document by HTTP or HTTPS, with the certificate checked, for lists that are read and not for hosts that are probed; and what
+//! the probes share with that.
 
 use super::failure::Failure;
 use super::resolve::Resolver;
 use super::tls::{self, Trust};
 use super::{Io, dial};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, HOST, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT};
-use hyper::{Request, Uri};
+use hyper::http::request::Builder;
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// What this program calls itself.
-const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
+pub const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
 
 /// What came back.
 #[derive(Debug)]
@@ -75,50 +78,65 @@ pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usiz
 /// # Errors
 /// What went wrong, in words.
 pub async fn head(stream: impl Io + 'static, uri: &Uri, through: Option<Option<&str>>) -> Result<u16, String> {
-    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
     // A proxy is told the whole URL (RFC 9112 section 3.2.2).
-    let target = if through.is_some() { uri.to_string() } else { uri.path_and_query().map_or("/", |path| path.as_str()).to_owned() };
-    let mut request = Request::head(target).header(HOST, authority).header(USER_AGENT, AGENT);
+    let target = if through.is_some() { uri.to_string() } else { path_of(uri).to_owned() };
+    let mut request = Request::head(target);
     if let Some(authorization) = through.flatten() {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|e| format!("the URL cannot be asked for: {e}"))?;
-    let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
-    let driver = tokio::spawn(connection);
-    let status = sender.send_request(request).await.map(|response| response.status().as_u16()).map_err(wrong);
-    driver.abort();
-    match status {
-        Ok(status @ (407 | 502..=504)) if through.is_some() => Err(format!("the proxy answered with status {status}")),
-        status => status,
+    let (response, _driver) = send(stream, uri, request).await?;
+    match response.status().as_u16() {
+        status @ (407 | 502..=504) if through.is_some() => Err(format!("the proxy answered with status {status}")),
+        status => Ok(status),
     }
 }
 
 async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, String> {
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let (response, _driver) = send(stream, uri, Request::get(path_of(uri)).header(ACCEPT, "application/json")).await?;
+    let authority = authority_of(uri);
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let body = Limited::new(response.into_body(), most).collect().await;
+    let body = body.map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
+    let body = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| format!("{authority}: the answer is no text"))?;
+    Ok(Reply { status, retry_after, body: body.trim_start_matches('\u{feff}').to_owned() })
+}
+
+fn path_of(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
+/// Host and port, without who asks.
+fn authority_of(uri: &Uri) -> &str {
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-    let authority = authority.rsplit('@').next().unwrap_or_default();
-    let request = Request::get(path)
-        .header(HOST, authority)
-        .header(USER_AGENT, AGENT)
-        .header(ACCEPT, "application/json")
-        .body(Empty::<Bytes>::new())
-        .map_err(|e| format!("the URL cannot be asked for: {e}"))?;
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// Sends one request. The connection lives as long as what comes with the answer.
+async fn send(stream: impl Io + 'static, uri: &Uri, request: Builder) -> Result<(Response<Incoming>, Driver), String> {
+    let authority = authority_of(uri);
+    let request = request.header(HOST, authority).header(USER_AGENT, AGENT).body(Empty::<Bytes>::new());
+    let request = request.map_err(|e| format!("the URL cannot be asked for: {e}"))?;
     let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
-    let driver = tokio::spawn(connection);
-    let answered = async {
-        let response = sender.send_request(request).await.map_err(wrong)?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = Limited::new(response.into_body(), most)
-            .collect()
-            .await
-            .map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
-        let body = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| format!("{authority}: the answer is no text"))?;
-        Ok(Reply { status, retry_after, body: body.trim_start_matches('\u{feff}').to_owned() })
-    };
-    let reply = answered.await;
-    driver.abort();
-    reply
+    let driver = drive(connection);
+    let response = sender.send_request(request).await.map_err(wrong)?;
+    Ok((response, driver))
+}
+
+/// Runs the connection in the background for as long as the returned value lives.
+pub fn drive<E: Send + 'static>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Driver {
+    Driver(tokio::spawn(async move {
+        // Errors of the connection reach the one request on it.
+        let _ = connection.await;
+    }))
+}
+
+/// Ends the background task of a connection when dropped.
+pub struct Driver(tokio::task::JoinHandle<()>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

@@ -80,14 +80,16 @@ impl Hop {
 }
 
 impl Plan {
-    /// The same plan with the published names of cloud services reached on each of these routes; `direct` stands for all names of `except`.
+    /// The same plan with the published names of cloud services reached on each of these routes; `direct` stands for all names of `except`, and for
+    /// what is no HTTPS: a proxy of the web is for nothing else.
     #[must_use]
     pub fn through(mut self, routes: &[Route], except: &NoProxy) -> Plan {
         let mut hops = Vec::with_capacity(self.hops.len());
         for hop in self.hops {
             let name = hop.to.host.label();
-            let mut direct = hop.class.is_none();
-            for route in routes.iter().filter(|_| hop.class.is_some()) {
+            let routed = hop.class.is_some() && hop.flow.protocol == Protocol::Https;
+            let mut direct = !routed;
+            for route in routes.iter().filter(|_| routed) {
                 match route {
                     Route::Proxy(proxy) if !except.covers(&name) => {
                         let id = format!("{}@{}", hop.id, proxy.label());

@@ -17,13 +17,12 @@ use hyper::client::conn::{http1, http2};
 use hyper::header::{HOST, HeaderName, USER_AGENT};
 use hyper::{HeaderMap, Request, Response, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::future::Future;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What this program calls itself.
-pub(super) const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
+pub(super) use crate::net::fetch::{AGENT, Driver, drive};
+
 /// Octets of a body that are looked at.
 const MAX_BODY: usize = 4 * 1024;
 /// Time for the body after the head came: it is a detail, and may be a stream without end.
@@ -255,23 +254,6 @@ impl Exchange for Connection {
 
     fn may_close(&self) -> bool {
         self.closes
-    }
-}
-
-/// Runs the connection in the background for as long as the returned value lives.
-pub(super) fn drive<E: Send + 'static>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Driver {
-    Driver(tokio::spawn(async move {
-        // Errors of the connection reach the one request on it.
-        let _ = connection.await;
-    }))
-}
-
-/// Ends the background task of a connection when dropped.
-pub(super) struct Driver(tokio::task::JoinHandle<()>);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

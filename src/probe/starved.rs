@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 pub async fn look_again(climb: &mut Climb<'_>) {
     let hop = &climb.target.hop;
     let silent = |step: &crate::observation::Step| step.step == StepKind::Tls && step.reason == Some(Reason::SilentAfterConnect);
-    if !hop.flow.protocol.is_tls() || !climb.last_step().is_some_and(silent) || climb.in_time().is_err() {
+    // Behind a proxy the segments of this end's connection are not those of the way on.
+    if hop.proxy.is_some() || !hop.flow.protocol.is_tls() || !climb.last_step().is_some_and(silent) || climb.in_time().is_err() {
         return;
     }
     let to = SocketAddr::new(climb.target.address, hop.port);

@@ -4,6 +4,7 @@ use super::*;
 use crate::matrix::model::Port;
 use crate::matrix::port_set::PortSet;
 use crate::plan::fixture::*;
+use crate::site::proxy::{NoProxy, Route};
 use std::collections::BTreeMap;
 
 fn tcp(id: &str, from: &str, to: &str) -> Flow {
@@ -111,6 +112,25 @@ fn a_cloud_role_has_its_published_names() {
         let some = plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1"]), ("cloud", &[given])]));
         assert_eq!(!some.hops[0].flow.networks.is_empty(), checked, "{given}");
     }
+}
+
+#[test]
+fn only_https_to_a_cloud_role_goes_through_a_proxy() {
+    let flows = vec![
+        tcp("plain", "web", "cloud"),
+        flow("web", "web", "cloud", 443, Protocol::Https),
+        flow("own", "web", "db", 443, Protocol::Https),
+    ];
+    let planned = || plan(flows.clone(), &site(&[("web", &["w"]), ("db", &["d"])]));
+    let through = |routes: &[&str], except: &str| {
+        let routes: Vec<Route> = routes.iter().map(|route| route.parse().expect("a route")).collect();
+        ids(&planned().through(&routes, &NoProxy::parse(except))).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (plain, web, own) = ("base/plain/w/login.cloud.example:80", "base/web/w/login.cloud.example:443", "base/own/w/d:443");
+    assert_eq!(through(&["http://p:1"], ""), [plain, &format!("{web}@p:1"), own]);
+    assert_eq!(through(&["http://p:1", "direct"], ""), [plain, &format!("{web}@p:1"), web, own]);
+    assert_eq!(through(&["http://p:1"], "cloud.example"), [plain, web, own]);
+    assert_eq!(through(&["direct"], ""), [plain, web, own]);
 }
 
 #[test]
