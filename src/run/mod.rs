@@ -182,7 +182,7 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
         return vec![Arc::new(Hop { proxy, ..hop.clone() })];
     }
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
-    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
+    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() };
     alone
         .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
         .hops

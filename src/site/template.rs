@@ -51,8 +51,19 @@ pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> Stri
         );
         let _ = writeln!(text, "# {} = \"CN=service.contoso.com\"", key(&role.id));
     }
+    controls(&mut text);
     roles(&mut text, product, matrices);
     text
+}
+
+fn controls(text: &mut String) {
+    let _ = writeln!(text, "\n[controls]");
+    comment(
+        text,
+        "By host: a port, or a list of ports, that is known to be open there from everywhere, such as remote desktop. That a rule denies a flow \
+         can be shown only where the same host answers on another port: on this one, where no other flow is open.",
+    );
+    let _ = writeln!(text, "# \"srv01.contoso.com\" = 3389");
 }
 
 fn features(text: &mut String, product: &Product) {
