@@ -58,7 +58,8 @@ impl Requests {
         let Ok(memory) = self.0.lock() else { return Arrived::default() };
         let tried = now - SignedDuration::from_millis(question.age_ms.into());
         let since = tried - SLACK;
-        let mut arrived = Arrived { whole: began.is_some_and(|b| b <= tried) && memory.whole_since.is_none_or(|w| w < since), ..Arrived::default() };
+        let mut arrived =
+            Arrived { whole: began.is_some_and(|b| b <= tried) && memory.whole_since.is_none_or(|w| w < since), ..Arrived::default() };
         for (_, request) in memory.came.iter().filter(|(at, _)| *at >= since) {
             match request {
                 Request::Proved(hop) => arrived.proved += u32::from(*hop == question.hop),

@@ -2,8 +2,8 @@
 
 use super::nonces::Nonces;
 use super::requests::Requests;
-use crate::net::{clock, random};
 use crate::net::half_open::{self, Table};
+use crate::net::{clock, random};
 use crate::proto::challenge::hex;
 use crate::proto::ports;
 use crate::proto::question::{AddressTag, Question, address_tag};
@@ -436,7 +436,8 @@ mod tests {
         sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(1001));
         let question = |source: &str, destination: &str| {
             let tag = |text: &str| address_tag(text.parse().expect("an address"));
-            let question = Question { port: 389, source_port: 50000, age_ms: 1_000_000, source: tag(source), destination: tag(destination) };
+            let question =
+                Question { port: 389, source_port: 50000, age_ms: 1_000_000, source: tag(source), destination: tag(destination) };
             let sighting = sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, at(2000));
             (sighting.state, sighting.own)
         };

@@ -106,7 +106,9 @@ pub(super) async fn of_changes(probed: &mut [Probed], ways: &[Way], asking: &Ask
 
 /// How a listener stands at the end of a run.
 enum State {
-    There { began: Option<Timestamp> },
+    There {
+        began: Option<Timestamp>,
+    },
     /// Its port is refused or cut off, where it had proved itself.
     Gone,
     Unknown,

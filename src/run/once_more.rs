@@ -85,10 +85,13 @@ pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Askin
     let controls: BTreeSet<Open> = rows.iter().filter_map(|row| row.control.clone()).collect();
     let mut tasks = JoinSet::new();
     for control in controls {
-        let (asking, hop) = (asking.clone(), match &control {
-            Open::Hop(place) => Some((probed[*place].hop.clone(), source(probed[*place].seen.as_ref()))),
-            Open::Declared(..) => None,
-        });
+        let (asking, hop) = (
+            asking.clone(),
+            match &control {
+                Open::Hop(place) => Some((probed[*place].hop.clone(), source(probed[*place].seen.as_ref()))),
+                Open::Declared(..) => None,
+            },
+        );
         tasks.spawn(async move {
             let holds = match (&control, hop) {
                 (Open::Declared(to, source), _) => {

@@ -144,7 +144,8 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
 /// What a way that is shut, but not by a rule that was seen at work, asks for.
 fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> String {
     if seen.known.refused_here {
-        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way.".to_owned();
+        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way."
+            .to_owned();
     }
     if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
         return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();
@@ -153,6 +154,10 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
             format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
         }
+        Some(Seen::NotAllowed) => format!(
+            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
+            hop.to.host.label()
+        ),
         _ if hop.flow.relayed_to.is_some() => format!(
             "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
             hop.to.host.label()
