@@ -42,7 +42,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
     // an error has said more of himself.
     let heard = told == Some(Told::Arrived { proved: true });
-    if seen.known.listener_holds && !heard && answered_without_proof(hop, seen) {
+    if (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
@@ -170,6 +170,12 @@ fn answered_by_another_port(step: &Step) -> bool {
     let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
     let local = text(step, "local").parse::<SocketAddr>().ok();
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
+}
+
+/// Whether the only host behind the front has a listener that remembers all its requests, and none of this hop came there.
+fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
+    let alone = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.len() == 1);
+    alone && seen.known.arrived.is_some_and(|a| a.whole && a.proved + a.marked + a.path == 0)
 }
 
 /// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
