@@ -1,6 +1,6 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
@@ -42,6 +42,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     };
     let status = seen.steps.iter().rev().find(|s| s.step == StepKind::Http).and_then(|s| s.detail.get("status")).and_then(|v| v.as_u64());
     let refused_by_status = status.is_some_and(|s| REFUSING_STATUS.contains(&s));
+    if let Some(note) = address_note(hop, seen) {
+        return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, &note);
+    }
 
     if let Some((claims, _)) = claims(seen).next() {
         let relayed = came_through_relay(hop, claims);
