@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Whether an address cannot be that of the host that a hop goes to, since the host is another machine. `own` are the addresses of this machine's
 /// interfaces; `loopback` says that the whole site lives on loopback.
 ///
-/// A hop whose two ends have the address in common goes to this machine on purpose, and so does one that begins on loopback.
+/// Where the site file gives both ends the address, they are one machine on purpose; and a hop that begins on loopback may stay there.
 pub fn misplaced(hop: &Hop, address: IpAddr, own: &[IpAddr], loopback: bool) -> Option<Misplaced> {
     // The address is the proxy's then, and a proxy may well run on this machine.
     if hop.proxy.is_some() {
@@ -16,7 +16,8 @@ pub fn misplaced(hop: &Hop, address: IpAddr, own: &[IpAddr], loopback: bool) -> 
     }
     let address = plain(address);
     let from = fixed(&hop.from);
-    if from.contains(&address) {
+    // Said by the site file of both: a name that leads to the From host's address is not meant to.
+    if from.contains(&address) && fixed(&hop.to).contains(&address) {
         return None;
     }
     let kind = kind(address, own)?;

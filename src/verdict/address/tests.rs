@@ -6,9 +6,15 @@ use crate::site::proxy::Route;
 use Misplaced::{Group, LinkLocal, Loopback, Nowhere, Own};
 
 fn of(from: &[&str], to: &str, loopback: bool) -> Option<Misplaced> {
+    between(from, &[], to, loopback)
+}
+
+/// With addresses that the site file gives the two hosts.
+fn between(from: &[&str], fixed: &[&str], to: &str, loopback: bool) -> Option<Misplaced> {
     let address = |text: &&str| text.parse::<IpAddr>().expect("an address");
+    let host = |name: &str, all: &[&str]| Host::Named { name: name.into(), addresses: all.iter().map(address).collect() };
     let mut hop = hop(flow());
-    hop.from.host = Host::Named { name: "ws".into(), addresses: from.iter().map(address).collect() };
+    (hop.from.host, hop.to.host) = (host("ws", from), host("psp", fixed));
     let own = ["127.0.0.1", "::1", "10.1.0.7", "fd00:1::7", "fe80::7"].map(|text| address(&text));
     misplaced(&hop, address(&to), &own, loopback)
 }
@@ -40,8 +46,11 @@ fn another_machine_has_none_of_these() {
         ("fe80::8", LinkLocal),
     ] {
         assert_eq!(of(&[], to, false), Some(kind), "{to}");
-        assert_eq!(of(&["10.1.0.7", "fd00:1::7"], to, false).is_none(), kind == Own && to != "fe80::7", "{to}: the two are one machine");
+        assert_eq!(of(&["10.1.0.7", "fd00:1::7"], to, false), Some(kind), "{to}: the From host's own address makes it no better");
     }
+    let both = ["10.1.0.7"];
+    assert_eq!(between(&both, &both, "10.1.0.7", false), None, "the site file says that the two are one machine");
+    assert_eq!(between(&both, &["10.1.0.7", "127.0.0.1"], "127.0.0.1", false), Some(Loopback));
 }
 
 #[test]
