@@ -11,7 +11,7 @@ use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
 use crate::site::model::Host;
-use crate::verdict;
+use crate::verdict::{self, Machine};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub(super) enum Done {
 /// The tasks of a run, and what they share.
 pub(super) struct Crew {
     pub(super) tools: Arc<Tools>,
-    /// Addresses of this machine.
-    pub(super) own: Vec<IpAddr>,
+    /// This machine.
+    pub(super) own: Machine,
     pub(super) turns: Arc<Turns>,
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
@@ -74,7 +74,7 @@ impl Crew {
     }
 
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
-        let source = source(&hop, &self.own, self.loopback);
+        let source = source(&hop, &self.own.addresses, self.loopback);
         let misplaced = hop.address.and_then(|address| verdict::misplaced(&hop, address, &self.own, self.loopback));
         let places = hop.peer_address().map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());

@@ -5,11 +5,34 @@ use crate::plan::model::{Hop, HopEnd};
 use crate::site::model::Host;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address cannot be that of the host that a hop goes to, since the host is another machine. `own` are the addresses of this machine's
-/// interfaces; `loopback` says that the whole site lives on loopback.
+/// The machine that a run is made on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Its own name, lower case, with or without the domain.
+    pub name: String,
+    /// Addresses of its interfaces.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Machine {
+    /// Whether it is known to be this host of the site: by an address that the site file gives the host, or by its name. Who only says so (`--as`)
+    /// may as well be on the machine at the other end.
+    fn is(&self, end: &HopEnd) -> bool {
+        let by_address = || fixed(end).iter().any(|a| self.addresses.iter().any(|own| plain(*own) == *a));
+        let by_name = || match &end.host {
+            Host::Named { name, .. } if self.name.contains('.') => *name == self.name,
+            Host::Named { name, .. } => !self.name.is_empty() && name.split('.').next() == Some(self.name.as_str()),
+            _ => false,
+        };
+        by_address() || by_name()
+    }
+}
+
+/// Whether an address cannot be that of the host that a hop goes to, since the host is another machine. `loopback` says that the whole site lives on
+/// loopback.
 ///
 /// Where the site file gives both ends the address, they are one machine on purpose; and a hop that begins on loopback may stay there.
-pub fn misplaced(hop: &Hop, address: IpAddr, own: &[IpAddr], loopback: bool) -> Option<Misplaced> {
+pub fn misplaced(hop: &Hop, address: IpAddr, this: &Machine, loopback: bool) -> Option<Misplaced> {
     // The address is the proxy's then, and a proxy may well run on this machine.
     if hop.proxy.is_some() {
         return None;
@@ -20,9 +43,11 @@ pub fn misplaced(hop: &Hop, address: IpAddr, own: &[IpAddr], loopback: bool) -> 
     if from.contains(&address) && fixed(&hop.to).contains(&address) {
         return None;
     }
-    let kind = kind(address, own)?;
+    let kind = kind(address, &this.addresses)?;
     match kind {
         Misplaced::Loopback if loopback || from.iter().any(IpAddr::is_loopback) || is_on_loopback(&hop.from) => None,
+        // On the very machine that the name is of, its own address is right.
+        Misplaced::Own if !this.is(&hop.from) || this.name == hop.to.host.label() => None,
         // Two hosts that the site file puts on one link without a router.
         Misplaced::LinkLocal if from.iter().any(|a| is_link_local(*a)) => None,
         kind => Some(kind),

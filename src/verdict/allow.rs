@@ -202,6 +202,13 @@ pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
     Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
 }
 
+/// A connection from an address to itself left this machine nowhere.
+fn stayed_here(evidence: &Evidence) -> Option<String> {
+    let address = evidence.destination.ip();
+    let here = !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
+    here.then(|| format!("{address} is this machine's own address: nothing went over a network"))
+}
+
 /// A name that took so long is worth a note: every program on this machine waits as long.
 const SLOW_NAME_MS: f64 = 1000.0;
 
@@ -214,6 +221,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
     notes.extend(address_note(hop, seen));
     notes.extend(seen.steps.iter().find_map(slow_name));
+    notes.extend(seen.evidence.iter().find_map(stayed_here).filter(|_| seen.misplaced.is_none()));
     if hop.class.is_some() {
         notes.extend(cloud::notes(hop, seen));
     }

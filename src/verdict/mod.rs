@@ -14,7 +14,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-pub use address::misplaced;
+pub use address::{Machine, misplaced};
 pub use deny::{Control, with_control};
 pub use legs::{Leg, first_broken, legs};
 

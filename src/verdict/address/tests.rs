@@ -16,8 +16,11 @@ fn between(from: &[&str], fixed: &[&str], to: &str, loopback: bool) -> Option<Mi
     let mut hop = hop(flow());
     (hop.from.host, hop.to.host) = (host("ws", from), host("psp", fixed));
     let own = ["127.0.0.1", "::1", "10.1.0.7", "fd00:1::7", "fe80::7"].map(|text| address(&text));
-    misplaced(&hop, address(&to), &own, loopback)
+    misplaced(&hop, address(&to), &Machine { name: "ws.example".into(), addresses: own.into() }, loopback)
 }
+
+/// Addresses of the From host, one of which is this machine's.
+const HERE: &[&str] = &["10.1.0.7", "10.99.0.1"];
 
 #[test]
 fn another_machine_has_none_of_these() {
@@ -45,8 +48,9 @@ fn another_machine_has_none_of_these() {
         ("169.254.3.4", LinkLocal),
         ("fe80::8", LinkLocal),
     ] {
-        assert_eq!(of(&[], to, false), Some(kind), "{to}");
-        assert_eq!(of(&["10.1.0.7", "fd00:1::7"], to, false), Some(kind), "{to}: the From host's own address makes it no better");
+        assert_eq!(of(HERE, to, false), Some(kind), "{to}");
+        let unknown = Some(kind).filter(|kind| *kind != Own);
+        assert_eq!(of(&[], to, false), unknown, "{to}: nobody knows on which of the two machines this is");
     }
     let both = ["10.1.0.7"];
     assert_eq!(between(&both, &both, "10.1.0.7", false), None, "the site file says that the two are one machine");
@@ -71,7 +75,7 @@ fn a_site_on_loopback_stays_there() {
     assert_eq!(of(&["169.254.1.1"], "169.254.1.2", false), None, "two hosts on one link without a router");
     let mut network = hop(flow());
     network.from.host = Host::Network("127.0.0.0/8".parse().expect("a network"));
-    assert_eq!(misplaced(&network, [127, 0, 0, 1].into(), &[], false), None);
+    assert_eq!(misplaced(&network, [127, 0, 0, 1].into(), &Machine::default(), false), None);
 }
 
 #[test]
@@ -79,5 +83,20 @@ fn a_proxy_may_run_on_this_machine() {
     let mut hop = hop(flow());
     let Ok(Route::Proxy(proxy)) = "http://127.0.0.1:3128".parse() else { panic!("it is a proxy") };
     hop.proxy = Some(proxy);
-    assert_eq!(misplaced(&hop, [127, 0, 0, 1].into(), &[], false), None);
+    assert_eq!(misplaced(&hop, [127, 0, 0, 1].into(), &Machine::default(), false), None);
+}
+
+#[test]
+fn a_machine_is_known_by_its_addresses_or_its_name() {
+    let at = |name: &str, from: &str| {
+        let mut hop = hop(flow());
+        hop.from.host = Host::Named { name: from.into(), addresses: Vec::new() };
+        let address = IpAddr::from([10, 1, 0, 7]);
+        misplaced(&hop, address, &Machine { name: name.into(), addresses: vec![address] }, false)
+    };
+    assert_eq!(at("ws.example", "ws.example"), Some(Own));
+    assert_eq!(at("ws", "ws.example"), Some(Own), "a name without its domain");
+    assert_eq!(at("ws.other.example", "ws.example"), None, "a namesake");
+    assert_eq!(at("", "ws.example"), None);
+    assert_eq!(at("psp", "ws.example"), None, "this is the other end");
 }
