@@ -171,7 +171,7 @@ fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced
 fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
     let step = Step { step: StepKind::Resolve, ok: true, reason: None, initiator: None, at_ms: 0.0, ms, detail: Detail::new() };
     match found {
-        Ok(Found { addresses, aliases, unroutable }) => {
+        Ok(Found { addresses, aliases, unroutable, impatient }) => {
             let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
             let mut detail = Detail::from([("addresses".to_owned(), addresses.into())]);
             if !aliases.is_empty() {
@@ -179,6 +179,9 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
             }
             if !unroutable.is_empty() {
                 detail.insert("no_route".into(), unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into());
+            }
+            if impatient {
+                detail.insert("resolver_gave_up".into(), true.into());
             }
             Step { detail, ..step }
         }

@@ -214,7 +214,11 @@ const SLOW_NAME_MS: f64 = 1000.0;
 
 fn slow_name(step: &Step) -> Option<String> {
     let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
-    slow.then(|| format!("the name was found only after {:.1} s: look at this machine's DNS servers", step.ms / 1000.0))
+    let why = match step.detail.contains_key("resolver_gave_up") {
+        true => "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its other programs do not find it",
+        false => "look at this machine's DNS servers",
+    };
+    slow.then(|| format!("the name was found only after {:.1} s: {why}", step.ms / 1000.0))
 }
 
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {

@@ -19,12 +19,14 @@ pub struct Found {
     pub aliases: Vec<String>,
     /// Of the addresses, those of a family that this machine has no way out for, where it has one for the other.
     pub unroutable: Vec<IpAddr>,
+    /// Whether the system's resolver gave up by its own settings, and found it only with more patience.
+    pub impatient: bool,
 }
 
 impl Found {
     fn new(addresses: impl IntoIterator<Item = IpAddr>, aliases: Vec<String>) -> Self {
         let addresses = in_order(addresses);
-        Found { unroutable: unroutable(&addresses), addresses, aliases }
+        Found { unroutable: unroutable(&addresses), addresses, aliases, impatient: false }
     }
 
     /// The addresses that a client on this machine would try.

@@ -17,8 +17,9 @@ static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::
 /// Name service modules keep buffers on the stack.
 const STACK: usize = 512 * 1024;
 
-/// Time after which DNS is asked beside the system, to see whether there is anybody who answers.
-const ALONE: Duration = Duration::from_secs(1);
+/// Time after which DNS is asked beside the system, to see whether there is anybody who answers. Less than the shortest that a resolver may wait for a
+/// server, so that what is given up for silence is never taken for a quick refusal.
+const ALONE: Duration = Duration::from_millis(800);
 
 /// How long DNS is asked why the system found nothing.
 const WHY: Duration = Duration::from_secs(2);
@@ -26,11 +27,24 @@ const WHY: Duration = Duration::from_secs(2);
 /// How long DNS is asked for the chain of names of which the system tells the end.
 const CHAIN: Duration = Duration::from_millis(500);
 
+/// The fact that the system's resolver gave up although a server answers.
+const GAVE_UP: &str = "answered_after_ms";
+
 /// An answer that took so long may have come too late for the system's resolver.
 const LATE_MS: f64 = 900.0;
 
-/// Asks the system.
+/// Asks the system, and where DNS is only slow, once more with patience.
 pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result<Found, Failure> {
+    match ask(name, dns, patience, false).await {
+        Err(failure) if names::CAN_WAIT && failure.detail.contains_key(GAVE_UP) => match ask(name, dns, patience, true).await {
+            Ok(found) => Ok(Found { impatient: true, ..found }),
+            Err(_) => Err(failure),
+        },
+        outcome => outcome,
+    }
+}
+
+async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result<Found, Failure> {
     let Ok(Ok(turn)) = tokio::time::timeout(patience.whole, THREADS.clone().acquire_owned()).await else {
         return Err(
             Failure::local(Reason::LocalResources).with("error", "too many names are being looked up that the system does not find")
@@ -40,7 +54,7 @@ pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result
     let (tell, answer) = oneshot::channel();
     let asked = name.to_owned();
     let thread = std::thread::Builder::new().name("name".to_owned()).stack_size(STACK).spawn(move || {
-        let answer = names::addresses_of(&asked);
+        let answer = names::addresses_of(&asked, patient);
         drop(turn);
         // Nobody may be waiting any more.
         let _ = tell.send(answer);
@@ -55,16 +69,21 @@ pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result
     }
     let beside = dns.answers(name, patience.whole);
     tokio::pin!(beside);
+    let mut given: Option<Answer> = None;
     loop {
+        // The system's answer is enough, unless it only says that it may be asked again: then a server may still be heard.
+        given = match given {
+            Some(answer) if said.is_some() || !is_try_again(&answer) => return settle(name, answer, said, dns).await,
+            other => other,
+        };
         let answered = said.as_ref().is_some_and(Said::is_answer);
         let until = begun + if answered { patience.whole } else { patience.silent };
         tokio::select! {
             biased;
-            answer = &mut answer => return settle(name, answer, said, dns).await,
+            answer = &mut answer, if given.is_none() => given = Some(answer),
             heard = &mut beside, if said.is_none() => said = Some(heard),
             () = tokio::time::sleep_until(until.into()) => {
-                let waited = clock::ms_since(begun).round();
-                let failure = Failure::unknown(Reason::DnsTimedOut).with("waited_ms", waited);
+                let failure = Failure::unknown(Reason::DnsTimedOut).with("waited_ms", clock::ms_since(begun).round());
                 return Err(if answered {
                     failure.with("error", "a DNS server answers, but this machine's own resolver does not come to its end")
                 } else {
@@ -76,6 +95,10 @@ pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result
 }
 
 type Answer = Result<Result<Named, NameError>, oneshot::error::RecvError>;
+
+fn is_try_again(answer: &Answer) -> bool {
+    matches!(answer, Ok(Err(error)) if error.fault == NameFault::TryAgain)
+}
 
 /// What came of it, with the reason where there is no address.
 async fn settle(name: &str, answer: Answer, said: Option<Said>, dns: &Dns) -> Result<Found, Failure> {
@@ -97,11 +120,9 @@ async fn settle(name: &str, answer: Answer, said: Option<Said>, dns: &Dns) -> Re
         }
         Err(error) => {
             // The system cannot always tell a name that is not there from one without addresses, nor why it may be asked again.
-            let said = match error.fault {
-                NameFault::NotFound | NameFault::TryAgain if said.as_ref().is_none_or(|said| matches!(said, Said::Addresses(_))) => {
-                    Some(dns.says(name, WHY).await)
-                }
-                _ => said,
+            let said = match (error.fault, said) {
+                (NameFault::NotFound | NameFault::TryAgain, None) => Some(dns.says(name, WHY).await),
+                (_, said) => said,
             };
             Err(failure(&error, said.as_ref(), cfg!(windows)))
         }
@@ -134,10 +155,8 @@ fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
         (NameFault::NotFound, _) => Failure::peer(Reason::NameNotFound),
         (NameFault::TryAgain, _) => match said {
             Some(Said::Addresses(ms)) if *ms >= LATE_MS => {
-                let words = format!(
-                    "a DNS server answers only after {ms:.0} ms, and this machine's own resolver waits no longer than it is told to"
-                );
-                Failure::unknown(Reason::DnsTimedOut).with("error", words)
+                let words = "a DNS server answers, and this machine's own resolver gave up before: it waits no longer than it is told to";
+                Failure::unknown(Reason::DnsTimedOut).with("error", words).with(GAVE_UP, ms.round())
             }
             Some(Said::Addresses(_)) => Failure::peer(Reason::DnsFailed).with("error", has),
             Some(Said::Not(failure)) => failure.clone(),

@@ -3,12 +3,12 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::addresses_of;
+pub use unix::{CAN_WAIT, addresses_of};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::addresses_of;
+pub use windows::{CAN_WAIT, addresses_of};
 
 use crate::reason::Reason;
 use std::net::IpAddr;

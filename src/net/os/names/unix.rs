@@ -11,16 +11,56 @@ use std::ptr;
 /// The longest canonical name that is kept: longer than any name of DNS.
 const MAX_NAME: usize = 1024;
 
-/// Asks the C library, and waits for it.
+/// The beginning of glibc's `struct __res_state` (`bits/types/res_state.h`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[repr(C)]
+struct ResolverState {
+    /// Seconds for each try.
+    retrans: libc::c_int,
+    /// Tries.
+    retry: libc::c_int,
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+unsafe extern "C" {
+    /// This thread's state.
+    fn __res_state() -> *mut ResolverState;
+}
+
+/// Whether this system's resolver can be made to wait longer than its configuration says.
+pub const CAN_WAIT: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
+
+/// Has glibc wait in this thread as long as it does by itself, where `resolv.conf` says less (resolv.conf(5), `timeout` and `attempts`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn wait_longer() {
+    // SAFETY: the state is this thread's own, lives as long as the thread, and was filled in by the call before; glibc lets programs change it, and
+    // then takes it as it is.
+    unsafe {
+        if libc::res_init() == 0
+            && let Some(state) = __res_state().as_mut()
+        {
+            state.retrans = state.retrans.max(5);
+            state.retry = state.retry.max(2);
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn wait_longer() {}
+
+/// Asks the C library, and waits for it; longer than its configuration says, where `patient`.
 ///
 /// # Errors
 /// What the code means, with the library's own words.
-pub fn addresses_of(name: &str) -> Result<Named, NameError> {
+pub fn addresses_of(name: &str, patient: bool) -> Result<Named, NameError> {
     let none = |words: &str| NameError { fault: NameFault::NotFound, code: libc::EAI_NONAME, words: words.to_owned() };
     if name.is_empty() {
         return Err(none("an empty name"));
     }
     let Ok(text) = CString::new(name) else { return Err(none("a name with a zero octet")) };
+    if patient {
+        wait_longer();
+    }
     // SAFETY: all zeros is a valid `addrinfo`: null pointers, no flags, any family.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
     hints.ai_socktype = libc::SOCK_STREAM;
@@ -126,7 +166,7 @@ mod tests {
 
     #[test]
     fn numbers_are_what_the_system_says() {
-        let of = |name: &str| addresses_of(name).map(|named| named.addresses);
+        let of = |name: &str| addresses_of(name, true).map(|named| named.addresses);
         assert_eq!(of("10.1.2.3"), Ok(vec![[10, 1, 2, 3].into()]));
         assert_eq!(of("127.1"), Ok(vec![[127, 0, 0, 1].into()]), "an address of the oldest notation");
         assert_eq!(of("::1"), Ok(vec![Ipv6Addr::LOCALHOST.into()]));

@@ -11,11 +11,14 @@ use windows_sys::Win32::Networking::WinSock::{
 /// The longest canonical name that is read.
 const MAX_NAME: usize = 1024;
 
+/// Whether the system's resolver can be made to wait longer than it is set up to.
+pub const CAN_WAIT: bool = false;
+
 /// Asks the system, and waits for it.
 ///
 /// # Errors
 /// What the code means, with the system's own words.
-pub fn addresses_of(name: &str) -> Result<Named, NameError> {
+pub fn addresses_of(name: &str, _patient: bool) -> Result<Named, NameError> {
     if name.is_empty() || name.contains('\0') {
         return Err(error(11001));
     }
