@@ -1,7 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod known;
 mod sweep;
 
+pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
@@ -395,6 +397,8 @@ pub struct Observation {
     pub sweep: Option<Sweep>,
     /// What is wrong with the address, where it cannot be another machine's and the host is one.
     pub misplaced: Option<Misplaced>,
+    /// What the rest of the run tells about it.
+    pub known: Known,
 }
 
 impl Observation {
@@ -415,6 +419,7 @@ impl Observation {
             pdc: None,
             sweep: None,
             misplaced: None,
+            known: Known::default(),
         }
     }
 

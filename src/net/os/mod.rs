@@ -30,20 +30,6 @@ pub fn connect_failure(error: &io::Error) -> Failure {
     errors::failure(error, Phase::Sent)
 }
 
-/// How often this machine's own packet filter refused a packet of TCP that was sent again, since the system started: a first packet that is dropped on
-/// the way out by a rule of this machine is counted here each time that it is sent again, and a packet that is lost on the way is not. `None`
-/// where the system does not count it.
-pub fn refused_retransmissions() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    {
-        linux::refused_retransmissions()
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        None
-    }
-}
-
 /// The ports from which this system's outgoing connections come: Linux' setting, elsewhere what IANA set aside for it and Windows and macOS use
 /// unless told otherwise (RFC 6335 section 6).
 pub fn outgoing_ports() -> (u16, u16) {
@@ -52,4 +38,13 @@ pub fn outgoing_ports() -> (u16, u16) {
         return range;
     }
     (49152, 65535)
+}
+
+/// How often this system has refused to send a TCP segment once more, since it began, where it counts that: its own rules drop what
+/// it sends. A first packet is counted each time that it is sent again, and one that is lost on the way is not.
+pub fn refused_retransmissions() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux::refused_retransmissions();
+    #[cfg(not(target_os = "linux"))]
+    None
 }
