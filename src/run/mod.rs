@@ -24,7 +24,7 @@ use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Judgement, Policy};
+use crate::verdict::{self, Judgement, Machine, Policy};
 use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
@@ -100,9 +100,10 @@ pub async fn run(
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
+    let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: host::this_host().addresses,
+        own: Machine { name: this.name, addresses: this.addresses },
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,

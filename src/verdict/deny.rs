@@ -1,6 +1,6 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
@@ -32,6 +32,9 @@ const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
 
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
+    if let Some(note) = address_note(hop, seen) {
+        return otherwise(AnsweredBy::Nobody, &note);
+    }
     if let Some((claims, _)) = claims(seen).next() {
         return answered_with_proof(hop, seen, came_through_relay(hop, claims));
     }

@@ -190,6 +190,9 @@ impl Standing<'_> {
         let more = families.iter().flat_map(|f| (0..self.scenario.more_addresses).map(|n| net::more(*f, n)));
         let server = match by_name {
             true => "\"srv.bed.test\"".to_owned(),
+            false if file == "ws.toml" && !self.scenario.connect.to_addresses.is_empty() => {
+                format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(self.scenario.connect.to_addresses.clone()))
+            }
             false => format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(own.chain(more).map(|a| a.to_string()).collect())),
         };
         let text = format!(
@@ -234,6 +237,9 @@ impl Standing<'_> {
         if let Some(program) = self.scenario.program.iter().find(|p| p.is_dns()) {
             let server = net::of(program.at, Family::V4);
             node.resolver(&format!("nameserver {server}\noptions timeout:1 attempts:1\n"));
+        }
+        if let Some(resolver) = &self.scenario.connect.resolver {
+            node.resolver(resolver);
         }
         if let Some(hosts) = &self.scenario.connect.hosts {
             node.hosts(hosts);

@@ -216,6 +216,10 @@ pub struct Connect {
     pub certificates: String,
     /// Addresses of the workstation in its site file, instead of its own.
     pub from_addresses: Vec<String>,
+    /// Addresses of the server in its site file, instead of its own.
+    pub to_addresses: Vec<String>,
+    /// The resolver configuration of the workstation, instead of one that names the scenario's DNS server and asks it once.
+    pub resolver: Option<String>,
     /// The hosts file of the workstation.
     pub hosts: Option<String>,
     /// Lines of the table of controls in its site file.
@@ -247,6 +251,8 @@ pub struct Expect {
     pub syns: Option<u32>,
     pub note_contains: Option<String>,
     pub advice_contains: Option<String>,
+    /// Most milliseconds that the hop took.
+    pub within_ms: Option<f64>,
     /// How many hops there are to be of this kind; at least one where it is not said.
     pub hops: Option<usize>,
 }
@@ -268,6 +274,7 @@ impl Expect {
             syns: None,
             note_contains: None,
             advice_contains: None,
+            within_ms: None,
             hops: None,
         }
     }

@@ -96,6 +96,11 @@ pub enum Kind {
         /// Before each answer.
         #[serde(default)]
         delay_ms: u64,
+        /// The only name that is there; all others are not.
+        only: Option<String>,
+        /// Whether questions for IPv6 addresses are lost.
+        #[serde(default)]
+        loses_aaaa: bool,
     },
     /// Has every port of a range, and listens on none: for this time from the beginning of each run of the connector, or all the while.
     PortHog { first: u16, last: u16, seconds: Option<f64> },
@@ -178,11 +183,11 @@ impl Program {
         };
         let roots = vec![authorities.root_certificate()];
         match kind {
-            Kind::Dns { answer, v4, v6, delay_ms } => Inside::start(namespace, move || {
+            Kind::Dns { answer, v4, v6, delay_ms, only, loses_aaaa } => Inside::start(namespace, move || {
                 let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53)).map_err(|e| format!("port 53: {e}"))?;
                 socket.set_nonblocking(true).map_err(|e| e.to_string())?;
                 let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
-                Ok(dns::serve(socket, answer, v4, v6, Duration::from_millis(delay_ms)))
+                Ok(dns::serve(socket, dns::Zone { answer, v4, v6, only, loses_aaaa }, Duration::from_millis(delay_ms)))
             }),
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
                 // One socket for all addresses of both families, so that no connection from here can have the port.
