@@ -171,6 +171,7 @@ pub async fn run(
 /// What others know of each hop: the listeners, this machine's kernel, and the other hops.
 async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
     local::look(probed, asking, refused_before).await;
+    local::look_at_resets(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
     ask::ask(probed, &ways, asking).await;

@@ -158,11 +158,28 @@ pub struct Listen {
     pub without: Vec<String>,
     /// The certificate that it shows, by its kind in `certificates.rs`.
     pub cert: Option<String>,
+    /// As whom it listens; as its own host where that is not said.
+    #[serde(rename = "as")]
+    pub who: Option<String>,
+    /// More arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// It is started only after this many seconds of each run of the connector.
+    pub begins: Option<f64>,
+    /// It is killed after this many seconds of each run, and started anew for each.
+    pub ends: Option<f64>,
+}
+
+impl Listen {
+    /// Whether it is there for a part of each run alone.
+    pub fn is_passing(&self) -> bool {
+        self.begins.is_some() || self.ends.is_some()
+    }
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Listen { at: At::Srv, key: Key::Site, without: Vec::new(), cert: None }
+        Listen { at: At::Srv, key: Key::Site, without: Vec::new(), cert: None, who: None, args: Vec::new(), begins: None, ends: None }
     }
 }
 
@@ -205,6 +222,8 @@ pub struct Connect {
     pub resolver: Option<String>,
     /// The hosts file of the workstation.
     pub hosts: Option<String>,
+    /// Lines of the table of controls in its site file.
+    pub controls: String,
     /// Run it once before, unjudged.
     pub warm_up: bool,
 }

@@ -64,6 +64,13 @@ fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
+/// Packets received by `lo` (proc_net_dev(5)): octets, then packets.
+pub fn loopback_packets() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/net/dev").ok()?;
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("lo:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether ICMP messages are kept, for tests.
 #[cfg(test)]
 pub fn has_error_queue(socket: &Socket) -> bool {

@@ -48,3 +48,11 @@ pub fn refused_retransmissions() -> Option<u64> {
     #[cfg(not(target_os = "linux"))]
     None
 }
+
+/// How many packets came over this machine's loopback device since the system began, where it counts them.
+pub fn loopback_packets() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux::loopback_packets();
+    #[cfg(not(target_os = "linux"))]
+    None
+}
