@@ -1,7 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod fault;
 mod sweep;
 
+pub use fault::CertificateFault;
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
@@ -360,6 +362,8 @@ pub struct Observation {
     pub pdc: Option<PdcRole>,
     /// The dynamic range, port by port.
     pub sweep: Option<Sweep>,
+    /// Seconds by which the other end's clock is ahead, as another hop of the run to the same host knows.
+    pub host_clock: Option<i64>,
 }
 
 impl Observation {
@@ -379,6 +383,7 @@ impl Observation {
             latency: None,
             pdc: None,
             sweep: None,
+            host_clock: None,
         }
     }
 

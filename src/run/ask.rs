@@ -171,6 +171,8 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
                 Reason::SilentAfterConnect,
                 Reason::ClosedAfterConnect,
                 Reason::TlsHandshakeFailed,
+                Reason::TlsNotSupportedHere,
+                Reason::ClientCertificateWanted,
                 Reason::AnsweredByMiddlebox,
             ];
             shut || broken.contains(&reason)

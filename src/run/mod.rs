@@ -1,6 +1,7 @@
 //! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The only caller of `verdict`.
 
 mod ask;
+mod clocks;
 mod control;
 mod crew;
 mod directory;
@@ -151,6 +152,7 @@ pub async fn run(
     let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
     ask::ask(&mut probed, &crew.tools, &crew.pace, stop).await;
+    clocks::share(&mut probed);
     if !stop.is_cancelled() {
         directory::verify_pdcs(&mut probed, resolver).await;
     }

@@ -4,6 +4,7 @@ mod advice;
 mod allow;
 mod both_ends;
 mod certificate;
+mod clock;
 mod cloud;
 mod deny;
 mod directory;
@@ -12,6 +13,7 @@ mod legs;
 mod range;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use deny::{Control, with_control};
 pub use legs::{Leg, first_broken, legs};
@@ -127,6 +129,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
     judgement.notes.extend(both_ends::note(hop, seen));
+    judgement.notes.extend(tls::notes(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
