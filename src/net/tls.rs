@@ -2,6 +2,7 @@
 //! certificate: a probe must go on to see who answers. What the finding means is decided in [`crate::verdict`].
 
 pub mod chain;
+mod group;
 mod inside;
 mod signature;
 
@@ -36,6 +37,17 @@ pub fn crypto() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| Arc::new(make())).clone()
 }
 
+/// The same for a client, which speaks to servers of every kind.
+fn client_crypto() -> Arc<CryptoProvider> {
+    static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
+    let make = || {
+        let mut provider = CryptoProvider::clone(&crypto());
+        provider.kx_groups.push(&group::P521);
+        Arc::new(provider)
+    };
+    PROVIDER.get_or_init(make).clone()
+}
+
 /// Makes TLS clients that judge certificates by the machine's trust store, or by roots from a file instead.
 #[derive(Debug, Clone)]
 pub struct Trust {
@@ -61,7 +73,7 @@ impl Trust {
     /// # Errors
     /// When no certificate of the list can serve as a root.
     pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
-        let roots = certificates.iter().filter_map(chain::subject).collect();
+        let roots = certificates.iter().filter_map(chain::root).collect();
         Ok(Trust { verifier: of_roots(certificates)?, public: public_roots(), roots: Some(Arc::new(roots)) })
     }
 
@@ -88,7 +100,7 @@ impl Trust {
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 fn machine_roots() -> Option<&'static Roots> {
     static ROOTS: std::sync::OnceLock<Roots> = std::sync::OnceLock::new();
-    Some(ROOTS.get_or_init(|| rustls_native_certs::load_native_certs().certs.iter().filter_map(chain::subject).collect()))
+    Some(ROOTS.get_or_init(|| rustls_native_certs::load_native_certs().certs.iter().filter_map(chain::root).collect()))
 }
 
 #[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
@@ -173,7 +185,7 @@ impl ServerCertVerifier for Recorder {
         let roots = if own.is_err() { self.trust.root_names() } else { None };
         let chain = Chain::read(leaf, intermediates, &self.name, seconds, roots);
         let public = chain::is_public(&public, &chain, own.is_ok(), self.trust.fetches());
-        let problem = own.err().map(|e| (chain::fault(&e, &chain), e.to_string()));
+        let problem = own.err().map(|e| (chain::fault(&e, &chain), short(&e)));
         if let Ok(mut finding) = self.finding.lock() {
             let intermediates = intermediates.iter().take(certificate::MAX_CHAIN).map(|c| c.clone().into_owned()).collect();
             *finding = Finding { problem, public, leaf: Some(leaf.clone().into_owned()), intermediates, not_checked: None };
@@ -206,6 +218,13 @@ impl ServerCertVerifier for Recorder {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         signature::schemes()
     }
+}
+
+/// The words of a verifier, without its lists of what it supports.
+fn short(error: &rustls::Error) -> String {
+    let words = error.to_string();
+    let words = words.split_once(" { signature_algorithm_id").map_or(words.as_str(), |(words, _)| words);
+    words.chars().take(300).collect()
 }
 
 /// Has no client certificate, and notes that one was asked for.
@@ -248,7 +267,7 @@ pub struct Session<S> {
 pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &[&str]) -> Result<Session<S>, Failure> {
     let recorder = Arc::new(Recorder { trust: trust.clone(), name: name.to_owned(), finding: Mutex::default() });
     let asked = Arc::new(Asked::default());
-    let mut config = ClientConfig::builder_with_provider(crypto())
+    let mut config = ClientConfig::builder_with_provider(client_crypto())
         .with_safe_default_protocol_versions()
         .map_err(|e| Failure::local(Reason::LocalResources).with("error", e.to_string()))?
         .dangerous()

@@ -102,6 +102,9 @@ fn describe(chosen: &Chosen) -> serde_json::Value {
     if let Some(scheme) = chosen.scheme_name() {
         words["signature"] = scheme.into();
     }
+    if let Some(key) = chosen.key {
+        words["key"] = key.into();
+    }
     words
 }
 

@@ -72,19 +72,21 @@ impl PublicKey<'_> {
         Some(modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).unwrap_or(0))
     }
 
-    /// The kind of key, in words.
-    pub fn words(&self) -> String {
-        let named = self.oid().and_then(|oid| KINDS.iter().find(|(known, _)| *known == oid)).map(|(_, name)| *name);
-        let curve = element(self.algorithm).and_then(|(.., parameters)| element(parameters)).and_then(|(tag, oid, _)| {
-            (tag == 0x06)
-                .then(|| CURVES.iter().find(|(known, _)| *known == oid).map_or("of a curve that is not known here", |(_, name)| *name))
-        });
-        match (self.rsa_bits(), named, curve) {
-            (Some(bits), Some(name), _) => format!("{name} with {bits} bits"),
-            (_, Some("EC"), Some(curve)) => format!("EC {curve}"),
-            (_, Some(name), _) => name.to_owned(),
-            _ => "of a kind that is not known here".to_owned(),
+    /// The kind of key: `RSA`, `EC P-521`, `Ed25519`.
+    pub fn kind(&self) -> &'static str {
+        let name = self.oid().and_then(|oid| KINDS.iter().find(|(known, _)| *known == oid)).map(|(_, name)| *name);
+        let curve = || element(self.algorithm).and_then(|(.., parameters)| element(parameters)).map(|(_, oid, _)| oid);
+        match name {
+            Some("EC") => CURVES.iter().find(|(known, _)| Some(*known) == curve()).map_or("EC of an unknown curve", |(_, name)| *name),
+            Some(name) => name,
+            None => "of an unknown kind",
         }
+    }
+
+    /// The same with its size, where it has sizes.
+    pub fn words(&self) -> String {
+        let kind = self.kind();
+        self.rsa_bits().map_or_else(|| kind.to_owned(), |bits| format!("{kind} with {bits} bits"))
     }
 }
 
@@ -103,13 +105,13 @@ const KINDS: &[(&[u8], &str)] = &[
 ];
 
 const CURVES: &[(&[u8], &str)] = &[
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "P-256"),
-    (&[0x2b, 0x81, 4, 0, 0x22], "P-384"),
-    (&[0x2b, 0x81, 4, 0, 0x23], "P-521"),
-    (&[0x2b, 0x81, 4, 0, 0x0a], "secp256k1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 7], "brainpoolP256r1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 11], "brainpoolP384r1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 13], "brainpoolP512r1"),
+    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "EC P-256"),
+    (&[0x2b, 0x81, 4, 0, 0x22], "EC P-384"),
+    (&[0x2b, 0x81, 4, 0, 0x23], "EC P-521"),
+    (&[0x2b, 0x81, 4, 0, 0x0a], "EC secp256k1"),
+    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 7], "EC brainpoolP256r1"),
+    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 11], "EC brainpoolP384r1"),
+    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 13], "EC brainpoolP512r1"),
 ];
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A TLS greeting that offers what this program does not speak itself (old versions, cipher suites, groups, signatures), and as much of the
 //! answer as tells what a server chose of it. Nothing is agreed on with it: whoever answers is alive, and speaks TLS in another way.
 
+use super::der;
 use super::tls_alert::Alert;
 
 /// Octets of an answer that are looked at: a certificate chain stands before what is wanted.
@@ -10,6 +11,7 @@ const HANDSHAKE: u8 = 22;
 const ALERT: u8 = 21;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
 const SERVER_KEY_EXCHANGE: u8 = 12;
 const SERVER_HELLO_DONE: u8 = 14;
 const TLS13: u16 = 0x0304;
@@ -26,7 +28,7 @@ enum Keys {
     Ecdhe,
     /// Finite fields, signed.
     Dhe,
-    /// The client encrypts for the server's certificate; or nobody signs.
+    /// The client encrypts for the server's certificate, or the two have a key already, or nobody signs.
     Other,
 }
 
@@ -97,6 +99,20 @@ const SUITES: &[(u16, bool, Keys, &str)] = &[
     (0x0004, false, Other, "TLS_RSA_WITH_RC4_128_MD5"),
     (0x003b, false, Other, "TLS_RSA_WITH_NULL_SHA256"),
     (0x0002, false, Other, "TLS_RSA_WITH_NULL_SHA"),
+    (0x00a9, false, Other, "TLS_PSK_WITH_AES_256_GCM_SHA384"),
+    (0x00a8, false, Other, "TLS_PSK_WITH_AES_128_GCM_SHA256"),
+    (0xc036, false, Other, "TLS_ECDHE_PSK_WITH_AES_256_CBC_SHA"),
+    (0xc035, false, Other, "TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA"),
+    (0x00ab, false, Other, "TLS_DHE_PSK_WITH_AES_256_GCM_SHA384"),
+    (0x00aa, false, Other, "TLS_DHE_PSK_WITH_AES_128_GCM_SHA256"),
+    (0x008d, false, Other, "TLS_PSK_WITH_AES_256_CBC_SHA"),
+    (0x008c, false, Other, "TLS_PSK_WITH_AES_128_CBC_SHA"),
+    (0x00a7, false, Other, "TLS_DH_anon_WITH_AES_256_GCM_SHA384"),
+    (0x00a6, false, Other, "TLS_DH_anon_WITH_AES_128_GCM_SHA256"),
+    (0xc019, false, Other, "TLS_ECDH_anon_WITH_AES_256_CBC_SHA"),
+    (0xc018, false, Other, "TLS_ECDH_anon_WITH_AES_128_CBC_SHA"),
+    (0x003a, false, Other, "TLS_DH_anon_WITH_AES_256_CBC_SHA"),
+    (0x0034, false, Other, "TLS_DH_anon_WITH_AES_128_CBC_SHA"),
 ];
 
 /// The groups that are offered (RFC 8446 section 4.2.7, RFC 8422, RFC 8734), and whether this program speaks them.
@@ -104,7 +120,7 @@ const GROUPS: &[(u16, bool, &str)] = &[
     (0x001d, true, "X25519"),
     (0x0017, true, "P-256"),
     (0x0018, true, "P-384"),
-    (0x0019, false, "P-521"),
+    (0x0019, true, "P-521"),
     (0x001e, false, "X448"),
     (0x001f, false, "brainpoolP256r1tls13"),
     (0x0020, false, "brainpoolP384r1tls13"),
@@ -158,6 +174,9 @@ const SCHEMES: &[(u16, bool, &str)] = &[
     (0x0202, false, "dsa_sha1"),
     (0x0101, false, "rsa_pkcs1_md5"),
 ];
+
+/// Keys of certificates that fit the above.
+const KEYS: &[&str] = &["RSA", "RSA-PSS", "EC P-256", "EC P-384", "EC P-521", "Ed25519", "Ed448"];
 
 /// Signatures that a handshake of this program takes.
 pub fn own_schemes() -> impl Iterator<Item = u16> {
@@ -240,6 +259,8 @@ pub struct Chosen {
     pub group: Option<u16>,
     /// How the key exchange is signed, where that was told.
     pub scheme: Option<u16>,
+    /// The kind of key that its certificate has, where that was seen.
+    pub key: Option<&'static str>,
 }
 
 /// What an answer to a greeting says so far.
@@ -294,6 +315,7 @@ pub fn read(octets: &[u8]) -> Answer {
                 None => return Answer::Other,
             },
             (_, None) => return Answer::Other,
+            (CERTIFICATE, Some(chosen)) => chosen.key = leaf(body).and_then(der::public_key).map(|key| key.kind()),
             (SERVER_KEY_EXCHANGE, Some(chosen)) => {
                 (chosen.group, chosen.scheme) = key_exchange(chosen, body);
                 return Answer::Chosen(*chosen);
@@ -338,6 +360,12 @@ fn server_hello(body: &[u8]) -> Option<Chosen> {
 fn take<const N: usize>(octets: &[u8]) -> Option<([u8; N], &[u8])> {
     let (first, rest) = octets.split_first_chunk::<N>()?;
     Some((*first, rest))
+}
+
+/// The first certificate of a message (RFC 5246 section 7.4.2).
+fn leaf(body: &[u8]) -> Option<&[u8]> {
+    let [a, b, c, certificate @ ..] = body.get(3..)? else { return None };
+    certificate.get(..usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c))
 }
 
 /// The group and the signature of a key exchange (RFC 8422 section 5.4, RFC 5246 section 7.4.3).
@@ -393,7 +421,7 @@ impl Chosen {
         self.scheme.map(|scheme| name_in(SCHEMES, scheme))
     }
 
-    /// What of it this program does not speak: `version`, `cipher suite`, `group`, `signature`; none where all is spoken, so that it was something
+    /// What of it this program does not speak: `version`, `cipher suite`, `group`, `signature`, `certificate`; none where all is spoken, so that it was something
     /// else that the server did not like at first.
     pub fn foreign(&self) -> Vec<&'static str> {
         let spoken = |table: &[(u16, bool, &str)], code: Option<u16>| {
@@ -403,7 +431,9 @@ impl Chosen {
             ("version", matches!(self.version, TLS12 | TLS13)),
             ("cipher suite", own_suites().any(|own| own == self.suite)),
             ("group", spoken(GROUPS, self.group)),
-            ("signature", spoken(SCHEMES, self.scheme)),
+            // Before TLS 1.3 nothing here takes a key that is good for one padding alone.
+            ("signature", spoken(SCHEMES, self.scheme) && !(self.version <= TLS12 && matches!(self.scheme, Some(0x0809..=0x080b)))),
+            ("certificate", self.key.is_none_or(|key| KEYS.contains(&key))),
         ];
         checks.into_iter().filter(|(_, own)| !own).map(|(what, _)| what).collect()
     }
@@ -442,14 +472,14 @@ mod tests {
 
     #[test]
     fn curve_and_signature_stand_in_the_key_exchange() {
-        let exchange = [&[3, 0, 0x19, 2, 9, 9][..], &[2, 1, 0, 1, 8]].concat();
+        let exchange = [&[3, 0, 0x1e, 2, 9, 9][..], &[2, 1, 0, 1, 8]].concat();
         let messages =
             [hello(TLS12, 0xc02f, &[7; 32], &[0xff, 1, 0, 1, 0]), message(11, &[0; 70]), message(SERVER_KEY_EXCHANGE, &exchange)];
         // One message in two records.
         let all = messages.concat();
         let octets = [record(HANDSHAKE, &all[..60]), record(HANDSHAKE, &all[60..])].concat();
         let Answer::Chosen(chosen) = read(&octets) else { panic!("{:?}", read(&octets)) };
-        assert_eq!((chosen.group_name().as_deref(), chosen.scheme_name().as_deref()), (Some("P-521"), Some("rsa_pkcs1_sha1")));
+        assert_eq!((chosen.group_name().as_deref(), chosen.scheme_name().as_deref()), (Some("X448"), Some("rsa_pkcs1_sha1")));
         assert_eq!(chosen.foreign(), ["group", "signature"]);
         assert!(matches!(read(&octets[..90]), Answer::More(Some(Chosen { suite: 0xc02f, .. }))));
     }
@@ -472,7 +502,7 @@ mod tests {
         assert_eq!(read(&record(ALERT, &[2, 40])), Answer::Alert(Alert(40)));
         assert_eq!(read(b"HTTP/1.1 400 Bad Request\r\n"), Answer::Other);
         assert_eq!(read(b""), Answer::More(None));
-        let spoken = Chosen { version: TLS13, suite: 0x1301, group: Some(0x001d), scheme: None };
+        let spoken = Chosen { version: TLS13, suite: 0x1301, group: Some(0x001d), scheme: None, key: None };
         assert!(spoken.foreign().is_empty());
     }
 

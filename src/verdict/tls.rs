@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// What this program offers, for people.
 const OFFERED: &str =
-    "TLS 1.2 and 1.3 with the cipher suites of AES-GCM and ChaCha20-Poly1305, ECDHE, and the groups X25519, P-256 and P-384";
+    "TLS 1.2 and 1.3 with the cipher suites of AES-GCM and ChaCha20-Poly1305, and ECDHE on X25519, P-256, P-384 and P-521";
 
 /// Reasons that say only that this program did not get through: the server is there, and others may.
 pub(super) fn is_unknown(reason: Reason) -> bool {
@@ -41,7 +41,11 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let to = hop.to.host.label();
     let mut notes = Vec::new();
     if let Some(alert) = failed_step(seen).and_then(alert_of) {
-        notes.push(format!("{to} broke off with the alert {}: {}", alert.name(), alert.words()));
+        let words = match failed_step(seen).and_then(|step| step.reason) {
+            Some(Reason::ClientCertificateWanted) => "it had asked for a client certificate, and was given none",
+            _ => alert.words(),
+        };
+        notes.push(format!("{to} broke off with the alert {}: {words}", alert.name()));
     }
     let failed = failed_step(seen).filter(|step| step.step == StepKind::Tls);
     if let Some(step) = failed {
@@ -50,7 +54,8 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let Some(step) = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls) else { return notes };
     // Directories ask everybody, and mean nothing by it.
     let asks_everybody = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps) && failed_step(seen).is_none();
-    if step.detail.contains_key("client_certificate_wanted") && !asks_everybody {
+    let said_already = failed_step(seen).and_then(|step| step.reason) == Some(Reason::ClientCertificateWanted) && !notes.is_empty();
+    if step.detail.contains_key("client_certificate_wanted") && !asks_everybody && !said_already {
         notes.push(format!("{to} asked for a client certificate, and was given none"));
     }
     if let Some(why) = step.detail.get("signature_not_checked").and_then(Value::as_str) {
@@ -58,6 +63,12 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     if let Some(fault) = Fault::of_word(text(step, "finding")).filter(|fault| fault.is_unjudged()) {
         notes.push(format!("the certificate could not be judged here: {}{}", fault.summary(), detail_of(fault, step)));
+    }
+    let usage = text(step, "key_usage");
+    if !usage.is_empty() && !usage.contains("Digital Signature") {
+        notes.push(format!(
+            "the key usage of the certificate ({usage}) lacks the digital signature that TLS makes with it: some clients refuse that"
+        ));
     }
     if hop.class.is_some() && root_unknown(step) {
         notes.push("this machine trusts the certificate; whether its root is a public one could not be found out".to_owned());
@@ -152,10 +163,13 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
     let others = "clients that still speak it connect (`openssl s_client`, or the product itself, tells)";
     if let Some(step) = failed {
         let told = |name: &str| step.detail.get("second_greeting").and_then(|told| told.get(name)).and_then(Value::as_str);
+        let foreign = step.detail.get("not_supported").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let foreign = foreign.collect::<Vec<_>>().join(" and the ");
         return match (told("version"), told("cipher")) {
-            (Some(version), Some(cipher)) => format!(
-                "{to}:{port} is up and speaks TLS, but of what it offers ({version}, cipher suite {cipher}) this program speaks too little: {others}. If the \
-                 product's clients need more, switch TLS 1.2 or 1.3 with ECDHE and AES-GCM on there."
+            (Some(version), Some(cipher)) if !foreign.is_empty() => format!(
+                "{to}:{port} is up and speaks TLS, and takes {version} with the cipher suite {cipher}{}; the {foreign} of these this program does not speak: \
+                 {others}. If the product's own clients cannot either, switch TLS 1.2 or 1.3 with ECDHE and AES-GCM on there.",
+                told("group").map(|group| format!(" and the group {group}")).unwrap_or_default()
             ),
             _ => format!(
                 "{to}:{port} is up and speaks TLS, but no version or cipher suite that this program speaks: {others}. Look at the TLS versions and cipher suites \

@@ -4,11 +4,12 @@
 //! mapped by itself, and where one only says that the chain could not be judged, the rest is looked at here: dates, names, and whether the chain
 //! leads to a root that is trusted at all.
 
+use super::signature::RSA_BITS;
 use crate::observation::CertificateFault as Fault;
 use crate::proto::der;
 use rustls::CertificateError as C;
 use rustls::pki_types::CertificateDer;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, Oid};
@@ -52,36 +53,40 @@ pub enum Dates {
     Before,
 }
 
-/// Subjects of the roots of a store, as their names are encoded.
-pub type Roots = BTreeSet<Vec<u8>>;
+/// Subjects of the roots of a store, as their names are encoded; and whether the key of one is an RSA key of a size that is not verified here.
+pub type Roots = BTreeMap<Vec<u8>, bool>;
 
-/// The subject of a root, for [`Roots`].
-pub fn subject(root: &CertificateDer<'_>) -> Option<Vec<u8>> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(root).ok()?;
-    Some(certificate.subject().as_raw().to_vec())
+/// What [`Roots`] keeps of a root.
+pub fn root(der: &CertificateDer<'_>) -> Option<(Vec<u8>, bool)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    Some((certificate.subject().as_raw().to_vec(), has_odd_rsa(der)))
+}
+
+/// Whether a certificate has an RSA key whose signatures are not verified here.
+fn has_odd_rsa(der: &[u8]) -> bool {
+    der::public_key(der).and_then(|key| key.rsa_bits()).is_some_and(|bits| !RSA_BITS.contains(&bits))
 }
 
 impl Chain {
     /// Reads the certificates as they came, leaf first. `name` is the one that was asked for, `now` in seconds since 1970.
     pub fn read(leaf: &[u8], others: &[CertificateDer<'_>], name: &str, now: i64, roots: Option<&Roots>) -> Chain {
         let parse = |der| x509_parser::parse_x509_certificate(der).ok().map(|(_, certificate)| certificate);
+        let mut odd_rsa = others.iter().any(|der| has_odd_rsa(der));
         let others: Vec<X509Certificate<'_>> = others.iter().filter_map(|der| parse(der)).collect();
         let Some(leaf) = parse(leaf) else { return Chain { for_servers: true, issuers_for_servers: true, ..Chain::default() } };
         let names = names(&leaf);
         let (mut last, mut above) = (&leaf, 0);
-        let mut odd_rsa = false;
         while let Some(issuer) =
             others.iter().find(|c| is_self_signed(last) != Some(true) && c.subject().as_raw() == last.issuer().as_raw())
         {
             (last, above) = (issuer, above + 1);
-            odd_rsa |= der::PublicKey { algorithm: spki(issuer), key: &issuer.public_key().subject_public_key.data }
-                .rsa_bits()
-                .is_some_and(|bits| !(2041..=8192).contains(&bits));
             // Two authorities may name each other.
             if above > others.len() {
                 break;
             }
         }
+        let anchor = roots.and_then(|roots| roots.get(last.issuer().as_raw()).or_else(|| roots.get(last.subject().as_raw())));
+        odd_rsa |= anchor == Some(&true);
         Chain {
             leaf: dates(&leaf, now),
             has_names: !names.is_empty(),
@@ -92,7 +97,7 @@ impl Chain {
             above,
             has_root: above > 0 && is_self_signed(last) == Some(true),
             names_issuer: names_issuer(&leaf),
-            anchored: roots.map(|roots| roots.contains(last.issuer().as_raw()) || roots.contains(last.subject().as_raw())),
+            anchored: roots.map(|_| anchor.is_some()),
             odd_rsa,
         }
     }
@@ -112,10 +117,6 @@ impl Chain {
     fn is_complete(&self, trusted: bool, fetches: bool) -> bool {
         self.self_signed || self.above > 0 || (trusted && !(fetches && self.names_issuer))
     }
-}
-
-fn spki<'a>(certificate: &'a X509Certificate<'_>) -> &'a [u8] {
-    der::element(certificate.public_key().raw).and_then(|(_, info, _)| der::element(info)).map_or(&[], |(_, algorithm, _)| algorithm)
 }
 
 /// Whether a certificate may be shown by a server (RFC 5280 section 4.2.1.12): it says so, or says nothing of its purpose.

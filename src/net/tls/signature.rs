@@ -29,7 +29,7 @@ const PSS: &[(Scheme, Scheme)] = &[
     (Scheme::Unknown(0x080b), Scheme::RSA_PSS_SHA512),
 ];
 /// Bits of an RSA key that is verified with the provider's algorithms, which count whole octets.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2041..=8192;
+pub(super) const RSA_BITS: std::ops::RangeInclusive<usize> = 2041..=8192;
 
 #[derive(Debug, Clone, Copy)]
 enum Curve {
@@ -48,13 +48,19 @@ struct Ecdsa {
 
 static P256_SHA512: Ecdsa = Ecdsa { curve: Curve::P256, hash: &ring::digest::SHA512, signature: alg_id::ECDSA_SHA512 };
 static P384_SHA512: Ecdsa = Ecdsa { curve: Curve::P384, hash: &ring::digest::SHA512, signature: alg_id::ECDSA_SHA512 };
+static P521_SHA256: Ecdsa = Ecdsa { curve: Curve::P521, hash: &ring::digest::SHA256, signature: alg_id::ECDSA_SHA256 };
 static P521_SHA384: Ecdsa = Ecdsa { curve: Curve::P521, hash: &ring::digest::SHA384, signature: alg_id::ECDSA_SHA384 };
 static P521_SHA512: Ecdsa = Ecdsa { curve: Curve::P521, hash: &ring::digest::SHA512, signature: alg_id::ECDSA_SHA512 };
 
 impl SignatureVerificationAlgorithm for Ecdsa {
     fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
         let digest = ring::digest::digest(self.hash, message);
-        let digest = digest.as_ref();
+        // A hash that is shorter than half the field is the same number with zeros in front.
+        let digest = [&[0; 64][..64 - digest.as_ref().len()], digest.as_ref()].concat();
+        let digest = match self.curve {
+            Curve::P521 => &digest[..],
+            Curve::P256 | Curve::P384 => &digest[64 - self.hash.output_len()..],
+        };
         let verified = match self.curve {
             Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(key)
                 .and_then(|key| key.verify_prehash(digest, &p256::ecdsa::Signature::from_der(signature)?)),
@@ -84,7 +90,7 @@ pub fn algorithms() -> WebPkiSupportedAlgorithms {
     static ALL: OnceLock<WebPkiSupportedAlgorithms> = OnceLock::new();
     *ALL.get_or_init(|| {
         let own = provider::default_provider().signature_verification_algorithms;
-        let more: [&'static dyn SignatureVerificationAlgorithm; 4] = [&P256_SHA512, &P384_SHA512, &P521_SHA384, &P521_SHA512];
+        let more: [&'static dyn SignatureVerificationAlgorithm; 5] = [&P256_SHA512, &P384_SHA512, &P521_SHA256, &P521_SHA384, &P521_SHA512];
         let with_sha512: Vec<&'static dyn SignatureVerificationAlgorithm> = vec![&P521_SHA512, &P384_SHA512, &P256_SHA512];
         let all = own.all.iter().copied().chain(more).collect::<Vec<_>>();
         let mapping = own.mapping.iter().copied().chain([(Scheme::ECDSA_NISTP521_SHA512, &*with_sha512.leak())]).collect::<Vec<_>>();
@@ -101,7 +107,7 @@ pub fn schemes() -> Vec<Scheme> {
 /// Verifies the signature of a handshake. `key` is the certificate's, where it could be found.
 pub fn check(key: Option<PublicKey<'_>>, scheme: Scheme, message: &[u8], signature: &[u8]) -> Signature {
     let Some(key) = key else { return Signature::NotChecked("the certificate shows no key that can be read".to_owned()) };
-    let not_here = || Signature::NotChecked(format!("a key {} is not supported here", key.words()));
+    let not_here = || Signature::NotChecked(format!("a key of the kind {} is not supported here", key.words()));
     let told = |right: bool| if right { Signature::Right } else { Signature::Wrong };
     if let Some(bits) = key.rsa_bits().filter(|bits| !RSA_BITS.contains(bits)) {
         let legacy: &dyn ring::signature::VerificationAlgorithm = match scheme {
@@ -118,11 +124,17 @@ pub fn check(key: Option<PublicKey<'_>>, scheme: Scheme, message: &[u8], signatu
     let (pss, scheme) = PSS.iter().find(|(pss, _)| *pss == scheme).map_or((false, scheme), |(_, same)| (true, *same));
     let algorithms = algorithms();
     let candidates = algorithms.mapping.iter().find(|(known, _)| *known == scheme).map_or(&[][..], |(_, all)| *all);
+    // Before TLS 1.3 the scheme names the hash alone.
+    let other_curve: &[&'static dyn SignatureVerificationAlgorithm] = match scheme {
+        Scheme::ECDSA_NISTP256_SHA256 => &[&P521_SHA256],
+        Scheme::ECDSA_NISTP384_SHA384 => &[&P521_SHA384],
+        _ => &[],
+    };
     let is_of = |one: &&&'static dyn SignatureVerificationAlgorithm| match pss {
         true => key.oid() == Some(RSA_PSS),
         false => one.public_key_alg_id().as_ref() == key.algorithm,
     };
-    match candidates.iter().find(is_of) {
+    match candidates.iter().chain(other_curve).find(is_of) {
         Some(algorithm) => told(algorithm.verify_signature(key.key, message, signature).is_ok()),
         None => not_here(),
     }
@@ -139,7 +151,7 @@ mod tests {
         let offered = codes(&mut schemes().into_iter().map(u16::from));
         let known = codes(&mut tls_hello::own_schemes().chain(UNVERIFIED.iter().map(|s| u16::from(*s))));
         assert_eq!(offered, known);
-        let crypto = super::super::crypto();
+        let crypto = super::super::client_crypto();
         assert_eq!(codes(&mut tls_hello::own_suites()), codes(&mut crypto.cipher_suites.iter().map(|s| u16::from(s.suite()))));
         assert_eq!(codes(&mut tls_hello::own_groups()), codes(&mut crypto.kx_groups.iter().map(|g| u16::from(g.name()))));
     }
@@ -147,7 +159,10 @@ mod tests {
     #[test]
     fn what_cannot_be_verified_is_not_called_wrong() {
         let ed448 = PublicKey { algorithm: &[6, 3, 0x2b, 0x65, 0x71], key: &[0; 57] };
-        assert_eq!(check(Some(ed448), Scheme::ED448, b"m", b"s"), Signature::NotChecked("a key Ed448 is not supported here".into()));
+        assert_eq!(
+            check(Some(ed448), Scheme::ED448, b"m", b"s"),
+            Signature::NotChecked("a key of the kind Ed448 is not supported here".into())
+        );
         assert!(matches!(check(None, Scheme::ED25519, b"m", b"s"), Signature::NotChecked(_)));
         let ed25519 = PublicKey { algorithm: &[6, 3, 0x2b, 0x65, 0x70], key: &[0; 32] };
         assert_eq!(check(Some(ed25519), Scheme::ED25519, b"m", &[0; 64]), Signature::Wrong);
