@@ -346,7 +346,15 @@ fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
             let alert = Alert(u8::from(*description));
             Failure::peer(of_alert(alert, asked)).with("alert", format!("{description:?}")).with("alert_code", alert.0)
         }
-        Some(rustls::Error::PeerIncompatible(_)) => Failure::peer(Reason::TlsNotSupportedHere),
+        Some(
+            rustls::Error::PeerIncompatible(_)
+            | rustls::Error::InvalidMessage(
+                InvalidMessage::CertificatePayloadTooLarge
+                | InvalidMessage::UnsupportedCompression
+                | InvalidMessage::UnsupportedCurveType
+                | InvalidMessage::UnsupportedKeyExchangeAlgorithm(_),
+            ),
+        ) => Failure::peer(Reason::TlsNotSupportedHere),
         Some(rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature)) => {
             Failure::peer(Reason::TlsHandshakeFailed).with("signature", "wrong")
         }

@@ -95,7 +95,8 @@ impl Authorities {
         let (mut from, mut until) = (now - DAY, now + 300 * DAY);
         let mut issuer = Some(&self.root);
         let mut more: Vec<&CertifiedIssuer<'static, KeyPair>> = Vec::new();
-        let (mut algorithm, mut another_key): (&'static rcgen::SignatureAlgorithm, _) = (&rcgen::PKCS_ECDSA_P256_SHA256, false);
+        let mut algorithm: &'static rcgen::SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+        let (mut another_key, mut garbage) = (false, false);
         match kind {
             "good" => {}
             "good-chain" => (issuer, more) = (Some(&self.intermediate), vec![&self.intermediate]),
@@ -110,6 +111,12 @@ impl Authorities {
                 unknown.set_criticality(true);
                 parameters.custom_extensions.push(unknown);
             }
+            // Basic constraints that are none.
+            "unreadable" => {
+                let broken = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 19], vec![0x04, 1, 0]);
+                parameters.custom_extensions.push(broken);
+            }
+            "garbage" => garbage = true,
             "authority" => parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
             "no-subject" => parameters.distinguished_name = rcgen::DistinguishedName::new(),
             "key-usage" => parameters.key_usages = vec![rcgen::KeyUsagePurpose::KeyAgreement],
@@ -136,7 +143,7 @@ impl Authorities {
         }
         .expect("a certificate");
         let mut pem = leaf.pem();
-        let mut chain = vec![leaf.der().clone()];
+        let mut chain = vec![if garbage { CertificateDer::from(vec![0x41; 200]) } else { leaf.der().clone() }];
         for issuer in more {
             pem.push_str(&issuer.pem());
             chain.push(issuer.der().clone());

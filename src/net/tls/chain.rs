@@ -90,7 +90,7 @@ impl Chain {
         Chain {
             leaf: dates(&leaf, now),
             has_names: !names.is_empty(),
-            covers: Some(names.iter().any(|known| covers(known, name))),
+            covers: leaf.subject_alternative_name().ok().map(|_| names.iter().any(|known| covers(known, name))),
             for_servers: is_for_servers(&leaf),
             issuers_for_servers: others.iter().all(is_for_servers),
             self_signed: is_self_signed(&leaf) == Some(true),
