@@ -288,10 +288,10 @@ pub fn read(octets: &[u8]) -> Answer {
         }
         let [kind, _, _, high, low, body @ ..] = rest else { break };
         let Some((body, after)) = body.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))) else { break };
-        match kind {
-            &HANDSHAKE => messages.extend_from_slice(body),
+        match *kind {
+            HANDSHAKE => messages.extend_from_slice(body),
             // A warning, as old servers give one about the name, is not the end.
-            &ALERT if messages.is_empty() => match body {
+            ALERT if messages.is_empty() => match body {
                 [1, 0x01..=0xff] => {}
                 [_, code] => return Answer::Alert(Alert(*code)),
                 _ => return Answer::Other,

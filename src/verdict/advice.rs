@@ -86,15 +86,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
-        Reason::NotProved if clock::hides_proof(seen).is_some() => format!(
-            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
-            hop.from.host.label()
-        ),
-        Reason::NotProved => {
-            format!(
-                "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
-            )
-        }
+        Reason::NotProved => not_proved(hop, seen),
         Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
@@ -115,6 +107,20 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
     })
+}
+
+/// What to do where nobody proved himself.
+fn not_proved(hop: &Hop, seen: &Observation) -> String {
+    let to = hop.to.host.label();
+    if clock::hides_proof(seen).is_some() {
+        return format!(
+            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
+            hop.from.host.label()
+        );
+    }
+    format!(
+        "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+    )
 }
 
 /// What to do about an answer that is not the planned service's.
