@@ -1,9 +1,11 @@
 //! What one end of a hop saw: facts, no opinion.
 
 mod fault;
+mod known;
 mod sweep;
 
 pub use fault::CertificateFault;
+pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
@@ -362,8 +364,8 @@ pub struct Observation {
     pub pdc: Option<PdcRole>,
     /// The dynamic range, port by port.
     pub sweep: Option<Sweep>,
-    /// Seconds by which the other end's clock is ahead, as another hop of the run to the same host knows.
-    pub host_clock: Option<i64>,
+    /// What the rest of the run tells about it.
+    pub known: Known,
 }
 
 impl Observation {
@@ -383,7 +385,7 @@ impl Observation {
             latency: None,
             pdc: None,
             sweep: None,
-            host_clock: None,
+            known: Known::default(),
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn share(probed: &mut [Probed]) {
     for this in probed.iter_mut().filter(|p| is_direct(&p.hop)) {
         let offset = known.get(&place(&this.hop)).copied();
         if let Some(seen) = &mut this.seen {
-            seen.host_clock = offset;
+            seen.known.host_clock = offset;
         }
     }
 }

@@ -12,7 +12,7 @@ const HIDES_SECONDS: i64 = 26 * 3600;
 /// another hop of the same run.
 pub(super) fn offset(seen: &Observation) -> Option<i64> {
     let said = |step: &crate::observation::Step| step.detail.get("clock_offset_s").and_then(|v| v.as_i64());
-    seen.steps.iter().filter_map(said).max_by_key(|offset| offset.abs()).or(seen.host_clock)
+    seen.steps.iter().filter_map(said).max_by_key(|offset| offset.abs()).or(seen.known.host_clock)
 }
 
 /// The same, where it is why nothing was proved: a challenge was sent, no proof came, and the clocks are days apart.
@@ -36,7 +36,7 @@ pub(super) fn words(offset: i64) -> String {
 mod tests {
     use super::super::tests::{rung, seen};
     use super::*;
-    use crate::observation::{Step, StepKind};
+    use crate::observation::{Known, Step, StepKind};
 
     fn told(offset: i64) -> Step {
         let mut step = rung(StepKind::Http, None, true);
@@ -51,8 +51,8 @@ mod tests {
         assert_eq!(hides_proof(&unproved(-172_800)), Some(-172_800));
         assert_eq!(hides_proof(&unproved(25 * 3600)), None, "a wrong time zone");
         assert_eq!(hides_proof(&seen(vec![told(172_800)], vec![ProofOutcome::NotAsked])), None, "nobody asked");
-        let elsewhere =
-            Observation { host_clock: Some(-200_000), ..seen(vec![rung(StepKind::RpcBind, None, true)], vec![ProofOutcome::None]) };
+        let known = Known { host_clock: Some(-200_000), ..Known::default() };
+        let elsewhere = Observation { known, ..seen(vec![rung(StepKind::RpcBind, None, true)], vec![ProofOutcome::None]) };
         assert_eq!(hides_proof(&elsewhere), Some(-200_000), "another hop of the run knows");
     }
 
