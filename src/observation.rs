@@ -1,8 +1,10 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod fault;
 mod known;
 mod sweep;
 
+pub use fault::CertificateFault;
 pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 

@@ -6,6 +6,7 @@ mod forward;
 mod http;
 mod rpc;
 mod tcp;
+mod tls;
 
 use crate::certificates::{Authorities, Made};
 use crate::inside::Inside;
@@ -39,7 +40,20 @@ pub enum Kind {
     /// Says one thing once the first octets came.
     Banner { port: u16, text: Option<String>, hex: Option<String> },
     /// The same inside TLS, with a certificate of this kind.
-    TlsBanner { port: u16, cert: String, text: String },
+    TlsBanner {
+        port: u16,
+        cert: String,
+        text: String,
+        #[serde(default)]
+        speaks: tls::Speaks,
+    },
+    /// Speaks TLS with one cipher suite alone, which is none of the connector's.
+    PickyTls {
+        port: u16,
+        suite: String,
+        #[serde(default)]
+        resets: bool,
+    },
     /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
     Interceptor {
         port: u16,
@@ -141,6 +155,8 @@ pub struct Context {
     recorded: Mutex<Option<Vec<u8>>>,
     /// For TLS towards the backend, where every certificate will do.
     pub trust: Trust,
+    /// Of those whose client certificates a server takes.
+    pub root: rustls::pki_types::CertificateDer<'static>,
 }
 
 impl Context {
@@ -221,7 +237,8 @@ impl Program {
             kind => Inside::start(namespace, move || {
                 let port = kind.port();
                 let listener = bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"))?;
-                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)? };
+                let root = roots[0].clone();
+                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)?, root };
                 Ok(accept(listener, Arc::new(kind), Arc::new(context), made))
             }),
         }
@@ -262,12 +279,11 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
                 http::intercept(context, stream, *to, &made.acceptor(alpn)).await;
             }
         }
-        Kind::TlsBanner { text, .. } => {
+        Kind::TlsBanner { text, speaks, .. } => {
             let Some(made) = made else { return };
-            if let Ok(inside) = made.acceptor(&[]).accept(stream).await {
-                tcp::say(inside, Some(text), None).await;
-            }
+            tls::banner(stream, &tls::acceptor(made, &context.root, speaks), text).await;
         }
+        Kind::PickyTls { suite, resets, .. } => tls::picky(stream, suite, *resets).await,
         Kind::Http2Front { to, backend, strip_trailers, buffer, status, .. } => {
             let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
             http::front(context, stream, *to, front).await;
@@ -293,6 +309,7 @@ impl Kind {
             | Kind::Closer { port }
             | Kind::Banner { port, .. }
             | Kind::TlsBanner { port, .. }
+            | Kind::PickyTls { port, .. }
             | Kind::Interceptor { port, .. }
             | Kind::Replayer { port, .. }
             | Kind::Tamperer { port, .. }
