@@ -7,6 +7,7 @@ pub mod sites;
 use crate::event::Event;
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
+use crate::listen::range::OpenRange;
 use crate::listen::server::{Gate, Limits};
 use crate::listen::sightings::{self, Sightings};
 use crate::matrix::model::{Expect, Protocol};
@@ -24,7 +25,7 @@ use crate::run::{self, Settings};
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use relay::Relay;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,9 +143,10 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     let names: Vec<String> = endpoints.iter().map(|e| e.host.label()).collect();
     let identity = Arc::new(Identity::self_signed(&names)?);
     let journal = Arc::new(Journal::default());
-    let sightings = Arc::<Sightings>::default();
-    let mut own = BTreeSet::new();
+    // Each host has its own memory and its own ports, as on machines of their own: one must not speak for another.
+    let mut hosts: BTreeMap<String, (Arc<Sightings>, BTreeSet<u16>)> = BTreeMap::new();
     for endpoint in &endpoints {
+        let (sightings, own) = hosts.entry(endpoint.host.label()).or_default();
         let shared = Shared {
             sightings: sightings.clone(),
             receipts: Arc::default(),
@@ -157,15 +159,18 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
             journal: journal.clone(),
             stop: ended.clone(),
         };
-        let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
+        let Opened { ports, ranges, tracker: opened } = open::open(&[Wanted::from(endpoint)], &shared)?;
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }
         own.extend(open::numbers(&ports));
+        own.extend(ranges.iter().flat_map(OpenRange::numbers));
         tracker.spawn(async move { opened.wait().await });
     }
-    let stop = ended.clone();
-    tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
+    for (sightings, own) in hosts.into_values() {
+        let stop = ended.clone();
+        tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use super::receipts::Receipts;
 use super::server::{self, Gate};
 use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
+use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
@@ -42,6 +43,8 @@ pub struct Wanted {
     pub range: Option<PortSet>,
     /// Full ids of the flows that want it.
     pub flows: Vec<String>,
+    /// TCP and TLS: the greeting that is answered.
+    pub greeting: Option<Greeting>,
 }
 
 impl From<&Endpoint<'_>> for Wanted {
@@ -58,6 +61,7 @@ impl From<&Endpoint<'_>> for Wanted {
             interfaces: endpoint.interfaces.clone(),
             range: endpoint.range.clone(),
             flows,
+            greeting: endpoint.greeting,
         }
     }
 }
@@ -130,6 +134,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
             paths: want.paths.clone(),
             interfaces,
             is_mapper,
+            greeting: want.greeting,
             sightings: shared.sightings.clone(),
             receipts: shared.receipts.clone(),
             tls: tls.clone(),
@@ -159,7 +164,9 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
             }
             if let Some(range) = want.range.as_ref().filter(|_| shared.whole_ranges) {
                 let own = interfaces.iter().map(|(_, port)| *port).collect();
-                ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
+                let opened = range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker);
+                shared.sightings.own(opened.numbers());
+                ranges.push(opened);
             }
         }
         let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
@@ -179,6 +186,8 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
 }
 
 fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {
+    // Before the first connection is served: a proof names the ports on which this listener would answer.
+    shared.sightings.own(listener.local_addr().map(|local| local.port()));
     tracker.spawn(server::run(listener, here, shared.gate.clone(), shared.journal.clone(), shared.stop.clone()));
 }
 

@@ -109,6 +109,14 @@ impl Sightings {
         }
     }
 
+    /// These ports are the listener's own from now on. They are before the kernel's table is read for the first time: on a busy machine the first
+    /// proof is given earlier.
+    pub fn own(&self, ports: impl IntoIterator<Item = u16>) {
+        if let Ok(mut inner) = self.inner.lock() {
+            inner.own.extend(ports);
+        }
+    }
+
     /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else out; but this one is not half open any more.
     pub fn opened_of_sweep(&self, peer: SocketAddr, port: u16) {
         if let Ok(mut inner) = self.inner.lock()
@@ -291,6 +299,14 @@ mod tests {
         assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1000), (Seen::Unknown, None), "NAT may have changed its address");
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50001, 1000), (Seen::Unknown, None), "or its port");
         assert_eq!(ask(&sightings, "10.0.0.2", 389, 50000, 1010), (Seen::Nothing, None), "nothing came since");
+    }
+
+    #[test]
+    fn the_own_ports_are_known_before_the_first_reading() {
+        let sightings = Sightings::default();
+        sightings.own([389, 135]);
+        assert_eq!(sightings.would_answer_on(at(500)), "135,389");
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 500).0, Seen::Unknown, "what came is not known yet");
     }
 
     #[test]

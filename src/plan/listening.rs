@@ -1,5 +1,6 @@
 //! What a host must accept: the ports to open, and what each stands in for.
 
+use crate::greeting::Greeting;
 use crate::matrix::model::{Expect, Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
@@ -41,6 +42,8 @@ pub struct Endpoint<'p> {
     pub tls: bool,
     /// A certificate is needed for StartTLS.
     pub starttls: bool,
+    /// The greeting that is answered, where no hop of this port sends first octets of our own.
+    pub greeting: Option<Greeting>,
 }
 
 /// Two protocols that cannot share a port, asked for on the same one.
@@ -96,6 +99,9 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
             }
         }
     }
+    for endpoint in open.iter_mut().filter(|endpoint| endpoint.hops.iter().any(|hop| hop.flow.first_bytes)) {
+        endpoint.greeting = None;
+    }
     (open, conflicts)
 }
 
@@ -122,6 +128,7 @@ impl<'p> Endpoint<'p> {
             addresses,
             tls: false,
             starttls: false,
+            greeting: None,
         }
     }
 
@@ -147,6 +154,7 @@ impl<'p> Endpoint<'p> {
         };
         self.tls |= flow.protocol.is_tls();
         self.starttls |= flow.starttls;
+        self.greeting = self.greeting.or(flow.greeting);
         self.hops.push(hop);
     }
 }

@@ -1,6 +1,7 @@
 //! Sans-IO codecs: bytes in, values out. Nothing here touches a socket or a clock.
 
 pub mod challenge;
+pub mod greeting;
 pub mod grpc;
 pub mod ldap;
 pub mod ports;

@@ -171,6 +171,7 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
                 Reason::SilentAfterConnect,
                 Reason::ClosedAfterConnect,
                 Reason::TlsHandshakeFailed,
+                Reason::GreetingNotSpoken,
                 Reason::AnsweredByMiddlebox,
             ];
             shut || broken.contains(&reason)

@@ -4,6 +4,7 @@ use super::both_ends::{self, Told};
 use super::certificate;
 use super::cloud;
 use super::directory;
+use super::greeting::{self, Greeted};
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
@@ -79,11 +80,14 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
     }
     let retried = seen.evidence.iter().any(Evidence::needed_another_try);
+    let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
-        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there.
-        (false, Protocol::Tcp) => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
+        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
+        // which anybody can give.
+        (false, Protocol::Tcp) if greeting != Greeted::ByService => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         _ if retried => opinion(Verdict::Warn, Reason::Retried, answered_by),
         (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
+        (false, _) if greeting == Greeted::ByStandIn => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
     }
 }
@@ -166,6 +170,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
         | Reason::TlsHandshakeFailed
+        | Reason::GreetingNotSpoken
         | Reason::HttpNotSpoken
         | Reason::HttpStatus
         | Reason::Http2NotOffered
@@ -221,6 +226,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
+    notes.extend(greeting::notes(hop, seen));
     notes.extend(hop.flow.remark.clone());
     notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
     let mut seen_before = std::collections::BTreeSet::new();

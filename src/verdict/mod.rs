@@ -8,6 +8,7 @@ mod cloud;
 mod deny;
 mod directory;
 pub mod explain;
+mod greeting;
 mod legs;
 mod range;
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod dns;
 mod forward;
 mod http;
 mod rpc;
+mod talker;
 mod tcp;
 
 use crate::certificates::{Authorities, Made};
@@ -38,7 +39,20 @@ pub enum Kind {
     Closer { port: u16 },
     /// Says one thing once the first octets came.
     Banner { port: u16, text: Option<String>, hex: Option<String> },
-    /// The same inside TLS, with a certificate of this kind.
+    /// Says these things in turn: each once something came, or the first at once.
+    Talker {
+        port: u16,
+        #[serde(default)]
+        first: bool,
+        /// Text, or octets in hexadecimal behind `hex:`.
+        says: Vec<String>,
+        /// Pauses between two octets.
+        #[serde(default)]
+        pause_ms: u64,
+    },
+    /// Gives back what comes.
+    Echo { port: u16 },
+    /// A banner inside TLS, with a certificate of this kind.
     TlsBanner { port: u16, cert: String, text: String },
     /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
     Interceptor {
@@ -237,6 +251,8 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
         Kind::Banner { text, hex, .. } => tcp::say(stream, text.as_deref(), hex.as_deref()).await,
+        Kind::Talker { first, says, pause_ms, .. } => talker::talk(stream, *first, says, *pause_ms).await,
+        Kind::Echo { .. } => talker::echo(stream).await,
         Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,
         Kind::Tamperer { to, .. } => tcp::tamper(context, stream, *to).await,
         Kind::Interceptor { to, alpn, .. } => {
@@ -273,6 +289,8 @@ impl Kind {
             | Kind::Swallower { port }
             | Kind::Closer { port }
             | Kind::Banner { port, .. }
+            | Kind::Talker { port, .. }
+            | Kind::Echo { port }
             | Kind::TlsBanner { port, .. }
             | Kind::Interceptor { port, .. }
             | Kind::Replayer { port, .. }
