@@ -7,9 +7,9 @@ pub mod sites;
 use crate::event::Event;
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
-use crate::listen::range::OpenRange;
 use crate::listen::server::{Gate, Limits};
-use crate::listen::sightings::{self, Sightings};
+use crate::listen::sightings::Sightings;
+use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
@@ -25,7 +25,6 @@ use crate::run::{self, Settings};
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use relay::Relay;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,10 +142,8 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     let names: Vec<String> = endpoints.iter().map(|e| e.host.label()).collect();
     let identity = Arc::new(Identity::self_signed(&names)?);
     let journal = Arc::new(Journal::default());
-    // Each host has its own memory and its own ports, as on machines of their own: one must not speak for another.
-    let mut hosts: BTreeMap<String, (Arc<Sightings>, BTreeSet<u16>)> = BTreeMap::new();
+    let sightings = Arc::<Sightings>::default();
     for endpoint in &endpoints {
-        let (sightings, own) = hosts.entry(endpoint.host.label()).or_default();
         let shared = Shared {
             sightings: sightings.clone(),
             receipts: Arc::default(),
@@ -159,18 +156,14 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
             journal: journal.clone(),
             stop: ended.clone(),
         };
-        let Opened { ports, ranges, tracker: opened } = open::open(&[Wanted::from(endpoint)], &shared)?;
+        let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }
-        own.extend(open::numbers(&ports));
-        own.extend(ranges.iter().flat_map(OpenRange::numbers));
         tracker.spawn(async move { opened.wait().await });
     }
-    for (sightings, own) in hosts.into_values() {
-        let stop = ended.clone();
-        tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
-    }
+    let stop = ended.clone();
+    tracker.spawn(async move { watch::watch(&sightings, stop).await });
     Ok(())
 }
 

@@ -10,11 +10,10 @@ use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
-use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
+use crate::net::{clock, os};
 use crate::plan::listening::Endpoint;
 use crate::proto::challenge::SiteKey;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -77,11 +76,6 @@ pub struct Port {
     pub purpose: String,
     /// `None` when it is open.
     pub problem: Option<(BindProblem, String)>,
-}
-
-/// The numbers of the ports that opened.
-pub fn numbers(ports: &[Port]) -> BTreeSet<u16> {
-    ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address.port()).collect()
 }
 
 /// What all ports of a listener share.
@@ -164,9 +158,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
             }
             if let Some(range) = want.range.as_ref().filter(|_| shared.whole_ranges) {
                 let own = interfaces.iter().map(|(_, port)| *port).collect();
-                let opened = range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker);
-                shared.sightings.own(opened.numbers());
-                ranges.push(opened);
+                ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
             }
         }
         let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
@@ -182,12 +174,12 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
         }));
     }
     tracker.close();
+    let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
+    shared.sightings.begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::now());
     Ok(Opened { ports, ranges, tracker })
 }
 
 fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {
-    // Before the first connection is served: a proof names the ports on which this listener would answer.
-    shared.sightings.own(listener.local_addr().map(|local| local.port()));
     tracker.spawn(server::run(listener, here, shared.gate.clone(), shared.journal.clone(), shared.stop.clone()));
 }
 

@@ -153,7 +153,14 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
         }
     }
     let interfaces = interfaces.into_iter().map(At::into_inner).collect();
-    Special { path: path.map(At::into_inner), starttls, interfaces, range: range.map(At::into_inner), first_bytes, greeting: greeting.map(At::into_inner) }
+    Special {
+        path: path.map(At::into_inner),
+        starttls,
+        interfaces,
+        range: range.map(At::into_inner),
+        first_bytes,
+        greeting: greeting.map(At::into_inner),
+    }
 }
 
 /// Entries of a wrong type were reported already; the list is not empty.

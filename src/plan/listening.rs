@@ -42,7 +42,7 @@ pub struct Endpoint<'p> {
     pub tls: bool,
     /// A certificate is needed for StartTLS.
     pub starttls: bool,
-    /// The greeting that is answered, where no hop of this port sends first octets of our own.
+    /// The greeting that is answered.
     pub greeting: Option<Greeting>,
 }
 
@@ -99,10 +99,17 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
             }
         }
     }
-    for endpoint in open.iter_mut().filter(|endpoint| endpoint.hops.iter().any(|hop| hop.flow.first_bytes)) {
-        endpoint.greeting = None;
+    for endpoint in &mut open {
+        endpoint.greeting = greeting(&endpoint.hops);
     }
     (open, conflicts)
+}
+
+/// The greeting of a port: none where its hops do not agree on one, or one of them sends first octets of our own.
+fn greeting(hops: &[&Hop]) -> Option<Greeting> {
+    let greeting = hops.iter().find_map(|hop| hop.flow.greeting)?;
+    let agree = hops.iter().all(|hop| !hop.flow.first_bytes && hop.flow.greeting.is_none_or(|other| other == greeting));
+    agree.then_some(greeting)
 }
 
 fn may_share(a: Protocol, b: Protocol) -> bool {
@@ -154,7 +161,6 @@ impl<'p> Endpoint<'p> {
         };
         self.tls |= flow.protocol.is_tls();
         self.starttls |= flow.starttls;
-        self.greeting = self.greeting.or(flow.greeting);
         self.hops.push(hop);
     }
 }

@@ -5,6 +5,7 @@ pub mod greeting;
 pub mod grpc;
 pub mod ldap;
 pub mod ports;
+pub mod question;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;

@@ -3,6 +3,7 @@
 use super::allow::text;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
+use crate::reason::Reason;
 
 /// Who exchanged a greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,11 @@ pub(super) fn greeted(seen: &Observation) -> Greeted {
         Some(step) if step.detail.get("stand_in").and_then(|v| v.as_bool()) == Some(true) => Greeted::ByStandIn,
         Some(_) => Greeted::ByService,
     }
+}
+
+/// Whether what was said is not what the site's own stand-in says on such a port: that it stands in.
+pub(super) fn is_of_another(seen: &Observation) -> bool {
+    greeted(seen) == Greeted::ByService || seen.steps.iter().any(|step| step.reason == Some(Reason::GreetingNotSpoken))
 }
 
 fn step(seen: &Observation) -> Option<&Step> {
@@ -52,7 +58,12 @@ mod tests {
     fn who_greets_says_whether_it_is_a_stand_in() {
         assert_eq!(greeted(&seen(true, Detail::new())), Greeted::ByService);
         assert_eq!(greeted(&seen(false, Detail::new())), Greeted::Nobody);
-        assert_eq!(greeted(&seen(true, Detail::from([("stand_in".to_owned(), true.into())]))), Greeted::ByStandIn);
+        let stand_in = seen(true, Detail::from([("stand_in".to_owned(), true.into())]));
+        assert_eq!(greeted(&stand_in), Greeted::ByStandIn);
+        assert!(!is_of_another(&stand_in) && is_of_another(&seen(true, Detail::new())) && !is_of_another(&seen(false, Detail::new())));
+        let mut other = seen(false, Detail::new());
+        other.steps[0].reason = Some(Reason::GreetingNotSpoken);
+        assert!(is_of_another(&other));
         assert_eq!(greeted(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())), Greeted::Nobody);
     }
 }

@@ -33,7 +33,12 @@ fn samples() -> Vec<(Greeting, Vec<Vec<u8>>, &'static str, Option<&'static str>)
             None,
         ),
         (Greeting::Smtp, vec![b"554 no service for you\r\n".to_vec()], "SMTP", Some("no service for you")),
-        (Greeting::Ftp, vec![b"220 (vsFTPd 3.0.3)\r\n".to_vec(), b"211-Features:\r\n EPRT\r\n211 End\r\n".to_vec()], "FTP (vsFTPd 3.0.3)", None),
+        (
+            Greeting::Ftp,
+            vec![b"220 (vsFTPd 3.0.3)\r\n".to_vec(), b"211-Features:\r\n EPRT\r\n211 End\r\n".to_vec()],
+            "FTP (vsFTPd 3.0.3)",
+            None,
+        ),
         (Greeting::Imap, vec![b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n".to_vec()], "IMAP Dovecot ready.", None),
         (Greeting::Pop3, vec![b"+OK Dovecot ready.\r\n".to_vec()], "POP3 Dovecot ready.", None),
         (Greeting::Redis, vec![b"+PONG\r\n".to_vec()], "Redis", None),
