@@ -75,6 +75,7 @@ reasons! {
     TlsSubjectMismatch = "tls-subject-mismatch", "The certificate is not the one that the site file names";
     TlsExpiresSoon = "tls-expires-soon", "The certificate expires within 30 days";
     TlsIntercepted = "tls-intercepted", "Somebody between the two ends opened the TLS session";
+    GreetingNotSpoken = "greeting-not-spoken", "The other end does not speak the protocol that this port is for";
     HttpNotSpoken = "http-not-spoken", "The other end does not speak HTTP on this port";
     HttpStatus = "http-status", "The HTTP answer was an error status";
     HttpRedirected = "http-redirected", "The HTTP answer was a redirect to somewhere else";

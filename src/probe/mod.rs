@@ -2,6 +2,7 @@
 
 mod again;
 pub mod climb;
+pub mod greeting;
 pub mod grpc;
 pub mod http;
 mod large;

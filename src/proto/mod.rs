@@ -2,6 +2,7 @@
 
 pub mod challenge;
 pub mod der;
+pub mod greeting;
 pub mod grpc;
 pub mod ldap;
 pub mod ports;

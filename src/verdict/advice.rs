@@ -159,7 +159,7 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
         Reason::HttpRedirected => format!(
             "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page of the network, or a front that is not set up for {to}."
         ),
-        Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
+        Reason::GreetingNotSpoken | Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
             format!(
                 "Something else than the planned service answers on {to}:{port}: look which program has the port there, and at NAT on the way."
             )

@@ -5,6 +5,7 @@ use super::certificate;
 use super::clock;
 use super::cloud;
 use super::directory;
+use super::greeting::{self, Greeted};
 use super::tls;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
@@ -51,7 +52,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
     // an error has said more of himself.
     let heard = told == Some(Told::Arrived { proved: true });
-    if (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen) {
+    let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen);
+    if without_proof || (seen.known.listener_holds && greeting::is_of_another(seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
@@ -119,11 +121,14 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
     }
     let retried = seen.evidence.iter().any(Evidence::needed_another_try);
+    let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
-        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there.
-        (false, Protocol::Tcp) => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
+        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
+        // which anybody can give.
+        (false, Protocol::Tcp) if greeting != Greeted::ByService => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         _ if retried => opinion(Verdict::Warn, Reason::Retried, answered_by),
         (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
+        (false, _) if greeting == Greeted::ByStandIn => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
     }
 }
@@ -230,6 +235,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::TlsHandshakeFailed
         | Reason::TlsNotSupportedHere
         | Reason::ClientCertificateWanted
+        | Reason::GreetingNotSpoken
         | Reason::HttpNotSpoken
         | Reason::HttpStatus
         | Reason::Http2NotOffered
@@ -320,6 +326,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             hop.to.host.label()
         ));
     }
+    notes.extend(greeting::notes(hop, seen));
     notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
         format!(
             "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",

@@ -10,6 +10,7 @@ mod cloud;
 mod deny;
 mod directory;
 pub mod explain;
+mod greeting;
 mod legs;
 mod range;
 #[cfg(test)]

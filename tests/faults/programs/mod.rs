@@ -5,6 +5,7 @@ mod dns;
 mod forward;
 mod http;
 mod rpc;
+mod talker;
 mod tcp;
 mod tls;
 
@@ -54,6 +55,19 @@ pub enum Kind {
         #[serde(default)]
         resets: bool,
     },
+    /// Says these things in turn: each once something came, or the first at once.
+    Talker {
+        port: u16,
+        #[serde(default)]
+        first: bool,
+        /// Text, or octets in hexadecimal behind `hex:`.
+        says: Vec<String>,
+        /// Pauses between two octets.
+        #[serde(default)]
+        pause_ms: u64,
+    },
+    /// Gives back what comes.
+    Echo { port: u16 },
     /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
     Interceptor {
         port: u16,
@@ -272,6 +286,8 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
         Kind::Banner { text, hex, .. } => tcp::say(stream, text.as_deref(), hex.as_deref()).await,
+        Kind::Talker { first, says, pause_ms, .. } => talker::talk(stream, *first, says, *pause_ms).await,
+        Kind::Echo { .. } => talker::echo(stream).await,
         Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,
         Kind::Tamperer { to, .. } => tcp::tamper(context, stream, *to).await,
         Kind::Interceptor { to, alpn, .. } => {
@@ -308,6 +324,8 @@ impl Kind {
             | Kind::Swallower { port }
             | Kind::Closer { port }
             | Kind::Banner { port, .. }
+            | Kind::Talker { port, .. }
+            | Kind::Echo { port }
             | Kind::TlsBanner { port, .. }
             | Kind::PickyTls { port, .. }
             | Kind::Interceptor { port, .. }
