@@ -2,7 +2,7 @@
 
 mod sweep;
 
-pub use sweep::{PortState, Segment, Sweep, SweepMode};
+pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Sighting;

@@ -243,7 +243,15 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// The failure, when it does not open.
     pub async fn dial_aside(&self) -> Result<TcpStream, Failure> {
-        let to = SocketAddr::new(self.target.address, self.target.hop.port);
+        self.dial_aside_to(self.target.hop.port).await
+    }
+
+    /// The same to another port of the host.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial_aside_to(&self, port: u16) -> Result<TcpStream, Failure> {
+        let to = SocketAddr::new(self.target.address, port);
         dial::connect(self.target.source, to, self.connect_deadline(), 0).await.1
     }
 

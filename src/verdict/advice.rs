@@ -2,7 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::cloud;
-use super::{Judgement, Verdict, directory};
+use super::{Judgement, Verdict, directory, range, rpc};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
@@ -29,6 +29,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
         return Some(words);
     }
+    if let Some(words) = rpc::advice(hop, seen, judgement.reason, &flow, &log).or_else(|| range::advice(hop, seen, judgement.reason, &log))
+    {
+        return Some(words);
+    }
     Some(match judgement.reason {
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
@@ -43,10 +47,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
-        Reason::RpcPortBlocked => match &hop.flow.range {
-            Some(range) => format!("Allow TCP {} → {to}:{range} (the port changes when the host restarts); {log}.", hop.from.host.label()),
-            None => format!("Allow {flow}; {log}."),
-        },
         Reason::Refused => format!(
             "Nobody listens on {to}:{port}, or a firewall resets: start the service, or `portmatrix listen` there, and test again; else allow {flow}."
         ),
@@ -79,7 +79,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
-        Reason::RpcNotRegistered => not_registered(&to, seen),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
@@ -95,10 +94,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::ReplyLost => {
             format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
         }
-        Reason::RangePartlyBlocked => match &hop.flow.range {
-            Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
-            None => format!("Allow {flow} as a whole range."),
-        },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
         Reason::NotTested if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) => {
             format!(
@@ -146,17 +141,6 @@ fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
         }
         _ => "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
             .to_owned(),
-    }
-}
-
-/// Which interface the mapper does not know, and the setting that the port table knows for it.
-fn not_registered(to: &str, seen: &Observation) -> String {
-    let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str());
-    let interface = fact("interface").unwrap_or("the interface");
-    match fact("hint") {
-        Some(hint) => format!("{to} does not offer {interface} over TCP. {hint}"),
-        None => format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP."),
     }
 }
 

@@ -4,6 +4,7 @@ use super::both_ends::{self, Told};
 use super::certificate;
 use super::cloud;
 use super::directory;
+use super::rpc;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
@@ -25,6 +26,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
+    if let Some((verdict, reason, answered_by)) = rpc::impostor(hop, seen) {
+        return opinion(verdict, reason, answered_by);
+    }
     let told = both_ends::told(hop, seen);
     match told {
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
@@ -43,8 +47,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         let reason = step.reason.unwrap_or(Reason::NotTested);
         // A fault of this machine says nothing about the path.
         // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
-        let unknown =
-            step.initiator == Some(Initiator::Local) || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut);
+        let unknown = step.initiator == Some(Initiator::Local)
+            || leaves_open(reason)
+            || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut);
         let verdict = if unknown { Verdict::Inconclusive } else { failed };
         if hop.class == Some(NameClass::Legacy)
             && hop.proxy.is_none()
@@ -71,6 +76,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
     }
+    if let Some((verdict, reason)) = rpc::judge(hop, seen) {
+        return opinion(verdict, reason, answered_by);
+    }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
         return opinion(Verdict::Warn, reason, answered_by);
@@ -88,10 +96,16 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
 }
 
-/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way.
+/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way, nor what leaves it open what is certain.
 pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
-    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
-    foreign.or_else(|| seen.first_failure())
+    let mut foreign = seen.steps.iter().filter(|s| !s.ok && s.initiator != Some(Initiator::Local));
+    let certain = foreign.clone().find(|s| !s.reason.is_some_and(leaves_open));
+    certain.or_else(|| foreign.next()).or_else(|| seen.first_failure())
+}
+
+/// Whether a rung that ended so tells nothing of the way as it stands.
+fn leaves_open(reason: Reason) -> bool {
+    matches!(reason, Reason::ChangedMeanwhile | Reason::RpcServerBusy)
 }
 
 /// Whether every connection on which a challenge was sent came back with a valid proof, and at least one was.
@@ -172,7 +186,9 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::LdapNotSpoken
         | Reason::LdapRefused
         | Reason::RpcNotSpoken
-        | Reason::RpcBindRejected => AnsweredBy::Unproved,
+        | Reason::RpcBindRejected
+        | Reason::RpcAccessDenied
+        | Reason::RpcServerBusy => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
         _ if seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) => AnsweredBy::Unproved,
         _ => AnsweredBy::Nobody,

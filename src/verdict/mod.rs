@@ -10,6 +10,7 @@ mod directory;
 pub mod explain;
 mod legs;
 mod range;
+mod rpc;
 #[cfg(test)]
 mod tests;
 
@@ -128,6 +129,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     }
     judgement.notes.extend(both_ends::note(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
+    judgement.notes.extend(rpc::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
     // Where the way behind a front is broken, nothing is to be done before it.

@@ -1,12 +1,16 @@
 //! What the sweep of a dynamic range says besides which of its ports are shut.
 
 use super::allow::claims;
-use crate::observation::{Observation, PortState, Segment, Sweep, SweepMode};
+use crate::observation::{Observation, Outage, PortState, Segment, Sweep, SweepMode};
 use crate::plan::model::Hop;
 use crate::proto::ports;
+use crate::reason::Reason;
+use std::fmt::Write as _;
 
 /// Runs of ports named in one note.
 const MOST_RUNS: usize = 6;
+/// A moment of a sweep.
+const TIME: &str = "%H:%M:%S%.3fZ";
 
 /// Notes for a hop with a range that was swept, or could not be; none for others.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
@@ -15,6 +19,9 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
     match sweep.mode {
         SweepMode::Exact => {}
+        SweepMode::BrokenOff if sweep.outage.is_some() => {
+            notes.push(format!("the sweep was broken off after {} of {ports} ports", sweep.tried));
+        }
         SweepMode::Sample => notes.push(format!(
             "{} of {ports} ports were tried, with the edges between those that differ: `--range exact` tries the others",
             sweep.tried
@@ -25,7 +32,8 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             ports - sweep.tried
         )),
     }
-    if sweep.lost > 0 {
+    notes.extend(sweep.outage.as_ref().map(|outage| outage_words(sweep, outage, &hop.to.host.label())));
+    if sweep.lost > 0 && sweep.outage.is_none() {
         notes.push(format!("{} of the range opened only at another try: packets are lost on the way", many(sweep.lost)));
     }
     if let Some(arrived) = &sweep.arrived_unanswered {
@@ -33,6 +41,76 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     notes.extend(difference(sweep));
     notes
+}
+
+/// When everything was shut, whatever its number.
+fn outage_words(sweep: &Sweep, outage: &Outage, to: &str) -> String {
+    let from = outage.from.strftime(TIME);
+    let until = outage.until.map_or_else(|| "to the end of the sweep".to_owned(), |until| format!("to {}", until.strftime(TIME)));
+    let then = if sweep.lost > 0 { format!("; {} opened at another try", many(sweep.lost)) } else { String::new() };
+    let what = if outage.restarted {
+        format!("the listener on {to} was started again meanwhile")
+    } else {
+        "a rule does not begin in the middle of a run: a guard shut this host out, or a link or the listener was down".to_owned()
+    };
+    format!(
+        "from {from} {until} ports were shut whatever their number, after {} connections that were proved: {what}{then}",
+        outage.proved_before
+    )
+}
+
+/// What to do; `None` for a reason that is none of these.
+pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -> Option<String> {
+    let (from, to) = (hop.from.host.label(), hop.to.host.label());
+    let sweep = seen.sweep.as_ref();
+    let range = hop.flow.range.as_ref().map(ToString::to_string).unwrap_or_default();
+    match reason {
+        Reason::ChangedMeanwhile => {
+            let outage = sweep.and_then(|s| s.outage.as_ref());
+            if outage.is_some_and(|o| o.restarted) {
+                return Some(format!("The listener on {to} was started again in the middle of the run: let it stand, and test again."));
+            }
+            let since = outage.map(|o| format!(" at {}", o.from.strftime(TIME))).unwrap_or_default();
+            Some(format!(
+                "Something shut this host out of {to}{since}, in the middle of the sweep: look for a guard on the way (intrusion prevention, port-scan or                  flood protection) and let {from} through it or sweep slower (`--rate`), or for a link that went down; {log}, and test again."
+            ))
+        }
+        Reason::WrongListener if sweep.is_some_and(|s| s.count(|s| s.led_to.is_some()) > 0) => sweep.map(|s| elsewhere(s, &to)),
+        Reason::RangePartlyBlocked => {
+            let Some(sweep) = sweep else { return Some(format!("Allow TCP {from} → {to}:{range} as a whole.")) };
+            let led = sweep.count(|s| s.led_to.is_some()) > 0;
+            let strangers = numbers(sweep, |s| s.is_blocked() && s.state == PortState::Open && s.led_to.is_none());
+            let shut = numbers(sweep, |s| s.is_blocked() && s.state != PortState::Open);
+            let mut parts: Vec<String> = Vec::new();
+            parts.extend(led.then(|| elsewhere(sweep, &to)));
+            parts.extend((!strangers.is_empty()).then(|| {
+                format!("Somebody else answers for {to} on {strangers}: take these ports out of the device on the way that does (a proxy, or NAT).")
+            }));
+            parts.extend((!shut.is_empty()).then(|| format!("Allow TCP {from} → {to}:{range} as a whole: {shut} is shut; {log}.")));
+            Some(parts.join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// Where ports lead that lead elsewhere, and who can mend it.
+fn elsewhere(sweep: &Sweep, to: &str) -> String {
+    let mut others: Vec<&str> = sweep.segments.iter().filter_map(|s| s.led_to.as_deref()).collect();
+    others.sort_unstable();
+    others.dedup();
+    let words = others.iter().map(|other| format!("{} to {other}", numbers(sweep, |s| s.led_to.as_deref() == Some(other))));
+    format!("Mend the NAT or the load balancer on the way to {to}: it leads {}.", words.collect::<Vec<_>>().join(", and "))
+}
+
+/// Runs of ports of this kind, as `50000-50004, 50007`; no more than can be read.
+fn numbers(sweep: &Sweep, fits: impl Fn(&Segment) -> bool) -> String {
+    let runs = ports::runs(sweep.segments.iter().filter(|s| fits(s)).flat_map(|s| s.first..=s.last));
+    let word = |(first, last): &(u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let mut words = runs.iter().take(MOST_RUNS).map(word).collect::<Vec<_>>().join(", ");
+    if let Some(more) = runs.len().checked_sub(MOST_RUNS).filter(|more| *more > 0) {
+        let _ = write!(words, " and {more} more runs");
+    }
+    words
 }
 
 /// That of a range which a listener stands behind only the ports of its interfaces were tried.
@@ -71,12 +149,12 @@ mod tests {
     use crate::matrix::port_set::PortSet;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
-    use crate::reason::Reason;
     use crate::verdict::tests;
 
     #[test]
     fn what_both_ends_counted_is_said() {
-        let segment = |first, last, state, reason| Segment { first, last, state, reason, taken: false, holder: None };
+        let segment =
+            |first, last, state, reason| Segment { first, last, state, reason, taken: false, holder: None, led_to: None, unsettled: false };
         let sweep = Sweep {
             mode: SweepMode::Exact,
             segments: vec![
@@ -88,6 +166,7 @@ mod tests {
             lost: 1,
             seen_there: Some(53),
             arrived_unanswered: Some("151-152".into()),
+            outage: None,
             ms: 1.0,
             fastest_ms: None,
         };
