@@ -1,7 +1,7 @@
 //! What the sweep of a dynamic range says besides which of its ports are shut.
 
 use super::allow::claims;
-use crate::observation::{Observation, Outage, PortState, Segment, Sweep, SweepMode};
+use crate::observation::{Observation, Outage, PortState, Segment, Step, Sweep, SweepMode};
 use crate::plan::model::Hop;
 use crate::proto::ports;
 use crate::reason::Reason;
@@ -67,7 +67,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
     match reason {
         Reason::ChangedMeanwhile => {
             let outage = sweep.and_then(|s| s.outage.as_ref());
-            if outage.is_some_and(|o| o.restarted) {
+            let restarted = |s: &Step| s.detail.get("restarted").is_some();
+            if outage.is_some_and(|o| o.restarted) || seen.steps.iter().any(restarted) {
                 return Some(format!("The listener on {to} was started again in the middle of the run: let it stand, and test again."));
             }
             let since = outage.map(|o| format!(" at {}", o.from.strftime(TIME))).unwrap_or_default();

@@ -2,9 +2,11 @@
 
 use super::allow::{claims, text};
 use super::{AnsweredBy, Verdict};
+use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
+use crate::proto::challenge::Claims;
 use crate::proto::ports;
 use crate::reason::Reason;
 use std::collections::BTreeSet;
@@ -51,6 +53,12 @@ fn numbers(step: &Step, name: &str) -> Vec<u16> {
 /// A port of an interface that answers in the place of the listener: the listener has proved itself on the mapper's port and names this one, so
 /// whoever answers on it without a proof is somebody else.
 pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason, AnsweredBy)> {
+    if hop.flow.protocol != Protocol::Rpc {
+        return None;
+    }
+    if let Some(found) = clone(hop, seen) {
+        return Some(found);
+    }
     let host = hop.to.host.label();
     let mapper = claims(seen).map(|(claims, _)| claims).find(|c| c.host == host && c.local.port() == hop.port)?;
     let proofs = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
@@ -64,6 +72,17 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason
         true => (Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
         false => (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved),
     })
+}
+
+/// Another listener with the name and key of the host that gave the ports: it has another address, and did not begin meanwhile.
+fn clone(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason, AnsweredBy)> {
+    let host = hop.to.host.label();
+    let own: Vec<&Claims> = claims(seen).map(|(claims, _)| claims).filter(|c| c.host == host && !c.instance.is_empty()).collect();
+    let first = own.first()?;
+    let elapsed = std::time::Duration::try_from_secs_f64(seen.ms / 1000.0).unwrap_or_default();
+    let another = |c: &&Claims| c.instance != first.instance && c.local.ip().to_canonical() != first.local.ip().to_canonical();
+    let found = own.iter().any(|c| another(c) && !c.is_younger_than(elapsed));
+    found.then_some((Verdict::Fail, Reason::WrongListener, AnsweredBy::StandIn))
 }
 
 /// What is to be said of ports that answer. A port that is shut is worse than one that no rule will let through.
@@ -208,7 +227,6 @@ fn not_registered(to: &str, seen: &Observation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::model::Protocol;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
     use crate::verdict::tests;
@@ -282,5 +300,27 @@ mod tests {
         assert_eq!(said(vec![map(&[50000]), answers.clone(), proof], "135,50000-50019"), None);
         assert_eq!(said(vec![map(&[50000]), answers.clone()], "135,50001-50019"), Some((Verdict::Inconclusive, Reason::NotProved)));
         assert_eq!(impostor(&hop, &tests::seen(vec![answers], vec![ProofOutcome::None])), None, "a real service proves nothing anywhere");
+    }
+
+    #[test]
+    fn a_port_of_another_listener_with_the_same_name_is_another_host() {
+        let hop = hop(PortSet::run(50000, 50019));
+        let of = |port: u16, last: u8, instance: &str, age_ms: i64| {
+            let mut proof = tests::proof("psp", port, false, None);
+            if let ProofOutcome::Valid { claims, .. } = &mut proof {
+                claims.local = ([10, 0, 0, last], port).into();
+                claims.instance = instance.to_owned();
+                claims.started = Some(claims.now - jiff::SignedDuration::from_millis(age_ms));
+            }
+            proof
+        };
+        let said = |second| {
+            impostor(&hop, &Observation { ms: 500.0, ..tests::seen(vec![], vec![of(135, 1, "a", 9000), second]) }).map(|(_, r, _)| r)
+        };
+        assert_eq!(said(of(50000, 1, "a", 9000)), None);
+        assert_eq!(said(of(50000, 2, "a", 9000)), None, "another address of one listener");
+        assert_eq!(said(of(50000, 1, "b", 9000)), None, "another listener on one host");
+        assert_eq!(said(of(50000, 2, "b", 300)), None, "it was started again meanwhile");
+        assert_eq!(said(of(50000, 2, "b", 9000)), Some(Reason::WrongListener));
     }
 }

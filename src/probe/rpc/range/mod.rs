@@ -65,17 +65,24 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         }
     }
     let gone = proved && there.is_none();
+    let own = questions::own_claims(climb);
+    let restarted = there.as_ref().is_some_and(|now| questions::was_restarted(own.as_ref(), now, climb.elapsed()));
     let there = there.and_then(|claims| claims.swept);
     if proved && !gone {
-        questions::who_answers(climb, &mut job.board, there.as_ref()).await;
+        // One that was started again has forgotten what it saw.
+        questions::who_answers(climb, &mut job.board, there.as_ref().filter(|_| !restarted)).await;
         questions::reply_lost(climb, &mut job.board, &silent).await;
     }
     let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
     not_held.extend(not_held_by(climb, range));
     not_held.sort_unstable();
-    let sweep = put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun));
+    let mut sweep = put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun));
+    if let Some(outage) = sweep.outage.as_mut().filter(|_| restarted) {
+        outage.restarted = true;
+    }
     climb.evidence_of_sweep(evidence(&sweep, &job.found, climb.target.address));
     let outcome = match judge::judge(&sweep, proved) {
+        Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }.with("restarted", true)),
         // Who listened is not there any more, or not for this host: what was not proved says nothing of the way.
         Err(_) if gone => Err(Failure::local(Reason::NotTested)
             .with("error", "the mapper's port does not answer any more: the listener was ended, or a device took the sweep for a scan and shuts this host out")),

@@ -9,8 +9,9 @@ use crate::observation::PortState;
 use crate::probe::Climb;
 use crate::probe::rpc::session::Session;
 use crate::probe::rpc::{CHALLENGE_CONTEXT, Called, token, within};
-use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome, Question};
+use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome};
 use crate::proto::ports::Swept;
+use crate::proto::question::{AddressTag, Asked, Question, millis};
 use crate::proto::rpc::{Syntax, Uuid};
 use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
@@ -49,8 +50,8 @@ async fn ask(climb: &Climb<'_>, port: u16, interface: Syntax, question: &Challen
     }
 }
 
-/// Of ports on which somebody else than the listener answered, and of those that it does not know of though they were proved: who it is. A stamp
-/// tells only that it is the right one, or not.
+/// Of ports on which somebody else than the listener answered, and of those that it does not know of (`there`) though they were proved: who it is. A
+/// stamp tells only that it is the right one, or not.
 pub(super) async fn who_answers(climb: &Climb<'_>, board: &mut Board, there: Option<&Swept>) {
     let Some(interface) = climb.target.hop.flow.interfaces.first() else { return };
     let Ok(uuid) = Uuid::parse_str(&interface.uuid) else { return };
@@ -77,8 +78,14 @@ pub(super) async fn who_answers(climb: &Climb<'_>, board: &mut Board, there: Opt
     }
 }
 
+/// Whether the listener that answers now was started after the hop was begun, `elapsed` ago: by its own clock alone.
+pub(super) fn was_restarted(before: Option<&Claims>, now: &Claims, elapsed: Duration) -> bool {
+    let another = before.is_some_and(|before| !before.instance.is_empty() && !now.instance.is_empty() && before.instance != now.instance);
+    another && now.is_younger_than(elapsed)
+}
+
 /// What the listener on the mapper's port claimed.
-fn own_claims(climb: &Climb<'_>) -> Option<Claims> {
+pub(super) fn own_claims(climb: &Climb<'_>) -> Option<Claims> {
     let (host, port) = (climb.target.hop.to.host.label(), climb.target.hop.port);
     climb.proofs().iter().find_map(|p| match p {
         ProofOutcome::Valid { claims, .. } if claims.host == host && claims.local.port() == port => Some(claims.clone()),
@@ -95,7 +102,9 @@ fn led_to(own: &Claims, port: u16, other: &Claims) -> Option<String> {
     if other.local.port() != port {
         return Some(format!("another port of {}", own.host));
     }
-    (at != own.local.ip().to_canonical()).then(|| format!("another listener that calls itself {}, at {at}", own.host))
+    // One listener may have several addresses, and one host several listeners.
+    let same = !own.instance.is_empty() && own.instance == other.instance;
+    (!same && at != own.local.ip().to_canonical()).then(|| format!("another listener that calls itself {}, at {at}", own.host))
 }
 
 /// Ports that gave no answer, in runs, with the packets of an attempt at each.
@@ -129,9 +138,10 @@ async fn arrived(climb: &Climb<'_>, attempt: Option<&(u16, Try)>) -> Option<bool
     let Some(source) = packets.source else { return Some(false) };
     let age = clock::now().duration_since(packets.sent_at);
     tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-    let since = u32::try_from(packets.sent_at.as_second()).unwrap_or_default();
-    let question = Question { port, source_port: source.port(), since };
-    let sighting = put(climb, &Challenge::question(random(), &question, clock::now())).await?.sighting;
+    let age_ms = millis(clock::now().duration_since(packets.sent_at).try_into().unwrap_or_default());
+    let this = AddressTag::default();
+    let question = Question { port, source_port: source.port(), age_ms, source: this, destination: this };
+    let sighting = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await?.sighting;
     let arrived = |s: &Sighting| s.state == Seen::HalfOpen && s.local.is_some_and(|local| local.port() == port);
     Some(sighting.is_some_and(|sighting| arrived(&sighting)))
 }
