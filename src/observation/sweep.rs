@@ -138,9 +138,6 @@ pub struct Outage {
     pub until: Option<Timestamp>,
     /// Connections that were proved before it began.
     pub proved_before: usize,
-    /// The listener was started again meanwhile.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub restarted: bool,
 }
 
 /// A sweep of a range of ports, port by port.
@@ -163,6 +160,9 @@ pub struct Sweep {
     /// What was shut by the time of the try and not by the number of the port, where anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outage: Option<Outage>,
+    /// Whether the listener was started again meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restarted: bool,
     /// Duration in milliseconds.
     pub ms: f64,
     /// Shortest handshake in milliseconds.
@@ -303,6 +303,7 @@ mod tests {
             seen_there: None,
             arrived_unanswered: None,
             outage: None,
+            restarted: false,
             ms: 0.0,
             fastest_ms: None,
         }

@@ -73,7 +73,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
             }
             let since = outage.map(|o| format!(" at {}", o.from.strftime(TIME))).unwrap_or_default();
             Some(format!(
-                "Something shut this host out of {to}{since}, in the middle of the sweep: look for a guard on the way (intrusion prevention, port-scan or                  flood protection) and let {from} through it or sweep slower (`--rate`), or for a link that went down; {log}, and test again."
+                "Something shut this host out of {to}{since}, in the middle of the sweep: look for a guard on the way (intrusion prevention, port-scan or \
+                 flood protection) and let {from} through it or sweep slower (`--rate`), or for a link that went down; {log}, and test again."
             ))
         }
         Reason::WrongListener if sweep.is_some_and(|s| s.count(|s| s.led_to.is_some()) > 0) => sweep.map(|s| elsewhere(s, &to)),

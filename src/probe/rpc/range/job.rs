@@ -36,13 +36,8 @@ const TO_A_SERVICE: usize = 64;
 /// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
 const MOST_PASSES: usize = 8;
 /// Before each round of second looks: an outage may end, and a guard may forget.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-    Duration::from_millis(700),
-    Duration::from_millis(900),
-];
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(400), Duration::from_millis(700)];
 /// Rounds that must tell the same before a rule is believed in.
 const ENOUGH: usize = 2;
 /// Between two connections of a round: one after the other, and slower than a guard counts.
@@ -216,7 +211,10 @@ impl Job {
                 Told::Alone => break,
                 Told::Came => {
                     steady = 0;
-                    self.allowance.slow_down();
+                    // An outage is over whatever the rate; what was lost here and there may have been too much at once.
+                    if !self.is_by_time() {
+                        self.allowance.slow_down();
+                    }
                     self.ask_again(&come)?;
                 }
             }

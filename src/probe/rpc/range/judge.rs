@@ -39,5 +39,8 @@ pub(super) fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
     if sweep.count(Segment::is_unknown) > 0 {
         return Some(Reason::RangePartlyTested);
     }
+    if sweep.restarted || sweep.outage.is_some() {
+        return Some(Reason::ChangedMeanwhile);
+    }
     (sweep.lost > 0).then_some(Reason::Retried)
 }

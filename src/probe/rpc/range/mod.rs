@@ -76,13 +76,10 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
     not_held.extend(not_held_by(climb, range));
     not_held.sort_unstable();
-    let mut sweep = put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun));
-    if let Some(outage) = sweep.outage.as_mut().filter(|_| restarted) {
-        outage.restarted = true;
-    }
+    let sweep = Sweep { restarted, ..put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun)) };
     climb.evidence_of_sweep(evidence(&sweep, &job.found, climb.target.address));
     let outcome = match judge::judge(&sweep, proved) {
-        Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }.with("restarted", true)),
+        Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }),
         // Who listened is not there any more, or not for this host: what was not proved says nothing of the way.
         Err(_) if gone => Err(Failure::local(Reason::NotTested)
             .with("error", "the mapper's port does not answer any more: the listener was ended, or a device took the sweep for a scan and shuts this host out")),
@@ -146,7 +143,6 @@ fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held)
         from: Found::at(outage.from),
         until: outage.until.map(Found::at),
         proved_before: outage.proved_before,
-        restarted: false,
     });
     let arrived = there.and_then(Swept::list).map(|seen| {
         let unanswered = |port: &u16| matches!(board.get(*port), Some((PortState::Shut, _)));
@@ -160,6 +156,7 @@ fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held)
         seen_there: there.map(|s| s.count),
         arrived_unanswered: arrived.filter(|a| !a.is_empty()),
         outage,
+        restarted: false,
         ms,
         fastest_ms: found.fastest.map(|f| f.as_secs_f64() * 1000.0),
     }

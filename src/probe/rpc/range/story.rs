@@ -29,8 +29,8 @@ pub(super) enum Pattern {
 
 /// A few runs are no more than this part of those that chance would make.
 const FEW: f64 = 1.0 / 3.0;
-/// Fewer runs than this are few whatever chance would make.
-const AT_LEAST: usize = 2;
+/// So many runs are few whatever chance would make.
+const AT_LEAST: usize = 3;
 
 /// What "shut" goes by, among these tries.
 pub(super) fn pattern(tries: &[Tried]) -> Pattern {
@@ -74,7 +74,7 @@ pub(super) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
         // Open, shut, open: whatever that is.
         Some(Told::Came | Told::Gone) => true,
         // A guard may let go on what it has let through once, and nothing else.
-        Some(Told::Steady) => matches!(pattern(&first_tries(tries)), Pattern::Time { .. }),
+        Some(Told::Steady) => matches!(pattern(&first_tries(tries)), Pattern::Time { until: None, .. }),
         Some(Told::Alone) | None => false,
     }
 }

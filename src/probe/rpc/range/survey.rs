@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// Questions about one run.
-const MOST: usize = 16;
+const MOST: usize = 20;
 
 /// What was answered so far, by place in the run.
 pub(super) struct Survey<T> {
