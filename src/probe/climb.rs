@@ -444,6 +444,16 @@ impl<'a> Climb<'a> {
         }
     }
 
+    /// Looks at every rung again, with what was learnt since.
+    pub fn amend(&mut self, change: impl FnMut(&mut Step)) {
+        self.steps.iter_mut().for_each(change);
+    }
+
+    /// Whether every rung so far was climbed.
+    pub fn is_unbroken(&self) -> bool {
+        self.steps.iter().all(|step| step.ok)
+    }
+
     /// What became of the challenges so far.
     pub fn proofs(&self) -> &[ProofOutcome] {
         &self.proofs

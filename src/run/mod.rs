@@ -11,6 +11,7 @@ mod pace;
 mod revocation;
 mod sample;
 mod shots;
+mod spread;
 mod trace;
 mod turns;
 mod ways;
@@ -174,6 +175,7 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     ask::ask(probed, &ways, asking).await;
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
+    spread::look(probed, asking).await;
     known::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {
         directory::verify_pdcs(probed, resolver).await;

@@ -6,7 +6,7 @@ use super::ask::Asking;
 use super::control::{Open, Row, source};
 use super::crew::server_name;
 use crate::net::dial;
-use crate::observation::{Observation, StepKind};
+use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools};
 use crate::verdict::{self, Again};
@@ -30,16 +30,43 @@ pub(super) async fn rows(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
         let this = &probed[row.place];
         let Some(seen) = this.seen.clone() else { continue };
         let (hop, asking, limit) = (this.hop.clone(), asking.clone(), limit.clone());
+        let control = row.control.as_ref().and_then(|control| end_of(control, probed));
         tasks.spawn(async move {
             let _turn = limit.acquire_owned().await;
-            (number, again(&hop, &seen, &asking).await)
+            // At the same moment: a guard that shuts this machine out for a while shuts it out everywhere.
+            tokio::join!(async { number }, again(&hop, &seen, &asking), opens_at_once(control, &asking))
         });
     }
     while let Some(done) = tasks.join_next().await {
-        if let Ok((number, again)) = done {
+        if let Ok((number, again, control)) = done {
             rows[number].again = again;
+            rows[number].after = Some(control);
         }
     }
+}
+
+/// Where a control's connection comes from and goes to.
+fn end_of(control: &Open, probed: &[Probed]) -> Option<(Option<IpAddr>, SocketAddr)> {
+    match control {
+        Open::Declared(to, source) => Some((*source, *to)),
+        Open::Hop(place) => {
+            let this = &probed[*place];
+            Some((source(this.seen.as_ref()), SocketAddr::new(this.hop.address?, this.hop.port)))
+        }
+    }
+}
+
+/// Whether a connection opens with its first SYN, and another one a second later.
+async fn opens_at_once(end: Option<(Option<IpAddr>, SocketAddr)>, asking: &Asking) -> bool {
+    let Some((source, to)) = end else { return false };
+    for pause in [Duration::ZERO, Duration::from_millis(1000)] {
+        tokio::time::sleep(pause).await;
+        let (evidence, outcome) = dial::connect(source, to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
+        if outcome.is_err() || evidence.iter().any(Evidence::needed_another_try) {
+            return false;
+        }
+    }
+    true
 }
 
 /// The same hop once more: only its connection, where that did not open.
@@ -110,7 +137,8 @@ pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Askin
         }
     }
     for row in rows {
-        row.after = row.control.as_ref().and_then(|control| after.get(control).copied());
+        let holds = row.control.as_ref().and_then(|control| after.get(control).copied());
+        row.after = row.after.zip(holds).map(|(then, now)| then && now);
     }
 }
 

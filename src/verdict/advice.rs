@@ -149,6 +149,10 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
             format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
         }
+        Some(Seen::NotAllowed) => format!(
+            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
+            hop.to.host.label()
+        ),
         _ if hop.flow.relayed_to.is_some() => format!(
             "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
             hop.to.host.label()

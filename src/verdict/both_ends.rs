@@ -69,6 +69,15 @@ fn by_counters(reason: Option<Reason>, seen: &Observation) -> Option<Told> {
     }
 }
 
+/// How a connection ends on which nobody said anything that could be read.
+const CUT_SHORT: &[Reason] = &[
+    Reason::ResetAfterConnect,
+    Reason::SilentAfterConnect,
+    Reason::ClosedAfterConnect,
+    Reason::TlsHandshakeFailed,
+    Reason::AnsweredByMiddlebox,
+];
+
 fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Told> {
     let failed = failed_step(seen);
     match (failed.and_then(|s| s.reason), sighting.state) {
@@ -82,8 +91,8 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Tol
         (Some(Reason::Refused), Seen::Nothing) if sighting.listening => Some(Told::Rejected { arrived: false }),
         (_, Seen::Unknown) => None,
         _ if !opened(seen, failed) => None,
-        // Nothing at all came to the port, from whatever address: NAT makes no difference.
-        (_, Seen::Nothing) => Some(Told::NeverArrived),
+        // Nothing at all came to the port, from whatever address: NAT makes no difference. Who answered there with an error has said himself who he is.
+        (reason, Seen::Nothing) => reason.is_none_or(|reason| CUT_SHORT.contains(&reason)).then_some(Told::NeverArrived),
         // Where NAT gives connections other ports, that one from this port was there says nothing.
         _ if sighting.translated || !is_this_one(hop, seen, sighting) => None,
         // A device that takes handshakes for the host has shown itself here already.

@@ -1,7 +1,7 @@
 //! What the sweep of a dynamic range says besides which of its ports are shut.
 
 use super::allow::claims;
-use crate::observation::{Observation, Outage, PortState, Segment, Step, Sweep, SweepMode};
+use crate::observation::{Observation, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::plan::model::Hop;
 use crate::proto::ports;
 use crate::reason::Reason;
@@ -15,8 +15,12 @@ const TIME: &str = "%H:%M:%S%.3fZ";
 /// Notes for a hop with a range that was swept, or could not be; none for others.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let Some(sweep) = &seen.sweep else { return not_tried(hop, seen).into_iter().collect() };
-    let mut notes = vec![format!("range: {}", sweep.words(MOST_RUNS))];
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
+    // Runs of numbers mean nothing where numbers had nothing to do with it.
+    let mut notes = vec![match sweep.count(|s| s.unsettled) {
+        0 => format!("range: {}", sweep.words(MOST_RUNS)),
+        shut => format!("range: {} proved, {shut} not settled, of {ports}", many(proved(sweep))),
+    }];
     match sweep.mode {
         SweepMode::Exact => {}
         SweepMode::BrokenOff if sweep.outage.is_some() => {
@@ -32,7 +36,8 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             ports - sweep.tried
         )),
     }
-    notes.extend(sweep.outage.as_ref().map(|outage| outage_words(sweep, outage, &hop.to.host.label())));
+    notes.extend(sweep.restarted.then(|| format!("the listener on {} was started again in the middle of the run", hop.to.host.label())));
+    notes.extend(sweep.outage.as_ref().map(|outage| outage_words(sweep, outage)));
     if sweep.lost > 0 && sweep.outage.is_none() {
         notes.push(format!("{} of the range opened only at another try: packets are lost on the way", many(sweep.lost)));
     }
@@ -44,17 +49,18 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
 }
 
 /// When everything was shut, whatever its number.
-fn outage_words(sweep: &Sweep, outage: &Outage, to: &str) -> String {
+fn outage_words(sweep: &Sweep, outage: &Outage) -> String {
     let from = outage.from.strftime(TIME);
     let until = outage.until.map_or_else(|| "to the end of the sweep".to_owned(), |until| format!("to {}", until.strftime(TIME)));
     let then = if sweep.lost > 0 { format!("; {} opened at another try", many(sweep.lost)) } else { String::new() };
-    let what = if outage.restarted {
-        format!("the listener on {to} was started again meanwhile")
-    } else {
-        "a rule does not begin in the middle of a run: a guard shut this host out, or a link or the listener was down".to_owned()
+    let why = match sweep.restarted {
+        true => "",
+        false => {
+            ": a rule does not begin in the middle of a run, but a guard may have shut this host out, or a link or the listener was down"
+        }
     };
     format!(
-        "from {from} {until} ports were shut whatever their number, after {} connections that were proved: {what}{then}",
+        "from {from} {until} ports were shut whatever their number, after {} connections that were proved{why}{then}",
         outage.proved_before
     )
 }
@@ -67,14 +73,20 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
     match reason {
         Reason::ChangedMeanwhile => {
             let outage = sweep.and_then(|s| s.outage.as_ref());
-            let restarted = |s: &Step| s.detail.get("restarted").is_some();
-            if outage.is_some_and(|o| o.restarted) || seen.steps.iter().any(restarted) {
+            if sweep.is_some_and(|s| s.restarted) {
                 return Some(format!("The listener on {to} was started again in the middle of the run: let it stand, and test again."));
             }
             let since = outage.map(|o| format!(" at {}", o.from.strftime(TIME))).unwrap_or_default();
+            let until = outage.and_then(|o| o.until).map(|until| format!(" until {}", until.strftime(TIME))).unwrap_or_default();
             Some(format!(
-                "Something shut this host out of {to}{since}, in the middle of the sweep: look for a guard on the way (intrusion prevention, port-scan or \
+                "Something shut this host out of {to}{since}{until}, in the middle of the sweep: look for a guard on the way (intrusion prevention, port-scan or \
                  flood protection) and let {from} through it or sweep slower (`--rate`), or for a link that went down; {log}, and test again."
+            ))
+        }
+        Reason::NotTested if seen.steps.iter().any(|s| s.step == StepKind::RpcRange && s.reason == Some(Reason::NotTested)) => {
+            Some(format!(
+                "The mapper's port of {to} does not answer any more: look whether the listener still runs there, and for a guard on the way (intrusion \
+             prevention, port-scan or flood protection) that took the sweep for a scan and shut {from} out; let it through or sweep slower (`--rate`), and test again."
             ))
         }
         Reason::WrongListener if sweep.is_some_and(|s| s.count(|s| s.led_to.is_some()) > 0) => sweep.map(|s| elsewhere(s, &to)),
@@ -82,13 +94,15 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
             let Some(sweep) = sweep else { return Some(format!("Allow TCP {from} → {to}:{range} as a whole.")) };
             let led = sweep.count(|s| s.led_to.is_some()) > 0;
             let strangers = numbers(sweep, |s| s.is_blocked() && s.state == PortState::Open && s.led_to.is_none());
-            let shut = numbers(sweep, |s| s.is_blocked() && s.state != PortState::Open);
+            let lost = numbers(sweep, |s| s.is_blocked() && s.reason == Some(Reason::ReplyLost));
+            let shut = numbers(sweep, |s| s.is_blocked() && s.state != PortState::Open && s.reason != Some(Reason::ReplyLost));
             let mut parts: Vec<String> = Vec::new();
             parts.extend(led.then(|| elsewhere(sweep, &to)));
             parts.extend((!strangers.is_empty()).then(|| {
                 format!("Somebody else answers for {to} on {strangers}: take these ports out of the device on the way that does (a proxy, or NAT).")
             }));
             parts.extend((!shut.is_empty()).then(|| format!("Allow TCP {from} → {to}:{range} as a whole: {shut} is shut; {log}.")));
+            parts.extend((!lost.is_empty()).then(|| format!("Let the answers of {to} from {lost} back: what is sent to them arrives.")));
             Some(parts.join(" "))
         }
         _ => None,
@@ -130,15 +144,19 @@ fn not_tried(hop: &Hop, seen: &Observation) -> Option<String> {
 
 /// Proofs that the listener does not know of: somebody else with the same key and name has given them.
 fn difference(sweep: &Sweep) -> Option<String> {
-    let proved = sweep.count(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate));
-    let there = sweep.seen_there?;
+    let proved = proved(sweep);
+    let there = sweep.seen_there.filter(|_| !sweep.restarted)?;
     (there < proved).then(|| {
         format!(
             "the listener on the mapper's port was reached on {} of the range, and {proved} were proved: another listener with the same name and key \
-             answers too, behind a load balancer or since a restart",
+             answers too, behind a load balancer",
             many(there)
         )
     })
+}
+
+fn proved(sweep: &Sweep) -> usize {
+    sweep.count(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate))
 }
 
 fn many(ports: usize) -> String {
@@ -169,6 +187,7 @@ mod tests {
             seen_there: Some(53),
             arrived_unanswered: Some("151-152".into()),
             outage: None,
+            restarted: false,
             ms: 1.0,
             fastest_ms: None,
         };

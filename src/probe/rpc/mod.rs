@@ -56,13 +56,27 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         outcome = one_interface(climb, &mut mapper, interface).await.and(outcome);
     }
     if flow.expect == Expect::Allow {
-        outcome = range::climb(climb, proved).await.and(outcome);
+        let swept = range::climb(climb, proved).await;
+        // What the sweep proved is not shut, whatever became of the few connections before it.
+        outcome = if outcome.is_err() && port::was_proved_since(climb) { swept } else { swept.and(outcome) };
+        if outcome.is_ok() && climb.sweep.as_ref().is_some_and(|sweep| sweep.restarted || sweep.outage.is_some()) {
+            // The connection from before it is gone, or may be.
+            mapper = another_session(climb).await;
+        }
     }
     match mapper {
         // On the mapper's connection alone: the way to the other ports is the same.
         Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await,
         _ => outcome,
     }
+}
+
+/// Another connection to the mapper; `None` where there is none, or nobody proves himself on it.
+async fn another_session(climb: &Climb<'_>) -> Option<Session<TcpStream>> {
+    let stream = climb.dial_aside().await.ok()?;
+    let asked = climb.challenge();
+    let binding = Session::bind(stream, Syntax::EPM, asked.as_ref().map(|a| &a.octets));
+    within(climb.step_deadline(), binding).await.ok().map(|bound| bound.session)
 }
 
 /// Whether the listener of the hop's own host has proved itself.

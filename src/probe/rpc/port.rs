@@ -6,7 +6,7 @@ use super::{dial, prove, within};
 use crate::matrix::model::Interface;
 use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::observation::{Detail, Initiator, StepKind};
+use crate::observation::{Detail, Initiator, PortState, Segment, StepKind};
 use crate::probe::climb::Asked;
 use crate::probe::{Climb, Stop};
 use crate::reason::Reason;
@@ -92,6 +92,29 @@ fn all_shut(detail: Detail, shut: Vec<(u16, Failure)>) -> Failure {
     failure.detail.insert("port".to_owned(), port.into());
     failure.detail.extend(unreachable.map(|list| ("unreachable".to_owned(), list)));
     failure
+}
+
+/// Corrects what was said of ports that did not open, where the sweep has proved every one of them since. Gives whether nothing else is wrong.
+pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
+    let Some(sweep) = climb.sweep.clone() else { return false };
+    let is_proved = |port: u64| {
+        let of = |s: &&Segment| (u64::from(s.first)..=u64::from(s.last)).contains(&port);
+        sweep.segments.iter().find(of).is_some_and(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate))
+    };
+    climb.amend(|step| {
+        if step.step != StepKind::RpcPort || step.reason != Some(Reason::RpcPortBlocked) {
+            return;
+        }
+        let listed =
+            step.detail.get("unreachable").and_then(|v| v.as_array()).into_iter().flatten().filter_map(|v| v.get("port")?.as_u64());
+        let own = step.detail.get("port").filter(|_| !step.ok).and_then(|v| v.as_u64());
+        let mut shut = listed.chain(own).peekable();
+        if shut.peek().is_some() && shut.all(is_proved) {
+            (step.ok, step.reason, step.initiator) = (true, Some(Reason::Retried), None);
+            step.detail.insert("proved_by_sweep".to_owned(), true.into());
+        }
+    });
+    climb.is_unbroken()
 }
 
 fn list(shut: &[(u16, Failure)]) -> serde_json::Value {
