@@ -94,6 +94,14 @@ impl Bed {
         self.node(at).feed("nft", &["-f", "-"], &text).unwrap_or_else(|e| panic!("{e}"));
     }
 
+    /// Ends what scripts have left running in the namespaces of this bed.
+    pub fn end_left_over(&self) {
+        for node in &self.nodes {
+            let script = format!("for pid in $(ip netns pids {}); do kill -9 $pid 2>/dev/null || true; done", node.name());
+            let _ = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).status();
+        }
+    }
+
     /// Joins two nodes, `first` with the address `.1` and `second` with `.2`. The devices are called after the node at the other end.
     fn veth(&self, link: u8, first: At, second: At) {
         let (a, b) = (self.node(first).name(), self.node(second).name());

@@ -125,9 +125,14 @@ pub(super) fn job(
         binder: Binder::new(syntax, proving),
         mode: climb.tools.range,
         allowance: climb.tools.allowance.clone(),
+        // Their first try was before the sweep.
+        found: Found {
+            fastest: climb.fastest,
+            tries: before.iter().map(|port| Tried { port: *port, begun: clock::instant(), good: true }).collect(),
+            ..Found::default()
+        },
         before,
         stop: Arc::default(),
-        found: Found { fastest: climb.fastest, ..Found::default() },
     })
 }
 

@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(word(&tries(count, |place, _| !(count / 2..count * 3 / 4).contains(&place))), "time, for a while", "{count}");
         }
         assert_eq!(word(&tries(20, |_, port| port != 50007)), "none", "one port tells nothing");
-        assert_eq!(word(&tries(65, |_, port| (port * 7919) % 5 > 1)), "scattered");
+        assert_eq!(word(&tries(65, |_, port| (u32::from(port) * 7919) % 5 > 1)), "scattered");
     }
 
     #[test]

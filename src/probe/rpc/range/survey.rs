@@ -68,7 +68,11 @@ mod tests {
             assert_eq!((found.at(edge - 1), found.at(edge)), (Some(&true), Some(&false)), "{edge}");
             assert!(asked <= MOST, "{asked}");
         }
-        let (found, asked) = survey(8192, |place| place % 2 == 0);
-        assert!(asked <= MOST && found.at(3000).is_none(), "what is not known is not said");
+        let (found, asked) = survey(8192, |place| place < 100 || place > 8000);
+        assert!(asked <= MOST && found.at(50).is_some() && found.at(99).is_some(), "both edges: {asked}");
+        let mut open: Survey<bool> = Survey::new(3);
+        open.note(0, true);
+        open.note(2, false);
+        assert_eq!(open.at(1), None, "what is not known is not said");
     }
 }
