@@ -120,7 +120,18 @@ fn elsewhere(sweep: &Sweep, to: &str) -> String {
 
 /// Runs of ports of this kind, as `50000-50004, 50007`; no more than can be read.
 fn numbers(sweep: &Sweep, fits: impl Fn(&Segment) -> bool) -> String {
-    let runs = ports::runs(sweep.segments.iter().filter(|s| fits(s)).flat_map(|s| s.first..=s.last));
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    let mut goes_on = false;
+    for segment in &sweep.segments {
+        match runs.last_mut() {
+            _ if segment.state == PortState::Untested => continue,
+            _ if !fits(segment) => {}
+            // Between those of a sample are ports that were not tried.
+            Some(run) if goes_on => run.1 = segment.last,
+            _ => runs.push((segment.first, segment.last)),
+        }
+        goes_on = fits(segment);
+    }
     let word = |(first, last): &(u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
     let mut words = runs.iter().take(MOST_RUNS).map(word).collect::<Vec<_>>().join(", ");
     if let Some(more) = runs.len().checked_sub(MOST_RUNS).filter(|more| *more > 0) {
@@ -220,5 +231,59 @@ mod tests {
         };
         assert!(told("135,49152-49160")[0].starts_with("of 49152-65535 the listener has only a few ports open"));
         assert!(told("135,49152-65535").is_empty() && told("").is_empty());
+    }
+
+    #[test]
+    fn each_kind_of_port_has_its_own_advice() {
+        let segment = |first, last, state, reason, led_to: Option<&str>, unsettled| Segment {
+            first,
+            last,
+            state,
+            reason,
+            taken: false,
+            holder: None,
+            led_to: led_to.map(str::to_owned),
+            unsettled,
+        };
+        let sweep = |segments, outage, restarted| Sweep {
+            mode: SweepMode::Exact,
+            segments,
+            tried: 100,
+            lost: 0,
+            seen_there: None,
+            arrived_unanswered: None,
+            outage,
+            restarted,
+            ms: 1.0,
+            fastest_ms: None,
+        };
+        let hop = tests::hop(PlannedFlow { range: Some(PortSet::run(100, 199)), ..tests::flow() });
+        let told = |sweep, reason| {
+            let seen = Observation { sweep: Some(sweep), ..tests::seen(vec![], vec![]) };
+            (advice(&hop, &seen, reason, "look").unwrap_or_default(), notes(&hop, &seen).join("; "))
+        };
+        let (shut, open, proved) = (PortState::Shut, PortState::Open, PortState::Proved);
+        let blocked = vec![
+            segment(100, 109, proved, None, None, false),
+            segment(110, 119, shut, Some(Reason::TimedOut), None, false),
+            segment(120, 129, PortState::Untested, None, None, false),
+            segment(130, 139, shut, Some(Reason::TimedOut), None, false),
+            segment(140, 149, shut, Some(Reason::ReplyLost), None, false),
+            segment(150, 159, open, Some(Reason::NotProved), None, false),
+            segment(160, 199, open, Some(Reason::WrongListener), Some("dc9 at 10.0.0.9"), false),
+        ];
+        let (words, _) = told(sweep(blocked, None, false), Reason::RangePartlyBlocked);
+        for part in ["leads 160-199 to dc9 at 10.0.0.9", "answers for psp on 150-159", "110-139 is shut", "from 140-149 back"] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        let outage = Some(Outage { from: jiff::Timestamp::UNIX_EPOCH, until: None, proved_before: 24 });
+        let unsettled = || vec![segment(100, 149, proved, None, None, false), segment(150, 199, shut, Some(Reason::Refused), None, true)];
+        let (words, notes) = told(sweep(unsettled(), outage.clone(), false), Reason::ChangedMeanwhile);
+        assert!(
+            words.contains("look for a guard") && notes.contains("after 24 connections") && notes.contains("50 not settled"),
+            "{words} {notes}"
+        );
+        let (words, notes) = told(sweep(unsettled(), outage, true), Reason::ChangedMeanwhile);
+        assert!(words.contains("started again") && !notes.contains("guard"), "{words} {notes}");
     }
 }
