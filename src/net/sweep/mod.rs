@@ -200,7 +200,7 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
             self.waiting.push_front(port);
             return Some(BACK_OFF);
         }
-        (self.told)(port, Ended { fate: Fate::Failed(os::connect_failure(error).reason), begun: now, packets: None });
+        (self.told)(port, Ended { fate: Fate::Failed(os::begin_failure(error).reason), begun: now, packets: None });
         None
     }
 
@@ -288,7 +288,7 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.end(slot, Fate::Closed),
+                Err(error) => return self.end(slot, socket::of_open(&error)),
             }
         }
     }

@@ -190,7 +190,7 @@ impl Board {
 
 /// Whether a port is shut for something between the two ends. What nobody holds is refused there; what this machine lacks is its own matter.
 fn is_by_the_way(state: PortState, reason: Option<Reason>, taken: bool) -> bool {
-    state == PortState::Shut && reason != Some(Reason::LocalResources) && !(taken && reason == Some(Reason::Refused))
+    state == PortState::Shut && !reason.is_some_and(Reason::is_local) && !(taken && reason == Some(Reason::Refused))
 }
 
 /// Whether the listener proved itself.
