@@ -88,7 +88,7 @@ impl Found {
         self.tries.push(Tried { port, begun: ended.begun, good });
         self.lost += usize::from(stand.0 == PortState::ProvedLate);
         match ended.packets {
-            Some(packets) if !self.unopened.get(&port).is_some_and(|(before, _)| *before == stand) => {
+            Some(packets) if self.unopened.get(&port).is_none_or(|(before, _)| *before != stand) => {
                 self.unopened.insert(port, (stand, packets));
             }
             Some(_) => {}

@@ -68,7 +68,7 @@ mod tests {
             assert_eq!((found.at(edge - 1), found.at(edge)), (Some(&true), Some(&false)), "{edge}");
             assert!(asked <= MOST, "{asked}");
         }
-        let (found, asked) = survey(8192, |place| place < 100 || place > 8000);
+        let (found, asked) = survey(8192, |place| !(100..=8000).contains(&place));
         assert!(asked <= MOST && found.at(50).is_some() && found.at(99).is_some(), "both edges: {asked}");
         let mut open: Survey<bool> = Survey::new(3);
         open.note(0, true);
