@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections for one hop: the chance that none of eight shows what half of all do is one in 256.
-const CONNECTIONS: u32 = 8;
+/// Connections for one hop: the chance that sixteen do not show what half of all do is one in 32,768.
+const CONNECTIONS: u32 = 16;
 /// Time for each: a second SYN fits into it, so that one lost packet is not taken for a way that is shut.
 const TIME: Duration = Duration::from_millis(1400);
 /// Hops that are looked at so, and at a time.

@@ -292,7 +292,16 @@ impl Standing<'_> {
             .collect();
         let passing: Vec<&Listen> = self.scenario.listen.iter().flatten().filter(|l| l.is_passing()).collect();
         let mut there: Vec<Option<Process>> = passing.iter().map(|l| l.begins.is_none().then(|| self.listen(l))).collect();
+        let timed = there.iter().any(|t| t.is_none())
+            || passing.iter().any(|l| l.ends.is_some())
+            || self.scenario.sh.iter().any(|s| s.after.is_some());
+        if timed {
+            self.bed.count_packets();
+        }
         let process = node.start(&args[0], &args[1..]);
+        if timed {
+            self.bed.wait_for_a_packet(Duration::from_secs(10));
+        }
         for (listen, there) in passing.iter().zip(&mut there) {
             if let Some(begins) = listen.begins {
                 std::thread::sleep(Duration::from_secs_f64(begins));
