@@ -6,7 +6,7 @@ mod sweep;
 
 pub use fault::CertificateFault;
 pub use known::{Change, Known, Shots, Spread as PortSpread};
-pub use sweep::{PortState, Segment, Sweep, SweepMode};
+pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Sighting;

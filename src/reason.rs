@@ -98,8 +98,11 @@ reasons! {
     RpcBindRejected = "rpc-bind-rejected", "The RPC server rejected the bind";
     RpcNotRegistered = "rpc-not-registered", "The endpoint mapper does not know the interface";
     RpcAccessDenied = "rpc-access-denied", "The endpoint mapper denies anonymous look-ups";
+    RpcServerBusy = "rpc-server-busy", "The RPC server said that it is too busy";
+    RpcPortOutsideRange = "rpc-port-outside-range", "The mapper gave a port outside the planned range";
     RpcPortBlocked = "rpc-port-blocked", "The mapper gave a dynamic port which cannot be reached";
     RangePartlyBlocked = "range-partly-blocked", "Part of the port range cannot be reached";
+    ChangedMeanwhile = "changed-meanwhile", "What was open at first was shut later in the run";
     RangePartlyTested = "range-partly-tested", "Part of the port range was not tested, and what was is open";
     AddressOutsideRanges = "address-outside-ranges", "The name resolves to an address outside the published ranges";
     Denied = "denied", "The way is shut, as it should be";

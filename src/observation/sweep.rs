@@ -1,6 +1,7 @@
 //! A sweep of a range of ports: how each port stands, and how runs of them read.
 
 use crate::reason::Reason;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -40,6 +41,12 @@ pub struct Segment {
     /// Who has them there, as far as the listener knows: `dns.exe, pid 812`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
+    /// The other host whose listener proved itself on them: the way leads there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub led_to: Option<String>,
+    /// They were shut when they were asked for, and so was what had been proved before: that is no rule about their numbers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsettled: bool,
 }
 
 impl Segment {
@@ -57,6 +64,7 @@ impl Segment {
     /// likes, or not at all; but he answers a SYN, or the way is shut.
     pub fn is_blocked(&self) -> bool {
         match self.state {
+            _ if self.unsettled => false,
             PortState::Open => !self.taken,
             PortState::Shut => !(self.taken && (self.opened() || self.reason == Some(Reason::Refused))),
             PortState::Proved | PortState::ProvedLate | PortState::Untested => false,
@@ -65,12 +73,14 @@ impl Segment {
 
     /// Whether nothing is known of the way to them: they were not tried, or nobody has them open there.
     pub fn is_unknown(&self) -> bool {
-        self.state == PortState::Untested || (self.taken && self.reason == Some(Reason::Refused))
+        self.state == PortState::Untested || self.unsettled || (self.taken && self.reason == Some(Reason::Refused))
     }
 
     /// How they stand, in a word.
     fn word(&self) -> &'static str {
         match (self.state, self.reason) {
+            (PortState::Shut, _) if self.unsettled => "not settled",
+            (PortState::Open, _) if self.led_to.is_some() => "answered by another host",
             (PortState::Proved | PortState::ProvedLate, _) => "proved",
             (PortState::Open, _) => "open without a proof",
             (PortState::Shut, Some(Reason::TimedOut)) => "dropped",
@@ -85,15 +95,16 @@ impl Segment {
         match (self.state, self.reason) {
             (PortState::Proved | PortState::ProvedLate, _) => Some('#'),
             (PortState::Open, _) => Some('o'),
+            (PortState::Untested, _) => None,
+            (PortState::Shut, _) if self.unsettled => None,
             (PortState::Shut, Some(Reason::TimedOut)) => Some('.'),
             (PortState::Shut, _) => Some('x'),
-            (PortState::Untested, _) => None,
         }
     }
 
     /// Whether both are the same to a reader.
     fn looks_like(&self, other: &Segment) -> bool {
-        (self.word(), self.taken, &self.holder) == (other.word(), other.taken, &other.holder)
+        (self.word(), self.taken, &self.holder, &self.led_to) == (other.word(), other.taken, &other.holder, &other.led_to)
     }
 
     /// Whether the connection opened although nothing was said on it.
@@ -115,6 +126,20 @@ pub enum SweepMode {
     BrokenOff,
 }
 
+/// A time in which ports were shut that stood open before or after it, whatever their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Outage {
+    /// When the first of the tries that failed was begun, RFC 3339 UTC.
+    #[schemars(with = "String")]
+    pub from: Timestamp,
+    /// The last of them; absent where it had not ended when the sweep did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub until: Option<Timestamp>,
+    /// Connections that were proved before it began.
+    pub proved_before: usize,
+}
+
 /// A sweep of a range of ports, port by port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sweep {
@@ -132,6 +157,12 @@ pub struct Sweep {
     /// Ports that are shut here and that the sweep arrived at there, as `50001,50003-50010`: the way back is shut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrived_unanswered: Option<String>,
+    /// What was shut by the time of the try and not by the number of the port, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<Outage>,
+    /// Whether the listener was started again meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restarted: bool,
     /// Duration in milliseconds.
     pub ms: f64,
     /// Shortest handshake in milliseconds.
@@ -240,10 +271,11 @@ impl Run<'_> {
 
     /// Who has them instead of the listener.
     fn remark(&self) -> String {
-        match &self.like.holder {
-            Some(holder) => format!(" (held there by {holder})"),
-            None if self.like.taken => " (not the listener's there)".to_owned(),
-            None => String::new(),
+        match (&self.like.led_to, &self.like.holder) {
+            (Some(host), _) => format!(" ({host})"),
+            (None, Some(holder)) => format!(" (held there by {holder})"),
+            (None, None) if self.like.taken => " (not the listener's there)".to_owned(),
+            (None, None) => String::new(),
         }
     }
 }
@@ -253,8 +285,16 @@ mod tests {
     use super::*;
 
     fn sweep(segments: &[(u16, u16, PortState, Option<Reason>, bool)]) -> Sweep {
-        let segments =
-            segments.iter().map(|&(first, last, state, reason, taken)| Segment { first, last, state, reason, taken, holder: None });
+        let segments = segments.iter().map(|&(first, last, state, reason, taken)| Segment {
+            first,
+            last,
+            state,
+            reason,
+            taken,
+            holder: None,
+            led_to: None,
+            unsettled: false,
+        });
         Sweep {
             mode: SweepMode::Exact,
             segments: segments.collect(),
@@ -262,6 +302,8 @@ mod tests {
             lost: 0,
             seen_there: None,
             arrived_unanswered: None,
+            outage: None,
+            restarted: false,
             ms: 0.0,
             fastest_ms: None,
         }
@@ -296,7 +338,8 @@ mod tests {
 
     #[test]
     fn what_is_not_the_listeners_is_judged_by_its_answer() {
-        let segment = |state, reason, taken| Segment { first: 1, last: 1, state, reason, taken, holder: None };
+        let segment =
+            |state, reason, taken| Segment { first: 1, last: 1, state, reason, taken, holder: None, led_to: None, unsettled: false };
         let judged = |state, reason, taken| {
             let segment = segment(state, reason, taken);
             (segment.is_blocked(), segment.is_unknown())

@@ -172,6 +172,11 @@ impl<'a> Climb<'a> {
         Ok(())
     }
 
+    /// Time since the hop was begun.
+    pub fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
     fn left(&self) -> Duration {
         let all = self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
         all.saturating_add(self.tools.idle.unwrap_or_default()).saturating_sub(self.origin.elapsed())
@@ -463,6 +468,16 @@ impl<'a> Climb<'a> {
             (step.reason, step.initiator) = (Some(failure.reason), Some(failure.initiator));
             step.detail.extend(failure.detail);
         }
+    }
+
+    /// Looks at every rung again, with what was learnt since.
+    pub fn amend(&mut self, change: impl FnMut(&mut Step)) {
+        self.steps.iter_mut().for_each(change);
+    }
+
+    /// Whether every rung so far was climbed.
+    pub fn is_unbroken(&self) -> bool {
+        self.steps.iter().all(|step| step.ok)
     }
 
     /// What became of the challenges so far.

@@ -209,6 +209,14 @@ pub struct Claims {
     pub started: Option<Timestamp>,
 }
 
+impl Claims {
+    /// Whether the run of the listener began less than so long before it said this, by its own clock.
+    pub fn is_younger_than(&self, time: std::time::Duration) -> bool {
+        let age = self.started.map(|started| self.now.duration_since(started));
+        age.is_some_and(|age| std::time::Duration::try_from(age).is_ok_and(|age| age < time))
+    }
+}
+
 /// TLS as a listener saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TlsSeen {

@@ -151,9 +151,11 @@ fn rank(way: &Way, lost: &Hop, attempts: &[Evidence]) -> (bool, bool, bool, bool
     (!(way.is_to(lost) && same_source), !way.straight, !way.untranslated, !family, way.cost())
 }
 
-/// The attempts whose fate is in question: those to the port of the rung that failed.
+/// The attempts whose fate is in question: those to the port of the rung that failed; where none did, those of a connection that opened.
 fn attempts(seen: &Observation) -> Vec<Evidence> {
-    let last = Evidence::of_last_connection(&seen.evidence);
+    let opened = seen.evidence.iter().rposition(|e| e.outcome.is_none()).filter(|_| seen.first_failure().is_none());
+    let all = opened.and_then(|place| seen.evidence.get(..=place)).unwrap_or(&seen.evidence);
+    let last = Evidence::of_last_connection(all);
     last.iter().filter(|e| e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
 }
 

@@ -66,7 +66,9 @@ impl Walks {
                 let would_be_answered = self.take_answer(clock::instant());
                 let silent = |t: &Trace| t.nodes.iter().all(|n| n.answer == NodeAnswer::Silent);
                 // Silence from the first node on says something only where that node had not answered too often already.
-                trace::walk(source, to).await.filter(|t| would_be_answered || !silent(t))
+                let walked = trace::walk(source, to).await.filter(|t| would_be_answered || !silent(t));
+                // What opens at another try is not how this one ended: such a way shows nothing of it.
+                walked.filter(|t| !contradicts(attempt.outcome, t))
             };
             if let Some(found) = walk.get_or_init(begin).await {
                 return Some(found.clone());
@@ -123,6 +125,12 @@ fn target(when: TraceWhen, seen: &Observation) -> Option<&Evidence> {
         TraceWhen::Always => Some(last),
         TraceWhen::Failed => Some(last).filter(|e| seen.first_failure().is_some() && e.outcome.is_some_and(turned_away)),
     }
+}
+
+/// Whether a walk to the end of a way that nothing came through did open there.
+fn contradicts(ended: Option<Reason>, trace: &Trace) -> bool {
+    let opened = trace.nodes.iter().any(|n| n.answer == NodeAnswer::Opened);
+    opened && ended.is_some_and(|reason| reason != Reason::ResetAfterConnect)
 }
 
 /// Whether an attempt ended before the connection opened, by somebody or something on the way.

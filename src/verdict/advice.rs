@@ -2,7 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::{Judgement, Verdict, directory};
-use super::{clock, cloud, tls};
+use super::{clock, cloud, range, rpc, tls};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
@@ -30,6 +30,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
         return Some(words);
     }
+    if let Some(words) = rpc::advice(hop, seen, judgement.reason, &flow, &log).or_else(|| range::advice(hop, seen, judgement.reason, &log))
+    {
+        return Some(words);
+    }
     Some(match judgement.reason {
         Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
@@ -48,10 +52,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
-        Reason::RpcPortBlocked => match &hop.flow.range {
-            Some(range) => format!("Allow TCP {} → {to}:{range} (the port changes when the host restarts); {log}.", hop.from.host.label()),
-            None => format!("Allow {flow}; {log}."),
-        },
         Reason::Refused => format!(
             "Nobody listens on {to}:{port}, or a firewall resets: start the service, or `portmatrix listen` there, and test again; else allow {flow}."
         ),
@@ -85,7 +85,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
-        Reason::RpcNotRegistered => not_registered(&to, seen),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
@@ -97,10 +96,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::ReplyLost => {
             format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
         }
-        Reason::RangePartlyBlocked => match &hop.flow.range {
-            Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),
-            None => format!("Allow {flow} as a whole range."),
-        },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
         Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {
             format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
@@ -201,17 +196,6 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
              in the site file.",
             to = hop.to.host.label()
         ),
-    }
-}
-
-/// Which interface the mapper does not know, and the setting that the port table knows for it.
-fn not_registered(to: &str, seen: &Observation) -> String {
-    let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str());
-    let interface = fact("interface").unwrap_or("the interface");
-    match fact("hint") {
-        Some(hint) => format!("{to} does not offer {interface} over TCP. {hint}"),
-        None => format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP."),
     }
 }
 

@@ -6,6 +6,7 @@ use super::clock;
 use super::cloud;
 use super::directory;
 use super::greeting::{self, Greeted};
+use super::rpc;
 use super::tls;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
@@ -38,6 +39,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     if seen.known.refused_here {
         return opinion(Verdict::Inconclusive, Reason::LocalPermission, AnsweredBy::Nobody);
+    }
+    if let Some((verdict, reason, answered_by)) = rpc::impostor(hop, seen) {
+        return opinion(verdict, reason, answered_by);
     }
     match told {
         Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
@@ -77,6 +81,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
         let unknown = step.initiator == Some(Initiator::Local)
             || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut)
+            || leaves_open(reason)
             || tls::is_unknown(reason);
         let verdict = if unknown { Verdict::Inconclusive } else { failed };
         if hop.class == Some(NameClass::Legacy)
@@ -113,6 +118,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         let reason = if *reason == Reason::WrongListener { Reason::NotProved } else { *reason };
         return opinion(verdict, reason, answered_by);
     }
+    if let Some((verdict, reason)) = rpc::judge(hop, seen) {
+        return opinion(verdict, reason, answered_by);
+    }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
         return opinion(Verdict::Warn, reason, answered_by);
@@ -138,10 +146,16 @@ fn strangers_answer(reason: Reason) -> bool {
     matches!(reason, Reason::HttpStatus | Reason::GrpcFailed | Reason::LdapRefused | Reason::RpcNotRegistered | Reason::RpcBindRejected)
 }
 
-/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way.
+/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way, nor what leaves it open what is certain.
 pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
-    let foreign = seen.steps.iter().find(|s| !s.ok && s.initiator != Some(Initiator::Local));
-    foreign.or_else(|| seen.first_failure())
+    let mut foreign = seen.steps.iter().filter(|s| !s.ok && s.initiator != Some(Initiator::Local));
+    let certain = foreign.clone().find(|s| !s.reason.is_some_and(leaves_open));
+    certain.or_else(|| foreign.next()).or_else(|| seen.first_failure())
+}
+
+/// Whether a rung that ended so tells nothing of the way as it stands.
+fn leaves_open(reason: Reason) -> bool {
+    matches!(reason, Reason::ChangedMeanwhile | Reason::RpcServerBusy)
 }
 
 /// Whether every connection on which a challenge was sent came back with a valid proof, and at least one was.
@@ -242,7 +256,9 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::LdapNotSpoken
         | Reason::LdapRefused
         | Reason::RpcNotSpoken
-        | Reason::RpcBindRejected => AnsweredBy::Unproved,
+        | Reason::RpcBindRejected
+        | Reason::RpcAccessDenied
+        | Reason::RpcServerBusy => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
         _ if seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) => AnsweredBy::Unproved,
         _ => AnsweredBy::Nobody,

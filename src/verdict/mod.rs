@@ -13,6 +13,7 @@ pub mod explain;
 mod greeting;
 mod legs;
 mod range;
+mod rpc;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -134,6 +135,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement.notes.extend(both_ends::notes(hop, seen));
     judgement.notes.extend(tls::notes(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
+    judgement.notes.extend(rpc::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.advice = advice_for(hop, seen, &judgement);
     judgement

@@ -95,6 +95,14 @@ impl Bed {
         self.node(at).feed("nft", &["-f", "-"], &text).unwrap_or_else(|e| panic!("{e}"));
     }
 
+    /// Ends what scripts have left running in the namespaces of this bed.
+    pub fn end_left_over(&self) {
+        for node in &self.nodes {
+            let script = format!("for pid in $(ip netns pids {}); do kill -9 $pid 2>/dev/null || true; done", node.name());
+            let _ = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).status();
+        }
+    }
+
     /// Begins to count what the workstation sends to the host's ports.
     pub fn count_packets(&self) {
         let chain = "chain c { type filter hook prerouting priority -400; tcp dport 7000-7999 counter; }";

@@ -141,6 +141,7 @@ pub fn run(scenario: &Scenario, way: Way, shared: &Shared) -> Vec<Row> {
     let seen = [standing.connect(None), standing.connect(Some(FAST))];
     drop(listeners);
     drop(programs);
+    bed.end_left_over();
     let seconds = begun.elapsed().as_secs_f64();
     let mut rows: Vec<Row> = scenario
         .families
@@ -201,8 +202,9 @@ impl Standing<'_> {
             false => format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(own.chain(more).map(|a| a.to_string()).collect())),
         };
         let text = format!(
-            "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[roles]\nclient = {}\n\
+            "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[ranges]\n{}\n\n[roles]\nclient = {}\n\
              server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n\n[controls]\n{}\n",
+            self.scenario.ranges,
             host(At::Ws),
             host(At::Other),
             host(At::Other),
@@ -214,7 +216,8 @@ impl Standing<'_> {
         path
     }
 
-    fn listen(&self, listen: &Listen) -> Process {
+    /// The words of a listener's command.
+    fn listener(&self, listen: &Listen) -> Vec<String> {
         // A port that a listener is to leave alone is another one in its own site file.
         let ports: String = listen.without.iter().zip(20_001..).map(|(name, port)| format!("{name} = {port}\n")).collect();
         let site = self.site(&format!("{}.toml", listen.at.word()), &ports, false);
@@ -228,12 +231,24 @@ impl Standing<'_> {
             args.extend(["--cert".into(), shown(&pem), "--cert-key".into(), shown(&pem)]);
         }
         args.extend(listen.args.iter().cloned());
+        args
+    }
+
+    fn listen(&self, listen: &Listen) -> Process {
         let node = self.bed.node(listen.at);
-        let mut process = node.start(PROGRAM, &args);
+        let mut process = node.start(PROGRAM, &self.listener(listen));
         let there = PORTS.iter().filter(|(name, _)| !listen.without.iter().any(|w| w == name)).map(|(_, port)| *port);
         let ports: Vec<u16> = if listen.at == At::Other && listen.who.is_none() { vec![OTHER_PORT] } else { there.collect() };
         process.wait_listening(node, &ports, Duration::from_secs(30));
         process
+    }
+
+    /// The listener of a host as a function of a script.
+    fn command_of_listener(&self, at: At) -> String {
+        let default = Listen { at, ..Listen::default() };
+        let listen = self.scenario.listen.as_deref().unwrap_or_default().iter().find(|l| l.at == at).unwrap_or(&default);
+        let words: Vec<String> = self.listener(listen).iter().map(|word| format!("'{word}'")).collect();
+        format!("listener() {{ exec '{PROGRAM}' {}; }}\n", words.join(" "))
     }
 
     /// Names, as the workstation looks them up.
@@ -305,7 +320,7 @@ impl Standing<'_> {
         let later: Vec<_> = self.scenario.sh.iter().filter(|s| s.after.is_some()).collect();
         for script in &later {
             std::thread::sleep(Duration::from_secs_f64(script.after.unwrap_or_default()));
-            self.bed.node(script.at).must_sh(&script.script);
+            self.bed.node(script.at).must_sh(&format!("{}{}", self.command_of_listener(script.at), script.script));
         }
         let done = process.finish(LIMIT);
         for script in later {

@@ -51,6 +51,9 @@ pub struct Scenario {
     /// More addresses of `srv` in each family, so that there are many hops.
     #[serde(default)]
     pub more_addresses: u8,
+    /// Lines of the table of ranges in every site file.
+    #[serde(default)]
+    pub ranges: String,
     /// What must come of each hop.
     pub expect: Vec<Expect>,
 }
@@ -132,7 +135,7 @@ pub struct Rules {
 pub struct Script {
     pub at: At,
     pub script: String,
-    /// Run only after this many seconds of each run of the connector.
+    /// Run only after this many seconds of each run of the connector. `listener` in it is the listener of that host, as a command.
     pub after: Option<f64>,
     /// Run at the end of each run, where it was run in each.
     pub undo: Option<String>,

@@ -5,15 +5,16 @@
 //! machine runs out of descriptors or ports. What is missing is not lost yet: the caller asks again for what it wants to be sure of.
 
 mod allowance;
+mod model;
 mod slots;
 mod socket;
 
 pub use allowance::Allowance;
+pub use model::{Aim, Ended, Fate, Speaker, Tally, Try};
 
 use super::{clock, os};
 use crate::observation::Icmp;
 use crate::reason::Reason;
-use jiff::Timestamp;
 use mio::{Events, Interest, Poll, Token};
 use slots::{Phase, Slots};
 use std::collections::VecDeque;
@@ -41,64 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Octets of an answer that are looked at.
 const MAX_ANSWER: usize = 4096;
 
-/// What became of one port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// An answer came, and the speaker made this of it.
-    Answered(u8),
-    /// The connection opened, and then nothing came.
-    Mute,
-    /// The connection opened, and was closed or reset before an answer.
-    Closed,
-    /// It did not open, for this reason: refused, timed out, an ICMP message, or a fault of this machine.
-    Failed(Reason),
-}
-
-/// The packets of one try, for the log of a firewall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Try {
-    /// Where it came from; absent when the system gave no address.
-    pub source: Option<SocketAddr>,
-    /// When its SYN was sent.
-    pub sent_at: Timestamp,
-    /// The ICMP message that ended it.
-    pub icmp: Option<Icmp>,
-}
-
-/// What is said on each connection, and what an answer means.
-pub trait Speaker {
-    /// Writes what to say on the connection to a port; `out` is empty.
-    fn say(&mut self, port: u16, out: &mut Vec<u8>);
-
-    /// What the octets mean that came so far; `None` while they are not enough.
-    fn hear(&mut self, port: u16, octets: &[u8]) -> Option<u8>;
-}
-
-/// Where the ports are, and how long each may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Aim {
-    /// The address.
-    pub address: IpAddr,
-    /// Address to connect from, where one is fixed.
-    pub source: Option<IpAddr>,
-    /// For the answer to a SYN. Below a second the system sends no second SYN by itself.
-    pub connect: Duration,
-    /// For the answer to what is said.
-    pub answer: Duration,
-    /// Connections under way at most once somebody answers: more would only wait for each other at the other end.
-    pub most: usize,
-}
-
-/// Counts of one sweep.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tally {
-    /// Shortest time of a handshake.
-    pub fastest: Option<Duration>,
-    /// Most connections under way at a time.
-    pub window: usize,
-}
-
-/// Connects to every port in the order given, and tells the fate of each as it is known, with its packets where it did not open. `stop` ends it
+/// Connects to every port in the order given, and tells the fate of each as it is known, with its packets where it was not answered. `stop` ends it
 /// early: what is left is not told.
 ///
 /// # Errors
@@ -109,7 +53,7 @@ pub fn run(
     speaker: &mut impl Speaker,
     allowance: &Allowance,
     stop: &AtomicBool,
-    told: impl FnMut(u16, Fate, Option<Try>),
+    told: impl FnMut(u16, Ended),
 ) -> io::Result<Tally> {
     let mut sweep = Running {
         aim,
@@ -121,6 +65,7 @@ pub fn run(
         aging: VecDeque::new(),
         usual: None,
         window: FIRST_WINDOW.min(aim.most),
+        last: None,
         grown: clock::instant(),
         was_full: false,
         short_since: None,
@@ -138,7 +83,7 @@ pub fn run(
 /// A deadline of a connection: it counts only while the slot has the same generation.
 type Deadline = (Instant, usize, u32);
 
-struct Running<'a, S, T: FnMut(u16, Fate, Option<Try>)> {
+struct Running<'a, S, T: FnMut(u16, Ended)> {
     aim: &'a Aim,
     poll: Poll,
     waiting: VecDeque<u16>,
@@ -152,6 +97,8 @@ struct Running<'a, S, T: FnMut(u16, Fate, Option<Try>)> {
     usual: Option<Duration>,
     /// How many young connections there may be.
     window: usize,
+    /// When the last connection was begun.
+    last: Option<Instant>,
     grown: Instant,
     /// Whether the window has held up something since then.
     was_full: bool,
@@ -166,7 +113,7 @@ struct Running<'a, S, T: FnMut(u16, Fate, Option<Try>)> {
     told: T,
 }
 
-impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
+impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
     fn go(&mut self, stop: &AtomicBool) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !(self.waiting.is_empty() && self.slots.is_empty()) {
@@ -196,6 +143,9 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
             (self.grown, self.was_full) = (now, false);
         }
         while self.slots.young() < self.window && !self.waiting.is_empty() {
+            if let Some(wait) = self.too_soon() {
+                return Some(wait);
+            }
             if let Err(wait) = self.allowance.take(clock::instant()) {
                 return Some(wait);
             }
@@ -214,10 +164,17 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
         None
     }
 
+    /// How long to wait before the next connection, where they are to have time between them.
+    fn too_soon(&self) -> Option<Duration> {
+        let due = self.last.filter(|_| !self.aim.gap.is_zero())? + self.aim.gap;
+        Some(due.saturating_duration_since(clock::instant())).filter(|wait| !wait.is_zero())
+    }
+
     fn begin(&mut self, port: u16) -> io::Result<()> {
         let to = SocketAddr::new(self.aim.address, port);
         // On a path without delay the answer is there before `connect` returns.
         let begun = clock::instant();
+        self.last = Some(begun);
         let mut stream = socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
         let slot = self.slots.next();
         self.poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
@@ -237,13 +194,13 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
             self.window = (self.slots.young() * 3 / 4).max(LEAST_WINDOW);
             let since = *self.short_since.get_or_insert(now);
             if self.slots.is_empty() && now.saturating_duration_since(since) > PATIENCE {
-                (self.told)(port, Fate::Failed(Reason::LocalResources), None);
+                (self.told)(port, Ended { fate: Fate::Failed(Reason::LocalResources), begun: now, packets: None });
                 return None;
             }
             self.waiting.push_front(port);
             return Some(BACK_OFF);
         }
-        (self.told)(port, Fate::Failed(os::begin_failure(error).reason), None);
+        (self.told)(port, Ended { fate: Fate::Failed(os::begin_failure(error).reason), begun: now, packets: None });
         None
     }
 
@@ -358,7 +315,7 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
             sent_at: clock::now() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
             icmp,
         });
-        (self.told)(held.port, fate, packets);
+        (self.told)(held.port, Ended { fate, begun: held.begun, packets });
     }
 
     fn expire(&mut self) {

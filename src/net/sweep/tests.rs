@@ -23,10 +23,11 @@ fn sweep(ports: &[u16], allowance: &Allowance) -> BTreeMap<u16, Fate> {
         source: None,
         connect: Duration::from_millis(800),
         answer: Duration::from_millis(800),
+        gap: Duration::ZERO,
         most: 1024,
     };
     let mut fates = BTreeMap::new();
-    let once = |port, fate, packets: Option<Try>| {
+    let once = |port, Ended { fate, packets, .. }: Ended| {
         assert_eq!(packets.is_some(), !matches!(fate, Fate::Answered(_)), "{port}");
         assert!(fates.insert(port, fate).is_none(), "{port} twice");
     };

@@ -1,18 +1,20 @@
 //! What the mapper's answer about one interface means. No I/O.
 
-use super::session::{Called, hex, not_spoken};
+use super::session::{Called, hex, not_spoken, of_fault};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
-use crate::proto::rpc::epm::MapResponse;
-use crate::proto::rpc::{Syntax, status};
+use crate::proto::rpc::epm::{Handle, MapResponse, NO_HANDLE};
+use crate::proto::rpc::{Syntax, Tower};
 use crate::reason::Reason;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Ports of one interface that are tried; a server with several network stacks names each a time or two.
-const MAX_PORTS: usize = 8;
+const MAX_PORTS: usize = 16;
+/// Towers that are taken of one mapper.
+const MAX_TOWERS: usize = 64;
 
 /// Where the mapper says that an interface is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(super) struct Located {
     pub(super) interface: Syntax,
     /// TCP ports, in the mapper's order, each once, none of them 0.
     pub(super) ports: Vec<u16>,
+    /// How many more there are, which are not tried.
+    pub(super) left_out: usize,
     /// Addresses that the mapper gave, `0.0.0.0` left out. Only reported: behind NAT they are useless.
     pub(super) addresses: Vec<Ipv4Addr>,
 }
@@ -53,50 +57,94 @@ pub(super) fn about(interface: &Interface) -> Detail {
     ])
 }
 
-/// Reads the end of an `ept_map` call about `wanted`.
-///
-/// # Errors
-/// `rpc-not-registered`, `rpc-access-denied`, `rpc-bind-rejected` for any other fault, `rpc-not-spoken` for an answer that cannot be read.
-pub(super) fn read(called: Called, wanted: Syntax) -> Result<Located, Failure> {
-    let (stub, order) = match called {
-        Called::Fault(status::ACCESS_DENIED) => return Err(denied().with("fault", hex(status::ACCESS_DENIED))),
-        Called::Fault(fault) => return Err(Failure::peer(Reason::RpcBindRejected).with("fault", hex(fault))),
-        Called::Answered(stub, order) => (stub, order),
-    };
-    let answer = MapResponse::decode(&stub, order).map_err(not_spoken)?;
-    // Towers of other interfaces and transports (named pipes, HTTP) are none that were asked for.
-    let towers = || answer.towers.iter().filter(|t| t.interface().is_some_and(|i| i.serves(&wanted)));
-    let mut ports: Vec<u16> = Vec::new();
-    for port in towers().filter_map(|t| t.tcp_port()).filter(|p| *p != 0) {
-        if !ports.contains(&port) && ports.len() < MAX_PORTS {
-            ports.push(port);
-        }
-    }
-    let mut addresses: Vec<Ipv4Addr> = towers().filter_map(|t| t.address()).filter(|a| !a.is_unspecified()).collect();
-    addresses.dedup();
-    addresses.truncate(MAX_PORTS);
-    match (answer.status, ports.is_empty()) {
-        (_, false) => Ok(Located { interface: wanted, ports, addresses }),
-        (status::ACCESS_DENIED, true) => Err(denied().with("status", hex(answer.status))),
-        (code, true) => Err(Failure::peer(Reason::RpcNotRegistered).with("status", hex(code)).with("towers", answer.towers.len())),
-    }
+/// The answers to an `ept_map` call, of which each holds a few towers, and a handle to ask for more.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    towers: Vec<Tower>,
+    status: u32,
 }
 
-fn denied() -> Failure {
-    Failure::peer(Reason::RpcAccessDenied)
+impl Pages {
+    /// Reads one answer, and gives the handle for the next one where there is more.
+    ///
+    /// # Errors
+    /// `rpc-access-denied`, `rpc-server-busy`, `rpc-bind-rejected` for any other fault, `rpc-not-spoken` for an answer that cannot be read; of the
+    /// first one only: what came before stays.
+    pub(super) fn add(&mut self, called: Called) -> Result<Option<Handle>, Failure> {
+        let is_first = self.towers.is_empty();
+        let read = match called {
+            Called::Fault(code) => Err(of_fault(code)),
+            Called::Answered(stub, order) => MapResponse::decode(&stub, order).map_err(not_spoken),
+        };
+        let page = match read {
+            Ok(page) => page,
+            Err(failure) => return if is_first { Err(failure) } else { Ok(None) },
+        };
+        if is_first {
+            self.status = page.status;
+        }
+        let more = page.handle != NO_HANDLE && !page.towers.is_empty() && self.towers.len() + page.towers.len() < MAX_TOWERS;
+        self.towers.extend(page.towers);
+        Ok(more.then_some(page.handle))
+    }
+
+    /// Where the interface is.
+    ///
+    /// # Errors
+    /// `rpc-not-registered`, `rpc-access-denied`, `rpc-server-busy`.
+    pub(super) fn locate(self, wanted: Syntax) -> Result<Located, Failure> {
+        // Towers of other interfaces and transports (named pipes, HTTP) are none that were asked for.
+        let towers = || self.towers.iter().filter(|t| t.interface().is_some_and(|i| i.serves(&wanted)));
+        let mut ports: Vec<u16> = Vec::new();
+        for port in towers().filter_map(|t| t.tcp_port()).filter(|p| *p != 0) {
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        let left_out = ports.len().saturating_sub(MAX_PORTS);
+        ports.truncate(MAX_PORTS);
+        let mut addresses: Vec<Ipv4Addr> = towers().filter_map(|t| t.address()).filter(|a| !a.is_unspecified()).collect();
+        addresses.dedup();
+        addresses.truncate(MAX_PORTS);
+        if !ports.is_empty() {
+            return Ok(Located { interface: wanted, ports, left_out, addresses });
+        }
+        // What a call says by a fault, some say by the status of its answer.
+        let said = of_fault(self.status);
+        if said.reason != Reason::RpcBindRejected {
+            return Err(Failure::peer(said.reason).with("status", hex(self.status)));
+        }
+        let mut failure = Failure::peer(Reason::RpcNotRegistered).with("status", hex(self.status)).with("towers", self.towers.len());
+        let others = self.towers.iter().filter_map(Tower::interface).filter(|i| i.uuid == wanted.uuid && i.major != wanted.major);
+        let mut versions: Vec<String> = others.map(|i| format!("{}.{}", i.major, i.minor)).collect();
+        versions.dedup();
+        if !versions.is_empty() {
+            failure = failure.with("other_versions", json!(versions));
+        }
+        Err(failure)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::rpc::epm::NO_HANDLE;
-    use crate::proto::rpc::{Order, Tower};
+    use crate::proto::rpc::{Order, status};
 
     const WANTED: Syntax = Syntax { major: 4, minor: 0, ..Syntax::EPM };
 
     fn answer(towers: Vec<Tower>, status: u32) -> Result<Located, Failure> {
-        let stub = MapResponse { handle: NO_HANDLE, max_count: 4, towers, status }.encode(3);
-        read(Called::Answered(stub, Order::Little), WANTED)
+        read(Called::Answered(page(NO_HANDLE, towers, status), Order::Little))
+    }
+
+    fn page(handle: Handle, towers: Vec<Tower>, status: u32) -> Vec<u8> {
+        let max_count = u32::try_from(towers.len()).expect("few").max(4);
+        MapResponse { handle, max_count, towers, status }.encode(3)
+    }
+
+    fn read(called: Called) -> Result<Located, Failure> {
+        let mut pages = Pages::default();
+        assert_eq!(pages.add(called)?, None);
+        pages.locate(WANTED)
     }
 
     fn reason(outcome: Result<Located, Failure>) -> Reason {
@@ -136,8 +184,42 @@ mod tests {
     #[test]
     fn denials_and_rubbish_are_told_apart() {
         assert_eq!(reason(answer(Vec::new(), status::ACCESS_DENIED)), Reason::RpcAccessDenied);
-        assert_eq!(reason(read(Called::Fault(status::ACCESS_DENIED), WANTED)), Reason::RpcAccessDenied);
-        assert_eq!(reason(read(Called::Fault(0x1c01_0014), WANTED)), Reason::RpcBindRejected);
-        assert_eq!(reason(read(Called::Answered(vec![1, 2, 3], Order::Little), WANTED)), Reason::RpcNotSpoken);
+        assert_eq!(reason(read(Called::Fault(status::ACCESS_DENIED))), Reason::RpcAccessDenied);
+        assert_eq!(reason(read(Called::Fault(status::UNSUPPORTED_AUTHN_LEVEL))), Reason::RpcAccessDenied);
+        assert_eq!(reason(read(Called::Fault(status::SERVER_TOO_BUSY))), Reason::RpcServerBusy);
+        assert_eq!(reason(answer(Vec::new(), status::RPC_S_SERVER_TOO_BUSY)), Reason::RpcServerBusy);
+        assert_eq!(reason(read(Called::Fault(status::OPNUM_OUT_OF_RANGE))), Reason::RpcBindRejected);
+        assert_eq!(reason(read(Called::Answered(vec![1, 2, 3], Order::Little))), Reason::RpcNotSpoken);
+    }
+
+    #[test]
+    fn an_answer_in_pages_is_read_to_its_end() {
+        let mut pages = Pages::default();
+        let handle = [7; 20];
+        let four = |from: u16| (from..from + 4).map(|port| tower(port, 1)).collect::<Vec<_>>();
+        let mut add = |handle, towers| pages.add(Called::Answered(page(handle, towers, 0), Order::Little)).expect("a page");
+        assert_eq!(add(handle, four(49152)), Some(handle));
+        assert_eq!(add(handle, four(50000)), Some(handle));
+        assert_eq!(add(NO_HANDLE, vec![tower(60000, 1)]), None);
+        let located = pages.locate(WANTED).expect("ports");
+        assert_eq!((located.ports.len(), located.ports.last(), located.left_out), (9, Some(&60000), 0));
+        // A mapper that never ends, one that breaks off, one with more ports than are tried.
+        let mut endless = Pages::default();
+        let mut count = 0;
+        while endless.add(Called::Answered(page(handle, four(1 + 4 * count), 0), Order::Little)).expect("a page").is_some() {
+            count += 1;
+        }
+        assert!(count < 20);
+        let located = endless.locate(WANTED).expect("ports");
+        assert_eq!((located.ports.len(), located.left_out), (MAX_PORTS, MAX_TOWERS - MAX_PORTS));
+        let mut broken = Pages::default();
+        broken.add(Called::Answered(page(handle, four(1), 0), Order::Little)).expect("a page");
+        assert_eq!(broken.add(Called::Fault(status::CONTEXT_MISMATCH)).expect("what came stays"), None);
+    }
+
+    #[test]
+    fn another_version_of_the_interface_is_named() {
+        let failure = answer(vec![Tower::tcp(Syntax { major: 3, ..WANTED }, 49152, Ipv4Addr::UNSPECIFIED)], 0).expect_err("a failure");
+        assert_eq!((failure.reason, &failure.detail["other_versions"]), (Reason::RpcNotRegistered, &json!(["3.0"])));
     }
 }

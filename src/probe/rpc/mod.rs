@@ -12,16 +12,16 @@ use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
 use super::{Climb, Stop};
 use crate::matrix::model::{Expect, Interface};
-use crate::net::Io;
-use crate::net::clock;
 use crate::net::failure::Failure;
+use crate::net::{self, Io, clock};
 use crate::observation::StepKind;
 use crate::proto::challenge::{MAX_PROOF_LEN, ProofOutcome};
 use crate::proto::rpc::{Syntax, Uuid, epm};
 use crate::reason::Reason;
-use look_up::Located;
-use session::{Bound, CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session};
+use look_up::{Located, Pages};
+use session::{Bound, CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session, unless_busy};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -33,10 +33,17 @@ use tokio::net::TcpStream;
 pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let stream = climb.connect(climb.target.hop.port).await?;
     let asked = climb.challenge();
-    let binding = Session::bind(stream, Syntax::EPM, asked.as_ref().map(|a| &a.octets));
+    let challenge = asked.as_ref().map(|a| a.octets);
+    let binding = Session::bind(stream, Syntax::EPM, challenge.as_ref());
+    let (source, to) = (climb.target.source, SocketAddr::new(climb.target.address, climb.target.hop.port));
+    let deadline = climb.connect_deadline();
+    let anew = async {
+        let stream = net::dial::connect(source, to, deadline, 0).await.1?;
+        Session::bind(stream, Syntax::EPM, challenge.as_ref()).await
+    };
     let bound = climb
         .step(StepKind::RpcBind, async {
-            let bound = binding.await?;
+            let bound = unless_busy(binding.await, anew).await?;
             let detail = bound.detail.clone();
             Ok((bound, detail))
         })
@@ -49,13 +56,27 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         outcome = one_interface(climb, &mut mapper, interface).await.and(outcome);
     }
     if flow.expect == Expect::Allow {
-        outcome = range::climb(climb, proved).await.and(outcome);
+        let swept = range::climb(climb, proved).await;
+        // What the sweep proved is not shut, whatever became of the few connections before it.
+        outcome = if outcome.is_err() && port::was_proved_since(climb) { swept } else { swept.and(outcome) };
+        if outcome.is_ok() && climb.sweep.as_ref().is_some_and(|sweep| sweep.restarted || sweep.outage.is_some()) {
+            // The connection from before it is gone, or may be.
+            mapper = another_session(climb).await;
+        }
     }
     match mapper {
         // On the mapper's connection alone: the way to the other ports is the same.
         Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await,
         _ => outcome,
     }
+}
+
+/// Another connection to the mapper; `None` where there is none, or nobody proves himself on it.
+async fn another_session(climb: &Climb<'_>) -> Option<Session<TcpStream>> {
+    let stream = climb.dial_aside().await.ok()?;
+    let asked = climb.challenge();
+    let binding = Session::bind(stream, Syntax::EPM, asked.as_ref().map(|a| &a.octets));
+    within(climb.step_deadline(), binding).await.ok().map(|bound| bound.session)
 }
 
 /// Whether the listener of the hop's own host has proved itself.
@@ -107,8 +128,18 @@ async fn one_interface(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStr
     }
 }
 
-/// Looks one interface up, on the mapper connection that is there or, where an earlier call broke it, on a new one.
+/// Looks one interface up; once more on another connection where the mapper was too busy.
 async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
+    let first = ask_once(climb, mapper, wanted).await;
+    let again = async {
+        *mapper = None;
+        ask_once(climb, mapper, wanted).await
+    };
+    unless_busy(first, again).await
+}
+
+/// The same on the mapper connection that is there or, where an earlier call broke it, on a new one.
+async fn ask_once(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
     climb.in_time()?;
     let mut session = match mapper.take() {
         Some(session) => session,
@@ -117,11 +148,22 @@ async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream
             within(climb.step_deadline(), Session::bind(stream, Syntax::EPM, None)).await?.session
         }
     };
-    let stub = epm::MapRequest::tcp(wanted).encode();
-    let called = within(climb.step_deadline(), session.call(INTERFACE_CONTEXT, epm::MAP, stub)).await?;
-    // A fault leaves the connection as it was.
+    let mut pages = Pages::default();
+    let mut request = epm::MapRequest::tcp(wanted);
+    loop {
+        let called = within(climb.step_deadline(), session.call(INTERFACE_CONTEXT, epm::MAP, request.encode())).await?;
+        match pages.add(called) {
+            Ok(Some(handle)) => request.handle = handle,
+            Ok(None) => break,
+            Err(failure) => {
+                // A fault leaves the connection as it was.
+                *mapper = Some(session);
+                return Err(failure);
+            }
+        }
+    }
     *mapper = Some(session);
-    look_up::read(called, wanted)
+    pages.locate(wanted)
 }
 
 /// Opens a connection that is part of a rung, with its evidence.

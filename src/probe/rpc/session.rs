@@ -4,9 +4,11 @@ use crate::net::Io;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
 use crate::proto::challenge::CHALLENGE_LEN;
-use crate::proto::rpc::{BindAck, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid};
+use crate::proto::rpc::{BindAck, BindNak, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid, status};
 use crate::reason::Reason;
+use std::future::Future;
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Presentation context of the interface.
@@ -58,8 +60,12 @@ impl<S: Io> Session<S> {
                 session.challenged = challenge_accepted;
                 Ok(Bound { session, detail, challenge_accepted })
             }
-            Body::BindNak(nak) => Err(Failure::peer(Reason::RpcBindRejected).with("bind_nak", nak.reason).with("said", nak.words())),
-            Body::Fault(fault) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", hex(fault.status))),
+            Body::BindNak(nak) => {
+                let busy = [BindNak::CONGESTION, BindNak::LIMIT].contains(&nak.reason);
+                let reason = if busy { Reason::RpcServerBusy } else { Reason::RpcBindRejected };
+                Err(Failure::peer(reason).with("bind_nak", nak.reason).with("said", nak.words()))
+            }
+            Body::Fault(fault) => Err(of_fault(fault.status)),
             other => Err(unexpected(&other)),
         }
     }
@@ -130,7 +136,35 @@ fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
     if result.transfer.uuid != Uuid::nil() {
         detail.insert("encoding".to_owned(), result.transfer.uuid.to_string().into());
     }
-    Err(Failure { detail, ..Failure::peer(Reason::RpcBindRejected) })
+    let reason = if (result.result, result.reason) == PROVIDER_LIMIT { Reason::RpcServerBusy } else { Reason::RpcBindRejected };
+    Err(Failure { detail, ..Failure::peer(reason) })
+}
+
+/// A context that was turned down for a limit of the server (C706 12.6.3.1).
+const PROVIDER_LIMIT: (u16, u16) = (2, 3);
+
+/// What a fault means that came instead of an answer.
+pub(super) fn of_fault(code: u32) -> Failure {
+    let reason = match code {
+        status::SERVER_TOO_BUSY | status::RPC_S_SERVER_TOO_BUSY | status::REMOTE_NO_MEMORY => Reason::RpcServerBusy,
+        status::ACCESS_DENIED | status::UNSUPPORTED_AUTHN_LEVEL => Reason::RpcAccessDenied,
+        _ => Reason::RpcBindRejected,
+    };
+    Failure::peer(reason).with("fault", hex(code))
+}
+
+/// Time that a server which is too busy gets before it is asked once more.
+const BUSY: Duration = Duration::from_millis(500);
+
+/// Does something once more where the server was too busy for it; `work` makes a connection of its own.
+pub(super) async fn unless_busy<T>(outcome: Result<T, Failure>, again: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    match outcome {
+        Err(failure) if failure.reason == Reason::RpcServerBusy => {
+            tokio::time::sleep(BUSY).await;
+            again.await
+        }
+        outcome => outcome,
+    }
 }
 
 /// A status code as people look it up.

@@ -194,6 +194,10 @@ pub struct BindNak {
 impl BindNak {
     /// No reason given.
     pub const NOT_SPECIFIED: u16 = 0;
+    /// Temporary congestion.
+    pub const CONGESTION: u16 = 1;
+    /// A limit of the server was exceeded.
+    pub const LIMIT: u16 = 2;
     /// The protocol version is not supported.
     pub const VERSION: u16 = 4;
     /// The authentication type is not known.

@@ -4,6 +4,7 @@ mod directory;
 mod dns;
 mod forward;
 mod http;
+mod mapper;
 mod rpc;
 mod talker;
 mod tcp;
@@ -108,6 +109,12 @@ pub enum Kind {
     OnlyV6 { port: u16 },
     /// Refuses at the endpoint mapper.
     Rpc { port: u16, answer: Refusal },
+    /// Is an endpoint mapper with ports behind it.
+    Mapper {
+        port: u16,
+        #[serde(flatten)]
+        says: mapper::Says,
+    },
     /// Answers LDAP as a directory that says this of itself.
     Directory {
         port: u16,
@@ -232,6 +239,11 @@ impl Program {
                     drop(held);
                 })
             }),
+            Kind::Mapper { port, says } => Inside::start(namespace, move || {
+                let listen = |port: u16| bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"));
+                let others = says.open.iter().map(|port| listen(*port)).collect::<Result<Vec<_>, _>>()?;
+                Ok(mapper::run(listen(port)?, others, says))
+            }),
             Kind::OnlyV6 { port } => Inside::start(namespace, move || {
                 let socket = TcpSocket::new_v6().map_err(|e| e.to_string())?;
                 socket2::SockRef::from(&socket).set_only_v6(true).map_err(|e| e.to_string())?;
@@ -309,7 +321,7 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         Kind::Sharer { to, status, .. } => forward::share(context, stream, *to, *status).await,
         Kind::Closing { to, idle_ms, octets, .. } => forward::close(context, stream, *to, *idle_ms, *octets).await,
         Kind::Swallowing { to, octets, .. } => forward::swallow(context, stream, *to, *octets).await,
-        Kind::OnlyV6 { .. } | Kind::FullQueue { .. } => {}
+        Kind::OnlyV6 { .. } | Kind::FullQueue { .. } | Kind::Mapper { .. } => {}
         Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
         Kind::Directory { says, .. } => directory::serve(stream, says).await,
         Kind::Dns { .. } | Kind::PortHog { .. } => {}
@@ -340,6 +352,7 @@ impl Kind {
             | Kind::Closing { port, .. }
             | Kind::Swallowing { port, .. }
             | Kind::OnlyV6 { port }
+            | Kind::Mapper { port, .. }
             | Kind::Rpc { port, .. } => *port,
             Kind::Dns { .. } | Kind::PortHog { .. } => 0,
         }

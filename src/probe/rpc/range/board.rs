@@ -3,6 +3,7 @@
 use crate::matrix::port_set::PortSet;
 use crate::observation::{PortState, Segment};
 use crate::reason::Reason;
+use std::collections::BTreeMap;
 
 /// How one port stands.
 pub(super) type Stand = (PortState, Option<Reason>);
@@ -10,18 +11,24 @@ pub(super) type Stand = (PortState, Option<Reason>);
 /// Ports asked for between two that stand otherwise, at a time: a gap of 256 is settled in two rounds.
 const PER_GAP: usize = 15;
 
+/// Runs of shut ports up to this length are asked for again as a whole; of longer ones that stayed shut so many at each end, and inside.
+const SHORT_RUN: usize = 64;
+const OF_LONG_RUN: usize = 16;
+
 /// All ports of a range.
 pub(super) struct Board {
     /// In order.
     ports: Vec<u16>,
     /// Of each of them.
     stands: Vec<Option<Stand>>,
+    /// Where ports lead, other than to the host: the name of the host whose listener proved itself on them.
+    led: BTreeMap<u16, String>,
 }
 
 impl Board {
     pub(super) fn new(range: &PortSet) -> Self {
         let ports: Vec<u16> = range.iter().collect();
-        Board { stands: vec![None; ports.len()], ports }
+        Board { stands: vec![None; ports.len()], ports, led: BTreeMap::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -32,6 +39,12 @@ impl Board {
         if let Ok(place) = self.ports.binary_search(&port) {
             self.stands[place] = Some(stand);
         }
+    }
+
+    /// This port leads elsewhere.
+    pub(super) fn lead_to(&mut self, port: u16, other: &str) {
+        self.set(port, (PortState::Open, Some(Reason::WrongListener)));
+        self.led.insert(port, other.to_owned());
     }
 
     pub(super) fn get(&self, port: u16) -> Option<Stand> {
@@ -62,6 +75,67 @@ impl Board {
         self.ports.iter().zip(&self.stands).filter(|(_, stand)| stand.is_none()).map(|(port, _)| *port).collect()
     }
 
+    /// Ports on which the listener proved itself, in order.
+    pub(super) fn proved(&self) -> Vec<u16> {
+        self.known().filter(|(_, _, stand)| is_proved(*stand)).map(|(_, port, _)| port).collect()
+    }
+
+    /// Whether any port that was asked for was not proved.
+    pub(super) fn has_shut(&self) -> bool {
+        self.known().any(|(_, _, stand)| !is_proved(stand))
+    }
+
+    /// Whether any port was proved.
+    pub(super) fn has_proved(&self) -> bool {
+        self.known().any(|(_, _, stand)| is_proved(stand))
+    }
+
+    /// Ports that were asked for and not proved, in runs that stand alike.
+    pub(super) fn shut_runs(&self) -> Vec<Vec<u16>> {
+        self.runs(|_, stand| !is_proved(stand))
+    }
+
+    /// Ports that were asked for and are of this kind, in runs that stand alike.
+    pub(super) fn runs(&self, fits: impl Fn(u16, Stand) -> bool) -> Vec<Vec<u16>> {
+        let mut runs: Vec<Vec<u16>> = Vec::new();
+        let mut before: Option<Stand> = None;
+        for (_, port, stand) in self.known() {
+            let stand_of_run = fits(port, stand).then_some(stand);
+            match (runs.last_mut(), stand_of_run) {
+                (_, None) => {}
+                (Some(run), Some(stand)) if before == Some(stand) => run.push(port),
+                _ => runs.push(vec![port]),
+            }
+            before = stand_of_run;
+        }
+        runs
+    }
+
+    /// Ports that are worth asking for again after some of what was shut has `come`: all, but of long runs of which none came.
+    pub(super) fn again(&self, come: &[u16], most_runs: usize) -> Vec<u16> {
+        let runs = self.shut_runs();
+        let all = runs.len() > most_runs;
+        let beside = |run: &[u16]| {
+            come.iter().any(|port| {
+                run.first().is_some_and(|f| *f <= port.saturating_add(1)) && run.last().is_some_and(|l| *port <= l.saturating_add(1))
+            })
+        };
+        let mut ports: Vec<u16> = Vec::new();
+        for run in runs {
+            if all || run.len() <= SHORT_RUN || beside(&run) {
+                ports.extend(run);
+            } else {
+                let last = run.len() - 1;
+                let inside = (0..OF_LONG_RUN).map(|i| i * last / OF_LONG_RUN);
+                let places = (0..OF_LONG_RUN).chain(inside).chain(last - OF_LONG_RUN..=last);
+                ports.extend(places.filter_map(|place| run.get(place)));
+            }
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
     /// Ports that gave no answer: worth asking for again.
     pub(super) fn missing(&self) -> Vec<u16> {
         self.known().filter(|(_, _, stand)| is_missing(*stand)).map(|(_, port, _)| port).collect()
@@ -81,25 +155,47 @@ impl Board {
         places.into_iter().filter_map(|place| self.ports.get(place).copied()).collect()
     }
 
-    /// Runs of ports that stand alike; `taken` are those that the listener does not hold, in order, and `holder` tells who does.
-    pub(super) fn segments<'h>(&self, taken: &[u16], holder: impl Fn(u16) -> Option<&'h str>) -> Vec<Segment> {
+    /// Runs of ports that stand alike; `taken` are those that the listener does not hold, in order, and `holder` tells who does. `unsettled`: what is
+    /// shut is so by no rule about numbers.
+    pub(super) fn segments<'h>(&self, taken: &[u16], holder: impl Fn(u16) -> Option<&'h str>, unsettled: bool) -> Vec<Segment> {
         let mut segments: Vec<Segment> = Vec::new();
         for (port, stand) in self.ports.iter().copied().zip(&self.stands) {
             let (state, reason) = stand.unwrap_or((PortState::Untested, None));
             let taken = taken.binary_search(&port).is_ok();
             let holder = if taken { holder(port) } else { None };
+            let led_to = self.led.get(&port).map(String::as_str);
             match segments.last_mut() {
                 Some(s)
-                    if (s.state, s.reason, s.taken, s.holder.as_deref()) == (state, reason, taken, holder)
+                    if (s.state, s.reason, s.taken) == (state, reason, taken)
+                        && (s.holder.as_deref(), s.led_to.as_deref()) == (holder, led_to)
                         && s.last.checked_add(1) == Some(port) =>
                 {
                     s.last = port;
                 }
-                _ => segments.push(Segment { first: port, last: port, state, reason, taken, holder: holder.map(str::to_owned) }),
+                _ => segments.push(Segment {
+                    first: port,
+                    last: port,
+                    state,
+                    reason,
+                    taken,
+                    holder: holder.map(str::to_owned),
+                    led_to: led_to.map(str::to_owned),
+                    unsettled: unsettled && is_by_the_way(state, reason, taken),
+                }),
             }
         }
         segments
     }
+}
+
+/// Whether a port is shut for something between the two ends. What nobody holds is refused there; what this machine lacks is its own matter.
+fn is_by_the_way(state: PortState, reason: Option<Reason>, taken: bool) -> bool {
+    state == PortState::Shut && !reason.is_some_and(Reason::is_local) && !(taken && reason == Some(Reason::Refused))
+}
+
+/// Whether the listener proved itself.
+pub(super) fn is_proved(stand: Stand) -> bool {
+    matches!(stand.0, PortState::Proved | PortState::ProvedLate)
 }
 
 fn is_missing(stand: Stand) -> bool {
@@ -109,8 +205,7 @@ fn is_missing(stand: Stand) -> bool {
 
 /// Whether two ports stand alike as far as edges are concerned: late or not, a proof is a proof.
 fn alike(a: Stand, b: Stand) -> bool {
-    let proved = |s: Stand| matches!(s.0, PortState::Proved | PortState::ProvedLate);
-    a == b || (proved(a) && proved(b))
+    a == b || (is_proved(a) && is_proved(b))
 }
 
 /// Places evenly apart between two others.
@@ -167,7 +262,7 @@ mod tests {
         }
         board.set(9, PROVED);
         board.set(16, PROVED);
-        let segments = board.segments(&[13], |_| Some("pid 1"));
+        let segments = board.segments(&[13], |_| Some("pid 1"), false);
         let runs: Vec<_> = segments.iter().map(|s| (s.first, s.last, s.state, s.taken)).collect();
         let wanted = [
             (10, 11, PortState::Proved, false),
@@ -178,5 +273,20 @@ mod tests {
         ];
         assert_eq!(runs, wanted);
         assert_eq!((board.missing(), board.unknown(), board.is_silent()), (vec![12, 13], vec![14], false));
+        assert_eq!((board.shut_runs(), board.proved()), (vec![vec![12, 13]], vec![10, 11, 15]));
+    }
+
+    #[test]
+    fn of_a_long_run_that_stayed_shut_only_some_ports_are_asked_for_again() {
+        let mut board = Board::new(&PortSet::run(50000, 59999));
+        for port in 50000..=59999 {
+            let shut = (51000..=51009).contains(&port) || port >= 55000;
+            board.set(port, if shut { DROPPED } else { PROVED });
+        }
+        let again = board.again(&[51003], 9);
+        assert_eq!(again.len(), 10 + 3 * OF_LONG_RUN, "{again:?}");
+        assert!(again.contains(&55000) && again.contains(&59999));
+        assert_eq!(board.again(&[57000], 9).len(), 5010);
+        assert_eq!(board.again(&[], 1).len(), 5010, "many runs are no rule");
     }
 }

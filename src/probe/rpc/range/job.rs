@@ -1,21 +1,24 @@
 //! One sweep, in a thread of its own: which ports are asked for, in which order, and when enough is known.
 
-use super::board::{Board, Stand};
+use super::board::{self, Board, Stand};
+use super::round::{self, Told};
 use super::speaker::{Binder, STAMPED};
+use super::story::{self, Pattern, Tried};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
-use crate::net::random;
-use crate::net::sweep::{self, Aim, Allowance, Fate, Try};
+use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
+use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
 use crate::probe::Climb;
 use crate::probe::climb::RangeMode;
 use crate::proto::challenge::{Challenge, SiteKey};
 use crate::proto::rpc::{Syntax, Uuid};
 use crate::reason::Reason;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ports of the sample, and the smallest range that is worth one.
 const SAMPLE: usize = 64;
@@ -32,17 +35,26 @@ const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
 /// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
 const MOST_PASSES: usize = 8;
+/// Before each round of second looks: an outage may end, and a guard may forget.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(400), Duration::from_millis(700)];
+/// Rounds that must tell the same before a rule is believed in.
+const ENOUGH: usize = 2;
+/// Between two connections of a round: one after the other, and slower than a guard counts.
+const GAP: Duration = Duration::from_millis(4);
 
 /// Everything that a sweep needs, for a thread of its own.
 pub(super) struct Job {
     aim: Aim,
-    board: Board,
+    pub(super) board: Board,
     binder: Binder,
     mode: RangeMode,
     allowance: Arc<Allowance>,
+    /// Ports of the range that were proved ahead of the sweep.
+    before: Vec<u16>,
     /// Ends it early.
     pub(super) stop: Arc<AtomicBool>,
-    found: Found,
+    pub(super) found: Found,
 }
 
 /// What came of it.
@@ -52,12 +64,50 @@ pub(super) struct Found {
     pub(super) fastest: Option<Duration>,
     /// Ports that were proved only when they were asked for again.
     pub(super) lost: usize,
-    /// The last packets to each port that did not answer.
-    pub(super) unopened: BTreeMap<u16, Try>,
+    /// Packets to each port that did not answer, with what became of them: the first that ended as the last did.
+    pub(super) unopened: BTreeMap<u16, (Stand, Try)>,
+    /// Every try, in the order in which they ended.
+    pub(super) tries: Vec<Tried>,
+    /// What the last round of second looks told, where there was one.
+    pub(super) told: Option<Told>,
+}
+
+impl Found {
+    /// What was shut goes by.
+    fn pattern(&self) -> Pattern {
+        story::pattern(&story::first_tries(&self.tries))
+    }
+
+    /// A moment of the sweep by the clock on the wall.
+    pub(super) fn at(moment: Instant) -> Timestamp {
+        clock::now() - SignedDuration::try_from(moment.elapsed()).unwrap_or_default()
+    }
+
+    fn note(&mut self, port: u16, stand: Stand, ended: &Ended) {
+        let good = board::is_proved(stand);
+        self.tries.push(Tried { port, begun: ended.begun, good });
+        self.lost += usize::from(stand.0 == PortState::ProvedLate);
+        match ended.packets {
+            Some(packets) if self.unopened.get(&port).is_none_or(|(before, _)| *before != stand) => {
+                self.unopened.insert(port, (stand, packets));
+            }
+            Some(_) => {}
+            None => {
+                self.unopened.remove(&port);
+            }
+        }
+    }
 }
 
 /// The sweep of a hop's range, unless its interface cannot be read.
-pub(super) fn job(climb: &Climb<'_>, range: &PortSet, interface: &Interface, challenge: Challenge, proved: bool) -> Option<Job> {
+pub(super) fn job(
+    climb: &Climb<'_>,
+    range: &PortSet,
+    interface: &Interface,
+    challenge: Challenge,
+    proved: bool,
+    before: Vec<u16>,
+) -> Option<Job> {
     let uuid = Uuid::parse_str(&interface.uuid).ok()?;
     let syntax = Syntax { uuid, major: interface.version.0, minor: interface.version.1 };
     let host = climb.target.hop.to.host.label();
@@ -68,14 +118,21 @@ pub(super) fn job(climb: &Climb<'_>, range: &PortSet, interface: &Interface, cha
             source: climb.target.source,
             connect: LONGEST_WAIT.min(climb.tools.connect_deadline),
             answer: LONGEST_WAIT.min(climb.tools.step_deadline),
+            gap: Duration::ZERO,
             most: if proved { TO_A_LISTENER } else { TO_A_SERVICE },
         },
         board: Board::new(range),
         binder: Binder::new(syntax, proving),
         mode: climb.tools.range,
         allowance: climb.tools.allowance.clone(),
+        // Their first try was before the sweep.
+        found: Found {
+            fastest: climb.fastest,
+            tries: before.iter().map(|port| Tried { port: *port, begun: clock::instant(), good: true }).collect(),
+            ..Found::default()
+        },
+        before,
         stop: Arc::default(),
-        found: Found { fastest: climb.fastest, ..Found::default() },
     })
 }
 
@@ -84,40 +141,149 @@ impl Job {
     ///
     /// # Errors
     /// When the event queue cannot be made.
-    pub(super) fn run(mut self) -> std::io::Result<(Board, SweepMode, Found)> {
-        let staged = self.mode != RangeMode::Exact && self.board.len() > SMALL;
-        if staged {
+    pub(super) fn run(&mut self) -> std::io::Result<SweepMode> {
+        if self.is_staged() {
             self.ask(self.board.sample(SAMPLE), false)?;
             if self.board.is_silent() {
                 self.ask(self.board.missing(), true)?;
             }
-            if self.board.is_silent() {
-                return Ok((self.board, SweepMode::BrokenOff, self.found));
-            }
-            loop {
-                let between = self.board.between_edges();
-                if between.is_empty() || self.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                self.ask(between, false)?;
+            // What was proved a moment ago cannot be shut as a whole by a rule; nor does a rule begin in the middle of a sample.
+            let odd = (self.board.is_silent() && !self.before.is_empty()) || self.is_by_time();
+            let told = if odd { self.settle()? } else { Told::Steady };
+            if self.board.is_silent() || told == Told::Gone {
+                return Ok(SweepMode::BrokenOff);
             }
         }
-        let sampled = staged && self.mode == RangeMode::Sample;
+        self.go_on()
+    }
+
+    /// Asks once more for some of a range of which nothing was ever proved, now that the mapper's port is known to work; if any of it opens, for all.
+    ///
+    /// # Errors
+    /// When the event queue cannot be made.
+    pub(super) fn try_again(&mut self) -> std::io::Result<Option<SweepMode>> {
+        let (told, come) = self.look(PAUSES.len())?;
+        if told != Told::Came {
+            return Ok(None);
+        }
+        self.ask_again(&come)?;
+        self.go_on().map(Some)
+    }
+
+    fn is_staged(&self) -> bool {
+        self.mode != RangeMode::Exact && self.board.len() > SMALL
+    }
+
+    /// What comes after the sample.
+    fn go_on(&mut self) -> std::io::Result<SweepMode> {
+        while self.is_staged() {
+            let between = self.board.between_edges();
+            if between.is_empty() || self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.ask(between, false)?;
+        }
+        let sampled = self.is_staged() && self.mode == RangeMode::Sample;
         if !sampled {
             self.ask(self.board.unknown(), false)?;
         }
-        for _ in 0..MOST_PASSES {
-            let (missing, before) = (self.board.missing(), self.found.lost);
-            if missing.is_empty() || self.stop.load(Ordering::Relaxed) {
+        if self.binder.proves() {
+            self.settle()?;
+        } else {
+            self.ask_missing()?;
+        }
+        Ok(if sampled { SweepMode::Sample } else { SweepMode::Exact })
+    }
+
+    /// Whether what was shut so far was so by time.
+    fn is_by_time(&self) -> bool {
+        self.binder.proves() && matches!(self.found.pattern(), Pattern::Time { .. })
+    }
+
+    /// Looks again at what is shut, in rounds, until it is a rule, or open, or there were enough of them.
+    fn settle(&mut self) -> std::io::Result<Told> {
+        let mut steady = 0;
+        for (number, pause) in PAUSES.into_iter().enumerate() {
+            if self.stop.load(Ordering::Relaxed) || steady == ENOUGH || !self.board.has_shut() {
                 break;
             }
-            self.ask(missing, true)?;
+            std::thread::sleep(pause);
+            let (told, come) = self.look(number)?;
+            self.found.told = Some(told);
+            match told {
+                Told::Steady => steady += 1,
+                Told::Gone => steady = 0,
+                Told::Alone => break,
+                Told::Came => {
+                    steady = 0;
+                    // An outage is over whatever the rate; what was lost here and there may have been too much at once.
+                    if !self.is_by_time() {
+                        self.allowance.slow_down();
+                    }
+                    self.ask_again(&come)?;
+                }
+            }
+        }
+        Ok(self.found.told.unwrap_or(Told::Steady))
+    }
+
+    /// One round. Gives the ports that opened in it as well.
+    fn look(&mut self, number: usize) -> std::io::Result<(Told, Vec<u16>)> {
+        let picks = round::picks(&self.board, &self.before, number);
+        // The second look waits longer than the sweep did.
+        let longer = if number == 0 { 1 } else { 2 };
+        let aim = Aim { gap: GAP, connect: (self.aim.connect * longer).min(LONGEST_WAIT), ..self.aim };
+        let Job { board, binder, allowance, stop, found, .. } = self;
+        let (mut looks, mut come) = (Vec::new(), Vec::new());
+        let told = |port, ended: Ended| {
+            let was_good = picks.iter().any(|pick| pick.port == port && pick.was_good);
+            let stand = stand(ended.fate, true);
+            looks.push((was_good, board::is_proved(stand)));
+            if board.get(port).is_some_and(board::is_proved) {
+                // It was proved, and stays so; what became of it now tells of the time, and not of the port.
+                found.tries.push(Tried { port, begun: ended.begun, good: board::is_proved(stand) });
+                return;
+            }
+            if board::is_proved(stand) {
+                come.push(port);
+            }
+            found.note(port, stand, &ended);
+            board.set(port, stand);
+        };
+        sweep::run(&aim, picks.iter().map(|pick| pick.port), binder, allowance, stop, told)?;
+        Ok((round::told(&looks), come))
+    }
+
+    /// Asks again for what is shut, as long as that finds something.
+    fn ask_again(&mut self, come: &[u16]) -> std::io::Result<()> {
+        for _ in 0..MOST_PASSES {
+            let (again, before) = (self.board.again(come, round::MOST_RUNS), self.found.lost);
+            if again.is_empty() || self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.ask(again, true)?;
             if self.found.lost == before {
                 break;
             }
             self.allowance.slow_down();
         }
-        Ok((self.board, if sampled { SweepMode::Sample } else { SweepMode::Exact }, self.found))
+        Ok(())
+    }
+
+    /// The same where nobody proves anything: for what gave no answer.
+    fn ask_missing(&mut self) -> std::io::Result<()> {
+        for _ in 0..MOST_PASSES {
+            let missing = self.board.missing();
+            if missing.is_empty() || self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            self.ask(missing.clone(), true)?;
+            if self.board.missing().len() == missing.len() {
+                break;
+            }
+            self.allowance.slow_down();
+        }
+        Ok(())
     }
 
     /// Asks for ports in random order, and notes how they stand; `again` where they were asked for before.
@@ -127,13 +293,9 @@ impl Job {
             self.aim.connect = (fastest * 8 + SLACK).clamp(SHORTEST_WAIT, LONGEST_WAIT).min(self.aim.connect);
         }
         let Job { aim, board, binder, allowance, stop, found, .. } = self;
-        let told = |port, fate, packets: Option<Try>| {
-            let stand = stand(fate, again);
-            found.lost += usize::from(stand.0 == PortState::ProvedLate);
-            match packets {
-                Some(packets) => found.unopened.insert(port, packets),
-                None => found.unopened.remove(&port),
-            };
+        let told = |port, ended: Ended| {
+            let stand = stand(ended.fate, again);
+            found.note(port, stand, &ended);
             board.set(port, stand);
         };
         let tally = sweep::run(aim, ports, binder, allowance, stop, told)?;

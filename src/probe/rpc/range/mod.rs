@@ -3,28 +3,27 @@
 
 mod board;
 mod job;
+mod judge;
+mod questions;
+mod round;
 mod speaker;
+mod story;
+mod survey;
 
-use super::session::Session;
-use super::{CHALLENGE_CONTEXT, Called, token, within};
 use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
-use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
+use crate::observation::{Detail, Evidence, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
 use crate::probe::{Climb, Stop};
-use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome};
+use crate::proto::challenge::{Challenge, ProofOutcome};
 use crate::proto::ports::{self, Swept};
-use crate::proto::question::{AddressTag, Asked, Question, millis};
-use crate::proto::rpc::Syntax;
-use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
 use board::Board;
-use job::{Found, job};
+use job::{Found, Job, job};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// Attempts of a sweep that are kept as evidence: one for each run of ports that are shut.
 const MAX_EVIDENCE: usize = 8;
@@ -48,27 +47,39 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         return Ok(());
     }
     let challenge = Challenge::new(random(), &climb.target.hop.id, clock::now());
-    let Some(job) = job(climb, range, interface, challenge, proved) else { return Ok(()) };
-    let stop = Cancel(job.stop.clone());
-    let swept = tokio::task::spawn_blocking(move || job.run()).await;
-    drop(stop);
-    let Ok(Ok((board, mode, found))) = swept else {
-        climb.note(StepKind::RpcRange, begun, Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")));
-        return Err(Stop);
-    };
-    let there = if proved { put(climb, &challenge.about_sweep()).await } else { None };
+    let before = proved_before(climb, range);
+    let Some(job) = job(climb, range, interface, challenge, proved, before) else { return Ok(()) };
+    let _stop = Cancel(job.stop.clone());
+    let Some((mut job, mut mode)) = in_a_thread(job, |job| job.run().map(Some)).await else { return could_not(climb, begun) };
+    let mut there = if proved { questions::put(climb, &challenge.about_sweep()).await } else { None };
+    // The attempts that are asked about: those of a range that was silent as a whole are old enough by now, and later ones would not be.
+    let silent = questions::silent(&job.board, &job.found);
+    if there.is_some() && !job.board.has_proved() && job.board.tried() > 0 {
+        let Some((again, later)) = in_a_thread(job, |job| job.try_again().map(|mode| mode.or(Some(SweepMode::BrokenOff)))).await else {
+            return could_not(climb, begun);
+        };
+        job = again;
+        if job.board.has_proved() {
+            mode = later;
+            there = questions::put(climb, &challenge.about_sweep()).await;
+        }
+    }
     let gone = proved && there.is_none();
+    let own = questions::own_claims(climb);
+    let restarted = there.as_ref().is_some_and(|now| questions::was_restarted(own.as_ref(), now, climb.elapsed()));
     let there = there.and_then(|claims| claims.swept);
+    if proved && !gone {
+        // One that was started again has forgotten what it saw.
+        questions::who_answers(climb, &mut job.board, there.as_ref().filter(|_| !restarted)).await;
+        questions::reply_lost(climb, &mut job.board, &silent).await;
+    }
     let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
     not_held.extend(not_held_by(climb, range));
     not_held.sort_unstable();
-    let mut sweep = put_together(&board, mode, &found, (there.as_ref(), &not_held), clock::ms_since(begun));
-    let attempts = evidence(&sweep, &found, climb.target.address);
-    if proved && !gone {
-        reply_lost(climb, &mut sweep, &attempts).await;
-    }
-    climb.evidence_of_sweep(attempts);
-    let outcome = match judge(&sweep, proved) {
+    let sweep = Sweep { restarted, ..put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun)) };
+    climb.evidence_of_sweep(evidence(&sweep, &job.found, climb.target.address));
+    let outcome = match judge::judge(&sweep, proved) {
+        Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }),
         // Who listened is not there any more, or not for this host: what was not proved says nothing of the way.
         Err(_) if gone => Err(Failure::local(Reason::NotTested)
             .with("error", "the mapper's port does not answer any more: the listener was ended, or a device took the sweep for a scan and shuts this host out")),
@@ -76,11 +87,39 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     };
     let climbed = outcome.is_ok();
     climb.note(StepKind::RpcRange, begun, outcome);
-    if let Some(reason) = remark(&sweep, proved).filter(|_| climbed) {
+    if let Some(reason) = judge::remark(&sweep, proved).filter(|_| climbed) {
         climb.remark(reason);
     }
     climb.sweep = Some(sweep);
     if climbed { Ok(()) } else { Err(Stop) }
+}
+
+/// Sweeps in a thread of its own; `None` where the system does not let it.
+async fn in_a_thread(
+    mut job: Job,
+    work: impl FnOnce(&mut Job) -> std::io::Result<Option<SweepMode>> + Send + 'static,
+) -> Option<(Job, SweepMode)> {
+    let done = tokio::task::spawn_blocking(move || work(&mut job).map(|mode| (job, mode))).await;
+    let (job, mode) = done.ok()?.ok()?;
+    Some((job, mode?))
+}
+
+fn could_not(climb: &mut Climb<'_>, begun: std::time::Instant) -> Result<(), Stop> {
+    climb.note(StepKind::RpcRange, begun, Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")));
+    Err(Stop)
+}
+
+/// Ports of the range that this hop has seen proved already: those of the interfaces.
+fn proved_before(climb: &Climb<'_>, range: &PortSet) -> Vec<u16> {
+    let host = climb.target.hop.to.host.label();
+    let ports = climb.proofs().iter().filter_map(|p| match p {
+        ProofOutcome::Valid { claims, .. } if claims.host == host => Some(claims.local.port()),
+        _ => None,
+    });
+    let mut ports: Vec<u16> = ports.filter(|port| range.contains(*port)).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
 }
 
 /// Whether the listener has told that of the range it holds the ports of its interfaces alone.
@@ -99,17 +138,25 @@ fn not_held_by(climb: &Climb<'_>, range: &PortSet) -> Vec<u16> {
 
 /// Both ends' counts in one; `not_held` are ports that the listener does not have open.
 fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held): (Option<&Swept>, &[u16]), ms: f64) -> Sweep {
+    let unsettled = story::is_unsettled(&found.tries, found.told);
+    let outage = story::outage(&found.tries, found.told).map(|outage| Outage {
+        from: Found::at(outage.from),
+        until: outage.until.map(Found::at),
+        proved_before: outage.proved_before,
+    });
     let arrived = there.and_then(Swept::list).map(|seen| {
         let unanswered = |port: &u16| matches!(board.get(*port), Some((PortState::Shut, _)));
         ports::text(seen.into_iter().filter(unanswered))
     });
     Sweep {
         mode,
-        segments: board.segments(not_held, |port| there?.holder(port)),
+        segments: board.segments(not_held, |port| there?.holder(port), unsettled),
         tried: board.tried(),
         lost: found.lost,
         seen_there: there.map(|s| s.count),
         arrived_unanswered: arrived.filter(|a| !a.is_empty()),
+        outage,
+        restarted: false,
         ms,
         fastest_ms: found.fastest.map(|f| f.as_secs_f64() * 1000.0),
     }
@@ -117,11 +164,12 @@ fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held)
 
 /// One attempt for each run of ports that did not open, that of the longest run last: it decides where the way is walked.
 fn evidence(sweep: &Sweep, found: &Found, address: std::net::IpAddr) -> Vec<Evidence> {
-    let mut shut: Vec<&Segment> = sweep.segments.iter().filter(|s| s.is_blocked() && found.unopened.contains_key(&s.first)).collect();
+    let shut = sweep.segments.iter().filter(|s| (s.is_blocked() || s.unsettled) && found.unopened.contains_key(&s.first));
+    let mut shut: Vec<&Segment> = shut.collect();
     shut.sort_by_key(|s| std::cmp::Reverse(s.len()));
     shut.truncate(MAX_EVIDENCE);
     let attempt = |s: &Segment| {
-        let packets = found.unopened.get(&s.first)?;
+        let (_, packets) = found.unopened.get(&s.first)?;
         Some(Evidence {
             source: packets.source,
             destination: SocketAddr::new(address, s.first),
@@ -141,83 +189,5 @@ struct Cancel(Arc<AtomicBool>);
 impl Drop for Cancel {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What the rung says. Who is not proved at the mapper's port is a real service: there a shut port is one that it does not use.
-fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
-    let is_proved = |s: &Segment| matches!(s.state, PortState::Proved | PortState::ProvedLate);
-    let detail = Detail::from([
-        ("ports".to_owned(), sweep.segments.iter().map(Segment::len).sum::<usize>().into()),
-        ("tried".to_owned(), sweep.tried.into()),
-        ("proved".to_owned(), sweep.count(is_proved).into()),
-    ]);
-    let blocked: Vec<&Segment> = sweep.segments.iter().filter(|s| s.is_blocked()).collect();
-    if blocked.is_empty() || !proved {
-        return Ok(detail);
-    }
-    // A fault of this machine must not hide what is wrong with the way.
-    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| !s.reason.is_some_and(Reason::is_local)).collect();
-    let Some(first) = foreign.first() else {
-        let reason = blocked.iter().find_map(|s| s.reason).unwrap_or(Reason::LocalResources);
-        return Err(Failure { detail, ..Failure::local(reason) });
-    };
-    // A way back that is shut is another team's matter than a port that is, however many others are open.
-    let alike =
-        foreign.iter().all(|s| s.reason == first.reason) && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
-    let reason = first.reason.filter(|_| alike).unwrap_or(Reason::RangePartlyBlocked);
-    Err(Failure { reason, initiator: Initiator::Path, detail })
-}
-
-/// What is to be said of a range in which nothing is shut.
-fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
-    if !proved {
-        // Of a service that is not proved, nobody knows which ports it has open: it refuses the others. What is not even refused is not green.
-        let swallowed = |s: &Segment| s.state == PortState::Shut && s.reason != Some(Reason::Refused);
-        return (sweep.count(swallowed) > 0).then_some(Reason::NotProved);
-    }
-    if sweep.count(Segment::is_unknown) > 0 {
-        return Some(Reason::RangePartlyTested);
-    }
-    (sweep.lost > 0).then_some(Reason::Retried)
-}
-
-/// Asks the listener something over the mapper's port: what it claims, where it answers and proves itself.
-async fn put(climb: &Climb<'_>, question: &Challenge) -> Option<Claims> {
-    let key = climb.tools.key.clone()?;
-    let octets = question.encode(&key);
-    let stream = climb.dial_aside().await.ok()?;
-    let bound = within(climb.step_deadline(), Session::bind(stream, Syntax::EPM, Some(&octets))).await.ok()?;
-    let mut session = bound.session;
-    let Ok(Called::Answered(stub, _)) = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await else {
-        return None;
-    };
-    match challenge::verify(&key, question, &token(&stub), None) {
-        ProofOutcome::Valid { claims, .. } if claims.host == climb.target.hop.to.host.label() => Some(claims),
-        _ => None,
-    }
-}
-
-/// The listener reads its host's table a few times a second, and believes it at the second reading.
-const AFTER: Duration = Duration::from_millis(600);
-
-/// Of each run of silent ports one is asked about: where its SYN came and stayed half open, the way there is open and the way back is shut.
-async fn reply_lost(climb: &Climb<'_>, sweep: &mut Sweep, attempts: &[Evidence]) {
-    for attempt in attempts.iter().filter(|attempt| attempt.outcome == Some(Reason::TimedOut)) {
-        let Some(source) = attempt.source else { continue };
-        let age = clock::now().duration_since(attempt.sent_at);
-        tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-        let age_ms = millis(clock::now().duration_since(attempt.sent_at).try_into().unwrap_or_default());
-        let this = AddressTag::default();
-        let question = Question { port: attempt.destination.port(), source_port: source.port(), age_ms, source: this, destination: this };
-        let claims = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await;
-        let arrived = |sighting: &Sighting| {
-            sighting.state == Seen::HalfOpen && sighting.local.is_some_and(|local| local.port() == attempt.destination.port())
-        };
-        if claims.and_then(|claims| claims.sighting).is_some_and(|sighting| arrived(&sighting))
-            && let Some(segment) = sweep.segments.iter_mut().find(|s| s.first == attempt.destination.port())
-        {
-            segment.reason = Some(Reason::ReplyLost);
-        }
     }
 }

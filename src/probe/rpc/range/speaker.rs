@@ -47,6 +47,11 @@ impl Binder {
         Binder { proving, bind, blank }
     }
 
+    /// Whether it asks for proofs.
+    pub(super) fn proves(&self) -> bool {
+        self.proving.is_some()
+    }
+
     /// The stamp that the answer must have.
     fn is_stamped(&self, port: u16, pdu: &Pdu) -> bool {
         let (Some(Proving { key, challenge, host }), Body::BindAck(ack)) = (&self.proving, &pdu.body) else { return false };
