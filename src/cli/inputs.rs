@@ -39,6 +39,13 @@ pub struct MatrixArgs {
     matrices: Vec<PathBuf>,
 }
 
+impl MatrixArgs {
+    /// The folders, as they were written.
+    pub fn folders(&self) -> Vec<String> {
+        self.matrices.iter().map(|folder| folder.display().to_string()).collect()
+    }
+}
+
 /// A site and everything that follows from it.
 #[derive(Debug)]
 pub struct Inputs {

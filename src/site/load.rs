@@ -38,7 +38,8 @@ fn directories(document: &Document, folder: &Path) -> Vec<PathBuf> {
     let root = document.root();
     let entries = root.value("site").filter(ValueReader::is_table).and_then(|site| site.table()).and_then(|site| site.value("matrices"));
     let entries = entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
-    entries.iter().filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
+    let written = entries.iter().filter(|entry| !entry.is_not_as_written());
+    written.filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
 }
 
 /// Checks the text of a site file. `name` is the file's name for messages; relative paths in it are taken from `folder`.
@@ -116,11 +117,8 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
     let topology = product.and_then(|product| check_topology(&table, product, topology));
     let features = table.strings("features");
     let features = product.map(|product| check_features(&table, product, &features)).unwrap_or_default();
-    let paths = table.strings("matrices");
-    let key = table.string("key");
-    for path in paths.iter().chain(&key).filter(|path| path.value.trim().is_empty()) {
-        table.report(table.mistake(&path.span, "a path must not be empty").label("here"));
-    }
+    let paths = table.paths("matrices");
+    let key = table.path("key");
     let routes = routes(&table);
     let port_offset = table.integer("port-offset", 0, 65534);
     let port_offset = port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
