@@ -297,7 +297,7 @@ fn remarks(file: &ResultFile, has_key: bool, interrupted: bool) -> String {
         let why = if has_key {
             "the other end is no listener, or has another site key"
         } else {
-            "there is no site key here (`portmatrix key new`)"
+            "no site key is named here, in the site file or with --key"
         };
         text.push_str(&format!("{what} nothing: {why}. With --require-proof such a hop fails.\n"));
     }
@@ -407,7 +407,7 @@ mod tests {
         };
         let one = file(vec![hop("unproved", "pass"), hop("unproved", "warn"), hop("service", "pass"), hop("stand-in", "pass")]);
         assert!(remarks(&one, true, false).starts_with("1 hop answered and proved nothing: the other end"));
-        assert!(remarks(&one, false, false).contains("no site key here"));
+        assert!(remarks(&one, false, false).contains("no site key is named here"));
         let none = file(vec![hop("stand-in", "pass")]);
         assert_eq!(remarks(&none, true, false), "");
         assert!(remarks(&none, true, true).starts_with("Interrupted"));

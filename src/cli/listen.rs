@@ -13,6 +13,7 @@ use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
 use crate::net::{clock, host, os};
 use crate::plan::listening::listen_endpoints;
+use crate::proto::challenge::SiteKey;
 use crate::report::listener;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -152,14 +153,15 @@ pub fn run(args: &Args) -> Outcome {
         journal: Arc::new(Journal::default()),
         stop: CancellationToken::new(),
     };
+    let fingerprint = shared.key.as_ref().map(SiteKey::fingerprint);
     let started = clock::now();
     let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
     let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open(), sweeps: shared.receipts.sweeps() };
-    print(&listener::summary(&ports, &ranges, &came, shared.key.is_some(), style()))?;
+    print(&listener::summary(&ports, &ranges, &came, fingerprint.as_deref(), style()))?;
     if let Some(out) = &args.out {
         let file = listener::ListenFile::new(&inputs.site.name, &wanted, (started, clock::now()), &ports, &ranges, came);
-        files::write(out, &listener::json(&file))?;
+        files::write(out, &listener::json(&file.with_key(fingerprint)))?;
     }
     let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
         || ranges.iter().any(|r| !r.failed.is_empty());
@@ -174,7 +176,8 @@ fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
 async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
-    print(&listener::opening(&ports, &ranges, conflicts, shared.key.is_some(), args.lifetime, style()))?;
+    let key = shared.key.as_ref().map(SiteKey::fingerprint);
+    print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;
     if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
         print(&format!(
             "Of {range} only the ports of the interfaces are open: the others are this system's own for outgoing connections. Where it can do \

@@ -65,7 +65,7 @@ pub type Outcome = Result<Exit, Problem>;
     after_help = "First steps:\n  \
         portmatrix lab                        see it work, on this machine alone\n  \
         portmatrix init > site.toml           then fill in your hosts\n  \
-        portmatrix key new                    then name it in site.toml; both files go to every host\n  \
+        portmatrix key new                    once, then name it in site.toml; both files go to every host\n  \
         portmatrix plan                       what will be tested\n  \
         portmatrix listen                     on the server\n  \
         portmatrix connect                    on the workstation\n\n\

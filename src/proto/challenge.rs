@@ -46,6 +46,7 @@ pub struct SiteKey {
     proof: hmac::Key,
     session: hmac::Key,
     pub(super) stamp: hmac::Key,
+    fingerprint: [u8; 8],
 }
 
 impl std::fmt::Debug for SiteKey {
@@ -58,6 +59,8 @@ impl SiteKey {
     /// From the 32 octets of the key file.
     pub fn new(secret: &[u8; 32]) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&hmac::sign(&master, b"portmatrix/1 fingerprint").as_ref()[..8]);
         let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
         SiteKey {
             challenge: derive("portmatrix/1 challenge"),
@@ -65,7 +68,15 @@ impl SiteKey {
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
             stamp: derive("portmatrix/1 stamp"),
+            fingerprint,
         }
+    }
+
+    /// Eight octets of a MAC for this purpose alone, as `xxxx-xxxx-xxxx-xxxx`: the same for the same key, and of no other use. For comparing two
+    /// hosts' keys by eye.
+    pub fn fingerprint(&self) -> String {
+        let digits = hex(&self.fingerprint);
+        [&digits[..4], &digits[4..8], &digits[8..12], &digits[12..]].join("-")
     }
 }
 
@@ -404,6 +415,14 @@ mod tests {
             octets[i] ^= 1;
             assert_eq!(Challenge::decode(&key(1), &octets), None, "octet {i} was altered");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_is_no_part_of_them() {
+        // printf 'portmatrix/1 fingerprint' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…
+        assert_eq!(key(1).fingerprint(), "bb20-be71-6ee7-2ffd");
+        assert_ne!(key(1).fingerprint(), key(2).fingerprint());
+        assert!(!key(1).fingerprint().contains("0101"));
     }
 
     #[test]

@@ -25,7 +25,10 @@ pub fn template(product: &Product, topology: &str, matrices: &[&Matrix], folders
         let _ = writeln!(text, "topology = {}", quoted(topology));
     }
     features(&mut text, product);
-    comment(&mut text, "The key that proves a listener is this site's: `portmatrix key new` makes one. Never send it by mail.");
+    comment(
+        &mut text,
+        "The key that proves a listener is this site's: `portmatrix key new` makes it once, and the other hosts get a copy. Never send it by mail.",
+    );
     let _ = writeln!(text, "# key = \"site.key\"");
     comment(&mut text, "Folders with port tables of your own, from this file's folder.");
     let _ = match folders.iter().map(|folder| quoted(folder)).collect::<Vec<_>>().join(", ").as_str() {
