@@ -1,7 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod known;
 mod sweep;
 
+pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
@@ -360,6 +362,8 @@ pub struct Observation {
     pub pdc: Option<PdcRole>,
     /// The dynamic range, port by port.
     pub sweep: Option<Sweep>,
+    /// What the rest of the run tells about it.
+    pub known: Known,
 }
 
 impl Observation {
@@ -379,6 +383,7 @@ impl Observation {
             latency: None,
             pdc: None,
             sweep: None,
+            known: Known::default(),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::event::Event;
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
-use crate::listen::sightings::{self, Sightings};
+use crate::listen::sightings::Sightings;
+use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
@@ -24,7 +25,6 @@ use crate::run::{self, Settings};
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use relay::Relay;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,7 +143,6 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     let identity = Arc::new(Identity::self_signed(&names)?);
     let journal = Arc::new(Journal::default());
     let sightings = Arc::<Sightings>::default();
-    let mut own = BTreeSet::new();
     for endpoint in &endpoints {
         let shared = Shared {
             sightings: sightings.clone(),
@@ -161,11 +160,10 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }
-        own.extend(open::numbers(&ports));
         tracker.spawn(async move { opened.wait().await });
     }
     let stop = ended.clone();
-    tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
+    tracker.spawn(async move { watch::watch(&sightings, stop).await });
     Ok(())
 }
 

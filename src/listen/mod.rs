@@ -10,8 +10,10 @@ pub mod range;
 pub mod receipts;
 pub mod rpc;
 pub mod server;
+pub mod requests;
 pub mod sightings;
 pub mod stand_in;
+pub mod watch;
 pub mod tcp;
 
 pub use stand_in::{Seen, StandIn};

@@ -4,21 +4,27 @@ mod ask;
 mod control;
 mod crew;
 mod directory;
+mod known;
+mod local;
+mod once_more;
 mod pace;
 mod revocation;
 mod sample;
+mod shots;
 mod trace;
 mod turns;
+mod ways;
 
 use crate::event::Event;
-use crate::net::host;
+use crate::net::{host, os};
 use crate::net::resolve::{Found, Resolver};
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Policy};
+use crate::verdict::{self, Judgement, Policy};
+use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
 use pace::Pace;
@@ -89,6 +95,7 @@ pub async fn run(
     stop: &CancellationToken,
     mut listener: impl FnMut(Event<'_>),
 ) -> Vec<HopResult> {
+    let refused_before = os::refused_retransmissions();
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
@@ -150,14 +157,27 @@ pub async fn run(
     let untested = |planned: &Hop| vec![Probed { hop: Arc::new(planned.clone()), seen: None }];
     let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
-    ask::ask(&mut probed, &crew.tools, &crew.pace, stop).await;
-    if !stop.is_cancelled() {
-        directory::verify_pdcs(&mut probed, resolver).await;
-    }
-    let results = probed.iter().map(|p| p.judge(settings.policy)).collect();
-    let results = control::second_look(results);
+    let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
+    second_sight(&mut probed, resolver, &asking, settings.policy, refused_before).await;
+    let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
+    control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
+    let results = probed.iter().zip(judgements).map(|(p, judgement)| HopResult::new(&p.hop, p.seen.as_ref(), judgement)).collect();
     listener(Event::RunFinished);
     results
+}
+
+/// What others know of each hop: the listeners, this machine's kernel, and the other hops.
+async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
+    local::look(probed, asking, refused_before).await;
+    let ways = ways::ways(probed);
+    known::of_listeners(probed, &ways);
+    ask::ask(probed, &ways, asking).await;
+    shots::count(probed, &ways, asking).await;
+    known::of_changes(probed, &ways, asking).await;
+    known::of_strangers(probed, policy);
+    if !asking.stop.is_cancelled() {
+        directory::verify_pdcs(probed, resolver).await;
+    }
 }
 
 /// A hop, and what was seen of it; nothing when it was not tested.
@@ -167,9 +187,12 @@ struct Probed {
 }
 
 impl Probed {
+    fn judgement(&self, policy: Policy) -> Judgement {
+        verdict::judge(&self.hop, self.seen.as_ref(), policy)
+    }
+
     fn judge(&self, policy: Policy) -> HopResult {
-        let seen = self.seen.as_ref();
-        HopResult::new(&self.hop, seen, verdict::judge(&self.hop, seen, policy))
+        HopResult::new(&self.hop, self.seen.as_ref(), self.judgement(policy))
     }
 }
 

@@ -40,6 +40,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::HostUnreachable if evidence.and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded()) => {
             format!("Mend the routing on the way of {flow}: routers send it in a circle; {log}.")
         }
+        Reason::TimedOut | Reason::Refused if both_ends::told(hop, seen) == Some(Told::QueueFull) => format!(
+            "The way to {to}:{port} is open: the program that has the port there takes no more connections. Look why, or restart it."
+        ),
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
@@ -88,7 +91,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
                 "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
             )
         }
-        Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
+        Reason::Denied | Reason::DeniedOtherwise => denied(hop, seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
         // The path that was walked is the way there, and the fault is on the way back.
@@ -100,6 +103,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             None => format!("Allow {flow} as a whole range."),
         },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
+        Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {
+            format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
+        }
         Reason::NotTested if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) => {
             format!(
                 "The listener on {to} had as many connections as it takes: give it more (`listen --max-per-peer`), or probe fewer at a time (`--concurrency`)."
@@ -136,7 +142,10 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
 }
 
 /// What a way that is shut, but not by a rule that was seen at work, asks for.
-fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
+fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> String {
+    if seen.known.refused_here {
+        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way.".to_owned();
+    }
     if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
         return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();
     }
@@ -144,8 +153,15 @@ fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
             format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
         }
-        _ => "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
-            .to_owned(),
+        _ if hop.flow.relayed_to.is_some() => format!(
+            "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
+            hop.to.host.label()
+        ),
+        _ => format!(
+            "To prove that the firewall blocks this, start `portmatrix listen` on {to} and run again, or name a port that is open there under `[controls]` \
+             in the site file.",
+            to = hop.to.host.label()
+        ),
     }
 }
 

@@ -25,15 +25,24 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((reason, answered_by)) = impostor(hop, seen) {
         return opinion(Verdict::Fail, reason, answered_by);
     }
+    if seen.known.refused_here {
+        return opinion(Verdict::Inconclusive, Reason::LocalPermission, AnsweredBy::Nobody);
+    }
     let told = both_ends::told(hop, seen);
     match told {
+        Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
         Some(Told::ReplyLost) => return opinion(failed, Reason::ReplyLost, AnsweredBy::Nobody),
         Some(Told::Rejected { .. }) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
         Some(Told::OnlyBegan) => return opinion(failed, Reason::SilentAfterConnect, AnsweredBy::Nobody),
         // The listener's own limit says nothing about the way; its list of networks is a filter like any other.
         Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
-        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived) | None => {}
+        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull) | None => {}
+    }
+    // The site's own listener has this port, and would have proved itself: whoever answered without a proof is somebody else.
+    let heard = told == Some(Told::Arrived { proved: true });
+    if seen.known.listener_holds && !heard && answered_without_proof(hop, seen) {
+        return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
     if hop.class.is_some() && certificate::is_private(seen) {
@@ -56,7 +65,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(verdict, reason, who_failed(seen, reason));
     }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
-    let proved = proved(seen) || (told == Some(Told::Arrived) && hop.flow.protocol == Protocol::Tcp);
+    let proved = proved(seen) || heard || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => AnsweredBy::Service,
@@ -69,6 +78,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(verdict, reason, answered_by);
     }
     if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
+        return opinion(verdict, reason, answered_by);
+    }
+    if let Some((reason, _)) = seen.known.stranger.as_ref().filter(|_| !proved) {
+        // What a directory of another name does, it warns of on every hop to it; of another listener's host, this one says nothing.
+        let verdict = if *reason == Reason::WrongListener { Verdict::Inconclusive } else { Verdict::Warn };
+        let reason = if *reason == Reason::WrongListener { Reason::NotProved } else { *reason };
         return opinion(verdict, reason, answered_by);
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
@@ -120,6 +135,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
         return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
     }
+    // Two listeners with one name and one key: the other one has the host's address.
+    if seen.known.clone_at.is_some() {
+        return Some((Reason::WrongListener, AnsweredBy::StandIn));
+    }
     // RPC has several connections: each must be proved by the port that it was made to, or one true port could speak for a false one.
     if seen.steps.iter().any(answered_by_another_port) {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
@@ -144,6 +163,18 @@ fn answered_by_another_port(step: &Step) -> bool {
     let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
     let local = text(step, "local").parse::<SocketAddr>().ok();
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
+}
+
+/// Whether somebody answered a connection on which the key was asked for, and did not prove himself: who only closes it, or says nothing, has not
+/// answered.
+fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
+    let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
+    let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
+    let spoke = match failed_step(seen) {
+        None => true,
+        Some(step) => matches!(who_failed(seen, step.reason.unwrap_or(Reason::NotTested)), AnsweredBy::Unproved | AnsweredBy::Service),
+    };
+    asked && !proved && spoke && hop.proxy.is_none()
 }
 
 /// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
@@ -221,6 +252,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
+    notes.extend(seen.known.clone_at.map(|at| {
+        format!("another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it", hop.to.host.label())
+    }));
+    notes.extend(seen.known.stranger.as_ref().map(|(reason, flow)| {
+        format!("the hop of {flow} to the same address says of the host there: {}", reason.summary())
+    }));
     notes.extend(hop.flow.remark.clone());
     notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
     let mut seen_before = std::collections::BTreeSet::new();

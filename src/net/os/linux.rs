@@ -51,6 +51,15 @@ pub fn outgoing_ports() -> Option<(u16, u16)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// `TCPRetransFail` of the kernel's counters: repetitions that its own netfilter refused.
+pub fn refused_retransmissions() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/net/netstat").ok()?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let place = names.split_whitespace().position(|name| name == "TCPRetransFail")?;
+    numbers.split_whitespace().nth(place)?.parse().ok()
+}
+
 /// Whether ICMP messages are kept, for tests.
 #[cfg(test)]
 pub fn has_error_queue(socket: &Socket) -> bool {

@@ -22,3 +22,11 @@ pub fn outgoing_ports() -> (u16, u16) {
     }
     (49152, 65535)
 }
+
+/// How often this system has refused to send a TCP segment once more, since it began, where it counts that: its own rules drop what it sends.
+pub fn refused_retransmissions() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux::refused_retransmissions();
+    #[cfg(not(target_os = "linux"))]
+    None
+}

@@ -13,7 +13,8 @@ use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
 use crate::probe::{Climb, Stop};
-use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome, Question};
+use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome};
+use crate::proto::question::{AddressTag, Asked, Question, millis};
 use crate::proto::ports::{self, Swept};
 use crate::proto::rpc::Syntax;
 use crate::proto::sighting::{Seen, Sighting};
@@ -203,9 +204,11 @@ async fn reply_lost(climb: &Climb<'_>, sweep: &mut Sweep, attempts: &[Evidence])
         let Some(source) = attempt.source else { continue };
         let age = clock::now().duration_since(attempt.sent_at);
         tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-        let since = u32::try_from(attempt.sent_at.as_second()).unwrap_or_default();
-        let question = Question { port: attempt.destination.port(), source_port: source.port(), since };
-        let claims = put(climb, &Challenge::question(random(), &question, clock::now())).await;
+        let age_ms = millis(clock::now().duration_since(attempt.sent_at).try_into().unwrap_or_default());
+        let this = AddressTag::default();
+        let question =
+            Question { port: attempt.destination.port(), source_port: source.port(), age_ms, source: this, destination: this };
+        let claims = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await;
         let arrived = |sighting: &Sighting| {
             sighting.state == Seen::HalfOpen && sighting.local.is_some_and(|local| local.port() == attempt.destination.port())
         };
