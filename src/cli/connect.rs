@@ -19,7 +19,7 @@ use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
 use crate::site::model::Host;
 use crate::site::proxy::{NoProxy, Route};
-use crate::verdict::{AnsweredBy, Policy, Verdict};
+use crate::verdict::{AnsweredBy, Expected, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,7 +33,8 @@ use tokio_util::sync::CancellationToken;
     portmatrix connect --site site.toml                          this host's hops, found by its names and addresses\n  \
     portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
     portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
-    portmatrix connect --site site.toml --require-proof --out workstation.json\n\n\
+    portmatrix connect --site site.toml --expect stand-in --out workstation.json      before the product is installed\n  \
+    portmatrix connect --site site.toml --expect service --format json                 once it is, on a schedule\n\n\
     Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
@@ -64,8 +65,12 @@ pub struct Args {
     /// [default: `proxy` of the site file, then HTTPS_PROXY and NO_PROXY, then direct]
     #[arg(long = "proxy", value_name = "URL|direct")]
     proxies: Vec<String>,
-    /// A hop that no listener proved is a failed hop
-    #[arg(long)]
+    /// Who is to answer where a way must be open: the stand-in, proved (before the product is installed); the service, recognised (once it is); or
+    /// whoever speaks the protocol
+    #[arg(long, value_enum, value_name = "WHO", default_value_t)]
+    expect: Answerer,
+    /// The same as --expect stand-in
+    #[arg(long, conflicts_with = "expect")]
     require_proof: bool,
     /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 1500
     /// connections of sweeps]
@@ -103,6 +108,28 @@ pub struct Args {
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Who is expected to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Answerer {
+    /// Whoever speaks the protocol to its end
+    #[default]
+    Any,
+    /// A listener with the site key: a hop that it did not prove fails
+    StandIn,
+    /// A service that names itself: a stand-in fails, what names nobody is inconclusive
+    Service,
+}
+
+impl From<Answerer> for Expected {
+    fn from(who: Answerer) -> Self {
+        match who {
+            Answerer::Any => Expected::Any,
+            Answerer::StandIn => Expected::StandIn,
+            Answerer::Service => Expected::Service,
+        }
+    }
 }
 
 /// How a dynamic range is swept.
@@ -191,9 +218,10 @@ pub fn run(args: &Args) -> Outcome {
     if plan.hops.iter().any(|hop| hop.class.is_some()) {
         routed?;
     }
-    if args.require_proof && key.is_none() {
+    let expected = if args.require_proof { Expected::StandIn } else { args.expect.into() };
+    if expected == Expected::StandIn && key.is_none() {
         return Err(Problem::text(
-            "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
+            "--expect stand-in needs the site key, the same file as on the listener's host: name it in the site file or with --key",
         ));
     }
     if let Some(out) = &args.out {
@@ -221,7 +249,7 @@ pub fn run(args: &Args) -> Outcome {
     let settings = Settings {
         rate: probes,
         concurrency,
-        policy: Policy { require_proof: args.require_proof },
+        policy: Policy { expected },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
         trace: match args.trace {
@@ -299,7 +327,7 @@ fn remarks(file: &ResultFile, has_key: bool, interrupted: bool) -> String {
         } else {
             "no site key is named here, in the site file or with --key"
         };
-        text.push_str(&format!("{what} nothing: {why}. With --require-proof such a hop fails.\n"));
+        text.push_str(&format!("{what} nothing: {why}. With --expect stand-in such a hop fails.\n"));
     }
     if interrupted {
         text.push_str("Interrupted: what was under way or still to come is skipped.\n");

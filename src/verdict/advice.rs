@@ -83,6 +83,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         Reason::RpcNotRegistered => not_registered(&to, seen),
+        Reason::StandInAnswered => format!("End `portmatrix listen` on {to} and start the service there: the way is open."),
+        Reason::NotRecognised => format!("Look on {to} which program has port {port}: its answer does not name the service."),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
@@ -144,7 +146,8 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
 /// What a way that is shut, but not by a rule that was seen at work, asks for.
 fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> String {
     if seen.known.refused_here {
-        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way.".to_owned();
+        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way."
+            .to_owned();
     }
     if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
         return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();

@@ -7,6 +7,7 @@ mod certificate;
 mod cloud;
 mod deny;
 mod directory;
+mod expected;
 pub mod explain;
 mod legs;
 mod range;
@@ -14,6 +15,7 @@ mod range;
 pub(crate) mod tests;
 
 pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
+pub use expected::Expected;
 pub use legs::{Leg, first_broken, legs};
 
 use crate::matrix::model::Expect;
@@ -84,8 +86,8 @@ impl AnsweredBy {
 /// What the user asked for beyond the plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// A hop that nobody proved is a failed hop.
-    pub require_proof: bool,
+    /// Who is expected to answer.
+    pub expected: Expected,
 }
 
 /// The opinion on one hop.

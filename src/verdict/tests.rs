@@ -1,6 +1,6 @@
 //! One observation in, one verdict out, without a network.
 
-use super::{AnsweredBy, Control, Policy, Reached, Verdict, judge};
+use super::{AnsweredBy, Control, Expected, Policy, Reached, Verdict, judge};
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
@@ -129,7 +129,7 @@ fn an_invalid_proof_fails_even_when_everything_else_is_well() {
 fn without_a_proof_it_depends_on_the_protocol_and_the_policy() {
     let unproved = seen(up(), vec![ProofOutcome::None]);
     assert_eq!(verdict(&hop(flow()), &unproved), (Verdict::Pass, Reason::Answered, AnsweredBy::Unproved));
-    let strict = judge(&hop(flow()), Some(&unproved), Policy { require_proof: true });
+    let strict = judge(&hop(flow()), Some(&unproved), Policy { expected: Expected::StandIn });
     assert_eq!((strict.verdict, strict.reason), (Verdict::Fail, Reason::NotProved));
     let tcp = PlannedFlow { protocol: Protocol::Tcp, ..flow() };
     let open = seen(vec![rung(StepKind::Connect, None, true)], vec![ProofOutcome::None]);
@@ -310,7 +310,11 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
         let cut_off = judged(told(Seen::Opened, true));
         if reason == Reason::SilentAfterConnect {
             let lost = with_control(cut_off, Reached::Holds, true);
-            assert_eq!((lost.verdict, lost.reason), (Verdict::Inconclusive, Reason::DeniedOtherwise), "it arrives, and what follows is lost");
+            assert_eq!(
+                (lost.verdict, lost.reason),
+                (Verdict::Inconclusive, Reason::DeniedOtherwise),
+                "it arrives, and what follows is lost"
+            );
         } else {
             assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
             assert_eq!(with_control(cut_off, Reached::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");
