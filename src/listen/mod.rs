@@ -3,17 +3,18 @@
 pub mod http;
 pub mod journal;
 pub mod ldap;
+pub mod merge;
 pub mod nonces;
 pub mod open;
 mod patience;
 pub mod range;
 pub mod receipts;
+pub mod requests;
 pub mod rpc;
 pub mod server;
-pub mod requests;
 pub mod sightings;
 pub mod stand_in;
-pub mod watch;
 pub mod tcp;
+pub mod watch;
 
 pub use stand_in::{Seen, StandIn};

@@ -9,8 +9,8 @@ use super::stand_in::{ServerTls, StandIn};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
-use crate::net::{clock, os};
 use crate::net::serve::{BindProblem, bind};
+use crate::net::{clock, os};
 use crate::plan::listening::Endpoint;
 use crate::proto::challenge::SiteKey;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -27,6 +27,8 @@ const DYNAMIC_TRIES: usize = 512;
 pub struct Wanted {
     /// This host, as the site file names it.
     pub host: String,
+    /// Other names of this machine whose hops lead to the same port.
+    pub also: Vec<String>,
     /// Addresses to open it on; empty means all of this machine.
     pub addresses: Vec<IpAddr>,
     /// The port.
@@ -49,6 +51,7 @@ impl From<&Endpoint<'_>> for Wanted {
         flows.dedup();
         Wanted {
             host: endpoint.host.label(),
+            also: Vec::new(),
             addresses: endpoint.addresses.clone(),
             port: endpoint.port,
             // HTTP and gRPC flows of one port are served alike.
@@ -120,6 +123,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
         let stand_in = |interfaces: Vec<(Interface, u16)>, is_mapper: bool| StandIn {
             key: shared.key.clone(),
             host: want.host.clone(),
+            also: want.also.clone(),
             protocol: want.protocol,
             paths: want.paths.clone(),
             interfaces,

@@ -183,6 +183,9 @@ pub struct Claims {
     pub hop: String,
     /// The listener's host, as the site file names it.
     pub host: String,
+    /// Other names that the site file has for the same machine and whose hops lead to this very port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Its own address and port.
     #[schemars(with = "String")]
     pub local: SocketAddr,
@@ -218,6 +221,39 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub started: Option<Timestamp>,
+}
+
+impl Claims {
+    /// The same under the first of these names that the listener has: a machine of several names is whom it was asked for.
+    #[must_use]
+    pub fn named<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        for name in names {
+            if self.host == name {
+                break;
+            }
+            if let Some(other) = self.also.iter_mut().find(|other| *other == name) {
+                std::mem::swap(&mut self.host, other);
+                break;
+            }
+        }
+        self
+    }
+}
+
+impl ProofOutcome {
+    /// See [`Claims::named`].
+    #[must_use]
+    pub fn named<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        match self {
+            ProofOutcome::Valid { claims, same_tls_session } => ProofOutcome::Valid { claims: claims.named(names), same_tls_session },
+            other => other,
+        }
+    }
+}
+
+/// The name that stamps are made with, where a listener has several: both ends know all of them, and a stamp has room for one.
+pub fn stamp_name<'n>(host: &'n str, also: &'n [String]) -> &'n str {
+    also.iter().map(String::as_str).chain([host]).min().unwrap_or(host)
 }
 
 /// TLS as a listener saw it.
@@ -368,6 +404,7 @@ mod tests {
         Claims {
             nonce: String::new(),
             hop: String::new(),
+            also: Vec::new(),
             host: "psp".into(),
             local: "127.0.0.1:5000".parse().expect("an address"),
             peer: "127.0.0.2:40000".parse().expect("an address"),
@@ -408,6 +445,21 @@ mod tests {
         assert_eq!(key(1).fingerprint(), "bb20-be71-6ee7-2ffd");
         assert_ne!(key(1).fingerprint(), key(2).fingerprint());
         assert!(!key(1).fingerprint().contains("0101"));
+    }
+
+    #[test]
+    fn a_listener_of_several_names_is_whom_it_was_asked_for() {
+        let of = |also: &[&str], asked: &[&str]| {
+            let claims = Claims { also: also.iter().map(|name| (*name).to_owned()).collect(), ..claims(false) };
+            let named = claims.named(asked.iter().copied());
+            assert_eq!(stamp_name(&named.host, &named.also), stamp_name("psp", &also.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()));
+            named.host
+        };
+        assert_eq!(of(&["proxy"], &["proxy"]), "proxy");
+        assert_eq!(of(&["proxy"], &["psp"]), "psp");
+        assert_eq!(of(&["proxy"], &["front", "proxy"]), "proxy", "one of those behind a front");
+        assert_eq!(of(&["proxy"], &["other"]), "psp", "a name that it has not changes nothing");
+        assert_eq!(of(&[], &["proxy"]), "psp");
     }
 
     #[test]

@@ -47,7 +47,10 @@ code, pre { font: .88em ui-monospace, Consolas, monospace; } svg { display: bloc
 </head>
 <body>
 <h1>{{ file.site }}</h1>
-<p class="soft">seen from {{ file.from.host }}{% if !file.from.roles.is_empty() %} ({{ file.from.roles.join(", ") }}){% endif %}, {{ file.started.strftime("%Y-%m-%d %H:%M:%S UTC") }} to {{ file.finished.strftime("%H:%M:%S UTC") }}, portmatrix {{ file.version }}</p>
+<p class="soft">seen from {{ file.from.host }}{% if !file.from.roles.is_empty() %} ({{ file.from.roles.join(", ") }}){% endif %}, {{ file.started.strftime("%Y-%m-%d %H:%M:%S UTC") }} to {{ file.finished.strftime("%H:%M:%S UTC") }}, portmatrix {{ file.version }}{% if let Some(key) = file.key_fingerprint %}, site key {{ key }}{% endif %}</p>
+{%- if !file.from.elsewhere.is_empty() %}
+<p><strong>Tested from elsewhere:</strong> this machine is not {{ file.from.elsewhere.join(", ") }}. Another way was tested than the one that was planned.</p>
+{%- endif %}
 <p class="counts">{{ counts }}{% if !file.untested.is_empty() %}; {{ file.untested.len() }} not tested{% endif %}</p>
 <div class="scroll"><table>
 <thead><tr><th>Verdict</th><th>From</th><th>To</th><th>Protocol</th><th>Expect</th><th>Reason</th><th>Answered by</th><th>Rungs</th><th>ms</th></tr></thead>
@@ -169,7 +172,7 @@ fn row(hop: &HopResult, next: &mut usize) -> Row {
     });
     Row {
         verdict: hop.verdict.name(),
-        from: hop.from.host.clone(),
+        from: hop.from_text(),
         to: to_text(hop, &hop.to.host),
         protocol: [hop.protocol.name(), hop.path.as_deref().unwrap_or_default()].join(" "),
         deny: hop.expect == Expect::Deny,
@@ -185,7 +188,13 @@ fn section((place, hop): (usize, &HopResult)) -> Section {
     Section {
         number: place + 1,
         verdict: hop.verdict.name(),
-        title: format!("{} → {}, {} {}", hop.from.host, to_text(hop, &hop.to.host), hop.protocol, hop.path.as_deref().unwrap_or_default()),
+        title: format!(
+            "{} → {}, {} {}",
+            hop.from_text(),
+            to_text(hop, &hop.to.host),
+            hop.protocol,
+            hop.path.as_deref().unwrap_or_default()
+        ),
         hop: hop.hop.clone(),
         facts: facts(hop),
     }
@@ -197,7 +206,7 @@ fn range(hop: &HopResult, sweep: &Sweep) -> Option<Range> {
     Some(Range {
         title: format!(
             "{} → {}: {} of {ports} ports tried in {:.2} s",
-            hop.from.host,
+            hop.from_text(),
             to_text(hop, &hop.to.host),
             sweep.tried,
             sweep.ms / 1000.0

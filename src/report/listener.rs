@@ -131,7 +131,7 @@ impl ListenFile {
     pub fn new(site: &str, wanted: &[Wanted], when: (Timestamp, Timestamp), ports: &[Port], ranges: &[OpenRange], came: Came) -> Self {
         let Came { counts, arrivals, half_open, sweeps } = came;
         let (started, finished) = when;
-        let mut hosts: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
+        let mut hosts: Vec<String> = wanted.iter().flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat()).collect();
         hosts.sort();
         hosts.dedup();
         let ports = ports

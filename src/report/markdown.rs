@@ -3,7 +3,7 @@
 use super::{facts, rungs, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
-use crate::result::{Counts, HopResult};
+use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::{markdown_code, markdown_safe};
 use crate::verdict::Verdict;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ pub fn render(hops: &[HopResult]) -> String {
     );
     for hop in hops {
         let expect = if hop.expect == Expect::Deny { "**deny**" } else { "allow" };
-        let cells = [hop.verdict.name(), &hop.from.host, &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
+        let cells = [hop.verdict.name(), &hop.from_text(), &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
         let _ = writeln!(
             text,
             "| {} | {expect} | {} | {} | {} | {:.1} |",
@@ -38,6 +38,11 @@ pub fn render(hops: &[HopResult]) -> String {
     text
 }
 
+/// What holds for the whole run.
+pub fn head(file: &ResultFile) -> String {
+    super::table::elsewhere(file).map(|words| format!("**Note:** {}\n\n", markdown_safe(&words))).unwrap_or_default()
+}
+
 /// The flows that could not be tested at all, and why.
 pub fn untested(flows: &[Unplanned]) -> String {
     if flows.is_empty() {
@@ -52,7 +57,7 @@ pub fn untested(flows: &[Unplanned]) -> String {
 
 fn between(hop: &HopResult) -> String {
     let path = hop.path.as_deref().map(|path| format!(" {path}")).unwrap_or_default();
-    markdown_safe(&format!("{} → {}, {}{path}", hop.from.host, to_text(hop, &hop.to.host), hop.protocol))
+    markdown_safe(&format!("{} → {}, {}{path}", hop.from_text(), to_text(hop, &hop.to.host), hop.protocol))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Style, facts, rungs, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
-use crate::result::{Counts, HopResult};
+use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
@@ -47,6 +47,32 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
     text
 }
 
+/// What holds for the whole run: that it was made from elsewhere than planned, and with which key.
+pub fn head(file: &ResultFile, style: Style) -> String {
+    let mut text = String::new();
+    let width = usize::from(style.width.max(40));
+    if let Some(words) = elsewhere(file) {
+        text.push_str(&wrap(&words, "NOTE: ", width));
+    }
+    if let Some(fingerprint) = &file.key_fingerprint {
+        let _ = writeln!(text, "Site key: {fingerprint}");
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// That what was tested is not what was planned.
+pub(super) fn elsewhere(file: &ResultFile) -> Option<String> {
+    let planned = file.from.elsewhere.join(", ");
+    (!planned.is_empty()).then(|| {
+        format!(
+            "planned from {planned}, and tested from another machine. Another way was tested than the one that the firewall rules are for."
+        )
+    })
+}
+
 /// The flows that could not be tested at all, and why.
 pub fn untested(flows: &[Unplanned], style: Style) -> String {
     if flows.is_empty() {
@@ -66,8 +92,8 @@ fn alike<'h>(hops: impl Iterator<Item = &'h HopResult>) -> Vec<(&'h HopResult, V
     for hop in hops {
         let same = |first: &HopResult| {
             hop.class.is_some()
-                && (&first.flow, &first.from.host, &first.proxy, first.verdict, first.reason)
-                    == (&hop.flow, &hop.from.host, &hop.proxy, hop.verdict, hop.reason)
+                && (&first.flow, &first.from.host, first.tester(), &first.proxy, first.verdict, first.reason)
+                    == (&hop.flow, &hop.from.host, hop.tester(), &hop.proxy, hop.verdict, hop.reason)
                 && (first.to.host == hop.to.host || (first.evidence.is_empty() && hop.evidence.is_empty()))
         };
         match groups.iter_mut().find(|(first, _)| same(first)) {
@@ -101,7 +127,7 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
         };
         let mut row = vec![
             verdict_cell(hop.verdict, style),
-            Cell::new(names.short(&hop.from.host)),
+            Cell::new(from(hop, &names)),
             Cell::new(to_text(hop, names.short(&hop.to.host))),
             Cell::new(protocol),
             Cell::new(hop.reason),
@@ -122,6 +148,12 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
         column.set_padding((0, 1));
     });
     format!("{}{}", names.legend(), table.trim_fmt())
+}
+
+/// The From side; of a network, the machine that tested on a line of its own.
+fn from(hop: &HopResult, names: &Names) -> String {
+    let host = names.short(&hop.from.host);
+    hop.tester().map_or_else(|| host.to_owned(), |tester| format!("{host}\n{tester}"))
 }
 
 /// Names are shown without the domains of the site's own hosts, so that a line holds a hop. A name that would then be ambiguous, or is
@@ -176,7 +208,7 @@ fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
 
 /// One hop that is not as expected: its id, and what is needed to act on it.
 fn trouble(hop: &HopResult, others: &[&HopResult], style: Style) -> String {
-    let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
+    let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.lane());
     if !others.is_empty() {
         let at = |other: &&HopResult| match other.to.address {
             Some(address) if other.to.host == hop.to.host => address.to_string(),

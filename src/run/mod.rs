@@ -14,10 +14,11 @@ mod shots;
 mod trace;
 mod turns;
 mod ways;
+mod whose;
 
 use crate::event::Event;
-use crate::net::{host, os};
 use crate::net::resolve::{Found, Resolver};
+use crate::net::{host, os};
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
@@ -99,9 +100,10 @@ pub async fn run(
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
+    let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: host::this_host().addresses,
+        own: this.addresses.clone(),
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
@@ -161,7 +163,11 @@ pub async fn run(
     second_sight(&mut probed, resolver, &asking, settings.policy, refused_before).await;
     let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
     control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
-    let results = probed.iter().zip(judgements).map(|(p, judgement)| HopResult::new(&p.hop, p.seen.as_ref(), judgement)).collect();
+    let results = probed
+        .iter()
+        .zip(judgements)
+        .map(|(p, judgement)| whose::signed(HopResult::new(&p.hop, p.seen.as_ref(), judgement), &p.hop, &this))
+        .collect();
     listener(Event::RunFinished);
     results
 }
@@ -205,7 +211,14 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
         return vec![Arc::new(Hop { proxy, ..hop.clone() })];
     }
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
-    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() };
+    let alone = Plan {
+        site: String::new(),
+        hops: vec![hop.clone()],
+        unplanned: Vec::new(),
+        roles: Vec::new(),
+        controls: Vec::new(),
+        missing: Vec::new(),
+    };
     alone
         .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
         .hops

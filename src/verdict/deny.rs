@@ -106,9 +106,7 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
             otherwise(AnsweredBy::Nobody, note)
         }
         Told::Changed(_) => otherwise(AnsweredBy::Nobody, "the listener was not there all the time, so that nothing shows a rule"),
-        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => {
-            return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen));
-        }
+        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen)),
     })
 }
 
@@ -124,10 +122,7 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
         otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
     } else if is_refusing(status) && seen.recognised.is_some() && !seen.only_fronts {
         let product = seen.recognised.as_deref().unwrap_or_default();
-        otherwise(
-            AnsweredBy::Service,
-            &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"),
-        )
+        otherwise(AnsweredBy::Service, &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"))
     } else if is_refusing(status) {
         shut(AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
     } else if status < 400 {
@@ -158,10 +153,7 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
         let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
         otherwise(AnsweredBy::Nobody, note)
     } else if reason == Reason::AnsweredByMiddlebox {
-        otherwise(
-            AnsweredBy::Middlebox,
-            "a device on the way takes the connection in the place of the host, and lets nothing through that was seen",
-        )
+        otherwise(AnsweredBy::Middlebox, "a device on the way takes the connection in the place of the host, and lets nothing through that was seen")
     } else if opened && reason == Reason::SilentAfterConnect && (arrived || seen.known.listener_holds) {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
     } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
@@ -231,10 +223,9 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
     }
     let silent = judgement.notes.iter().any(|n| *n == format!("shut: {}", Reason::TimedOut));
     let (reason, note) = match control {
-        Control { reached: Reached::No, .. } => (
-            Reason::Denied,
-            "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned(),
-        ),
+        Control { reached: Reached::No, .. } => {
+            (Reason::Denied, "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned())
+        }
         Control { reached: Reached::Yes, .. } if opened => (
             Reason::DeniedOtherwise,
             "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own".to_owned(),

@@ -69,6 +69,7 @@ pub(crate) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<b
         started: None,
         nonce: String::new(),
         hop: String::new(),
+        also: Vec::new(),
         host: host.into(),
         local: ([127, 0, 0, 1], port).into(),
         peer: ([127, 0, 0, 2], 40_000).into(),

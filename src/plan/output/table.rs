@@ -20,6 +20,9 @@ pub fn table(view: &View<'_>, width: u16) -> String {
         }
         text.push_str(&format!("\n{}\n", left.trim_fmt()));
     }
+    for missing in &view.plan.missing {
+        text.push_str(&wrap(&missing.to_string(), "WARNING: ", usize::from(width)));
+    }
     text.push_str(&view.summary());
     text.push('\n');
     text

@@ -14,8 +14,8 @@ use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKi
 use crate::probe::climb::RangeMode;
 use crate::probe::{Climb, Stop};
 use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome};
-use crate::proto::question::{AddressTag, Asked, Question, millis};
 use crate::proto::ports::{self, Swept};
+use crate::proto::question::{AddressTag, Asked, Question, millis};
 use crate::proto::rpc::Syntax;
 use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
@@ -189,8 +189,9 @@ async fn put(climb: &Climb<'_>, question: &Challenge) -> Option<Claims> {
     let Ok(Called::Answered(stub, _)) = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await else {
         return None;
     };
-    match challenge::verify(&key, question, &token(&stub), None) {
-        ProofOutcome::Valid { claims, .. } if claims.host == climb.target.hop.to.host.label() => Some(claims),
+    let host = climb.target.hop.to.host.label();
+    match challenge::verify(&key, question, &token(&stub), None).named([host.as_str()]) {
+        ProofOutcome::Valid { claims, .. } if claims.host == host => Some(claims),
         _ => None,
     }
 }
@@ -206,8 +207,7 @@ async fn reply_lost(climb: &Climb<'_>, sweep: &mut Sweep, attempts: &[Evidence])
         tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
         let age_ms = millis(clock::now().duration_since(attempt.sent_at).try_into().unwrap_or_default());
         let this = AddressTag::default();
-        let question =
-            Question { port: attempt.destination.port(), source_port: source.port(), age_ms, source: this, destination: this };
+        let question = Question { port: attempt.destination.port(), source_port: source.port(), age_ms, source: this, destination: this };
         let claims = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await;
         let arrived = |sighting: &Sighting| {
             sighting.state == Seen::HalfOpen && sighting.local.is_some_and(|local| local.port() == attempt.destination.port())
