@@ -19,6 +19,7 @@ use crate::plan::listening;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::proto::challenge::SiteKey;
+use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::run::{self, Settings};
@@ -61,15 +62,23 @@ pub struct LabHop {
 }
 
 impl LabHop {
-    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on purpose, refused; or, where the way
-    /// must be shut, passed.
+    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on purpose, refused; or, where the way must be shut,
+    /// passed. Loopback has no firewall: where the lab's own listener turns the hop away in the place of one, the connector must see that it was no rule.
     pub fn as_expected(&self) -> bool {
         let r = &self.result;
         match (self.shut, r.expect) {
             (true, _) => r.verdict == Verdict::Fail && r.reason == Reason::Refused,
             (false, Expect::Allow) => r.verdict == Verdict::Pass && r.reason == Reason::Proved,
-            (false, Expect::Deny) => r.verdict == Verdict::Pass && r.reason == Reason::Denied,
+            (false, Expect::Deny) => (r.verdict == Verdict::Pass && r.reason == Reason::Denied) || self.is_turned_away(),
         }
+    }
+}
+
+impl LabHop {
+    /// Whether the lab's listener turned a hop away that must be shut, and the connector says so.
+    pub fn is_turned_away(&self) -> bool {
+        let by_list = self.result.sighting.as_ref().is_some_and(|s| s.state == Seen::NotAllowed);
+        self.result.expect == Expect::Deny && self.result.verdict == Verdict::Inconclusive && by_list
     }
 }
 

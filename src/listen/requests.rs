@@ -58,13 +58,14 @@ impl Requests {
         let Ok(memory) = self.0.lock() else { return Arrived::default() };
         let tried = now - SignedDuration::from_millis(question.age_ms.into());
         let since = tried - SLACK;
-        let mut arrived = Arrived { whole: began.is_some_and(|b| b <= tried) && memory.whole_since.is_none_or(|w| w < since), ..Arrived::default() };
+        let mut arrived =
+            Arrived { whole: began.is_some_and(|b| b <= tried) && memory.whole_since.is_none_or(|w| w < since), ..Arrived::default() };
         for (_, request) in memory.came.iter().filter(|(at, _)| *at >= since) {
             match request {
                 Request::Proved(hop) => arrived.proved += u32::from(*hop == question.hop),
                 Request::Http { mark, path } => {
                     arrived.marked += u32::from(mark.is_some_and(|mark| mark == question.hop[..4]));
-                    arrived.path += u32::from(*path == question.path);
+                    arrived.path += u32::from(mark.is_none() && *path == question.path);
                 }
             }
         }
@@ -92,8 +93,8 @@ mod tests {
         requests.http("/admin", mark(other), at(10_200));
         let question = |age_ms| HopQuestion { hop, age_ms, path: path_tag("/admin") };
         let answer = |age_ms| requests.answer(&question(age_ms), Some(at(0)), at(12_000));
-        assert_eq!(answer(3_000), Arrived { proved: 1, marked: 1, path: 2, whole: true });
-        assert_eq!(answer(11_500), Arrived { proved: 1, marked: 1, path: 3, whole: true });
+        assert_eq!(answer(3_000), Arrived { proved: 1, marked: 1, path: 0, whole: true });
+        assert_eq!(answer(11_500), Arrived { proved: 1, marked: 1, path: 1, whole: true });
         assert_eq!(answer(500), Arrived { whole: true, ..Arrived::default() }, "all that was before");
         assert!(!requests.answer(&question(3_000), Some(at(9_500)), at(12_000)).whole, "the listener began later");
         assert!(!requests.answer(&question(3_000), None, at(12_000)).whole);

@@ -2,8 +2,8 @@
 
 use super::nonces::Nonces;
 use super::requests::Requests;
-use crate::net::{clock, random};
 use crate::net::half_open::{self, Table};
+use crate::net::{clock, random};
 use crate::proto::challenge::hex;
 use crate::proto::ports;
 use crate::proto::question::{AddressTag, Question, address_tag};
@@ -27,6 +27,8 @@ const LATELY: SignedDuration = SignedDuration::from_secs(60);
 const MAX_WORDS: usize = 512;
 /// How much earlier than the attempt a connection may seem to have come: a question is longer on its way than a SYN was.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
+/// The same for what came from elsewhere, which is a reason for doubt only where it came at that time.
+const SHORTLY: SignedDuration = SignedDuration::from_millis(150);
 /// How much later than the attempt the listener may seem to have begun, for the same reason, and the attempt still came too early for it.
 const LITTLE: SignedDuration = SignedDuration::from_millis(20);
 
@@ -309,7 +311,7 @@ impl Inner {
         for ((peer, local), entry) in self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key)) {
             if *local == here {
                 found = Some((*peer, *entry));
-            } else if elsewhere.is_none_or(|(_, at)| entry.at > at) {
+            } else if entry.last >= sought.since - SHORTLY && elsewhere.is_none_or(|(_, at)| entry.at > at) {
                 elsewhere = Some((*local, entry.at));
             }
         }
@@ -330,7 +332,7 @@ impl Inner {
         if self.whole_since.is_some_and(|whole| whole > sought.since) {
             return Some(Doubt::NotRemembered);
         }
-        let since = sought.since - SLACK;
+        let since = sought.since - SHORTLY;
         if self.gone_at.is_some_and(|at| at >= since) {
             return Some(Doubt::GoneAtOnce);
         }
@@ -436,7 +438,8 @@ mod tests {
         sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(1001));
         let question = |source: &str, destination: &str| {
             let tag = |text: &str| address_tag(text.parse().expect("an address"));
-            let question = Question { port: 389, source_port: 50000, age_ms: 1_000_000, source: tag(source), destination: tag(destination) };
+            let question =
+                Question { port: 389, source_port: 50000, age_ms: 1_000_000, source: tag(source), destination: tag(destination) };
             let sighting = sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, at(2000));
             (sighting.state, sighting.own)
         };

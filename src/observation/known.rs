@@ -43,6 +43,8 @@ pub enum Shots {
     ReplyRefused,
     /// Each found a full queue.
     QueueFull,
+    /// None was counted: they never arrived.
+    NoneArrived,
 }
 
 /// Connections from several source ports.

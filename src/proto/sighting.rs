@@ -80,7 +80,7 @@ pub struct Arrived {
     pub proved: u32,
     /// Its HTTP requests, by the mark in their `User-Agent`.
     pub marked: u32,
-    /// HTTP requests for its path, whoever sent them.
+    /// HTTP requests for its path without a mark, whoever sent them.
     pub path: u32,
     /// Whether the listener remembers everything since the hop was tried first.
     pub whole: bool,

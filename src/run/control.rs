@@ -90,7 +90,8 @@ impl Row {
         let holds = |way: &OpenWay| ports::holds(&way.listener_ports, hop.port);
         let best = open.iter().filter(fits).max_by_key(|way| (holds(way), way.at.is_some()));
         // Asked about this very connection, it said that it had the port.
-        let asked = seen.and_then(|s| s.sighting.as_ref()).is_some_and(|s| s.state >= Seen::NotAllowed || (s.own && s.state == Seen::Nothing));
+        let asked =
+            seen.and_then(|s| s.sighting.as_ref()).is_some_and(|s| s.state >= Seen::NotAllowed || (s.own && s.state == Seen::Nothing));
         let reached = match best {
             None => Reached::No,
             Some(way) if asked || holds(way) => Reached::Holds,
@@ -100,7 +101,8 @@ impl Row {
         let declared = declared.and_then(|control| Some(Open::Declared(SocketAddr::new(hop.address?, control.port), source(seen))));
         let control = best.map(|way| Open::Hop(way.place)).or(declared);
         let reached = if control.is_some() { reached.max(Reached::Yes) } else { reached };
-        let opened = seen.is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)) && judgement.answered_by == AnsweredBy::Nobody;
+        let opened = seen.is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
+            && judgement.answered_by == AnsweredBy::Nobody;
         Row { place, opened, reached, control, lossy: is_lossy(probed, hop, seen), again: None, after: None }
     }
 }

@@ -11,6 +11,7 @@ mod pace;
 mod revocation;
 mod sample;
 mod shots;
+mod spread;
 mod trace;
 mod turns;
 mod ways;
@@ -24,7 +25,7 @@ use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Judgement, Policy};
+use crate::verdict::{self, Judgement, Machine, Policy};
 use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
@@ -103,7 +104,7 @@ pub async fn run(
     let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: this.addresses.clone(),
+        own: Machine { name: this.name.clone(), addresses: this.addresses.clone() },
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
@@ -175,11 +176,13 @@ pub async fn run(
 /// What others know of each hop: the listeners, this machine's kernel, and the other hops.
 async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
     local::look(probed, asking, refused_before).await;
+    local::look_at_resets(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
     ask::ask(probed, &ways, asking).await;
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
+    spread::look(probed, asking).await;
     known::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {
         directory::verify_pdcs(probed, resolver).await;

@@ -92,9 +92,7 @@ fn way(probed: &Probed) -> Option<Way> {
     let straight = first.host == hop.to.host.label();
     let behind = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.contains(&first.host));
     let right = claims.iter().all(|c| c.host == first.host) && (straight || behind);
-    let works = hop.flow.expect == Expect::Allow
-        && hop.proxy.is_none()
-        && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
+    let works = hop.flow.expect == Expect::Allow && hop.proxy.is_none() && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
     let source = seen.evidence.first().and_then(|e| e.source)?;
     (right && works).then_some(Way {
         hop: hop.clone(),

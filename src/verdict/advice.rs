@@ -3,10 +3,11 @@
 use super::both_ends::{self, Told};
 use super::cloud;
 use super::{Judgement, Verdict, directory};
-use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
+use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
+use crate::site::model::Host;
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {
@@ -30,6 +31,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         return Some(words);
     }
     Some(match judgement.reason {
+        Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
             format!(
@@ -61,9 +63,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Add {to} to the DNS that this host asks.")
         }
         Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
-        Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
-            "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned()
-        }
+        reason if reason.is_local() => "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned(),
         Reason::TlsSubjectMismatch => {
             let wanted = hop.flow.certificate.as_deref().unwrap_or_default();
             format!(
@@ -118,6 +118,27 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     })
 }
 
+/// What to do about an address that is not another machine's.
+fn address(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (to, from, address) = (hop.to.host.label(), hop.from.host.label(), hop.address?);
+    let looked_up =
+        !matches!(&hop.to.host, Host::Named { addresses, .. } if !addresses.is_empty()) && !matches!(hop.to.host, Host::Address(_));
+    Some(match seen.misplaced? {
+        Misplaced::Own => format!(
+            "{address} is this machine's own address: mend DNS, the hosts file or the site file; where {from} and {to} are one machine, give both its \
+             address in the site file."
+        ),
+        Misplaced::LinkLocal => format!(
+            "{address} is what a machine gives itself where it finds no network: mend the network of {to}, and its address in DNS or in the site file."
+        ),
+        _ if looked_up => format!(
+            "Ask whoever runs this host's DNS why {to} is answered with {address}, and look into the hosts file: a DNS filter or the hosts file sends it \
+             nowhere."
+        ),
+        _ => format!("Mend the address of {to} in the site file: {address} leads nowhere, or to this machine itself."),
+    })
+}
+
 /// What to do about an answer that is not the planned service's.
 fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
     Some(match reason {
@@ -156,6 +177,10 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
             format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
         }
+        Some(Seen::NotAllowed) => format!(
+            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
+            hop.to.host.label()
+        ),
         _ if hop.flow.relayed_to.is_some() => format!(
             "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
             hop.to.host.label()

@@ -23,13 +23,20 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The product's own wish decides how bad it is: a hop that is not required warns, and so does one to a service that was retired.
     let failed = if hop.flow.required && hop.class != Some(NameClass::Legacy) { Verdict::Fail } else { Verdict::Warn };
 
-    if let Some((reason, answered_by)) = impostor(hop, seen) {
+    let told = both_ends::told(hop, seen);
+    let impostor = impostor(hop, seen);
+    // Whoever answers at such an address is not the host, unless that proves itself: one machine may have two names.
+    if let Some(misplaced) = seen.misplaced
+        && !(misplaced.may_be_right() && impostor.is_none() && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
+    {
+        return opinion(failed, Reason::AddressIsLocal, who_failed(seen, Reason::AddressIsLocal));
+    }
+    if let Some((reason, answered_by)) = impostor {
         return opinion(Verdict::Fail, reason, answered_by);
     }
     if seen.known.refused_here {
         return opinion(Verdict::Inconclusive, Reason::LocalPermission, AnsweredBy::Nobody);
     }
-    let told = both_ends::told(hop, seen);
     match told {
         Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
@@ -40,14 +47,21 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
         Some(Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull) | None => {}
     }
-    // The site's own listener has this port, and would have proved itself: whoever answered without a proof is somebody else.
+    // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
+    // an error has said more of himself.
     let heard = told == Some(Told::Arrived { proved: true });
-    if seen.known.listener_holds && !heard && answered_without_proof(hop, seen) {
+    if (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
     if hop.class.is_some() && certificate::is_private(seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
+    }
+    // A second source port decides: some of them get through, and others do not.
+    let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
+    if shared_out && failed_step(seen).is_none_or(|step| step.reason == Some(Reason::TimedOut)) {
+        let answered_by = if proved(seen) { AnsweredBy::StandIn } else { AnsweredBy::Nobody };
+        return opinion(Verdict::Warn, Reason::Retried, answered_by);
     }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
@@ -175,16 +189,17 @@ fn answered_by_another_port(step: &Step) -> bool {
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
 }
 
-/// Whether somebody answered a connection on which the key was asked for, and did not prove himself: who only closes it, or says nothing, has not
-/// answered.
+/// Whether the only host behind the front has a listener that remembers all its requests, and none of this hop came there.
+fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
+    let alone = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.len() == 1);
+    alone && seen.known.arrived.is_some_and(|a| a.whole && a.proved + a.marked + a.path == 0)
+}
+
+/// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
 fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
     let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
     let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
-    let spoke = match failed_step(seen) {
-        None => true,
-        Some(step) => matches!(who_failed(seen, step.reason.unwrap_or(Reason::NotTested)), AnsweredBy::Unproved | AnsweredBy::Service),
-    };
-    asked && !proved && spoke && hop.proxy.is_none()
+    asked && !proved && failed_step(seen).is_none() && hop.proxy.is_none()
 }
 
 /// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
@@ -230,8 +245,36 @@ fn another_try(evidence: &Evidence) -> String {
     format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
 }
 
+/// What is wrong with the address.
+pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (misplaced, address) = (seen.misplaced?, hop.address?);
+    Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
+}
+
+/// A connection from an address to itself left this machine nowhere.
+fn stayed_here(evidence: &Evidence) -> Option<String> {
+    let address = evidence.destination.ip();
+    let here = !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
+    here.then(|| format!("{address} is this machine's own address: nothing went over a network"))
+}
+
+/// A name that took so long is worth a note: every program on this machine waits as long.
+const SLOW_NAME_MS: f64 = 1000.0;
+
+fn slow_name(step: &Step) -> Option<String> {
+    let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
+    let why = match step.detail.contains_key("resolver_gave_up") {
+        true => "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its other programs do not find it",
+        false => "look at this machine's DNS servers",
+    };
+    slow.then(|| format!("the name was found only after {:.1} s: {why}", step.ms / 1000.0))
+}
+
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
+    notes.extend(address_note(hop, seen));
+    notes.extend(seen.steps.iter().find_map(slow_name));
+    notes.extend(seen.evidence.iter().find_map(stayed_here).filter(|_| seen.misplaced.is_none()));
     if hop.class.is_some() {
         notes.extend(cloud::notes(hop, seen));
     }
@@ -262,6 +305,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
+    notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
+        format!(
+            "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",
+            spread.of, spread.opened
+        )
+    }));
     notes.extend(seen.known.clone_at.map(|at| {
         format!(
             "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",

@@ -1,10 +1,10 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::observation::{Evidence, Initiator, Observation, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Doubt;
@@ -32,6 +32,9 @@ const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
 
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
+    if let Some(note) = address_note(hop, seen) {
+        return otherwise(AnsweredBy::Nobody, &note);
+    }
     if let Some((claims, _)) = claims(seen).next() {
         return answered_with_proof(hop, seen, came_through_relay(hop, claims));
     }
@@ -106,7 +109,9 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
             otherwise(AnsweredBy::Nobody, note)
         }
         Told::Changed(_) => otherwise(AnsweredBy::Nobody, "the listener was not there all the time, so that nothing shows a rule"),
-        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen)),
+        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => {
+            return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen));
+        }
     })
 }
 
@@ -122,7 +127,10 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
         otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
     } else if is_refusing(status) && seen.recognised.is_some() && !seen.only_fronts {
         let product = seen.recognised.as_deref().unwrap_or_default();
-        otherwise(AnsweredBy::Service, &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"))
+        otherwise(
+            AnsweredBy::Service,
+            &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"),
+        )
     } else if is_refusing(status) {
         shut(AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
     } else if status < 400 {
@@ -153,8 +161,13 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
         let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
         otherwise(AnsweredBy::Nobody, note)
     } else if reason == Reason::AnsweredByMiddlebox {
-        otherwise(AnsweredBy::Middlebox, "a device on the way takes the connection in the place of the host, and lets nothing through that was seen")
-    } else if opened && reason == Reason::SilentAfterConnect && (arrived || seen.known.listener_holds) {
+        otherwise(
+            AnsweredBy::Middlebox,
+            "a device on the way takes the connection in the place of the host, and lets nothing through that was seen",
+        )
+    } else if reason == Reason::SilentAfterConnect && arrived {
+        open(AnsweredBy::StandIn, "the connection opens at the host; what is sent on it, or its answer, is lost")
+    } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
     } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
         shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
@@ -169,7 +182,8 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
 /// reset at the host, of which this may have been one.
 fn is_lost_on_the_way(seen: &Observation) -> bool {
     let circle = Evidence::decisive(&seen.evidence).and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded());
-    circle || seen.sighting.as_ref().is_some_and(|s| matches!(s.doubt, Some(Doubt::GoneAtOnce | Doubt::BeganLater)))
+    let gone = seen.sighting.as_ref().is_some_and(|s| matches!(s.doubt, Some(Doubt::GoneAtOnce | Doubt::BeganLater)));
+    circle || (gone && seen.known.shots != Some(Shots::NoneArrived))
 }
 
 /// Whether the other hops of a run showed that the two hosts of a deny hop reach each other.
@@ -223,9 +237,10 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
     }
     let silent = judgement.notes.iter().any(|n| *n == format!("shut: {}", Reason::TimedOut));
     let (reason, note) = match control {
-        Control { reached: Reached::No, .. } => {
-            (Reason::Denied, "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned())
-        }
+        Control { reached: Reached::No, .. } => (
+            Reason::Denied,
+            "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned(),
+        ),
         Control { reached: Reached::Yes, .. } if opened => (
             Reason::DeniedOtherwise,
             "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own".to_owned(),

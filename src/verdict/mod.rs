@@ -1,5 +1,6 @@
 //! What an observation means: the only place where facts become opinions. Pure.
 
+mod address;
 mod advice;
 mod allow;
 mod both_ends;
@@ -14,6 +15,7 @@ mod range;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use address::{Machine, misplaced};
 pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
 pub use expected::Expected;
 pub use legs::{Leg, first_broken, legs};
