@@ -201,7 +201,7 @@ pub struct HopResult {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
-    /// The rung where it ended, where it did not reach the top.
+    /// The step where it ended, where it did not reach the top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<StepKind>,
     /// Who ended it there.
@@ -221,7 +221,7 @@ pub struct HopResult {
     pub started: Option<Timestamp>,
     /// Duration in milliseconds.
     pub ms: f64,
-    /// The rungs.
+    /// The steps.
     pub steps: Vec<Step>,
     /// The connection attempts.
     pub evidence: Vec<Evidence>,
@@ -307,7 +307,7 @@ impl HopResult {
     }
 }
 
-/// A rung whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
+/// A step whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
 fn safe(mut step: Step) -> Step {
     step.detail.values_mut().for_each(sanitise_fact);
     step
@@ -387,7 +387,7 @@ impl std::fmt::Display for Counts {
                 write!(f, ", {count} {word}")?;
             }
         }
-        write!(f, "; {} proved", self.proved)
+        write!(f, " (listener identity confirmed on {})", self.proved)
     }
 }
 

@@ -125,7 +125,10 @@ fn a_host_where_no_hop_begins_has_an_empty_result_and_is_not_wrong() {
     assert_eq!(done.code, Some(0), "{done}");
     assert!(done.out.contains("nothing was tested") && done.out.contains("portmatrix listen"), "{done}");
     let done = folder.run(&["connect", "--as", "first", "--format", "json"]);
-    assert_eq!((done.code, done.json()["nothing_begins_here"].as_bool(), done.json()["hops"].as_array().map(Vec::len)), (Some(0), Some(true), Some(0)));
+    assert_eq!(
+        (done.code, done.json()["nothing_begins_here"].as_bool(), done.json()["hops"].as_array().map(Vec::len)),
+        (Some(0), Some(true), Some(0))
+    );
     assert!(done.err.contains("nothing was tested"), "{done}");
     let report = folder.run(&["report", "first.json"]);
     assert!(report.code == Some(0) && report.out.contains("nothing was tested"), "{report}");
@@ -143,7 +146,10 @@ fn a_machine_that_is_not_the_planned_host_says_so_or_refuses() {
     let roles = "client = { name = \"c.x.example\", addresses = [\"203.0.113.7\"] }\nfirst = \"127.94.4.1\"\nsecond = \"127.94.4.2\"\n";
     let folder = with_key(site(21_300, roles));
     let done = folder.run(&["connect", "--as", "client"]);
-    assert!(done.code == Some(2) && words(&done).contains("is not c.x.example (203.0.113.7)") && words(&done).contains("--elsewhere"), "{done}");
+    assert!(
+        done.code == Some(2) && words(&done).contains("is not c.x.example (203.0.113.7)") && words(&done).contains("--elsewhere"),
+        "{done}"
+    );
     let note = "planned from c.x.example (203.0.113.7); tested from ";
     let done = folder.run(&["connect", "--as", "client", "--elsewhere", "--format", "json", "--trace", "never"]);
     assert_eq!(done.code, Some(1), "{done}");
@@ -167,12 +173,17 @@ fn a_machine_that_is_not_the_planned_host_says_so_or_refuses() {
 
 #[test]
 fn a_result_of_a_network_row_is_as_itself() {
-    let folder = with_key(site(21_400, "client = [\"127.94.5.0/24\", \"203.0.113.0/24\"]\nfirst = \"127.94.5.1\"\nsecond = \"127.94.5.2\"\n"));
+    let folder =
+        with_key(site(21_400, "client = [\"127.94.5.0/24\", \"203.0.113.0/24\"]\nfirst = \"127.94.5.1\"\nsecond = \"127.94.5.2\"\n"));
     folder.run(&["connect", "--as", "client", "--out", "one.json", "--trace", "never"]);
     let text = std::fs::read_to_string(folder.path("one.json")).expect("read");
     let name = serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["hops"][0]["tested_by"]["host"].as_str().map(str::to_owned);
     let name = name.expect("a name");
-    std::fs::write(folder.path("other.json"), text.replace(&format!("\"host\": \"{name}\""), "\"host\": \"ws-99\"").replace("refused", "timed-out")).expect("written");
+    std::fs::write(
+        folder.path("other.json"),
+        text.replace(&format!("\"host\": \"{name}\""), "\"host\": \"ws-99\"").replace("refused", "timed-out"),
+    )
+    .expect("written");
     let both = folder.run(&["report", "one.json", "other.json", "--format", "json"]);
     std::fs::write(folder.path("both.json"), &both.out).expect("written");
     let same = folder.run(&["diff", "both.json", "both.json"]);
@@ -190,7 +201,10 @@ fn a_missing_key_is_to_be_copied_and_fingerprints_are_compared() {
     for command in [&["connect", "--as", "client"][..], &["listen", "--as", "first"], &["key", "show"]] {
         let done = folder.run(command);
         let said = words(&done);
-        assert!(done.code == Some(2) && said.contains("copy the file from the host where it was made") && !said.contains("key new"), "{done}");
+        assert!(
+            done.code == Some(2) && said.contains("copy the file from the host where it was made") && !said.contains("key new"),
+            "{done}"
+        );
     }
     let folder = with_key(folder);
     let shown = folder.run(&["key", "show"]).out;
@@ -216,7 +230,8 @@ fn a_missing_role_that_much_depends_on_is_told() {
     }
     let plan = folder.run(&["plan"]);
     assert!(plan.out.contains("WARNING: no host has the role second"), "{plan}");
-    let whole = Folder::new("[site]\nname = \"t\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\n[roles]\nmigration-agent = \"10.1.1.1\"\n");
+    let whole =
+        Folder::new("[site]\nname = \"t\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\n[roles]\nmigration-agent = \"10.1.1.1\"\n");
     let plan = whole.run(&["plan"]);
     assert!(plan.code == Some(0) && plan.err.contains("no host has the role psp-service"), "{plan}");
     let front = "[site]\nname = \"t\"\nproduct = \"powersyncpro\"\ntopology = \"reverse-proxy\"\n[roles]\nmigration-agent = \"10.1.1.1\"\npsp-service = \"10.1.1.2\"\n";

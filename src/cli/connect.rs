@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
     portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
     portmatrix connect --site site.toml --expect stand-in --out workstation.json      before the product is installed\n  \
     portmatrix connect --site site.toml --expect service --format json                 once it is, on a schedule\n\n\
-    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
+    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 usage or configuration error, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,

@@ -38,7 +38,7 @@ const LOOK_UP: Duration = Duration::from_secs(5);
     portmatrix listen --site site.toml --as srv01.contoso.com --for 30m --out srv01.listen.json\n  \
     portmatrix listen --site site.toml --pfx service.pfx    with the production certificate\n\n\
     It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port opened or held by the real service,\n\
-    2 the input was wrong, 3 at least one port could not be opened.")]
+    2 usage or configuration error, 3 at least one port could not be opened.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,

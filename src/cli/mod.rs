@@ -70,7 +70,7 @@ pub type Outcome = Result<Exit, Problem>;
         portmatrix listen                     on the server\n  \
         portmatrix connect                    on the workstation\n\n\
         `portmatrix COMMAND --help` has examples of each.\n\n\
-        Exit code: 0 all as expected, 1 at least one hop is not, 2 the input was wrong, 3 nothing failed but\n\
+        Exit code: 0 all as expected, 1 at least one hop is not, 2 usage or configuration error, 3 nothing failed but\n\
         something could not be tested."
 )]
 pub struct Cli {

@@ -115,11 +115,15 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
     }
     let octets = std::fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
     // `connect --format json > FILE` in Windows PowerShell is UTF-16.
-    let text = input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a result file: {mistake}"))?;
-    let wrong = |e: serde_json::Error| format!("{shown} is not a result file of `connect --out`: {e}");
+    let text =
+        input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a portmatrix result file: {mistake}"))?;
+    let wrong = |e: serde_json::Error| format!("{shown} is not a portmatrix result file, as `connect --out` writes it: {e}");
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     sanitise_texts(&mut facts);
+    if facts.get("schema").is_none() {
+        return Err(format!("{shown} is not a portmatrix result file"));
+    }
     if let Some(other) = facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA) {
         let what = if other.starts_with("portmatrix/listen/") { "a file of `listen --out`" } else { "of another format" };
         return Err(format!("{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"));

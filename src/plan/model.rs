@@ -165,7 +165,7 @@ pub struct PlannedFlow {
     pub relayed_to: Option<RelayedTo>,
     /// HTTP path, or path of the gRPC endpoint.
     pub path: Option<String>,
-    /// LDAP: climb the StartTLS rung.
+    /// LDAP: climb the StartTLS step.
     pub starttls: bool,
     /// RPC interfaces needed.
     pub interfaces: Vec<Interface>,

@@ -88,7 +88,7 @@ impl Stand {
 
     fn words(&self) -> String {
         let by =
-            self.recognised.as_ref().map_or_else(|| self.answered_by.name().to_owned(), |r| format!("{} ({r})", self.answered_by.name()));
+            self.recognised.as_ref().map_or_else(|| self.answered_by.shown().to_owned(), |r| format!("{} ({r})", self.answered_by.shown()));
         let range = self.range.as_ref().map(|range| format!("; {range}")).unwrap_or_default();
         format!("{} {}, {by}{range}", self.verdict.name(), self.reason)
     }
@@ -241,7 +241,7 @@ mod tests {
         let text = table(&diff, Style { width: 120, color: false });
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[2].contains("worse") && lines[2].contains("pass proved, stand-in") && lines[2].contains("fail timed-out, nobody"),
+            lines[2].contains("worse") && lines[2].contains("pass proved, stand-in") && lines[2].contains("fail timed-out, none"),
             "{text}"
         );
         assert!(text.contains("pass answered, service"), "the real service has taken the stand-in's place\n{text}");

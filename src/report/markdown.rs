@@ -1,6 +1,6 @@
 //! For a ticket or a wiki page: a table, then what is not as expected, with evidence and advice.
 
-use super::{facts, rungs, to_text};
+use super::{facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult, ResultFile};
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 /// The matrix, a line with the counts, and a section for each hop that is not as expected.
 pub fn render(hops: &[HopResult]) -> String {
     let mut text = String::from(
-        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Rungs | ms |\n|---|---|---|---|---|---|---|---|---:|\n",
+        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Steps | ms |\n|---|---|---|---|---|---|---|---|---:|\n",
     );
     for hop in hops {
         let expect = if hop.expect == Expect::Deny { "**deny**" } else { "allow" };
@@ -21,8 +21,8 @@ pub fn render(hops: &[HopResult]) -> String {
             "| {} | {expect} | {} | {} | {} | {:.1} |",
             cells.join(" | "),
             hop.reason,
-            hop.answered_by.name(),
-            rungs(hop),
+            hop.answered_by.shown(),
+            steps(hop),
             hop.ms
         );
     }

@@ -1,17 +1,21 @@
 //! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and advice.
 
-use super::{Style, facts, rungs, to_text};
+use super::{Style, facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// From this many columns on, the rungs are named; below, they are counted.
+/// From this many columns on, the steps are named; below, they are counted.
 const WIDE: u16 = 110;
+/// Below this many columns, a hop's two ends share a column, and its steps and time are left to the other formats.
+const NARROW: u16 = 100;
+/// From this many columns on, there is room for whole words.
+const LEAST: u16 = 72;
 /// From this many columns on, each hop's port table is named too.
 const VERY_WIDE: u16 = 150;
 
@@ -114,7 +118,11 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
     } else {
         table.force_no_tty();
     }
-    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "By", "Rungs", "ms"];
+    let narrow = style.width < NARROW;
+    let mut header = match narrow {
+        true => vec!["Verdict", "From and to", "Protocol", "Reason", "Answered by"],
+        false => vec!["Verdict", "From", "To", "Protocol", "Reason", "Answered by", "Steps", "ms"],
+    };
     if very_wide {
         header.insert(1, "Table");
     }
@@ -125,24 +133,35 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
             (Expect::Deny, None) => format!("{} (deny)", hop.protocol),
             (Expect::Allow, _) => hop.protocol.to_string(),
         };
-        let mut row = vec![
-            verdict_cell(hop.verdict, style),
-            Cell::new(from(hop, &names)),
-            Cell::new(to_text(hop, names.short(&hop.to.host))),
-            Cell::new(protocol),
-            Cell::new(hop.reason),
-            Cell::new(hop.answered_by.name()),
-        ];
-        let climbed = hop.steps.iter().filter(|s| s.ok).count();
-        row.push(Cell::new(if wide { rungs(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
-        row.push(
-            Cell::new(if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) })
-                .set_alignment(comfy_table::CellAlignment::Right),
-        );
+        let (from, to) = (from(hop, &names), to_text(hop, names.short(&hop.to.host)));
+        let mut row = vec![verdict_cell(hop.verdict, style)];
+        if narrow {
+            row.push(Cell::new(format!("{from} →\n{to}")));
+        } else {
+            row.extend([Cell::new(from), Cell::new(to)]);
+        }
+        row.extend([Cell::new(protocol), Cell::new(hop.reason), Cell::new(hop.answered_by.shown())]);
+        if !narrow {
+            let climbed = hop.steps.iter().filter(|s| s.ok).count();
+            row.push(Cell::new(if wide { steps(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
+            let ms = if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) };
+            row.push(Cell::new(ms).set_alignment(comfy_table::CellAlignment::Right));
+        }
         if very_wide {
             row.insert(1, Cell::new(hop.flow.split('/').next().unwrap_or(&hop.flow)));
         }
         table.add_row(row);
+    }
+    // A word that is broken cannot be looked for: where there is room, only hosts and steps are folded.
+    let whole: &[usize] = match (narrow, very_wide) {
+        (true, _) => &[0, 3, 4],
+        (false, false) => &[0, 4, 5],
+        (false, true) => &[0, 1, 5, 6],
+    };
+    for column in whole.iter().filter(|_| style.width >= LEAST) {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 1));
@@ -189,7 +208,7 @@ impl Names {
             return String::new();
         }
         let domains: Vec<String> = self.domains.iter().map(|d| format!(".{d}")).collect();
-        format!("names without {}\n", domains.join(", "))
+        format!("({} omitted)\n", domains.join(", "))
     }
 }
 

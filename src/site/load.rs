@@ -233,7 +233,7 @@ fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>
         if let Some(first) = places.insert(id, &feature.span) {
             let contrary = features.get(id) != Some(&on);
             let message =
-                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is there twice") };
+                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is listed twice") };
             table.report(table.mistake(&feature.span, message).label("again here").also(first, "first here"));
         }
         features.insert(id.to_owned(), on);
@@ -286,7 +286,7 @@ impl Roles<'_, '_> {
             let label = host.label();
             match places.get(&label) {
                 Some(first) => {
-                    let mistake = self.table.mistake(value.span(), format!("{label} is there twice")).label("again here");
+                    let mistake = self.table.mistake(value.span(), format!("{label} is listed twice")).label("again here");
                     self.table.report(mistake.also(first, "first here").help("a host has a role once; remove one of the two"));
                 }
                 None => {
@@ -355,12 +355,14 @@ impl Roles<'_, '_> {
         for (place, address) in addresses.iter().enumerate() {
             if addresses[..place].contains(address) {
                 let again = said.get(place).map_or(span, |at| &at.span);
-                self.table.report(self.table.mistake(again, format!("the address {address} is there twice")).label("again here"));
+                self.table.report(self.table.mistake(again, format!("the address {address} is listed twice")).label("again here"));
             }
         }
         match self.fixed.get(&name) {
             Some((known, first)) if !addresses.is_empty() && *known != addresses => {
-                let mistake = self.table.mistake(span, format!("{name} has other addresses at another place")).label("here");
+                let line = |span: &Span| self.table.mistake(span, "").position().map_or(0, |(line, _)| line);
+                let words = format!("{name} is given different addresses on lines {} and {}", line(first), line(span));
+                let mistake = self.table.mistake(span, words).label("here");
                 self.table.report(mistake.also(first, "first here").help("fix the addresses of a host once; they hold for all its roles"));
                 return None;
             }

@@ -53,7 +53,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             None => format!("Allow {flow}; {log}."),
         },
         Reason::Refused => format!(
-            "Nobody listens on {to}:{port}, or a firewall resets: start the service, or `portmatrix listen` there, and test again; else allow {flow}."
+            "Nothing is listening on {to}:{port}, or a firewall reset the connection. 1. Start the service, or `portmatrix listen` there, and test again. 2. If it is still refused, allow {flow}."
         ),
         Reason::Rejected => format!("A device on the way resets in the name of {to}, which listens there: allow {flow}; {log}."),
         Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect => {
@@ -98,7 +98,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
         // The path that was walked is the way there, and the fault is on the way back.
         Reason::ReplyLost => {
-            format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
+            format!(
+                "Requests arrive, but replies are lost: allow the return traffic of {flow}; look for it at {at} in the logs on the way back."
+            )
         }
         Reason::RangePartlyBlocked => match &hop.flow.range {
             Some(range) => format!("Allow TCP {} → {to}:{range} as a whole.", hop.from.host.label()),

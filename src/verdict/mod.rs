@@ -73,7 +73,16 @@ pub enum AnsweredBy {
 }
 
 impl AnsweredBy {
-    /// The word used in files and tables.
+    /// The word for people.
+    pub fn shown(self) -> &'static str {
+        match self {
+            AnsweredBy::Unproved => "unidentified",
+            AnsweredBy::Nobody => "none",
+            other => other.name(),
+        }
+    }
+
+    /// The word used in files.
     pub fn name(self) -> &'static str {
         match self {
             AnsweredBy::StandIn => "stand-in",
