@@ -119,7 +119,7 @@ mod tests {
             ["psp 10.0.0.1:443", "psp+proxy 10.0.0.2:443", "proxy 10.0.0.3:443"]
         );
         let three = vec![want("a", &["10.0.0.1"], 443, Https), want("b", &["10.0.0.2"], 443, Https), want("c", &[], 443, Https)];
-        assert_eq!(told(three).0, ["a+c+b :443"]);
+        assert_eq!(told(three).0, ["b+a+c :443"]);
         assert_eq!(told(vec![want("a", &[], 80, Http), want("b", &[], 80, GrpcH2c)]), (vec!["a+b :80".to_owned()], 0));
         assert_eq!(
             told(vec![want("a", &[], 80, Http), want("b", &[], 80, Https)]),

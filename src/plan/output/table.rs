@@ -23,8 +23,7 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     for missing in &view.plan.missing {
         text.push_str(&wrap(&missing.to_string(), "WARNING: ", usize::from(width)));
     }
-    text.push_str(&view.summary());
-    text.push('\n');
+    text.push_str(&wrap(&view.summary(), "", usize::from(width)));
     text
 }
 
