@@ -61,12 +61,13 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         proxy: None,
         also: Vec::new(),
     });
-    Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() }
+    Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new(), missing: Vec::new() }
 }
 
 /// What a listener of the benchmark opens.
 fn wanted(port: u16, protocol: Protocol) -> Wanted {
     Wanted {
+        also: Vec::new(),
         host: LOOPBACK.to_string(),
         addresses: vec![LOOPBACK],
         port,

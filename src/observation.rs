@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-/// One rung of a probe.
+/// One step of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
@@ -108,10 +108,10 @@ pub enum Initiator {
 /// Free facts of a step, by name: numbers, texts, lists.
 pub type Detail = BTreeMap<String, serde_json::Value>;
 
-/// One rung, climbed or not.
+/// One step, climbed or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Which rung.
+    /// Which step.
     pub step: StepKind,
     /// Whether it was climbed.
     pub ok: bool,
@@ -380,7 +380,7 @@ pub struct Observation {
     pub started: Timestamp,
     /// Duration of the whole probe in milliseconds.
     pub ms: f64,
-    /// Rungs in the order in which they were tried.
+    /// Steps in the order in which they were tried.
     pub steps: Vec<Step>,
     /// Connection attempts.
     pub evidence: Vec<Evidence>,

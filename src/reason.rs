@@ -62,6 +62,8 @@ reasons! {
     ClosedAfterConnect = "closed-after-connect", "The connection opened and was closed without an answer";
     MtuBlackHole = "mtu-black-hole", "Small packets pass, large ones are lost";
     IdleDropped = "idle-dropped", "The connection was forgotten on the way while it was idle";
+    StandInAnswered = "stand-in-answered", "A stand-in answered where the service itself is expected";
+    NotRecognised = "not-recognised", "Something answered, but did not name itself as the service";
     WrongListener = "wrong-listener", "A listener with the site's key answered, but not the one that was asked";
     ProofInvalid = "proof-invalid", "A proof came back that this site's key did not make for this connection";
     AnsweredByMiddlebox = "answered-by-middlebox", "A device on the way answered in the place of the host";

@@ -40,6 +40,12 @@ pub struct ResultFile {
     /// When the run ended.
     #[schemars(with = "String")]
     pub finished: Timestamp,
+    /// Fingerprint of the site key, where there was one: the listener's must be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
+    /// No hop of the plan begins at this host: there was nothing to test, and nothing was tested.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nothing_begins_here: bool,
     /// The hops, in the order of the plan.
     pub hops: Vec<HopResult>,
     /// Flows from this host that ought to be tested and cannot be: a protocol that is not probed, hosts that were not found.
@@ -98,9 +104,10 @@ impl ResultFile {
     /// The worst verdict of all: flows that cannot be tested count as skipped.
     pub fn worst(&self) -> Verdict {
         let hops = self.hops.iter().map(|h| h.verdict);
-        // A result without a single hop shows nothing.
-        let untested = (!self.untested.is_empty() || self.hops.is_empty()).then_some(Verdict::Skipped);
-        hops.chain(untested).max().unwrap_or(Verdict::Skipped)
+        // A result without a single hop shows nothing, unless there was nothing to show.
+        let nothing = self.hops.is_empty() && !self.nothing_begins_here;
+        let untested = (!self.untested.is_empty() || nothing).then_some(Verdict::Skipped);
+        hops.chain(untested).max().unwrap_or(Verdict::Pass)
     }
 }
 
@@ -111,6 +118,30 @@ pub struct FromHost {
     pub host: String,
     /// The roles it was taken for.
     pub roles: Vec<String>,
+    /// Hosts and networks of the plan that its hops begin at, and that it is not: what was tested from here is another way than the planned one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
+}
+
+/// The machine that tested a hop.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct TestedBy {
+    /// Its own name.
+    pub host: String,
+    /// The address that it sent from; where nothing was sent, the one that the plan has it send from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub address: Option<IpAddr>,
+}
+
+impl std::fmt::Display for TestedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.host.as_str(), self.address) {
+            ("", Some(address)) => write!(f, "{address}"),
+            (host, Some(address)) => write!(f, "{host} {address}"),
+            (host, None) => f.write_str(host),
+        }
+    }
 }
 
 /// One side of a hop.
@@ -146,6 +177,9 @@ pub struct HopResult {
     pub source: String,
     /// From side.
     pub from: End,
+    /// Who really tested it: one machine of a network, or another one than the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested_by: Option<TestedBy>,
     /// To side.
     pub to: End,
     /// Application protocol.
@@ -167,7 +201,7 @@ pub struct HopResult {
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
-    /// The rung where it ended, where it did not reach the top.
+    /// The step where it ended, where it did not reach the top.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<StepKind>,
     /// Who ended it there.
@@ -187,7 +221,7 @@ pub struct HopResult {
     pub started: Option<Timestamp>,
     /// Duration in milliseconds.
     pub ms: f64,
-    /// The rungs.
+    /// The steps.
     pub steps: Vec<Step>,
     /// The connection attempts.
     pub evidence: Vec<Evidence>,
@@ -218,6 +252,22 @@ pub struct HopResult {
 }
 
 impl HopResult {
+    /// The machine that tested a hop whose row is for a whole network: each machine of it is a lane of its own. `None` where the plan says itself who
+    /// it is.
+    pub fn tester(&self) -> Option<&TestedBy> {
+        self.tested_by.as_ref().filter(|_| self.from.host.parse::<ipnet::IpNet>().is_ok())
+    }
+
+    /// The From side for people: a network is followed by the machine that tested.
+    pub fn from_text(&self) -> String {
+        self.tester().map_or_else(|| self.from.host.clone(), |tester| format!("{} ({tester})", self.from.host))
+    }
+
+    /// The hop as tested by one machine, by which results are compared: the hop's id, and who tested where the row is for a network.
+    pub fn lane(&self) -> String {
+        self.tester().map_or_else(|| self.hop.clone(), |tester| format!("{} ({tester})", self.hop))
+    }
+
     /// Puts a hop, what was seen of it and what that means together.
     pub fn new(hop: &Hop, seen: Option<&Observation>, judgement: Judgement) -> Self {
         HopResult {
@@ -226,6 +276,7 @@ impl HopResult {
             also: hop.also.clone(),
             source: hop.flow.source.clone(),
             from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
+            tested_by: None,
             to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range.clone(), ..end(&hop.to) },
             protocol: hop.flow.protocol,
             path: hop.flow.path.clone(),
@@ -256,7 +307,7 @@ impl HopResult {
     }
 }
 
-/// A rung whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
+/// A step whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
 fn safe(mut step: Step) -> Step {
     step.detail.values_mut().for_each(sanitise_fact);
     step
@@ -336,7 +387,7 @@ impl std::fmt::Display for Counts {
                 write!(f, ", {count} {word}")?;
             }
         }
-        write!(f, "; {} proved", self.proved)
+        write!(f, " (listener identity confirmed on {})", self.proved)
     }
 }
 

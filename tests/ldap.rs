@@ -45,6 +45,7 @@ impl Listener {
         });
         let here = StandIn {
             key,
+            also: Vec::new(),
             host: HOST.to_owned(),
             protocol,
             paths: Vec::new(),

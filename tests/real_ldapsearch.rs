@@ -43,6 +43,7 @@ async fn ldapsearch(protocol: Protocol, tls: bool, arguments: &[&str]) -> Answer
         sightings: Arc::default(),
         receipts: Arc::default(),
         key: Some(SiteKey::new(&[1; 32])),
+        also: Vec::new(),
         host: "dc01.contoso.com".to_owned(),
         protocol,
         paths: Vec::new(),

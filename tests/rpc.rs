@@ -64,6 +64,7 @@ impl Site {
             sightings: Arc::default(),
             receipts: Arc::default(),
             key: self.key.clone(),
+            also: Vec::new(),
             host: HOST.to_owned(),
             protocol: Protocol::Rpc,
             paths: Vec::new(),

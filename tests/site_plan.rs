@@ -184,3 +184,26 @@ fn what_init_prints_is_a_right_site_with_hops_at_every_topology() {
     assert!(message.contains("did you mean `direct`?"), "{message}");
     assert!(stdout(80, &["init"]).contains("topology = \"direct\""));
 }
+
+#[test]
+fn what_init_prints_for_tables_of_a_folder_is_read_without_naming_them_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let tables = data("second-product");
+    let text = stdout(80, &["init", "--matrices", tables.to_str().expect("UTF-8"), "--product", "acme-backup"]);
+    assert!(text.lines().any(|line| line.starts_with("matrices = [") && line.contains("second-product")), "{text}");
+    let site = folder.path().join("site.toml");
+    std::fs::write(&site, text).expect("written");
+    stdout(80, &["plan", "--site", site.to_str().expect("UTF-8")]);
+}
+
+#[test]
+fn names_of_windows_may_have_underscores() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let site = folder.path().join("site.toml");
+    let text = "[site]\nname = \"x\"\nproduct = \"acme-backup\"\ntopology = \"lan\"\nmatrices = [TABLES]\n[roles]\nbackup-client = \"WS_17\"\nmedia-server = \"SRV_APP01.contoso_old.local\"\n";
+    let tables = format!("'{}'", data("second-product").display());
+    std::fs::write(&site, text.replace("TABLES", &tables)).expect("written");
+    let site = site.to_str().expect("UTF-8");
+    let shown = stdout(160, &["plan", "--site", site, "--as", "SRV_App01", "--format", "csv"]);
+    assert!(shown.contains("/ws_17/srv_app01.contoso_old.local:"), "{shown}");
+}

@@ -1,7 +1,7 @@
 //! `portmatrix connect`: probes this host's hops.
 
 use super::access::{routes, trust};
-use super::inputs::{self, SiteArgs};
+use super::inputs::{self, Inputs, SiteArgs};
 use super::report::{Format, exit};
 use super::{Outcome, Problem, files, print, progress::Progress};
 use crate::input::suggest;
@@ -11,15 +11,17 @@ use crate::net::sweep::Allowance;
 use crate::net::{clock, host, os};
 use crate::plan::address::without_address;
 use crate::plan::model::{Hop, Plan, Unplanned};
+use crate::plan::place::{Machine, Place, in_full};
 use crate::plan::select::Selection;
 use crate::probe::{RangeMode, Tools};
+use crate::proto::challenge::SiteKey;
 use crate::report;
 use crate::result::published::published;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::run::{self, Settings};
 use crate::site::model::Host;
 use crate::site::proxy::{NoProxy, Route};
-use crate::verdict::{AnsweredBy, Policy, Verdict};
+use crate::verdict::{AnsweredBy, Expected, Policy, Verdict};
 use clap::Args as ClapArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,14 +35,18 @@ use tokio_util::sync::CancellationToken;
     portmatrix connect --site site.toml                          this host's hops, found by its names and addresses\n  \
     portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
     portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
-    portmatrix connect --site site.toml --require-proof --out workstation.json\n\n\
-    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 the input was wrong, 3 nothing failed but something could not be tested.")]
+    portmatrix connect --site site.toml --expect stand-in --out workstation.json      before the product is installed\n  \
+    portmatrix connect --site site.toml --expect service --format json                 once it is, on a schedule\n\n\
+    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 usage or configuration error, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Probe as this role or host; `here` is this machine [default: found by this machine's names and addresses]
+    /// Probe as this role or host; `here` is this machine (repeatable) [default: every role of this machine, found by its names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
-    who: Option<String>,
+    who: Vec<String>,
+    /// Test from here all the same, where the host of --as has addresses that this machine lacks. The result says so on every hop
+    #[arg(long, requires = "who")]
+    elsewhere: bool,
     /// Only hops of this flow, as `plan` shows it (repeatable)
     #[arg(long = "flow", value_name = "ID")]
     flows: Vec<String>,
@@ -64,8 +70,12 @@ pub struct Args {
     /// [default: `proxy` of the site file, then HTTPS_PROXY and NO_PROXY, then direct]
     #[arg(long = "proxy", value_name = "URL|direct")]
     proxies: Vec<String>,
-    /// A hop that no listener proved is a failed hop
-    #[arg(long)]
+    /// Who is to answer where a way must be open: the stand-in, proved (before the product is installed); the service, recognised (once it is); or
+    /// whoever speaks the protocol
+    #[arg(long, value_enum, value_name = "WHO", default_value_t)]
+    expect: Answerer,
+    /// The same as --expect stand-in
+    #[arg(long, conflicts_with = "expect")]
     require_proof: bool,
     /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 1500
     /// connections of sweeps]
@@ -103,6 +113,28 @@ pub struct Args {
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// Who is expected to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Answerer {
+    /// Whoever speaks the protocol to its end
+    #[default]
+    Any,
+    /// A listener with the site key: a hop that it did not prove fails
+    StandIn,
+    /// A service that names itself: a stand-in fails, what names nobody is inconclusive
+    Service,
+}
+
+impl From<Answerer> for Expected {
+    fn from(who: Answerer) -> Self {
+        match who {
+            Answerer::Any => Expected::Any,
+            Answerer::StandIn => Expected::StandIn,
+            Answerer::Service => Expected::Service,
+        }
+    }
 }
 
 /// How a dynamic range is swept.
@@ -187,19 +219,24 @@ pub fn run(args: &Args) -> Outcome {
         Err(_) => (vec![Route::Direct], NoProxy::default()),
     };
     inputs.plan = inputs.plan.through(&routes, &except);
+    inputs::note_missing_roles(&inputs.plan);
     let (plan, from) = select(args, &inputs.plan)?;
     if plan.hops.iter().any(|hop| hop.class.is_some()) {
         routed?;
     }
-    if args.require_proof && key.is_none() {
+    let expected = if args.require_proof { Expected::StandIn } else { args.expect.into() };
+    if expected == Expected::StandIn && key.is_none() {
         return Err(Problem::text(
-            "--require-proof needs a site key: `portmatrix key new` makes one; name it in the site file or with --key",
+            "--expect stand-in needs the site key, the same file as on the listener's host: name it in the site file or with --key",
         ));
     }
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
-    let has_key = key.is_some();
+    let key_fingerprint = key.as_ref().map(SiteKey::fingerprint);
+    if plan.hops.is_empty() && untested(args, &inputs.plan, &from.roles).is_empty() {
+        return nothing_to_test(args, &inputs, from, key_fingerprint);
+    }
     let stop = CancellationToken::new();
     let descriptors = os::raise_descriptor_limit();
     let concurrency = affordable(usize::from(args.concurrency), descriptors);
@@ -221,7 +258,7 @@ pub fn run(args: &Args) -> Outcome {
     let settings = Settings {
         rate: probes,
         concurrency,
-        policy: Policy { require_proof: args.require_proof },
+        policy: Policy { expected },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
         trace: match args.trace {
@@ -255,6 +292,8 @@ pub fn run(args: &Args) -> Outcome {
         from,
         started,
         finished: clock::now(),
+        key_fingerprint,
+        nothing_begins_here: false,
         nearness: run::nearness(&inputs.plan.roles, &hops),
         published,
         revocation,
@@ -266,7 +305,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     print(&args.format.render(&file))?;
     if args.format == Format::Table {
-        print(&remarks(&file, has_key, interrupted))?;
+        print(&remarks(&file, interrupted))?;
     }
     Ok(exit(&file))
 }
@@ -287,19 +326,18 @@ fn affordable(wanted: usize, descriptors: Option<u64>) -> usize {
 }
 
 /// What the counts leave open: hops without proof, and a run that was cut short.
-fn remarks(file: &ResultFile, has_key: bool, interrupted: bool) -> String {
+fn remarks(file: &ResultFile, interrupted: bool) -> String {
     let mut text = String::new();
     let unproved =
         |h: &&crate::result::HopResult| h.answered_by == AnsweredBy::Unproved && h.expect == Expect::Allow && h.verdict == Verdict::Pass;
     let unproved = file.hops.iter().filter(unproved).count();
     if unproved > 0 {
         let what = if unproved == 1 { "1 hop answered and proved" } else { &format!("{unproved} hops answered and proved") };
-        let why = if has_key {
-            "the other end is no listener, or has another site key"
-        } else {
-            "there is no site key here (`portmatrix key new`)"
+        let why = match &file.key_fingerprint {
+            Some(fingerprint) => format!("the other end is no listener, or has another site key than {fingerprint}"),
+            None => "no site key is named here, in the site file or with --key".to_owned(),
         };
-        text.push_str(&format!("{what} nothing: {why}. With --require-proof such a hop fails.\n"));
+        text.push_str(&format!("{what} nothing: {why}. With --expect stand-in such a hop fails.\n"));
     }
     if interrupted {
         text.push_str("Interrupted: what was under way or still to come is skipped.\n");
@@ -313,18 +351,55 @@ fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
     plan.unplanned.iter().filter(|u| !narrowed && u.why.leaves_untested() && roles.contains(&u.from)).cloned().collect()
 }
 
+/// An empty result, for a host where no hop begins: the same job may run on every host of the site.
+fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key_fingerprint: Option<String>) -> Outcome {
+    let now = clock::now();
+    let who = if from.roles.is_empty() { from.host.clone() } else { format!("{} ({})", from.host, from.roles.join(", ")) };
+    let listens = inputs::selection(&args.who, &host::this_host(), &inputs.plan).is_ok_and(|selection| !selection.listen.is_empty());
+    let file = ResultFile {
+        schema: SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        site: inputs.site.name.clone(),
+        from,
+        started: now,
+        finished: now,
+        key_fingerprint,
+        nothing_begins_here: true,
+        hops: Vec::new(),
+        untested: Vec::new(),
+        nearness: Vec::new(),
+        published: Vec::new(),
+        revocation: Vec::new(),
+    };
+    if let Some(out) = &args.out {
+        files::write(out, &report::json::render(&file))?;
+    }
+    let what = if args.flows.is_empty() { "No hop of the plan begins" } else { "No hop of these flows begins" };
+    let words = format!(
+        "{what} at {who}: nothing was tested.{}\n",
+        if listens { " Others connect to it: `portmatrix listen` stands in for its services." } else { "" }
+    );
+    if args.format == Format::Table {
+        print(&words)?;
+    } else {
+        eprint!("{words}");
+        print(&args.format.render(&file))?;
+    }
+    Ok(exit(&file))
+}
+
 /// This host's hops, narrowed by `--flow` and `--hop`; each of these must name something.
 fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
     let this = host::this_host();
-    let selection = plan.for_host(&inputs::who(args.who.as_deref(), &this, plan)).map_err(|words| inputs::nobody(words, plan))?;
-    let selection_listens = !selection.listen.is_empty();
-    let (roles, hosts) = inputs::hosts(args.who.as_deref(), &this, plan)?;
+    let selection = inputs::selection(&args.who, &this, plan)?;
+    let (roles, hosts) = inputs::hosts(&args.who, &this, plan)?;
     // One machine speaks for itself: of a role's many hosts, the one that it is, else any one of them.
     let mine: Vec<&Hop> = selection.connect.iter().copied().filter(|h| hosts.contains(&h.from.host)).collect();
     let mut hops: Vec<Hop> = Selection { connect: mine, ..selection }.connect_once().into_iter().cloned().collect();
     let mut problems = Vec::new();
     for flow in &args.flows {
-        if !hops.iter().any(|h| h.flow.id == *flow || h.also.contains(flow)) {
+        // A flow that begins at other hosts is none of this one's, and no mistake.
+        if !hops.iter().chain(&plan.hops).any(|h| h.flow.id == *flow || h.also.contains(flow)) {
             problems.push(unknown("flow", flow, hops.iter().map(|h| h.flow.id.as_str())));
         }
     }
@@ -341,19 +416,33 @@ fn select(args: &Args, plan: &Plan) -> Result<(Plan, FromHost), Problem> {
             args.hops.iter().any(|id| is_meant(h, id)) || args.flows.contains(&h.flow.id) || h.also.iter().any(|a| args.flows.contains(a))
         });
     }
-    // A host with nothing but flows that cannot be tested is told so by the result.
-    if hops.is_empty() && untested(args, plan, &roles).is_empty() {
-        let who = if roles.is_empty() { this.name.clone() } else { roles.join(", ") };
-        return Err(Problem::text(format!(
-            "no hop of the plan begins at {who}{}: see `portmatrix plan --as {}`, or say with --as who to be",
-            if selection_listens { "; others connect to it, so `portmatrix listen` there" } else { "" },
-            args.who.as_deref().unwrap_or("here"),
-        )));
-    }
+    let elsewhere = elsewhere(args, &hops, Machine { name: &this.name, addresses: &this.addresses })?;
     // A machine that is found in the site goes by its name there.
     let host = hosts.first().filter(|_| hosts.len() == 1).map_or_else(|| this.name.clone(), Host::label);
-    let from = FromHost { host, roles };
+    let from = FromHost { host, roles, elsewhere };
     Ok((Plan { hops, ..plan.clone() }, from))
+}
+
+/// The hosts that these hops begin at and that this machine is not.
+///
+/// # Errors
+/// When one of them has addresses that this machine lacks, and nobody said that it is meant so.
+fn elsewhere(args: &Args, hops: &[Hop], machine: Machine<'_>) -> Result<Vec<String>, Problem> {
+    let mut planned: Vec<&Host> = Vec::new();
+    for hop in hops {
+        if !planned.contains(&&hop.from.host) {
+            planned.push(&hop.from.host);
+        }
+    }
+    let others: Vec<&Host> = planned.into_iter().filter(|host| machine.place(host) != Place::Here).collect();
+    if let Some(other) = others.iter().find(|host| machine.place(host) == Place::OtherAddresses && !args.elsewhere) {
+        let own: Vec<String> = machine.addresses.iter().filter(|a| !a.is_loopback()).map(ToString::to_string).collect();
+        let words =
+            format!("this machine ({}) is not {}", [&[machine.name.to_owned()], own.as_slice()].concat().join(", "), in_full(other));
+        let help = "run this on that host, or say --elsewhere as well: then another way is tested than the planned one, and every hop of the result says so";
+        return Err(Problem(vec![miette::miette!(help = help, "{}", crate::text::sanitise(&words, 4096))]));
+    }
+    Ok(others.into_iter().map(in_full).collect())
 }
 
 /// Whether an id means this hop. An id from a result may name one of the addresses that the hop's name has in DNS.
@@ -406,10 +495,14 @@ mod tests {
             serde_json::from_value(file).expect("a result")
         };
         let one = file(vec![hop("unproved", "pass"), hop("unproved", "warn"), hop("service", "pass"), hop("stand-in", "pass")]);
-        assert!(remarks(&one, true, false).starts_with("1 hop answered and proved nothing: the other end"));
-        assert!(remarks(&one, false, false).contains("no site key here"));
+        assert!(remarks(&one, false).contains("no site key is named here"));
+        let with_key = ResultFile { key_fingerprint: Some("bb20-be71".to_owned()), ..one };
+        assert!(
+            remarks(&with_key, false)
+                .starts_with("1 hop answered and proved nothing: the other end is no listener, or has another site key than bb20-be71")
+        );
         let none = file(vec![hop("stand-in", "pass")]);
-        assert_eq!(remarks(&none, true, false), "");
-        assert!(remarks(&none, true, true).starts_with("Interrupted"));
+        assert_eq!(remarks(&none, false), "");
+        assert!(remarks(&none, true).starts_with("Interrupted"));
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     portmatrix diff before.json after.json\n  \
     portmatrix diff monday.json tuesday.json --format json\n\n\
-    Exit code: 0 nothing stands worse than before, 1 a hop fails that did not, 2 the input was wrong, 3 a hop cannot be told any more, or is gone.")]
+    Exit code: 0 nothing stands worse than before, 1 a hop fails that did not, 2 usage or configuration error, 3 a hop cannot be told any more, or is gone.")]
 pub struct Args {
     /// The older result, as `connect --out` writes it
     old: PathBuf,

@@ -188,7 +188,7 @@ mod tests {
         command.get_subcommands().for_each(|sub| options(sub, into));
     }
 
-    /// The code that writes the fields of rungs.
+    /// The code that writes the fields of steps.
     fn sources(folder: &Path, into: &mut String) {
         for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             if entry.is_dir() {

@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Outcome {
         None => product.topologies.first().map(String::as_str).unwrap_or_default(),
     };
     let matrices: Vec<&Matrix> = registry.matrices_for(&product.id, topology).collect();
-    print(&template(product, topology, &matrices))?;
+    print(&template(product, topology, &matrices, &args.matrices.folders()))?;
     Ok(Exit::AsExpected)
 }
 

@@ -8,7 +8,7 @@ use crate::net::host::ThisHost;
 use crate::net::resolve::Resolver;
 use crate::plan::build::build;
 use crate::plan::model::{Plan, Why};
-use crate::plan::select::Who;
+use crate::plan::select::{Selection, Who};
 use crate::site::load;
 use crate::site::model::{Host, Site};
 use clap::Args as ClapArgs;
@@ -37,6 +37,13 @@ pub struct MatrixArgs {
     /// A folder with more port tables; may be given several times
     #[arg(long, value_name = "DIR")]
     matrices: Vec<PathBuf>,
+}
+
+impl MatrixArgs {
+    /// The folders, as they were written.
+    pub fn folders(&self) -> Vec<String> {
+        self.matrices.iter().map(|folder| folder.display().to_string()).collect()
+    }
 }
 
 /// A site and everything that follows from it.
@@ -111,12 +118,21 @@ impl Inputs {
     }
 }
 
-/// Who asks: what was said with `--as`, or this machine. `here` is this machine too, where no role is called so.
-pub fn who(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Who {
-    match said.filter(|said| *said != "here" || plan.roles.iter().any(|role| role.id == *said)) {
-        Some(said) => Who::said(said),
-        None => here(this),
+/// What the words of `--as` mean together; this machine, where nothing was said. `here` is this machine too, where no role is called so.
+///
+/// # Errors
+/// When nobody in the plan is meant by one of them.
+pub fn selection<'p>(said: &[String], this: &ThisHost, plan: &'p Plan) -> Result<Selection<'p>, Problem> {
+    let one = |who: &Who| plan.for_host(who).map_err(|words| nobody(words, plan));
+    if said.is_empty() {
+        return one(&here(this));
     }
+    let parts = said.iter().map(|said| one(&who(said, this, plan))).collect::<Result<Vec<_>, _>>()?;
+    Ok(Selection::together(plan, &parts))
+}
+
+fn who(said: &str, this: &ThisHost, plan: &Plan) -> Who {
+    if said == "here" && !plan.roles.iter().any(|role| role.id == said) { here(this) } else { Who::said(said) }
 }
 
 /// That nobody in the plan is meant. A controller whose domain could not be looked up does not find itself there, so that is said too.
@@ -134,11 +150,28 @@ fn here(this: &ThisHost) -> Who {
 ///
 /// # Errors
 /// When nobody in the plan is meant.
-pub fn hosts(said: Option<&str>, this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
-    let meant = plan.for_host(&who(said, this, plan)).map_err(|words| nobody(words, plan))?;
-    let own: Vec<Host> = match plan.for_host(&here(this)) {
-        Ok(own) => meant.hosts.iter().filter(|h| own.hosts.contains(h)).cloned().collect(),
-        Err(_) => Vec::new(),
-    };
-    Ok((meant.roles, if own.is_empty() { meant.hosts } else { own }))
+pub fn hosts(said: &[String], this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
+    let meant = selection(said, this, plan)?;
+    let own = plan.for_host(&here(this)).map(|own| own.hosts).unwrap_or_default();
+    let mut hosts: Vec<Host> = Vec::new();
+    // Each word by itself: with `--as` of a role and of a host, the role does not stand for its other hosts because the host is this one.
+    let parts = said.iter().map(|said| plan.for_host(&who(said, this, plan)).map(|part| part.hosts).unwrap_or_default());
+    for part in if said.is_empty() { vec![meant.hosts] } else { parts.collect() } {
+        let mine: Vec<&Host> = part.iter().filter(|host| own.contains(host)).collect();
+        for host in if mine.is_empty() { part.iter().collect() } else { mine } {
+            if !hosts.contains(host) {
+                hosts.push(host.clone());
+            }
+        }
+    }
+    Ok((meant.roles, hosts))
+}
+
+/// How a missing role is told, a line each.
+pub fn note_missing_roles(plan: &Plan) {
+    use std::io::Write as _;
+    let mut err = std::io::stderr().lock();
+    for missing in &plan.missing {
+        let _ = writeln!(err, "warning: {missing}");
+    }
 }

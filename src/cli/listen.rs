@@ -3,17 +3,23 @@
 use super::inputs::{self, SiteArgs};
 use super::{Exit, Outcome, Problem, files, print, style};
 use crate::listen::journal::Journal;
+use crate::listen::merge::merge;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::range::{OpenRange, leaves_enough};
 use crate::listen::server::{Gate, Limits};
 use crate::listen::watch;
 use crate::matrix::port_set::PortSet;
+use crate::net::host::ThisHost;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
 use crate::net::{clock, host, os};
-use crate::plan::listening::listen_endpoints;
+use crate::plan::listening::listening;
+use crate::plan::model::Plan;
+use crate::plan::place::{Machine, Place};
+use crate::proto::challenge::SiteKey;
 use crate::report::listener;
+use crate::site::model::Host;
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -32,13 +38,13 @@ const LOOK_UP: Duration = Duration::from_secs(5);
     portmatrix listen --site site.toml --as srv01.contoso.com --for 30m --out srv01.listen.json\n  \
     portmatrix listen --site site.toml --pfx service.pfx    with the production certificate\n\n\
     It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port opened or held by the real service,\n\
-    2 the input was wrong, 3 at least one port could not be opened.")]
+    2 usage or configuration error, 3 at least one port could not be opened.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Listen as this role or host; `here` is this machine [default: found by this machine's names and addresses]
+    /// Listen as this role or host; `here` is this machine (repeatable) [default: every role of this machine, found by its names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
-    who: Option<String>,
+    who: Vec<String>,
     /// End after this time
     #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = files::duration)]
     lifetime: Duration,
@@ -105,23 +111,24 @@ pub fn run(args: &Args) -> Outcome {
         runtime.block_on(inputs.discover(&Resolver::new(args.dns, LOOK_UP)))?;
     }
     let this = host::this_host();
-    let listening = listen_endpoints(&inputs.plan, &inputs::who(args.who.as_deref(), &this, &inputs.plan))
-        .map_err(|words| inputs::nobody(words, &inputs.plan))?;
+    let listening = listening(inputs::selection(&args.who, &this, &inputs.plan)?);
     let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
     }
-    let (_, hosts) = inputs::hosts(args.who.as_deref(), &this, &inputs.plan)?;
+    let (_, hosts) = inputs::hosts(&args.who, &this, &inputs.plan)?;
     wanted.retain(|w| hosts.iter().any(|h| h.label() == w.host));
-    one_host(&wanted)?;
-    let conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
+    one_machine(args, &wanted, &this, &inputs.plan)?;
+    let mut conflicts: Vec<String> = listening.conflicts.iter().map(ToString::to_string).collect();
+    let (wanted, clashes) = merge(wanted);
+    conflicts.extend(clashes);
     let selection = &listening.selection;
     if wanted.is_empty() {
         let words = format!(
             "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who to be",
             if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") },
             if selection.connect.is_empty() { "" } else { "; it connects to others, so `portmatrix connect` there" },
-            args.who.as_deref().unwrap_or("here"),
+            args.who.first().map_or("here", String::as_str),
         );
         return Err(inputs::nobody(words, &inputs.plan));
     }
@@ -152,14 +159,15 @@ pub fn run(args: &Args) -> Outcome {
         journal: Arc::new(Journal::default()),
         stop: CancellationToken::new(),
     };
+    let fingerprint = shared.key.as_ref().map(SiteKey::fingerprint);
     let started = clock::now();
     let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
     let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open(), sweeps: shared.receipts.sweeps() };
-    print(&listener::summary(&ports, &ranges, &came, shared.key.is_some(), style()))?;
+    print(&listener::summary(&ports, &ranges, &came, fingerprint.as_deref(), style()))?;
     if let Some(out) = &args.out {
         let file = listener::ListenFile::new(&inputs.site.name, &wanted, (started, clock::now()), &ports, &ranges, came);
-        files::write(out, &listener::json(&file))?;
+        files::write(out, &listener::json(&file.with_key(fingerprint)))?;
     }
     let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
         || ranges.iter().any(|r| !r.failed.is_empty());
@@ -174,7 +182,8 @@ fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
 async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
-    print(&listener::opening(&ports, &ranges, conflicts, shared.key.is_some(), args.lifetime, style()))?;
+    let key = shared.key.as_ref().map(SiteKey::fingerprint);
+    print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;
     if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
         print(&format!(
             "Of {range} only the ports of the interfaces are open: the others are this system's own for outgoing connections. Where it can do \
@@ -196,15 +205,21 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     Ok((ports, ranges))
 }
 
-/// A proof names the host that gives it, so a listener must be one of them.
-fn one_host(wanted: &[Wanted]) -> Result<(), Problem> {
-    let mut names: Vec<&str> = wanted.iter().map(|w| w.host.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() < 2 {
-        return Ok(());
+/// A role may be several hosts', and this machine is not all of them: which one, is known by its names and addresses, or has to be said.
+fn one_machine(args: &Args, wanted: &[Wanted], this: &ThisHost, plan: &Plan) -> Result<(), Problem> {
+    let machine = Machine { name: &this.name, addresses: &this.addresses };
+    for said in &args.who {
+        let (_, hosts) = inputs::hosts(std::slice::from_ref(said), this, plan)?;
+        let hosts: Vec<&Host> = hosts.iter().filter(|host| wanted.iter().any(|want| want.host == host.label())).collect();
+        if hosts.len() > 1 && !hosts.iter().all(|host| matches!(machine.place(host), Place::Here | Place::Moved)) {
+            let names: Vec<String> = hosts.iter().map(|host| host.label()).collect();
+            return Err(Problem::text(format!(
+                "this machine could be {}: say which with --as HOST, once for each that it is",
+                names.join(" or ")
+            )));
+        }
     }
-    Err(Problem::text(format!("this machine could be {}: say which with --as HOST", names.join(" or "))))
+    Ok(())
 }
 
 fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
@@ -223,7 +238,7 @@ fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
         };
         return Identity::from_pfx(pfx, &password).map_err(Problem::text);
     }
-    let mut names: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
+    let mut names: Vec<String> = wanted.iter().flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat()).collect();
     names.extend(wanted.iter().flat_map(|w| &w.addresses).map(IpAddr::to_string));
     names.sort();
     names.dedup();

@@ -166,10 +166,15 @@ fn show(registry: &Registry, id: &str, format: Format) -> Result<String, Problem
     match (find(registry, id)?, format) {
         (Found::Product(product), Format::Table) => Ok(show::product(product, style().width)),
         (Found::Product(product), Format::Json) => json(&Shown { schema: "portmatrix/product/1", content: product }),
-        (Found::Matrix(matrix), Format::Json) => json(&Shown { schema: "portmatrix/matrix/1", content: matrix }),
-        (Found::Matrix(matrix), Format::Table) => {
+        (Found::Matrix(matrix), format) => {
             let product = registry.product(&matrix.product).ok_or_else(|| Problem::text("the matrix has no product"))?;
-            Ok(show::matrix(matrix, product, style().width))
+            match format {
+                Format::Json => {
+                    let content = show::document(matrix, product);
+                    json(&Shown { schema: "portmatrix/matrix/1", content })
+                }
+                Format::Table => Ok(show::matrix(matrix, product, style().width)),
+            }
         }
     }
 }

@@ -65,12 +65,12 @@ pub type Outcome = Result<Exit, Problem>;
     after_help = "First steps:\n  \
         portmatrix lab                        see it work, on this machine alone\n  \
         portmatrix init > site.toml           then fill in your hosts\n  \
-        portmatrix key new                    then name it in site.toml; both files go to every host\n  \
+        portmatrix key new                    once, then name it in site.toml; both files go to every host\n  \
         portmatrix plan                       what will be tested\n  \
         portmatrix listen                     on the server\n  \
         portmatrix connect                    on the workstation\n\n\
         `portmatrix COMMAND --help` has examples of each.\n\n\
-        Exit code: 0 all as expected, 1 at least one hop is not, 2 the input was wrong, 3 nothing failed but\n\
+        Exit code: 0 all as expected, 1 at least one hop is not, 2 usage or configuration error, 3 nothing failed but\n\
         something could not be tested."
 )]
 pub struct Cli {

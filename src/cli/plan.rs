@@ -17,9 +17,9 @@ use std::io::Write as _;
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Only the hops of this role or host; `here` is this machine
+    /// Only the hops of this role or host; `here` is this machine (repeatable)
     #[arg(long = "as", value_name = "ROLE|HOST")]
-    who: Option<String>,
+    who: Vec<String>,
     /// Also list what was left out, with the reason
     #[arg(long)]
     all: bool,
@@ -57,6 +57,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     let inputs = inputs::load(&args.site)?;
     let view = view(&inputs.plan, args)?;
+    inputs::note_missing_roles(&inputs.plan);
     note_unused_roles(&inputs.plan, &inputs.site);
     note_networks(&inputs.plan);
     let text = match args.format {
@@ -71,9 +72,10 @@ pub fn run(args: &Args) -> Outcome {
 
 /// The whole plan, or the part of it that one role or host has to do with.
 fn view<'p>(plan: &'p Plan, args: &Args) -> Result<View<'p>, Problem> {
-    let Some(said) = args.who.as_deref() else { return Ok(View::whole(plan, args.all)) };
-    let who = inputs::who(Some(said), &host::this_host(), plan);
-    let selection = plan.for_host(&who).map_err(Problem::text)?;
+    if args.who.is_empty() {
+        return Ok(View::whole(plan, args.all));
+    }
+    let selection = inputs::selection(&args.who, &host::this_host(), plan)?;
     let ids: HashSet<&str> = selection.connect.iter().chain(&selection.listen).map(|hop| hop.id.as_str()).collect();
     let hops: Vec<&Hop> = plan.hops.iter().filter(|hop| ids.contains(hop.id.as_str())).collect();
     let unplanned = plan.unplanned.iter().filter(|entry| selection.roles.contains(&entry.from) || selection.roles.contains(&entry.to));

@@ -28,8 +28,6 @@ impl Progress {
                 };
             };
             bar.set_style(style.with_key("swept", swept));
-            // A whole range takes many seconds at the ordinary rate, in which no hop ends.
-            bar.enable_steady_tick(Duration::from_secs(1));
         }
         if let Some(span) = idle.and_then(|idle| jiff::SignedDuration::try_from(idle).ok()) {
             bar.set_message(format!("holding proved connections for {span:#}"));
@@ -40,7 +38,11 @@ impl Progress {
     /// Takes note of what happened.
     pub fn event(&mut self, event: &Event<'_>) {
         match event {
-            Event::RunStarted { hops } => self.bar.set_length(u64::try_from(*hops).unwrap_or(u64::MAX)),
+            Event::RunStarted { hops } => {
+                self.bar.set_length(u64::try_from(*hops).unwrap_or(u64::MAX));
+                // A whole range takes many seconds at the ordinary rate, in which no hop ends. Not before: a bar of no hops is a full one.
+                self.bar.enable_steady_tick(Duration::from_secs(1));
+            }
             Event::HopStarted { .. } => {}
             Event::HopFinished { result } => {
                 self.failed += usize::from(result.verdict == Verdict::Fail);

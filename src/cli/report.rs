@@ -8,6 +8,9 @@ use crate::verdict::Verdict;
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
 
+/// What a result says in which there was nothing to test.
+const NOTHING: &str = "No hop of the plan begins at this host: nothing was tested.";
+
 /// Largest result file that is read, in octets.
 const MAX_FILE: u64 = 256 << 20;
 
@@ -48,7 +51,9 @@ impl Format {
     /// Renders a result file.
     pub fn render(self, file: &ResultFile) -> String {
         match self {
+            Format::Table if file.nothing_begins_here => format!("{NOTHING}\n"),
             Format::Table => [
+                report::table::head(file, style()),
                 report::table::render(&file.hops, style()),
                 report::directories::table(file, style()),
                 report::ranges::table(&file.hops, style()),
@@ -59,7 +64,9 @@ impl Format {
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
             Format::Html => report::html::render(file),
+            Format::Markdown if file.nothing_begins_here => format!("{NOTHING}\n"),
             Format::Markdown => [
+                report::markdown::head(file),
                 report::markdown::render(&file.hops),
                 report::directories::markdown(file),
                 report::ranges::markdown(&file.hops),
@@ -108,11 +115,15 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
     }
     let octets = std::fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
     // `connect --format json > FILE` in Windows PowerShell is UTF-16.
-    let text = input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a result file: {mistake}"))?;
-    let wrong = |e: serde_json::Error| format!("{shown} is not a result file of `connect --out`: {e}");
+    let text =
+        input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a portmatrix result file: {mistake}"))?;
+    let wrong = |e: serde_json::Error| format!("{shown} is not a portmatrix result file, as `connect --out` writes it: {e}");
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     sanitise_texts(&mut facts);
+    if facts.get("schema").is_none() {
+        return Err(format!("{shown} is not a portmatrix result file"));
+    }
     if let Some(other) = facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA) {
         let what = if other.starts_with("portmatrix/listen/") { "a file of `listen --out`" } else { "of another format" };
         return Err(format!("{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"));
@@ -139,7 +150,13 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         if all.site != file.site {
             all.site = format!("{}, {}", all.site, file.site);
         }
-        let FromHost { host, roles } = file.from;
+        let FromHost { host, roles, elsewhere } = file.from;
+        all.from.elsewhere.extend(elsewhere);
+        all.from.elsewhere.sort();
+        all.from.elsewhere.dedup();
+        all.nothing_begins_here &= file.nothing_begins_here;
+        // Files of several keys have none together.
+        all.key_fingerprint = all.key_fingerprint.filter(|own| file.key_fingerprint.as_ref() == Some(own));
         if all.from.host != host {
             all.from.host = format!("{}, {host}", all.from.host);
         }

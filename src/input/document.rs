@@ -1,5 +1,6 @@
 //! A parsed file, and readers that walk through it and collect what is wrong.
 
+use super::backslash;
 use super::convert::{self, Entry, Kind, Node};
 use super::mistake::{Mistake, Source, Span};
 use super::suggest::{choices, suggest};
@@ -57,17 +58,7 @@ impl Document {
         let source = Source::new(name, text);
         let (tree, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            let mut spans: Vec<(Span, &str)> = errors.iter().map(|e| (e.span().unwrap_or(0..0), e.message())).collect();
-            spans.sort_by_key(|(span, _)| span.start);
-            // One mistake a line: the others follow from it.
-            let mut lines = BTreeSet::new();
-            let mistakes = spans.into_iter().map(|(span, message)| {
-                // What an address or a name without quotes looks like to the parser.
-                let number = ["float", "integer", "number"].iter().any(|kind| message.starts_with(&format!("invalid {kind}")));
-                let mistake = source.mistake(&span, message).label("here");
-                if number { mistake.help("text is written in quotes: \"10.1.2.3\"") } else { mistake }
-            });
-            return Err(mistakes.filter(|m| lines.insert(m.position().map(|(line, _)| line))).take(SYNTAX_MISTAKES).collect());
+            return Err(syntax_mistakes(&source, errors.iter().map(|e| (e.span().unwrap_or(0..0), e.message())).collect()));
         }
         let root = Node { kind: Kind::Table(convert::table(tree.get_ref())), span: 0..0 };
         Ok(Document { source, root, found: RefCell::default(), asked: RefCell::default() })
@@ -85,6 +76,19 @@ impl Document {
 
     /// Adds a mistake.
     pub fn report(&self, mistake: Mistake) {
+        let written = mistake
+            .place()
+            .and_then(|(text, span)| text.get(span.clone()).filter(|said| said.starts_with('"') && !said.starts_with("\"\"\""))?.get(1..));
+        let written = written.map(|said| said.strip_suffix('"').unwrap_or(said)).filter(|said| backslash::is_surprising(said));
+        // The text is another than what was written: that may be all that is wrong with it.
+        let help = written.map(backslash::help).filter(|help| mistake.help_text() != Some(help.as_str()));
+        let mistake = match help {
+            Some(help) => {
+                let before = mistake.help_text().map(|before| format!("{before}; ")).unwrap_or_default();
+                mistake.help(format!("{before}{help}"))
+            }
+            None => mistake,
+        };
         self.found.borrow_mut().push(mistake);
     }
 
@@ -109,6 +113,30 @@ impl Document {
     pub fn asked(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.asked.borrow().clone()
     }
+}
+
+/// What the parser says, as mistakes in the order of the file: one a line, since the others follow from it.
+fn syntax_mistakes(source: &Source, mut said: Vec<(Span, &str)>) -> Vec<Mistake> {
+    said.sort_by_key(|(span, _)| span.start);
+    let escape = |(span, message): &(Span, &str)| {
+        let is_one = ["escape", "unicode", "hexadecimal"].iter().any(|word| message.contains(word));
+        let written = backslash::quoted_at(source.text(), span.start).filter(|_| is_one)?;
+        Some(source.mistake(span, "this backslash begins no escape").label("here").help(backslash::help(written)))
+    };
+    let mut mistakes: Vec<Mistake> = said.iter().filter_map(escape).collect();
+    // After `"C:\"` the parser takes the rest for a part of the text: what else it says may be due to that.
+    if mistakes.is_empty() {
+        mistakes.extend(said.iter().map(|(span, message)| {
+            // What an address or a name without quotes looks like to the parser.
+            let number = ["float", "integer", "number"].iter().any(|kind| message.starts_with(&format!("invalid {kind}")));
+            let mistake = source.mistake(span, *message).label("here");
+            if number { mistake.help("text is written in quotes: \"10.1.2.3\"") } else { mistake }
+        }));
+    }
+    let mut lines = BTreeSet::new();
+    mistakes.retain(|mistake| lines.insert(mistake.position().map(|(line, _)| line)));
+    mistakes.truncate(SYNTAX_MISTAKES);
+    mistakes
 }
 
 /// Reads one table. Every method that takes a key makes that key a known one; [`TableReader::finish`] reports the others.
@@ -215,6 +243,21 @@ impl<'d> TableReader<'d> {
         let help = choices(&text, what, words.iter().map(|(word, _)| *word));
         self.report(self.mistake(&text.span, format!("`{key}` cannot be \"{}\"", text.value)).label("not one of them").help(help));
         None
+    }
+
+    /// The path of a file or a folder, if the key is there.
+    pub fn path(&self, key: &str) -> Option<At<String>> {
+        self.value(key)?.path()
+    }
+
+    /// A list of paths; empty if the key is not there.
+    pub fn paths(&self, key: &str) -> Vec<At<String>> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        if !value.is_list() {
+            value.wrong("a list of paths");
+            return Vec::new();
+        }
+        value.list().unwrap_or_default().iter().filter_map(ValueReader::path).collect()
     }
 
     /// `true` or `false`, if the key is there.
@@ -350,6 +393,27 @@ impl<'d> ValueReader<'d> {
             self.wrong("a string");
         }
         text.map(|text| self.at(text.to_owned()))
+    }
+
+    /// The path of a file or a folder, or a mistake: it must not be empty, and backslashes must mean what they look like.
+    pub fn path(&self) -> Option<At<String>> {
+        let text = self.string()?;
+        let wrong = |message: &str| self.document.report(self.document.source.mistake(&self.node.span, message).label("here"));
+        if text.value.trim().is_empty() {
+            wrong("a path must not be empty");
+            return None;
+        }
+        if self.is_not_as_written() {
+            wrong("this path is not what it looks like");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Whether the text holds an escape that is hardly meant, or something that no path has.
+    pub fn is_not_as_written(&self) -> bool {
+        let written = self.document.source.text().get(self.node.span.clone()).and_then(|text| text.strip_prefix('"'));
+        written.is_some_and(backslash::is_surprising) || self.text().is_some_and(|text| text.chars().any(char::is_control))
     }
 
     /// `true` or `false`, or a mistake.

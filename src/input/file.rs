@@ -39,6 +39,15 @@ pub fn read(path: &Path) -> Result<String, Mistake> {
 /// # Errors
 /// One mistake, when it is neither.
 pub fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
+    let has_mark = octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]);
+    // No text has a zero octet; UTF-16 has one for every second octet of plain letters.
+    if !has_mark && octets.contains(&0) {
+        let zeros = |from: usize| octets.iter().skip(from).step_by(2).filter(|octet| **octet == 0).count();
+        let (some, others) = (zeros(0).max(zeros(1)), zeros(0).min(zeros(1)));
+        let is_utf16 = some * 4 > octets.len() && others * 8 < some;
+        let what = if is_utf16 { "UTF-16 without a byte order mark" } else { "not text: it holds octets 0x00" };
+        return Err(Mistake::without_place(format!("{name} is {what}")).help("save the file as UTF-8"));
+    }
     let broken = |what: &str| Mistake::without_place(format!("{name} is {what}"));
     let text = match octets.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes).map_err(broken),
@@ -52,6 +61,10 @@ pub fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
         }),
     };
     let text = text.map_err(|mistake| mistake.help("save the file as UTF-8"))?;
+    // What UTF-32 looks like.
+    if text.contains('\0') {
+        return Err(broken("not text: it holds characters U+0000").help("save the file as UTF-8"));
+    }
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

@@ -26,6 +26,11 @@ impl Source {
         self.0.name()
     }
 
+    /// Its text, with control characters and passwords covered.
+    pub(super) fn text(&self) -> &str {
+        self.0.inner()
+    }
+
     /// A mistake at a place of this file.
     pub fn mistake(&self, span: &Span, message: impl Into<String>) -> Mistake {
         Mistake {
@@ -167,6 +172,11 @@ impl Mistake {
     /// Line and column, from 1.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.place.as_ref().map(Place::position)
+    }
+
+    /// The file's text and the place in it.
+    pub(super) fn place(&self) -> Option<(&str, &Span)> {
+        self.place.as_ref().map(|place| (place.source.text(), &place.span))
     }
 
     /// Octets from the start of the file, for sorting.

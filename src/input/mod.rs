@@ -16,6 +16,7 @@
 //! assert_eq!(document.mistakes().len(), 2); // `name` is not a string, and `topolgy` is not a key
 //! ```
 
+mod backslash;
 mod convert;
 mod document;
 mod file;

@@ -181,3 +181,34 @@ proptest! {
         let _ = shown(&[Source::new("s", &text).mistake(&(start..start + length), "m").label("l").also(&(length..start), "k")]);
     }
 }
+
+#[test]
+fn a_file_in_another_encoding_is_one_mistake() {
+    let text = "[site]\nname = \"b\u{f6}hm\"\n";
+    let wide = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    for octets in [wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+        let mistake = decode("site.toml", octets).expect_err("not UTF-8");
+        assert_eq!(mistake.message(), "site.toml is UTF-16 without a byte order mark");
+        assert_eq!(mistake.help_text(), Some("save the file as UTF-8"));
+    }
+    let utf32: Vec<u8> = [0xff, 0xfe, 0, 0].into_iter().chain(text.chars().flat_map(|c| u32::from(c).to_le_bytes())).collect();
+    assert!(decode("site.toml", utf32).expect_err("not UTF-8").message().contains("not text"));
+    assert!(decode("site.toml", b"a\0b and so on".to_vec()).expect_err("no text").message().contains("octets 0x00"));
+    let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(wide(u16::to_le_bytes)).collect();
+    assert_eq!(decode("site.toml", marked).expect("UTF-16 with a mark"), text);
+}
+
+#[test]
+fn a_backslash_in_double_quotes_is_explained_once_a_line() {
+    let mistakes = Document::parse("site.toml", "a = [\"D:\\sites\", \"C:\\\"]\n[b]\nc = \"C:\\Users\"\n").expect_err("no escapes");
+    let lines: Vec<_> = mistakes.iter().map(|m| (m.position().map(|(line, _)| line), m.help_text().unwrap_or_default())).collect();
+    assert!(lines.iter().all(|(_, help)| help.contains("single quotes")), "{lines:?}");
+    assert_eq!(lines.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    let document = Document::parse("site.toml", "key = \"C:\\temp\"\nname = \"a\\tb\"\nother = '\\\\fs01\\share'\n").expect("right");
+    let root = document.root();
+    assert_eq!(root.path("key"), None);
+    assert_eq!(root.path("other").map(At::into_inner).as_deref(), Some("\\\\fs01\\share"));
+    assert_eq!(root.string("name").map(At::into_inner).as_deref(), Some("a\tb"), "a text may have one");
+    root.finish();
+    assert_eq!(document.mistakes().len(), 1);
+}

@@ -4,6 +4,7 @@ pub mod greeting;
 pub mod http;
 pub mod journal;
 pub mod ldap;
+pub mod merge;
 pub mod nonces;
 pub mod open;
 mod patience;

@@ -28,6 +28,8 @@ const DYNAMIC_TRIES: usize = 512;
 pub struct Wanted {
     /// This host, as the site file names it.
     pub host: String,
+    /// Other names of this machine whose hops lead to the same port.
+    pub also: Vec<String>,
     /// Addresses to open it on; empty means all of this machine.
     pub addresses: Vec<IpAddr>,
     /// The port.
@@ -52,6 +54,7 @@ impl From<&Endpoint<'_>> for Wanted {
         flows.dedup();
         Wanted {
             host: endpoint.host.label(),
+            also: Vec::new(),
             addresses: endpoint.addresses.clone(),
             port: endpoint.port,
             // HTTP and gRPC flows of one port are served alike.
@@ -124,6 +127,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
         let stand_in = |interfaces: Vec<(Interface, u16)>, is_mapper: bool| StandIn {
             key: shared.key.clone(),
             host: want.host.clone(),
+            also: want.also.clone(),
             protocol: want.protocol,
             paths: want.paths.clone(),
             interfaces,

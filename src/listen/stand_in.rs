@@ -24,6 +24,8 @@ pub struct StandIn {
     pub key: Option<SiteKey>,
     /// This host, as the site file names it.
     pub host: String,
+    /// Other names of the site file for this machine whose hops lead to the same port.
+    pub also: Vec<String>,
     /// What the port speaks. HTTP and gRPC flows of one port are served together.
     pub protocol: Protocol,
     /// HTTP: the paths that the plan's flows ask for. Everything else is 404.
@@ -103,7 +105,7 @@ impl StandIn {
     pub fn stamp(&self, octets: &[u8; challenge::CHALLENGE_LEN], port: u16) -> Option<([u8; STAMP_LEN], SweepId)> {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
-        Some((stamp::stamp(key, octets, &self.host, port), sweep_of(&challenge)))
+        Some((stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port), sweep_of(&challenge)))
     }
 
     /// The proof for a challenge in octets; `None` for anything that the site key did not make.
@@ -131,6 +133,7 @@ impl StandIn {
             nonce: String::new(),
             hop: String::new(),
             host: self.host.clone(),
+            also: self.also.clone(),
             local: seen.local,
             peer: seen.peer,
             tls: seen.tls.clone(),

@@ -83,7 +83,7 @@ fn without_replaced(files: &[File], drafts: Vec<(usize, Draft)>) -> Vec<(usize, 
         match owner.get(&(kind, id.value.clone())) {
             Some(other) if files[*other].layer == files[*index].layer => {
                 let what = if kind { "product" } else { "matrix" };
-                let mistake = draft.document.source().mistake(&id.span, format!("the {what} \"{}\" is there twice", id.value));
+                let mistake = draft.document.source().mistake(&id.span, format!("the {what} \"{}\" is listed twice", id.value));
                 draft.document.report(mistake.label("again here").help(format!("it is also in {}", files[*other].name)));
             }
             Some(other) if files[*other].layer > files[*index].layer => {}

@@ -354,7 +354,7 @@ pub struct Flow {
     pub protocol: Protocol,
     /// HTTP path, or the path under which gRPC is published.
     pub path: Option<String>,
-    /// LDAP: also climb the StartTLS rung.
+    /// LDAP: also climb the StartTLS step.
     pub starttls: bool,
     /// RPC: names of the interfaces that the flow needs.
     pub interfaces: Vec<String>,

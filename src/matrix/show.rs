@@ -5,6 +5,8 @@ use super::model::{Expect, Flow, Matrix, NameClass, Port, Product};
 use crate::text::sanitise;
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// From this width on, conditions have a column of their own.
 const WIDE: u16 = 110;
@@ -76,6 +78,29 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
         text.push_str(&format!("{}\n{}\n", role.id, published.trim_fmt()));
     }
     text
+}
+
+/// One matrix as JSON: what its file says, each named port and range with its numbers beside it, and the roles that its flows use.
+pub fn document(matrix: &Matrix, product: &Product) -> Value {
+    let mut document = serde_json::to_value(matrix).unwrap_or_default();
+    let flows = document.get_mut("flows").and_then(Value::as_array_mut);
+    for (shown, flow) in flows.into_iter().flatten().zip(&matrix.flows) {
+        let Some(shown) = shown.as_object_mut() else { continue };
+        if let Port::Named(name) = &flow.port {
+            shown.insert("port_number".to_owned(), product.ports.get(name).copied().into());
+        }
+        if let Some(range) = flow.range.as_ref().and_then(|name| product.ranges.get(name)) {
+            shown.insert("range_ports".to_owned(), range.to_string().into());
+        }
+    }
+    let ends: BTreeSet<&str> =
+        matrix.flows.iter().flat_map(|flow| [Some(&flow.from), Some(&flow.to), flow.via.as_ref()]).flatten().map(String::as_str).collect();
+    let used = product.roles.iter().filter(|role| ends.contains(role.id.as_str()));
+    let used: Vec<Value> = used.map(|role| serde_json::to_value(role).unwrap_or_default()).collect();
+    if let Some(document) = document.as_object_mut() {
+        document.insert("used_roles".to_owned(), used.into());
+    }
+    document
 }
 
 fn ends(flow: &Flow) -> String {

@@ -26,26 +26,35 @@ pub fn create(path: &Path) -> Result<(), String> {
     })
 }
 
+/// A new key would be another one: the hosts of a site have one key together.
+fn cannot_read(path: &Path, error: &std::io::Error) -> String {
+    let shown = path.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "the site key {shown} is not on this host: copy the file from the host where it was made, over a way that you trust. Both ends need \
+             the same key (`portmatrix key --help`)"
+        ),
+        _ => format!("cannot read the site key {shown}: {error}"),
+    }
+}
+
 /// Reads a key.
 ///
 /// # Errors
 /// In words: no such file, readable by others, or not a key.
 pub fn read(path: &Path) -> Result<SiteKey, String> {
     let shown = path.display();
-    let others = os::readable_by_others(path)
-        .map_err(|e| format!("cannot read the site key {shown}: {e}; `portmatrix key new {shown}` makes one"))?;
+    let others = os::readable_by_others(path).map_err(|e| cannot_read(path, &e))?;
     if let Some(mode) = others {
         return Err(format!("the site key {shown} can be read by others: {mode}"));
     }
     let mut octets = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets))
-        .map_err(|e| format!("cannot read the site key {shown}: {e}"))?;
+    std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets)).map_err(|e| cannot_read(path, &e))?;
     // An editor on Windows may have put a byte order mark before it, and a line end behind it.
     let text = input::decode("", octets).unwrap_or_default();
-    let secret: [u8; 32] = unhex(text.trim())
-        .and_then(|octets| octets.try_into().ok())
-        .ok_or_else(|| format!("{shown} is not a site key: 64 hexadecimal digits were expected; `portmatrix key new` makes one"))?;
+    let secret: [u8; 32] = unhex(text.trim()).and_then(|octets| octets.try_into().ok()).ok_or_else(|| {
+        format!("{shown} is not a site key: 64 hexadecimal digits were expected; copy the file again from the host where it was made")
+    })?;
     Ok(SiteKey::new(&secret))
 }
 
@@ -103,7 +112,9 @@ mod tests {
         for octets in [&b""[..], &digits.as_bytes()[..63], b"\xff\x00\x80"] {
             std::fs::write(&path, octets).expect("written");
             let words = read(&path).map(|_| ()).expect_err("not a key");
-            assert!(words.contains("is not a site key") && words.contains("portmatrix key new"), "{words}");
+            assert!(words.contains("is not a site key") && words.contains("copy the file again"), "{words}");
         }
+        let words = read(&folder.path().join("gone.key")).map(|_| ()).expect_err("no file");
+        assert!(words.contains("is not on this host: copy the file from the host") && !words.contains("key new"), "{words}");
     }
 }

@@ -44,7 +44,14 @@ impl Plan {
                 hop.clone_from(new);
             }
         }
-        Plan { site: self.site.clone(), hops, unplanned, roles: self.roles.clone(), controls: self.controls.clone() }
+        Plan {
+            site: self.site.clone(),
+            hops,
+            unplanned,
+            roles: self.roles.clone(),
+            controls: self.controls.clone(),
+            missing: self.missing.clone(),
+        }
     }
 
     /// Names that have to be looked up before the plan can be probed: each once, in the order of the hops.

@@ -2,10 +2,10 @@
 
 use crate::matrix::model::{Expect, Flow, Interface, Matrix, NameClass, Product, Protocol, RoleId, covers};
 use crate::matrix::port_set::PortSet;
-use crate::plan::model::{Control, Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
+use crate::plan::model::{Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
 use crate::plan::words::Words;
 use crate::site::model::{Host, Site};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,18 +22,22 @@ pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matri
         first: HashMap::new(),
         taken: HashSet::new(),
         required: HashMap::new(),
+        needed: 0,
+        lost: BTreeMap::new(),
     };
     for matrix in matrices.into_iter().filter(|matrix| words.applies(matrix)) {
         for flow in &matrix.flows {
             builder.flow(matrix, flow);
         }
     }
+    let missing = builder.missing();
     Plan {
         site: site.name.clone(),
         hops: builder.hops,
         unplanned: builder.unplanned,
         roles: words.planned_roles(),
         controls: controls(site),
+        missing,
     }
 }
 
@@ -70,6 +74,10 @@ struct Builder<'w, 'a> {
     taken: HashSet<String>,
     /// By flow: the same with `required` set, because a flow that the product needs was folded into one that it does not.
     required: HashMap<String, Arc<PlannedFlow>>,
+    /// How many flows the product needs at this site.
+    needed: usize,
+    /// By role without a host: how many of these it has a part in.
+    lost: BTreeMap<RoleId, usize>,
 }
 
 /// One side of a flow: the role connected to or from, and its hosts.
@@ -79,7 +87,26 @@ struct Side {
 }
 
 impl Builder<'_, '_> {
+    /// Counts a flow that the product needs, and its roles that have no host.
+    fn count(&mut self, flow: &Flow) {
+        if !flow.required || self.words.unmet(flow).is_some() {
+            return;
+        }
+        self.needed += 1;
+        let ends: BTreeSet<&RoleId> = [Some(&flow.from), Some(&flow.to), flow.via.as_ref()].into_iter().flatten().collect();
+        for role in ends.into_iter().filter(|role| self.side(role).is_err()).cloned().collect::<Vec<_>>() {
+            *self.lost.entry(role).or_default() += 1;
+        }
+    }
+
+    /// The roles without which a third of what the product needs falls away. Others are a choice of the site: nobody has every agent.
+    fn missing(&self) -> Vec<MissingRole> {
+        let many = self.lost.iter().filter(|(_, flows)| **flows * 3 >= self.needed);
+        many.map(|(role, flows)| MissingRole { role: role.clone(), flows: *flows, of: self.needed }).collect()
+    }
+
     fn flow(&mut self, matrix: &Matrix, flow: &Flow) {
+        self.count(flow);
         let id = format!("{}/{}", short_name(&matrix.id), flow.id);
         let unplanned = |why| Unplanned { flow: id.clone(), from: flow.from.clone(), to: flow.to.clone(), why };
         let (planned, port, from, to) = match self.prepare(matrix, flow, &id) {

@@ -1,7 +1,7 @@
 //! The plan as a JSON document, `portmatrix/plan/1`.
 
 use crate::matrix::model::{Expect, Protocol, RoleId};
-use crate::plan::model::{Hop, Plan, Unplanned};
+use crate::plan::model::{Hop, MissingRole, Plan, Unplanned};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +21,9 @@ pub struct PlanDocument<'p> {
     pub hops: Vec<HopEntry<'p>>,
     /// Flows, or pairs of a flow, that gave no hop.
     pub unplanned: Vec<&'p Unplanned>,
+    /// Roles without a host that many of the required flows go from or to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_roles: Vec<&'p MissingRole>,
 }
 
 /// One hop.
@@ -145,6 +148,6 @@ impl<'p> PlanDocument<'p> {
     /// Some hops of a plan, with everything that was not planned.
     pub fn new(plan: &'p Plan, hops: &[&'p Hop], unplanned: &[&'p Unplanned]) -> Self {
         let hops = hops.iter().map(|hop| HopEntry::new(hop)).collect();
-        PlanDocument { schema: SCHEMA, site: &plan.site, hops, unplanned: unplanned.to_vec() }
+        PlanDocument { schema: SCHEMA, site: &plan.site, hops, unplanned: unplanned.to_vec(), missing_roles: plan.missing.iter().collect() }
     }
 }

@@ -73,9 +73,13 @@ impl std::fmt::Display for Conflict<'_> {
 /// # Errors
 /// As [`Plan::for_host`].
 pub fn listen_endpoints<'p>(plan: &'p Plan, who: &Who) -> Result<Listening<'p>, NotFound> {
-    let selection = plan.for_host(who)?;
+    Ok(listening(plan.for_host(who)?))
+}
+
+/// The ports that everybody of a selection must open.
+pub fn listening(selection: Selection<'_>) -> Listening<'_> {
     let (endpoints, conflicts) = endpoints(&selection.listen);
-    Ok(Listening { selection, endpoints, conflicts })
+    Listening { selection, endpoints, conflicts }
 }
 
 /// Groups hops by the port that they end at.
@@ -112,7 +116,8 @@ fn greeting(hops: &[&Hop]) -> Option<Greeting> {
     agree.then_some(greeting)
 }
 
-fn may_share(a: Protocol, b: Protocol) -> bool {
+/// Whether one server on a port can speak both.
+pub fn may_share(a: Protocol, b: Protocol) -> bool {
     let one_server = [[Protocol::Http, Protocol::GrpcH2c], [Protocol::Https, Protocol::Grpc]];
     a == b || one_server.iter().any(|pair| pair.contains(&a) && pair.contains(&b))
 }

@@ -7,5 +7,6 @@ mod fixture;
 pub mod listening;
 pub mod model;
 pub mod output;
+pub mod place;
 pub mod select;
 mod words;

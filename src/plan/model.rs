@@ -24,6 +24,31 @@ pub struct Plan {
     pub roles: Vec<PlannedRole>,
     /// Ports that the site file says are open from everywhere.
     pub controls: Vec<Control>,
+    /// Roles without a host that many of the flows which the product needs go from or to.
+    pub missing: Vec<MissingRole>,
+}
+
+/// A role without a host, without which little of the plan is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MissingRole {
+    /// The role.
+    pub role: RoleId,
+    /// How many required flows fall away, or lose the front that they go through.
+    pub flows: usize,
+    /// How many required flows apply at this site.
+    pub of: usize,
+}
+
+impl std::fmt::Display for MissingRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let MissingRole { role, flows, of } = self;
+        let what = if *of == 1 {
+            "the only required flow needs it and is".to_owned()
+        } else {
+            format!("{flows} of {of} required flows need it and are")
+        };
+        write!(f, "no host has the role {role}: {what} not tested as the tables have {}", if *of == 1 { "it" } else { "them" })
+    }
 }
 
 /// A port that is known to be open: what the site file has in `[controls]`.
@@ -141,7 +166,7 @@ pub struct PlannedFlow {
     pub relayed_to: Option<RelayedTo>,
     /// HTTP path, or path of the gRPC endpoint.
     pub path: Option<String>,
-    /// LDAP: climb the StartTLS rung.
+    /// LDAP: climb the StartTLS step.
     pub starttls: bool,
     /// RPC interfaces needed.
     pub interfaces: Vec<Interface>,

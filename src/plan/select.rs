@@ -185,6 +185,28 @@ impl Plan {
 }
 
 impl<'p> Selection<'p> {
+    /// Several selections as one, of a machine that is all of them: everything once, hops in the order of the plan.
+    pub fn together(plan: &'p Plan, parts: &[Selection<'p>]) -> Self {
+        let hops = |of_parts: Vec<&Vec<&'p Hop>>| {
+            let wanted: HashSet<&str> = of_parts.into_iter().flatten().map(|hop| hop.id.as_str()).collect();
+            plan.hops.iter().filter(|hop| wanted.contains(hop.id.as_str())).collect()
+        };
+        let connect = hops(parts.iter().map(|part| &part.connect).collect());
+        let listen = hops(parts.iter().map(|part| &part.listen).collect());
+        let (mut roles, mut hosts) = (Vec::new(), Vec::new());
+        for role in parts.iter().flat_map(|part| &part.roles) {
+            if !roles.contains(role) {
+                roles.push(role.clone());
+            }
+        }
+        for host in parts.iter().flat_map(|part| &part.hosts) {
+            if !hosts.contains(host) {
+                hosts.push(host.clone());
+            }
+        }
+        Selection { roles, hosts, connect, listen }
+    }
+
     /// The hops to connect when one machine stands for all hosts found: of the hops that differ in the From host alone, the one whose
     /// host is told most exactly (a name before an address, an address before a network), in the order of the plan.
     pub fn connect_once(&self) -> Vec<&'p Hop> {

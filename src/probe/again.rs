@@ -193,6 +193,7 @@ mod tests {
             claims: crate::proto::challenge::Claims {
                 nonce: String::new(),
                 hop: String::new(),
+                also: Vec::new(),
                 host: host.into(),
                 local: ([10, 0, 0, 1], port).into(),
                 peer: ([10, 0, 0, 2], 50000).into(),

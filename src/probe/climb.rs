@@ -421,7 +421,12 @@ impl<'a> Climb<'a> {
         let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else { return ProofOutcome::NotAsked };
         match answer {
             None => ProofOutcome::None,
-            Some(answer) => challenge::verify(key, &asked.challenge, answer, exporter),
+            Some(answer) => {
+                let hop = self.target.hop;
+                let to = hop.to.host.label();
+                let behind = hop.flow.relayed_to.iter().flat_map(|behind| &behind.hosts).map(String::as_str);
+                challenge::verify(key, &asked.challenge, answer, exporter).named([to.as_str()].into_iter().chain(behind))
+            }
         }
     }
 

@@ -47,6 +47,7 @@ pub struct SiteKey {
     proof: hmac::Key,
     session: hmac::Key,
     pub(super) stamp: hmac::Key,
+    fingerprint: [u8; 8],
 }
 
 impl std::fmt::Debug for SiteKey {
@@ -59,6 +60,8 @@ impl SiteKey {
     /// From the 32 octets of the key file.
     pub fn new(secret: &[u8; 32]) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let mut fingerprint = [0; 8];
+        fingerprint.copy_from_slice(&hmac::sign(&master, b"portmatrix/1 fingerprint").as_ref()[..8]);
         let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
         SiteKey {
             challenge: derive("portmatrix/1 challenge"),
@@ -66,7 +69,15 @@ impl SiteKey {
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
             stamp: derive("portmatrix/1 stamp"),
+            fingerprint,
         }
+    }
+
+    /// Eight octets of a MAC for this purpose alone, as `xxxx-xxxx-xxxx-xxxx`: the same for the same key, and of no other use. For comparing two
+    /// hosts' keys by eye.
+    pub fn fingerprint(&self) -> String {
+        let digits = hex(&self.fingerprint);
+        [&digits[..4], &digits[4..8], &digits[8..12], &digits[12..]].join("-")
     }
 }
 
@@ -172,6 +183,9 @@ pub struct Claims {
     pub hop: String,
     /// The listener's host, as the site file names it.
     pub host: String,
+    /// Other names that the site file has for the same machine and whose hops lead to this very port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// Its own address and port.
     #[schemars(with = "String")]
     pub local: SocketAddr,
@@ -215,6 +229,37 @@ impl Claims {
         let age = self.started.map(|started| self.now.duration_since(started));
         age.is_some_and(|age| std::time::Duration::try_from(age).is_ok_and(|age| age < time))
     }
+
+    /// The same under the first of these names that the listener has: a machine of several names is whom it was asked for.
+    #[must_use]
+    pub fn named<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        for name in names {
+            if self.host == name {
+                break;
+            }
+            if let Some(other) = self.also.iter_mut().find(|other| *other == name) {
+                std::mem::swap(&mut self.host, other);
+                break;
+            }
+        }
+        self
+    }
+}
+
+impl ProofOutcome {
+    /// See [`Claims::named`].
+    #[must_use]
+    pub fn named<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        match self {
+            ProofOutcome::Valid { claims, same_tls_session } => ProofOutcome::Valid { claims: claims.named(names), same_tls_session },
+            other => other,
+        }
+    }
+}
+
+/// The name that stamps are made with, where a listener has several: both ends know all of them, and a stamp has room for one.
+pub fn stamp_name<'n>(host: &'n str, also: &'n [String]) -> &'n str {
+    also.iter().map(String::as_str).chain([host]).min().unwrap_or(host)
 }
 
 /// TLS as a listener saw it.
@@ -365,6 +410,7 @@ mod tests {
         Claims {
             nonce: String::new(),
             hop: String::new(),
+            also: Vec::new(),
             host: "psp".into(),
             local: "127.0.0.1:5000".parse().expect("an address"),
             peer: "127.0.0.2:40000".parse().expect("an address"),
@@ -397,6 +443,29 @@ mod tests {
             octets[i] ^= 1;
             assert_eq!(Challenge::decode(&key(1), &octets), None, "octet {i} was altered");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_is_no_part_of_them() {
+        // printf 'portmatrix/1 fingerprint' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…
+        assert_eq!(key(1).fingerprint(), "bb20-be71-6ee7-2ffd");
+        assert_ne!(key(1).fingerprint(), key(2).fingerprint());
+        assert!(!key(1).fingerprint().contains("0101"));
+    }
+
+    #[test]
+    fn a_listener_of_several_names_is_whom_it_was_asked_for() {
+        let of = |also: &[&str], asked: &[&str]| {
+            let claims = Claims { also: also.iter().map(|name| (*name).to_owned()).collect(), ..claims(false) };
+            let named = claims.named(asked.iter().copied());
+            assert_eq!(stamp_name(&named.host, &named.also), stamp_name("psp", &also.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()));
+            named.host
+        };
+        assert_eq!(of(&["proxy"], &["proxy"]), "proxy");
+        assert_eq!(of(&["proxy"], &["psp"]), "psp");
+        assert_eq!(of(&["proxy"], &["front", "proxy"]), "proxy", "one of those behind a front");
+        assert_eq!(of(&["proxy"], &["other"]), "psp", "a name that it has not changes nothing");
+        assert_eq!(of(&[], &["proxy"]), "psp");
     }
 
     #[test]

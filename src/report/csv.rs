@@ -32,6 +32,8 @@ pub fn render(hops: &[HopResult]) -> String {
         "icmp",
         "icmp_from",
         "advice",
+        "tested_by",
+        "tested_from",
     ]);
     for hop in hops {
         let evidence = Evidence::decisive(&hop.evidence);
@@ -63,6 +65,8 @@ pub fn render(hops: &[HopResult]) -> String {
             icmp.map(|i| format!("{}/{}", i.kind, i.code)).unwrap_or_default(),
             icmp.map(|i| i.from.to_string()).unwrap_or_default(),
             hop.advice.clone().unwrap_or_default(),
+            hop.tested_by.as_ref().map(|tester| tester.host.clone()).unwrap_or_default(),
+            hop.tested_by.as_ref().and_then(|tester| tester.address).map(|a| a.to_string()).unwrap_or_default(),
         ];
         let _ = writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)));
     }

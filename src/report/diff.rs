@@ -2,13 +2,13 @@
 
 use super::{Style, table::LINES};
 use crate::reason::Reason;
-use crate::result::{HopResult, ResultFile};
+use crate::result::{HopResult, ResultFile, TestedBy};
 use crate::verdict::{AnsweredBy, Verdict};
 use comfy_table::{Cell, ContentArrangement, Table};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Runs of ports named of one range.
@@ -43,6 +43,9 @@ pub struct Diff {
 pub struct Stand {
     /// Id of the hop.
     pub hop: String,
+    /// The machine that tested it, where the row is for a whole network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested_by: Option<TestedBy>,
     /// How it stands.
     pub verdict: Verdict,
     /// Why.
@@ -68,13 +71,24 @@ pub struct Change {
 
 impl Stand {
     fn of(hop: &HopResult) -> Self {
+        let tested_by = hop.tester().cloned();
         let HopResult { hop, verdict, reason, answered_by, recognised, sweep, .. } = hop.clone();
-        Stand { hop, verdict, reason, answered_by, recognised, range: sweep.map(|sweep| sweep.words(MOST_RUNS)) }
+        Stand { hop, tested_by, verdict, reason, answered_by, recognised, range: sweep.map(|sweep| sweep.words(MOST_RUNS)) }
+    }
+
+    /// Whether it stands as another does; a machine may have got another address meanwhile.
+    fn stands_as(&self, other: &Stand) -> bool {
+        *self == Stand { tested_by: self.tested_by.clone(), ..other.clone() }
+    }
+
+    /// The hop for people, with the machine that tested it where several may have.
+    fn lane(&self) -> String {
+        self.tested_by.as_ref().map_or_else(|| self.hop.clone(), |tester| format!("{} ({tester})", self.hop))
     }
 
     fn words(&self) -> String {
         let by =
-            self.recognised.as_ref().map_or_else(|| self.answered_by.name().to_owned(), |r| format!("{} ({r})", self.answered_by.name()));
+            self.recognised.as_ref().map_or_else(|| self.answered_by.shown().to_owned(), |r| format!("{} ({r})", self.answered_by.shown()));
         let range = self.range.as_ref().map(|range| format!("; {range}")).unwrap_or_default();
         format!("{} {}, {by}{range}", self.verdict.name(), self.reason)
     }
@@ -87,26 +101,66 @@ impl Change {
     }
 }
 
-/// Compares two results hop by hop, by the hops' ids.
+/// Compares two results lane by lane: a hop as tested by one machine.
 pub fn diff(old: &ResultFile, new: &ResultFile) -> Diff {
-    let before: BTreeMap<&str, &HopResult> = old.hops.iter().map(|h| (h.hop.as_str(), h)).collect();
-    let now: BTreeMap<&str, &HopResult> = new.hops.iter().map(|h| (h.hop.as_str(), h)).collect();
+    let earlier = pairs(&old.hops, &new.hops);
     let mut changed = Vec::new();
     let mut unchanged = 0;
-    for hop in &new.hops {
-        let Some(earlier) = before.get(hop.hop.as_str()) else { continue };
-        let change = Change { old: Stand::of(earlier), new: Stand::of(hop) };
-        if change.old == change.new { unchanged += 1 } else { changed.push(change) }
+    for (hop, place) in new.hops.iter().zip(&earlier) {
+        let Some(place) = place else { continue };
+        let change = Change { old: Stand::of(&old.hops[*place]), new: Stand::of(hop) };
+        if change.old.stands_as(&change.new) { unchanged += 1 } else { changed.push(change) }
     }
+    let met: BTreeSet<usize> = earlier.iter().flatten().copied().collect();
     Diff {
         schema: SCHEMA.to_owned(),
         old: old.started,
         new: new.started,
         changed,
-        added: new.hops.iter().filter(|h| !before.contains_key(h.hop.as_str())).map(Stand::of).collect(),
-        removed: old.hops.iter().filter(|h| !now.contains_key(h.hop.as_str())).map(Stand::of).collect(),
+        added: new.hops.iter().zip(&earlier).filter(|(_, place)| place.is_none()).map(|(hop, _)| Stand::of(hop)).collect(),
+        removed: old.hops.iter().enumerate().filter(|(place, _)| !met.contains(place)).map(|(_, hop)| Stand::of(hop)).collect(),
         unchanged,
     }
+}
+
+/// For each newer hop the place of the older one that it is held against. The same lane first, each with its own turn, so that a file is always as
+/// itself; then the same machine under another address; then, where one of the two does not say who tested, the only one of that id.
+fn pairs(old: &[HopResult], new: &[HopResult]) -> Vec<Option<usize>> {
+    let mut found: Vec<Option<usize>> = vec![None; new.len()];
+    let mut free: BTreeSet<usize> = (0..old.len()).collect();
+    let mut lanes: BTreeMap<String, std::collections::VecDeque<usize>> = BTreeMap::new();
+    for (place, hop) in old.iter().enumerate() {
+        lanes.entry(hop.lane()).or_default().push_back(place);
+    }
+    for (place, hop) in new.iter().enumerate() {
+        found[place] = lanes.get_mut(&hop.lane()).and_then(std::collections::VecDeque::pop_front);
+        free.retain(|place_of_old| Some(*place_of_old) != found[place]);
+    }
+    let machine = |hop: &HopResult| hop.tester().map(|tester| (hop.hop.clone(), tester.host.clone()));
+    let id = |hop: &HopResult| Some((hop.hop.clone(), String::new()));
+    let by_machine: &dyn Fn(&HopResult) -> Option<(String, String)> = &machine;
+    for (key, unsaid) in [(by_machine, false), (&id, true)] {
+        let mut alone: BTreeMap<(String, String), (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for place in &free {
+            if let Some(key) = key(&old[*place]) {
+                alone.entry(key).or_default().0.push(*place);
+            }
+        }
+        for (place, hop) in new.iter().enumerate().filter(|(place, _)| found[*place].is_none()) {
+            if let Some(key) = key(hop) {
+                alone.entry(key).or_default().1.push(place);
+            }
+        }
+        for (before, now) in alone.into_values() {
+            if let ([before], [now]) = (before.as_slice(), now.as_slice())
+                && (!unsaid || old[*before].tester().is_none() || new[*now].tester().is_none())
+            {
+                found[*now] = Some(*before);
+                free.remove(before);
+            }
+        }
+    }
+    found
 }
 
 /// As one JSON document.
@@ -116,7 +170,7 @@ pub fn json(diff: &Diff) -> String {
 
 /// For a terminal: what is worse first.
 pub fn table(diff: &Diff, style: Style) -> String {
-    let mut rows: Vec<(&str, &str, String, String)> = Vec::new();
+    let mut rows: Vec<(&str, String, String, String)> = Vec::new();
     let mut changes: Vec<&Change> = diff.changed.iter().collect();
     changes.sort_by_key(|c| (!c.is_worse(), c.new.verdict == c.old.verdict));
     for change in changes {
@@ -125,10 +179,10 @@ pub fn table(diff: &Diff, style: Style) -> String {
             std::cmp::Ordering::Less => "better",
             std::cmp::Ordering::Equal => "other",
         };
-        rows.push((word, &change.new.hop, change.old.words(), change.new.words()));
+        rows.push((word, change.new.lane(), change.old.words(), change.new.words()));
     }
-    rows.extend(diff.removed.iter().map(|s| ("gone", s.hop.as_str(), s.words(), "–".to_owned())));
-    rows.extend(diff.added.iter().map(|s| ("new", s.hop.as_str(), "–".to_owned(), s.words())));
+    rows.extend(diff.removed.iter().map(|s| ("gone", s.lane(), s.words(), "–".to_owned())));
+    rows.extend(diff.added.iter().map(|s| ("new", s.lane(), "–".to_owned(), s.words())));
     let mut text = String::new();
     if !rows.is_empty() {
         let mut table = Table::new();
@@ -187,12 +241,57 @@ mod tests {
         let text = table(&diff, Style { width: 120, color: false });
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[2].contains("worse") && lines[2].contains("pass proved, stand-in") && lines[2].contains("fail timed-out, nobody"),
+            lines[2].contains("worse") && lines[2].contains("pass proved, stand-in") && lines[2].contains("fail timed-out, none"),
             "{text}"
         );
         assert!(text.contains("pass answered, service"), "the real service has taken the stand-in's place\n{text}");
         assert!(text.ends_with("3 changed (1 worse), 1 new, 1 gone, 1 as before\n"), "{text}");
         let read: Diff = serde_json::from_str(&json(&diff)).expect("its own JSON");
         assert_eq!(read, diff);
+    }
+
+    /// A hop of a network row, tested by one machine; `None` for a file of an earlier version.
+    fn lane(file: &mut ResultFile, place: usize, tester: Option<(&str, &str)>) {
+        let hop = &mut file.hops[place];
+        hop.from.host = "10.20.0.0/16".into();
+        hop.tested_by = tester.map(|(host, address)| TestedBy { host: host.into(), address: address.parse().ok() });
+    }
+
+    /// Words of a difference: changed, worse, new, gone, as before.
+    fn numbers(old: &ResultFile, new: &ResultFile) -> [usize; 5] {
+        let diff = diff(old, new);
+        let worse = diff.changed.iter().filter(|c| c.is_worse()).count();
+        [diff.changed.len(), worse, diff.added.len(), diff.removed.len(), diff.unchanged]
+    }
+
+    #[test]
+    fn each_machine_of_a_network_is_a_lane_and_a_file_is_as_itself() {
+        let row = [("row", "pass", "proved", "stand-in"), ("row", "fail", "timed-out", "nobody"), ("row", "pass", "proved", "stand-in")];
+        let mut all = file(&row);
+        assert_eq!(numbers(&all, &all), [0, 0, 0, 0, 3], "of an earlier version: nobody says who tested");
+        for (place, tester) in [("ws1", "10.20.0.1"), ("ws2", "10.20.0.2"), ("ws3", "10.20.0.3")].into_iter().enumerate() {
+            lane(&mut all, place, Some(tester));
+        }
+        assert_eq!(numbers(&all, &all), [0, 0, 0, 0, 3]);
+        let mut turned = all.clone();
+        turned.hops.reverse();
+        assert_eq!(numbers(&all, &turned), [0, 0, 0, 0, 3], "whatever the order of the files");
+        let mut twice = all.clone();
+        twice.hops.extend(all.hops.clone());
+        assert_eq!(numbers(&twice, &twice), [0, 0, 0, 0, 6], "and if one was given twice");
+        let mut later = file(&[("row", "fail", "timed-out", "nobody"), ("row", "fail", "timed-out", "nobody")]);
+        lane(&mut later, 0, Some(("ws1", "10.20.9.9")));
+        lane(&mut later, 1, Some(("ws4", "10.20.0.4")));
+        assert_eq!(numbers(&all, &later), [1, 1, 1, 2, 0], "ws1 has another address now, ws4 is new");
+    }
+
+    #[test]
+    fn results_of_an_earlier_version_are_held_against_those_of_this_one() {
+        let old = file(&[("row", "pass", "proved", "stand-in"), ("fixed", "pass", "proved", "stand-in")]);
+        let mut new = file(&[("row", "fail", "timed-out", "nobody"), ("fixed", "pass", "proved", "stand-in")]);
+        lane(&mut new, 0, Some(("ws1", "10.20.0.1")));
+        new.hops[1].tested_by = Some(TestedBy { host: "psp".into(), address: None });
+        assert_eq!(numbers(&old, &new), [1, 1, 0, 0, 1]);
+        assert_eq!(numbers(&new, &old), [1, 0, 0, 0, 1]);
     }
 }

@@ -36,12 +36,12 @@ pub fn table(file: &ResultFile, style: Style) -> String {
         });
         let _ = writeln!(text, "\nDirectories (times in ms: shortest/median/95 of 100)\n{}", table.trim_fmt());
     }
-    for near in &file.nearness {
+    for near in file.nearness.iter().filter(|near| near.nearer != Nearer::Neither) {
         text.push_str(&wrap(&sentence(near), "", width));
     }
     let cautions = cautions(&file.hops);
     if !cautions.is_empty() {
-        text.push_str("\nOPEN IS NOT ALL\n");
+        text.push_str("\nOPEN PORTS THAT MAY STILL FAIL\n");
     }
     for (caution, hops) in cautions {
         text.push_str(&wrap(&format!("{}: {caution}", hops.join(", ")), "  ", width));
@@ -63,7 +63,7 @@ pub fn markdown(file: &ResultFile) -> String {
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         }
     }
-    for near in &file.nearness {
+    for near in file.nearness.iter().filter(|near| near.nearer != Nearer::Neither) {
         let _ = writeln!(text, "\n{}", markdown_safe(&sentence(near)));
     }
     let cautions = cautions(&file.hops);
@@ -268,6 +268,7 @@ mod tests {
             "h is nearer to target (target1, 1.0 ms) than to source (source1, 9.0 ms), as a svc should be."
         );
         assert!(sentence(&near(Nearer::Other)).starts_with("LATENCY: h is nearer to source (source1"));
-        assert!(sentence(&near(Nearer::Neither)).contains("as near to target"));
+        let near = ResultFile { nearness: vec![near(Nearer::Neither)], hops: Vec::new(), ..file() };
+        assert_eq!(table(&near, Style { width: 80, color: false }), "", "nothing is to be done about it");
     }
 }

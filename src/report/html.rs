@@ -1,6 +1,6 @@
 //! One page for the firewall team or an archive: nothing is loaded from anywhere, and no script runs in it.
 
-use super::{Style, directories, facts, published, rungs, to_text};
+use super::{Style, directories, facts, published, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::observation::{Segment, Sweep};
 use crate::result::{Counts, HopResult, ResultFile};
@@ -33,7 +33,7 @@ h1 { font-size: 1.5rem; margin: 0 0 .2rem; } h2 { font-size: 1.15rem; margin: 2r
 p { margin: .2rem 0; } .soft { color: var(--soft); } .counts { font-size: 1.1rem; margin-top: .8rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 600; color: var(--soft); }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; } td.rungs { color: var(--soft); font-size: .85em; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; } td.steps { color: var(--soft); font-size: .85em; }
 .verdict { display: inline-block; min-width: 5.5em; padding: 0 .5em; border-radius: .25em; text-align: center; color: #fff; font-size: .85em; }
 .pass { background: #1a7f37; } .warn { background: #9a6700; } .fail { background: #c6282b; } .inconclusive { background: #6e4fb0; } .skipped { background: #6a7380; }
 section { border-left: 4px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.1rem 0; break-inside: avoid; }
@@ -47,13 +47,16 @@ code, pre { font: .88em ui-monospace, Consolas, monospace; } svg { display: bloc
 </head>
 <body>
 <h1>{{ file.site }}</h1>
-<p class="soft">seen from {{ file.from.host }}{% if !file.from.roles.is_empty() %} ({{ file.from.roles.join(", ") }}){% endif %}, {{ file.started.strftime("%Y-%m-%d %H:%M:%S UTC") }} to {{ file.finished.strftime("%H:%M:%S UTC") }}, portmatrix {{ file.version }}</p>
+<p class="soft">seen from {{ file.from.host }}{% if !file.from.roles.is_empty() %} ({{ file.from.roles.join(", ") }}){% endif %}, {{ file.started.strftime("%Y-%m-%d %H:%M:%S UTC") }} to {{ file.finished.strftime("%H:%M:%S UTC") }}, portmatrix {{ file.version }}{% if let Some(key) = file.key_fingerprint %}, site key {{ key }}{% endif %}</p>
+{%- if !file.from.elsewhere.is_empty() %}
+<p><strong>Tested from elsewhere:</strong> this machine is not {{ file.from.elsewhere.join(", ") }}. Another way was tested than the one that was planned.</p>
+{%- endif %}
 <p class="counts">{{ counts }}{% if !file.untested.is_empty() %}; {{ file.untested.len() }} not tested{% endif %}</p>
 <div class="scroll"><table>
-<thead><tr><th>Verdict</th><th>From</th><th>To</th><th>Protocol</th><th>Expect</th><th>Reason</th><th>Answered by</th><th>Rungs</th><th>ms</th></tr></thead>
+<thead><tr><th>Verdict</th><th>From</th><th>To</th><th>Protocol</th><th>Expect</th><th>Reason</th><th>Answered by</th><th>Steps</th><th>ms</th></tr></thead>
 <tbody>
 {%- for hop in hops %}
-<tr><td><span class="verdict {{ hop.verdict }}">{{ hop.verdict }}</span></td><td>{{ hop.from }}</td><td>{{ hop.to }}</td><td>{{ hop.protocol }}</td><td>{% if hop.deny %}<strong>deny</strong>{% else %}allow{% endif %}</td><td>{% if let Some(number) = hop.section %}<a href="#hop-{{ number }}">{{ hop.reason }}</a>{% else %}{{ hop.reason }}{% endif %}</td><td>{{ hop.answered_by }}</td><td class="rungs">{{ hop.rungs }}</td><td class="number">{{ hop.ms }}</td></tr>
+<tr><td><span class="verdict {{ hop.verdict }}">{{ hop.verdict }}</span></td><td>{{ hop.from }}</td><td>{{ hop.to }}</td><td>{{ hop.protocol }}</td><td>{% if hop.deny %}<strong>deny</strong>{% else %}allow{% endif %}</td><td>{% if let Some(number) = hop.section %}<a href="#hop-{{ number }}">{{ hop.reason }}</a>{% else %}{{ hop.reason }}{% endif %}</td><td>{{ hop.answered_by }}</td><td class="steps">{{ hop.steps }}</td><td class="number">{{ hop.ms }}</td></tr>
 {%- endfor %}
 </tbody></table></div>
 {%- if !directories.is_empty() %}
@@ -77,7 +80,7 @@ code, pre { font: .88em ui-monospace, Consolas, monospace; } svg { display: bloc
 {%- endfor %}
 {%- endif %}
 {%- if !remarks.is_empty() %}
-<h2>To be looked at</h2>
+<h2>Failures and open questions</h2>
 {%- for hop in remarks %}
 <section id="hop-{{ hop.number }}">
 <h3><span class="verdict {{ hop.verdict }}">{{ hop.verdict }}</span> {{ hop.title }}</h3>
@@ -120,7 +123,7 @@ struct Row {
     deny: bool,
     reason: &'static str,
     answered_by: &'static str,
-    rungs: String,
+    steps: String,
     ms: String,
     /// Its section, where it has one.
     section: Option<usize>,
@@ -169,13 +172,13 @@ fn row(hop: &HopResult, next: &mut usize) -> Row {
     });
     Row {
         verdict: hop.verdict.name(),
-        from: hop.from.host.clone(),
+        from: hop.from_text(),
         to: to_text(hop, &hop.to.host),
         protocol: [hop.protocol.name(), hop.path.as_deref().unwrap_or_default()].join(" "),
         deny: hop.expect == Expect::Deny,
         reason: hop.reason.code(),
-        answered_by: hop.answered_by.name(),
-        rungs: rungs(hop),
+        answered_by: hop.answered_by.shown(),
+        steps: steps(hop),
         ms: format!("{:.1}", hop.ms),
         section,
     }
@@ -185,7 +188,13 @@ fn section((place, hop): (usize, &HopResult)) -> Section {
     Section {
         number: place + 1,
         verdict: hop.verdict.name(),
-        title: format!("{} → {}, {} {}", hop.from.host, to_text(hop, &hop.to.host), hop.protocol, hop.path.as_deref().unwrap_or_default()),
+        title: format!(
+            "{} → {}, {} {}",
+            hop.from_text(),
+            to_text(hop, &hop.to.host),
+            hop.protocol,
+            hop.path.as_deref().unwrap_or_default()
+        ),
         hop: hop.hop.clone(),
         facts: facts(hop),
     }
@@ -197,7 +206,7 @@ fn range(hop: &HopResult, sweep: &Sweep) -> Option<Range> {
     Some(Range {
         title: format!(
             "{} → {}: {} of {ports} ports tried in {:.2} s",
-            hop.from.host,
+            hop.from_text(),
             to_text(hop, &hop.to.host),
             sweep.tried,
             sweep.ms / 1000.0
@@ -259,7 +268,7 @@ mod tests {
     fn a_page_has_every_hop_its_strip_and_what_is_to_be_looked_at() {
         let page = render(&file());
         for words in [
-            "3 hops: 1 pass, 1 warn, 1 fail; 3 proved",
+            "3 hops: 1 pass, 1 warn, 1 fail (listener identity confirmed on 3)",
             "<rect x=\"0\" y=\"0\" width=\"128\" height=\"10\" class=\"c-proved\"/><rect x=\"128\" y=\"0\" width=\"128\" height=\"10\" class=\"c-dropped\"/>",
             "proved 49152-57343; dropped 57344-65535",
             "<a href=\"#hop-1\">range-partly-blocked</a>",

@@ -34,6 +34,9 @@ pub struct ListenFile {
     pub site: String,
     /// The hosts it stood in for.
     pub hosts: Vec<String>,
+    /// Fingerprint of the site key, where it had one: the connector's must be the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_fingerprint: Option<String>,
     /// When it began, RFC 3339 UTC.
     #[schemars(with = "String")]
     pub started: Timestamp,
@@ -118,11 +121,17 @@ pub struct Came {
 }
 
 impl ListenFile {
+    /// The same, of a listener that proved with this key.
+    #[must_use]
+    pub fn with_key(self, fingerprint: Option<String>) -> Self {
+        ListenFile { key_fingerprint: fingerprint, ..self }
+    }
+
     /// Puts ports and journal together; `when` is the beginning and the end.
     pub fn new(site: &str, wanted: &[Wanted], when: (Timestamp, Timestamp), ports: &[Port], ranges: &[OpenRange], came: Came) -> Self {
         let Came { counts, arrivals, half_open, sweeps } = came;
         let (started, finished) = when;
-        let mut hosts: Vec<String> = wanted.iter().map(|w| w.host.clone()).collect();
+        let mut hosts: Vec<String> = wanted.iter().flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat()).collect();
         hosts.sort();
         hosts.dedup();
         let ports = ports
@@ -138,7 +147,21 @@ impl ListenFile {
         let ranges = ranges.iter().map(|range| RangeEntry::new(range, &counts)).collect();
         let sweeps = sweeps.into_iter().map(|(peer, ports)| SweepEntry { peer, ports }).collect();
         let (schema, version) = (SCHEMA.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
-        ListenFile { schema, version, site: site.to_owned(), hosts, started, finished, ports, ranges, sweeps, arrivals, half_open }
+        let key_fingerprint = None;
+        ListenFile {
+            schema,
+            version,
+            site: site.to_owned(),
+            hosts,
+            key_fingerprint,
+            started,
+            finished,
+            ports,
+            ranges,
+            sweeps,
+            arrivals,
+            half_open,
+        }
     }
 }
 
@@ -213,8 +236,8 @@ fn bracketed(address: IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
 }
 
-/// The ports, when the listener begins.
-pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], proving: bool, lifetime: Duration, style: Style) -> String {
+/// The ports, when the listener begins. `key` is the fingerprint of the site key.
+pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], key: Option<&str>, lifetime: Duration, style: Style) -> String {
     let mut table = table(style, &["Port", "Protocol", "State", "For, or what to do"]);
     for port in ports {
         table.add_row([port.address.to_string(), port.protocol.to_string(), state(port).to_owned(), note(port)]);
@@ -230,7 +253,10 @@ pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], provi
     }
     let open = ports.iter().filter(|p| p.problem.is_none()).count() + ranges.iter().map(|r| r.opened).sum::<usize>();
     let span = jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
-    let proof = if proving { "proving with the site key" } else { "without a site key, so nothing is proved" };
+    let proof = key.map_or_else(
+        || "without a site key, so nothing is proved".to_owned(),
+        |fingerprint| format!("proving with the site key {fingerprint}"),
+    );
     if open == 0 {
         text.push_str("\nNo port is open: nothing to listen for.\n");
     } else {
@@ -239,8 +265,8 @@ pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], provi
     text
 }
 
-/// What came, when the listener ends.
-pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, proving: bool, style: Style) -> String {
+/// What came, when the listener ends. `key` is the fingerprint of the site key.
+pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, key: Option<&str>, style: Style) -> String {
     let Came { counts, half_open, sweeps, .. } = came;
     let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
     let mut silent = Vec::new();
@@ -288,10 +314,16 @@ pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, proving: bool,
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let met = counts.values().filter(|c| c.accepted > 0);
-    if proving && sweeps.is_empty() && met.clone().count() > 0 && met.map(|c| c.proved).sum::<u64>() == 0 {
-        text.push_str(
-            "Nobody asked for a proof with this site key: has the connector the same key, or was it something else that connected?\n",
+    if let Some(fingerprint) = key
+        && sweeps.is_empty()
+        && met.clone().count() > 0
+        && met.map(|c| c.proved).sum::<u64>() == 0
+    {
+        let words = format!(
+            "Nobody asked for a proof with this site key. Either the connector has another key (`portmatrix key show` must print {fingerprint} \
+             there too), or something else connected."
         );
+        text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     text
 }

@@ -1,9 +1,9 @@
 //! For a ticket or a wiki page: a table, then what is not as expected, with evidence and advice.
 
-use super::{facts, rungs, to_text};
+use super::{facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
-use crate::result::{Counts, HopResult};
+use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::{markdown_code, markdown_safe};
 use crate::verdict::Verdict;
 use std::fmt::Write as _;
@@ -11,18 +11,18 @@ use std::fmt::Write as _;
 /// The matrix, a line with the counts, and a section for each hop that is not as expected.
 pub fn render(hops: &[HopResult]) -> String {
     let mut text = String::from(
-        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Rungs | ms |\n|---|---|---|---|---|---|---|---|---:|\n",
+        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Steps | ms |\n|---|---|---|---|---|---|---|---|---:|\n",
     );
     for hop in hops {
         let expect = if hop.expect == Expect::Deny { "**deny**" } else { "allow" };
-        let cells = [hop.verdict.name(), &hop.from.host, &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
+        let cells = [hop.verdict.name(), &hop.from_text(), &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
         let _ = writeln!(
             text,
             "| {} | {expect} | {} | {} | {} | {:.1} |",
             cells.join(" | "),
             hop.reason,
-            hop.answered_by.name(),
-            rungs(hop),
+            hop.answered_by.shown(),
+            steps(hop),
             hop.ms
         );
     }
@@ -36,6 +36,11 @@ pub fn render(hops: &[HopResult]) -> String {
         }
     }
     text
+}
+
+/// What holds for the whole run.
+pub fn head(file: &ResultFile) -> String {
+    super::table::elsewhere(file).map(|words| format!("**Note:** {}\n\n", markdown_safe(&words))).unwrap_or_default()
 }
 
 /// The flows that could not be tested at all, and why.
@@ -52,7 +57,7 @@ pub fn untested(flows: &[Unplanned]) -> String {
 
 fn between(hop: &HopResult) -> String {
     let path = hop.path.as_deref().map(|path| format!(" {path}")).unwrap_or_default();
-    markdown_safe(&format!("{} → {}, {}{path}", hop.from.host, to_text(hop, &hop.to.host), hop.protocol))
+    markdown_safe(&format!("{} → {}, {}{path}", hop.from_text(), to_text(hop, &hop.to.host), hop.protocol))
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ pub mod published;
 pub mod ranges;
 pub mod table;
 
-use crate::observation::Evidence;
+use crate::observation::{Detail, Evidence};
 use crate::reason::Reason;
 use crate::result::HopResult;
-use crate::verdict::first_broken;
+use crate::verdict::{Verdict, first_broken};
 use std::fmt::Write as _;
 
 /// How a table for people is drawn.
@@ -37,8 +37,8 @@ pub(crate) fn to_text(result: &HopResult, host: &str) -> String {
     }
 }
 
-/// The rungs in one line: climbed ones by name, the first that was not with a cross.
-pub(crate) fn rungs(result: &HopResult) -> String {
+/// The steps in one line: climbed ones by name, the first that was not with a cross.
+pub(crate) fn steps(result: &HopResult) -> String {
     let mut parts: Vec<(String, u32)> = Vec::new();
     for step in &result.steps {
         let name = format!("{}{}", step.step.name(), if step.ok { "" } else { " ✗" });
@@ -50,16 +50,63 @@ pub(crate) fn rungs(result: &HopResult) -> String {
     parts.into_iter().map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n }).collect::<Vec<_>>().join(" ")
 }
 
-/// What is needed to act on one hop, each fact with its label: the reason in words, the rung that failed, the 5-tuple and time, the advice.
+/// The reason in words. That a way is shut shows a rule only where the verdict says so.
+fn summary(hop: &HopResult) -> &'static str {
+    match (hop.reason, hop.verdict) {
+        (Reason::Denied, Verdict::Inconclusive) => "Nothing got through, but this run does not show that the host is reachable at all",
+        (reason, _) => reason.summary(),
+    }
+}
+
+/// One fact of a step for people; `None` for what is told elsewhere, or together with another one.
+fn fact(name: &str, value: &serde_json::Value, all: &Detail) -> Option<String> {
+    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let from = || all.get("icmp_from").map(|from| format!(" from {}", plain(from))).unwrap_or_default();
+    match name {
+        "source" | "destination" => None,
+        "icmp_from" if all.contains_key("icmp") => None,
+        // The system's own words for the same message.
+        "error" if all.contains_key("icmp") => None,
+        "icmp" => {
+            let code = plain(value);
+            let words = icmp_words(&code).map(|words| format!(" ({words})")).unwrap_or_default();
+            Some(format!("ICMP {code}{words}{}", from()))
+        }
+        _ => match (name.strip_suffix("_ms"), value.as_f64()) {
+            (Some(what), Some(ms)) if ms >= 1000.0 => Some(format!("{} {} s", what.replace('_', " "), (ms / 100.0).round() / 10.0)),
+            (Some(what), Some(ms)) => Some(format!("{} {ms} ms", what.replace('_', " "))),
+            _ => Some(format!("{name} {}", plain(value))),
+        },
+    }
+}
+
+/// Types and codes that firewalls and routers send (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1), in words.
+fn icmp_words(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "3/0" => "network unreachable",
+        "3/1" => "host unreachable",
+        "3/2" => "protocol unreachable",
+        "3/3" | "1/4" => "port unreachable",
+        "3/4" => "fragmentation needed",
+        "3/9" => "network administratively prohibited",
+        "3/10" => "host administratively prohibited",
+        "3/13" | "1/1" => "administratively prohibited",
+        "1/0" => "no route",
+        "1/3" => "address unreachable",
+        "1/5" => "source address refused by policy",
+        "1/6" => "rejected route",
+        "11/0" => "time to live exceeded",
+        _ => return None,
+    })
+}
+
+/// What is needed to act on one hop, each fact with its label: the reason in words, the step that failed, the 5-tuple and time, the advice.
 pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("reason", format!("{}: {}", hop.reason, hop.reason.summary()))];
+    let mut facts = vec![("reason", format!("{}: {}", hop.reason, summary(hop)))];
     if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
         let mut words = step.step.name().to_owned();
-        for (name, value) in &step.detail {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if !matches!(name.as_str(), "source" | "destination") {
-                let _ = write!(words, " · {name} {value}");
-            }
+        for words_of_fact in step.detail.iter().filter_map(|(name, value)| fact(name, value, &step.detail)) {
+            let _ = write!(words, " · {words_of_fact}");
         }
         facts.push(("at", words));
     }

@@ -55,7 +55,7 @@ fn swept(hops: &[HopResult]) -> impl Iterator<Item = (&HopResult, &Sweep)> {
 fn title(hop: &HopResult, sweep: &Sweep) -> String {
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
     let tried = if sweep.tried == ports { format!("{ports} ports") } else { format!("{} of {ports} ports", sweep.tried) };
-    format!("{} → {}: {tried} in {:.2} s", hop.from.host, to_text(hop, &hop.to.host), sweep.ms / 1000.0)
+    format!("{} → {}: {tried} in {:.2} s", hop.from_text(), to_text(hop, &hop.to.host), sweep.ms / 1000.0)
 }
 
 #[cfg(test)]

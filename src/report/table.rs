@@ -1,17 +1,21 @@
 //! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and advice.
 
-use super::{Style, facts, rungs, to_text};
+use super::{Style, facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
-use crate::result::{Counts, HopResult};
+use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// From this many columns on, the rungs are named; below, they are counted.
+/// From this many columns on, the steps are named; below, they are counted.
 const WIDE: u16 = 110;
+/// Below this many columns, a hop's two ends share a column, and its steps and time are left to the other formats.
+const NARROW: u16 = 100;
+/// From this many columns on, there is room for whole words.
+const LEAST: u16 = 72;
 /// From this many columns on, each hop's port table is named too.
 const VERY_WIDE: u16 = 150;
 
@@ -47,6 +51,32 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
     text
 }
 
+/// What holds for the whole run: that it was made from elsewhere than planned, and with which key.
+pub fn head(file: &ResultFile, style: Style) -> String {
+    let mut text = String::new();
+    let width = usize::from(style.width.max(40));
+    if let Some(words) = elsewhere(file) {
+        text.push_str(&wrap(&words, "NOTE: ", width));
+    }
+    if let Some(fingerprint) = &file.key_fingerprint {
+        let _ = writeln!(text, "Site key: {fingerprint}");
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// That what was tested is not what was planned.
+pub(super) fn elsewhere(file: &ResultFile) -> Option<String> {
+    let planned = file.from.elsewhere.join(", ");
+    (!planned.is_empty()).then(|| {
+        format!(
+            "planned from {planned}, and tested from another machine. Another way was tested than the one that the firewall rules are for."
+        )
+    })
+}
+
 /// The flows that could not be tested at all, and why.
 pub fn untested(flows: &[Unplanned], style: Style) -> String {
     if flows.is_empty() {
@@ -66,8 +96,8 @@ fn alike<'h>(hops: impl Iterator<Item = &'h HopResult>) -> Vec<(&'h HopResult, V
     for hop in hops {
         let same = |first: &HopResult| {
             hop.class.is_some()
-                && (&first.flow, &first.from.host, &first.proxy, first.verdict, first.reason)
-                    == (&hop.flow, &hop.from.host, &hop.proxy, hop.verdict, hop.reason)
+                && (&first.flow, &first.from.host, first.tester(), &first.proxy, first.verdict, first.reason)
+                    == (&hop.flow, &hop.from.host, hop.tester(), &hop.proxy, hop.verdict, hop.reason)
                 && (first.to.host == hop.to.host || (first.evidence.is_empty() && hop.evidence.is_empty()))
         };
         match groups.iter_mut().find(|(first, _)| same(first)) {
@@ -88,7 +118,11 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
     } else {
         table.force_no_tty();
     }
-    let mut header = vec!["Verdict", "From", "To", "Protocol", "Reason", "By", "Rungs", "ms"];
+    let narrow = style.width < NARROW;
+    let mut header = match narrow {
+        true => vec!["Verdict", "From and to", "Protocol", "Reason", "Answered by"],
+        false => vec!["Verdict", "From", "To", "Protocol", "Reason", "Answered by", "Steps", "ms"],
+    };
     if very_wide {
         header.insert(1, "Table");
     }
@@ -99,29 +133,46 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
             (Expect::Deny, None) => format!("{} (deny)", hop.protocol),
             (Expect::Allow, _) => hop.protocol.to_string(),
         };
-        let mut row = vec![
-            verdict_cell(hop.verdict, style),
-            Cell::new(names.short(&hop.from.host)),
-            Cell::new(to_text(hop, names.short(&hop.to.host))),
-            Cell::new(protocol),
-            Cell::new(hop.reason),
-            Cell::new(hop.answered_by.name()),
-        ];
-        let climbed = hop.steps.iter().filter(|s| s.ok).count();
-        row.push(Cell::new(if wide { rungs(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
-        row.push(
-            Cell::new(if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) })
-                .set_alignment(comfy_table::CellAlignment::Right),
-        );
+        let (from, to) = (from(hop, &names), to_text(hop, names.short(&hop.to.host)));
+        let mut row = vec![verdict_cell(hop.verdict, style)];
+        if narrow {
+            row.push(Cell::new(format!("{from} →\n{to}")));
+        } else {
+            row.extend([Cell::new(from), Cell::new(to)]);
+        }
+        row.extend([Cell::new(protocol), Cell::new(hop.reason), Cell::new(hop.answered_by.shown())]);
+        if !narrow {
+            let climbed = hop.steps.iter().filter(|s| s.ok).count();
+            row.push(Cell::new(if wide { steps(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
+            let ms = if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) };
+            row.push(Cell::new(ms).set_alignment(comfy_table::CellAlignment::Right));
+        }
         if very_wide {
             row.insert(1, Cell::new(hop.flow.split('/').next().unwrap_or(&hop.flow)));
         }
         table.add_row(row);
     }
+    // A word that is broken cannot be looked for: where there is room, only hosts and steps are folded.
+    let whole: &[usize] = match (narrow, very_wide) {
+        (true, _) => &[0, 3, 4],
+        (false, false) => &[0, 4, 5],
+        (false, true) => &[0, 1, 5, 6],
+    };
+    for column in whole.iter().filter(|_| style.width >= LEAST) {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 1));
     });
     format!("{}{}", names.legend(), table.trim_fmt())
+}
+
+/// The From side; of a network, the machine that tested on a line of its own.
+fn from(hop: &HopResult, names: &Names) -> String {
+    let host = names.short(&hop.from.host);
+    hop.tester().map_or_else(|| host.to_owned(), |tester| format!("{host}\n{tester}"))
 }
 
 /// Names are shown without the domains of the site's own hosts, so that a line holds a hop. A name that would then be ambiguous, or is
@@ -157,7 +208,7 @@ impl Names {
             return String::new();
         }
         let domains: Vec<String> = self.domains.iter().map(|d| format!(".{d}")).collect();
-        format!("names without {}\n", domains.join(", "))
+        format!("({} omitted)\n", domains.join(", "))
     }
 }
 
@@ -176,7 +227,7 @@ fn verdict_cell(verdict: Verdict, style: Style) -> Cell {
 
 /// One hop that is not as expected: its id, and what is needed to act on it.
 fn trouble(hop: &HopResult, others: &[&HopResult], style: Style) -> String {
-    let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.hop);
+    let mut text = format!("{} {}\n", hop.verdict.name().to_uppercase(), hop.lane());
     if !others.is_empty() {
         let at = |other: &&HopResult| match other.to.address {
             Some(address) if other.to.host == hop.to.host => address.to_string(),

@@ -16,6 +16,7 @@ mod spread;
 mod trace;
 mod turns;
 mod ways;
+mod whose;
 
 use crate::event::Event;
 use crate::net::resolve::{Found, Resolver};
@@ -104,7 +105,7 @@ pub async fn run(
     let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: Machine { name: this.name, addresses: this.addresses },
+        own: Machine { name: this.name.clone(), addresses: this.addresses.clone() },
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
@@ -164,7 +165,11 @@ pub async fn run(
     second_sight(&mut probed, resolver, &asking, settings.policy, refused_before).await;
     let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
     control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
-    let results = probed.iter().zip(judgements).map(|(p, judgement)| HopResult::new(&p.hop, p.seen.as_ref(), judgement)).collect();
+    let results = probed
+        .iter()
+        .zip(judgements)
+        .map(|(p, judgement)| whose::signed(HopResult::new(&p.hop, p.seen.as_ref(), judgement), &p.hop, &this))
+        .collect();
     listener(Event::RunFinished);
     results
 }
@@ -211,7 +216,14 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
         return vec![Arc::new(Hop { proxy, ..hop.clone() })];
     }
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
-    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() };
+    let alone = Plan {
+        site: String::new(),
+        hops: vec![hop.clone()],
+        unplanned: Vec::new(),
+        roles: Vec::new(),
+        controls: Vec::new(),
+        missing: Vec::new(),
+    };
     alone
         .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
         .hops

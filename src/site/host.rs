@@ -17,6 +17,9 @@ fn bad<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, BadH
 
 /// A string of a role: a name, an address or a network.
 pub(super) fn host(text: &str) -> Result<Host, BadHost> {
+    if text.chars().any(char::is_control) {
+        return bad("this host is not what it looks like: it holds control characters", "write it as \"srv01.contoso.com\"");
+    }
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(Host::Address(of_a_host(address)?));
     }
@@ -70,10 +73,11 @@ fn network(text: &str) -> Result<Host, BadHost> {
     Ok(Host::Network(network))
 }
 
-/// A host name (RFC 1123 section 2.1, RFC 1035 section 2.3.4) in lower case and without the final dot.
+/// A host name (RFC 1123 section 2.1, RFC 1035 section 2.3.4) in lower case and without the final dot. Windows has names with underscores, and
+/// DNS takes any octet in a label (RFC 2181 section 11).
 pub(super) fn name(text: &str) -> Result<String, BadHost> {
     let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
-    let example = "a host name has letters, digits and hyphens, in parts of at most 63, joined by dots: \"srv01.contoso.com\"";
+    let example = "a host name has letters, digits, hyphens and underscores, in parts of at most 63, joined by dots: \"srv01.contoso.com\"";
     if name.is_empty() {
         return bad("a host has no name", example);
     }
@@ -83,14 +87,23 @@ pub(super) fn name(text: &str) -> Result<String, BadHost> {
     if !name.is_ascii() {
         return bad(format!("\"{text}\" has letters outside ASCII"), "write it as DNS has it, with \"xn--\"");
     }
-    if name.contains('_') {
-        return bad(format!("\"{text}\" has an underscore, which host names cannot have"), "give the host's address instead");
+    if name.split('.').any(|label| matches!(label, "_tcp" | "_udp")) {
+        return bad(
+            format!("\"{text}\" is the name of a service, not of a host"),
+            "domain controllers are looked up with { discover = \"contoso.com\" }; others are listed by their own names",
+        );
+    }
+    if let Some((_, host)) = name.split_once('\\') {
+        return bad(
+            format!("\"{text}\" has a domain before the host"),
+            format!("write the host alone, \"{host}\", or its full name in DNS"),
+        );
     }
     if name.len() > 253 {
         return bad(format!("a host name is {} characters long", name.len()), "the longest is 253");
     }
     for label in name.split('.') {
-        let letters = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let letters = label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         if label.is_empty() || label.len() > 63 || !letters || label.starts_with('-') || label.ends_with('-') {
             return bad(format!("\"{text}\" is not a host name"), example);
         }
@@ -115,6 +128,9 @@ mod tests {
             ("SRV01.Contoso.com.", "srv01.contoso.com"),
             ("srv", "srv"),
             ("3com.example", "3com.example"),
+            ("SRV_APP01", "srv_app01"),
+            ("ws_1.contoso_old.local", "ws_1.contoso_old.local"),
+            ("_web", "_web"),
             ("10.1.2.3", "10.1.2.3"),
             ("::ffff:10.1.2.3", "10.1.2.3"),
             ("2001:DB8::1", "2001:db8::1"),
@@ -145,7 +161,8 @@ mod tests {
             ("10.20.0.300", "neither a host name nor an address"),
             ("10.20", "neither a host name nor an address"),
             ("*.contoso.com", "is a wildcard"),
-            ("ws_1", "underscore"),
+            ("_ldap._tcp.contoso.com", "name of a service"),
+            ("CONTOSO\\srv01", "a domain before the host"),
             ("böhm.example", "outside ASCII"),
             ("-a.example", "not a host name"),
             ("a-.example", "not a host name"),

@@ -38,7 +38,8 @@ fn directories(document: &Document, folder: &Path) -> Vec<PathBuf> {
     let root = document.root();
     let entries = root.value("site").filter(ValueReader::is_table).and_then(|site| site.table()).and_then(|site| site.value("matrices"));
     let entries = entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
-    entries.iter().filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
+    let written = entries.iter().filter(|entry| !entry.is_not_as_written());
+    written.filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
 }
 
 /// Checks the text of a site file. `name` is the file's name for messages; relative paths in it are taken from `folder`.
@@ -116,11 +117,8 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
     let topology = product.and_then(|product| check_topology(&table, product, topology));
     let features = table.strings("features");
     let features = product.map(|product| check_features(&table, product, &features)).unwrap_or_default();
-    let paths = table.strings("matrices");
-    let key = table.string("key");
-    for path in paths.iter().chain(&key).filter(|path| path.value.trim().is_empty()) {
-        table.report(table.mistake(&path.span, "a path must not be empty").label("here"));
-    }
+    let paths = table.paths("matrices");
+    let key = table.path("key");
     let routes = routes(&table);
     let port_offset = table.integer("port-offset", 0, 65534);
     let port_offset = port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
@@ -235,7 +233,7 @@ fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>
         if let Some(first) = places.insert(id, &feature.span) {
             let contrary = features.get(id) != Some(&on);
             let message =
-                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is there twice") };
+                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is listed twice") };
             table.report(table.mistake(&feature.span, message).label("again here").also(first, "first here"));
         }
         features.insert(id.to_owned(), on);
@@ -288,7 +286,7 @@ impl Roles<'_, '_> {
             let label = host.label();
             match places.get(&label) {
                 Some(first) => {
-                    let mistake = self.table.mistake(value.span(), format!("{label} is there twice")).label("again here");
+                    let mistake = self.table.mistake(value.span(), format!("{label} is listed twice")).label("again here");
                     self.table.report(mistake.also(first, "first here").help("a host has a role once; remove one of the two"));
                 }
                 None => {
@@ -357,12 +355,14 @@ impl Roles<'_, '_> {
         for (place, address) in addresses.iter().enumerate() {
             if addresses[..place].contains(address) {
                 let again = said.get(place).map_or(span, |at| &at.span);
-                self.table.report(self.table.mistake(again, format!("the address {address} is there twice")).label("again here"));
+                self.table.report(self.table.mistake(again, format!("the address {address} is listed twice")).label("again here"));
             }
         }
         match self.fixed.get(&name) {
             Some((known, first)) if !addresses.is_empty() && *known != addresses => {
-                let mistake = self.table.mistake(span, format!("{name} has other addresses at another place")).label("here");
+                let line = |span: &Span| self.table.mistake(span, "").position().map_or(0, |(line, _)| line);
+                let words = format!("{name} is given different addresses on lines {} and {}", line(first), line(span));
+                let mistake = self.table.mistake(span, words).label("here");
                 self.table.report(mistake.also(first, "first here").help("fix the addresses of a host once; they hold for all its roles"));
                 return None;
             }

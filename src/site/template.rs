@@ -10,8 +10,8 @@ const WIDTH: usize = 100;
 /// A site file of a product at a topology. It passes [`crate::site::load::parse`] as it stands: every role that a flow needs while no
 /// feature was switched on or off gets its example as its host; the other roles are there as comments.
 ///
-/// `matrices` are those that apply at the topology.
-pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> String {
+/// `matrices` are those that apply at the topology, and `folders` where those are that are not built in: the site needs them to be read again.
+pub fn template(product: &Product, topology: &str, matrices: &[&Matrix], folders: &[String]) -> String {
     let mut text = String::new();
     comment(&mut text, &format!("A site of {}: which hosts have which roles, and what differs from the tables' defaults.", product.title));
     comment(
@@ -25,10 +25,16 @@ pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> Stri
         let _ = writeln!(text, "topology = {}", quoted(topology));
     }
     features(&mut text, product);
-    comment(&mut text, "The key that proves a listener is this site's: `portmatrix key new` makes one. Never send it by mail.");
+    comment(
+        &mut text,
+        "The key that proves a listener is this site's: `portmatrix key new` makes it once, and the other hosts get a copy. Never send it by mail.",
+    );
     let _ = writeln!(text, "# key = \"site.key\"");
     comment(&mut text, "Folders with port tables of your own, from this file's folder.");
-    let _ = writeln!(text, "# matrices = [\"matrices\"]");
+    let _ = match folders.iter().map(|folder| quoted(folder)).collect::<Vec<_>>().join(", ").as_str() {
+        "" => writeln!(text, "# matrices = [\"matrices\"]"),
+        folders => writeln!(text, "matrices = [{folders}]"),
+    };
     if !product.ports.is_empty() {
         let _ = writeln!(text, "\n[ports]");
         comment(&mut text, "Ports that were changed at installation. The others are fixed by the tables.");

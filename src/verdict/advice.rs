@@ -53,7 +53,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Allow {flow}; {log}.")
         }
         Reason::Refused => format!(
-            "Nobody listens on {to}:{port}, or a firewall resets: start the service, or `portmatrix listen` there, and test again; else allow {flow}."
+            "Nothing is listening on {to}:{port}, or a firewall reset the connection. 1. Start the service, or `portmatrix listen` there, and test again. 2. If it is still refused, allow {flow}."
         ),
         Reason::Rejected => format!("A device on the way resets in the name of {to}, which listens there: allow {flow}; {log}."),
         Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect => {
@@ -85,6 +85,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
         Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
+        Reason::StandInAnswered => format!("End `portmatrix listen` on {to} and start the service there: the way is open."),
+        Reason::NotRecognised => format!("Look on {to} which program has port {port}: its answer does not name the service."),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
@@ -94,7 +96,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
         // The path that was walked is the way there, and the fault is on the way back.
         Reason::ReplyLost => {
-            format!("Let the answers of {flow} back: the request arrives; look for them at {at} in the logs on the way back.")
+            format!(
+                "Requests arrive, but replies are lost: allow the return traffic of {flow}; look for it at {at} in the logs on the way back."
+            )
         }
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
         Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {

@@ -5,6 +5,7 @@ use super::certificate;
 use super::clock;
 use super::cloud;
 use super::directory;
+use super::expected::{self, Expected};
 use super::greeting::{self, Greeted};
 use super::rpc;
 use super::tls;
@@ -100,44 +101,53 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => AnsweredBy::Service,
         false => AnsweredBy::Unproved,
     };
-    if policy.require_proof && !proved {
-        return opinion(Verdict::Fail, Reason::NotProved, answered_by);
+    let another = expected::another(policy.expected, answered_by, failed);
+    if let Some((verdict, reason)) = another.filter(|_| policy.expected == Expected::StandIn) {
+        return opinion(verdict, reason, answered_by);
     }
     if hidden.is_some() && !proved {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
-    if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
-        return opinion(verdict, reason, answered_by);
+    let (verdict, reason) = answered(hop, seen, proved, failed);
+    // What is worse than another one answering stays what it is.
+    match another.filter(|_| verdict <= Verdict::Warn) {
+        Some((verdict, reason)) => opinion(verdict, reason, answered_by),
+        None => opinion(verdict, reason, answered_by),
     }
-    if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
-        return opinion(verdict, reason, answered_by);
+}
+
+/// How a hop stands that was climbed to its end.
+fn answered(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Verdict, Reason) {
+    let found = certificate::judge(hop, seen, proved, failed).or_else(|| directory::judge(hop, seen, proved, failed));
+    if let Some(found) = found {
+        return found;
     }
     if let Some((reason, _)) = seen.known.stranger.as_ref().filter(|_| !proved) {
         // What a directory of another name does, it warns of on every hop to it; of another listener's host, this one says nothing.
         let verdict = if *reason == Reason::WrongListener { Verdict::Inconclusive } else { Verdict::Warn };
         let reason = if *reason == Reason::WrongListener { Reason::NotProved } else { *reason };
-        return opinion(verdict, reason, answered_by);
+        return (verdict, reason);
     }
-    if let Some((verdict, reason)) = rpc::judge(hop, seen) {
-        return opinion(verdict, reason, answered_by);
+    if let Some(found) = rpc::judge(hop, seen) {
+        return found;
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
-        return opinion(Verdict::Warn, reason, answered_by);
+        return (Verdict::Warn, reason);
     }
     if hop.address.is_some_and(|address| cloud::is_outside(hop, address)) {
-        return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
+        return (Verdict::Warn, Reason::AddressOutsideRanges);
     }
     let retried = seen.evidence.iter().any(Evidence::needed_another_try);
     let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
         // which anybody can give.
-        (false, Protocol::Tcp) if greeting != Greeted::ByService => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
-        _ if retried => opinion(Verdict::Warn, Reason::Retried, answered_by),
-        (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
-        (false, _) if greeting == Greeted::ByStandIn => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
-        (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
+        (false, Protocol::Tcp) if greeting != Greeted::ByService => (Verdict::Inconclusive, Reason::NotProved),
+        _ if retried => (Verdict::Warn, Reason::Retried),
+        (true, _) => (Verdict::Pass, Reason::Proved),
+        (false, _) if greeting == Greeted::ByStandIn => (Verdict::Inconclusive, Reason::NotProved),
+        (false, _) => (Verdict::Pass, Reason::Answered),
     }
 }
 

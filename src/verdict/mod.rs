@@ -9,6 +9,7 @@ mod clock;
 mod cloud;
 mod deny;
 mod directory;
+mod expected;
 pub mod explain;
 mod greeting;
 mod legs;
@@ -20,6 +21,7 @@ mod tls;
 
 pub use address::{Machine, misplaced};
 pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
+pub use expected::Expected;
 pub use legs::{Leg, first_broken, legs};
 
 use crate::matrix::model::Expect;
@@ -75,7 +77,16 @@ pub enum AnsweredBy {
 }
 
 impl AnsweredBy {
-    /// The word used in files and tables.
+    /// The word for people.
+    pub fn shown(self) -> &'static str {
+        match self {
+            AnsweredBy::Unproved => "unidentified",
+            AnsweredBy::Nobody => "none",
+            other => other.name(),
+        }
+    }
+
+    /// The word used in files.
     pub fn name(self) -> &'static str {
         match self {
             AnsweredBy::StandIn => "stand-in",
@@ -90,8 +101,8 @@ impl AnsweredBy {
 /// What the user asked for beyond the plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// A hop that nobody proved is a failed hop.
-    pub require_proof: bool,
+    /// Who is expected to answer.
+    pub expected: Expected,
 }
 
 /// The opinion on one hop.

@@ -1,6 +1,6 @@
 //! One observation in, one verdict out, without a network.
 
-use super::{AnsweredBy, Control, Policy, Reached, Verdict, judge};
+use super::{AnsweredBy, Control, Expected, Policy, Reached, Verdict, judge};
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
@@ -70,6 +70,7 @@ pub(crate) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<b
         started: None,
         nonce: String::new(),
         hop: String::new(),
+        also: Vec::new(),
         host: host.into(),
         local: ([127, 0, 0, 1], port).into(),
         peer: ([127, 0, 0, 2], 40_000).into(),
@@ -130,7 +131,7 @@ fn an_invalid_proof_fails_even_when_everything_else_is_well() {
 fn without_a_proof_it_depends_on_the_protocol_and_the_policy() {
     let unproved = seen(up(), vec![ProofOutcome::None]);
     assert_eq!(verdict(&hop(flow()), &unproved), (Verdict::Pass, Reason::Answered, AnsweredBy::Unproved));
-    let strict = judge(&hop(flow()), Some(&unproved), Policy { require_proof: true });
+    let strict = judge(&hop(flow()), Some(&unproved), Policy { expected: Expected::StandIn });
     assert_eq!((strict.verdict, strict.reason), (Verdict::Fail, Reason::NotProved));
     let tcp = PlannedFlow { protocol: Protocol::Tcp, ..flow() };
     let open = seen(vec![rung(StepKind::Connect, None, true)], vec![ProofOutcome::None]);

@@ -75,6 +75,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
         sightings: Arc::default(),
         receipts: Arc::default(),
         key,
+        also: Vec::new(),
         host: "psp".into(),
         protocol,
         paths: paths.iter().map(|p| (*p).to_owned()).collect(),

@@ -100,7 +100,7 @@ impl Listener {
         Done::of(self.0.take().expect("it was started").wait_with_output().expect("what it said"))
     }
 
-    fn end(&mut self) -> Done {
+    pub fn end(&mut self) -> Done {
         let mut child = self.0.take().expect("it was started");
         let _ = child.kill();
         let mut done = Done { code: None, out: String::new(), err: String::new() };

@@ -26,6 +26,7 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
     ];
     StandIn {
         key,
+        also: Vec::new(),
         host: "dc1".into(),
         protocol: Protocol::Rpc,
         paths: Vec::new(),

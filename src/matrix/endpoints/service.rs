@@ -100,7 +100,7 @@ impl List {
         }
         let set = Set { id, names, networks, tcp_ports: record.tcp_ports, required: record.required };
         if self.sets.insert(id, set).is_some() {
-            mistakes.push(format!("set {id} is there twice"));
+            mistakes.push(format!("set {id} is listed twice"));
         }
     }
 

@@ -67,7 +67,7 @@ fn a_folder_with_a_mistake_leaves_the_registry_as_it_was() {
 
 #[test]
 fn the_same_id_twice_in_a_folder_and_the_same_last_part_are_mistakes() {
-    assert_eq!(messages(Registry::of([("a", TINY), ("b", TINY)])), ["the matrix \"acme/direct\" is there twice"]);
+    assert_eq!(messages(Registry::of([("a", TINY), ("b", TINY)])), ["the matrix \"acme/direct\" is listed twice"]);
     let other = TINY.replace("id = \"acme/direct\"", "id = \"extra/direct\"\nproduct = \"acme\"");
     let wanted = "\"extra/direct\" and \"acme/direct\" of the same product both end in `direct`";
     assert_eq!(messages(Registry::of([("a", TINY), ("b", other.as_str())])), [wanted]);

@@ -50,7 +50,7 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 /// When the file's metadata cannot be read.
 pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
     let mode = std::fs::metadata(path)?.mode() & 0o777;
-    Ok((mode & 0o077 != 0).then(|| format!("its mode is {mode:04o}; `chmod 600 {}` mends it", path.display())))
+    Ok((mode & 0o077 != 0).then(|| format!("its mode is {mode:04o}; fix with `chmod 600 {}`", path.display())))
 }
 
 /// Creates a file that only its owner can read, and fails when it exists.

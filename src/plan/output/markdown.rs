@@ -18,6 +18,9 @@ pub fn markdown(view: &View<'_>) -> String {
         let cells = view.unplanned.iter().map(|u| vec![u.flow.clone(), u.from.clone(), u.to.clone(), u.why.to_string()]);
         rows(&mut text, &["Flow", "From", "To", "Why"], cells);
     }
+    for missing in &view.plan.missing {
+        let _ = writeln!(text, "\n**Warning:** {}", markdown_safe(&missing.to_string()));
+    }
     let _ = writeln!(text, "\n{}", markdown_safe(&view.summary()));
     text
 }

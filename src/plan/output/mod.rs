@@ -10,7 +10,8 @@ pub use json::{json, schema};
 pub use markdown::markdown;
 pub use table::table;
 
-use crate::plan::model::{Hop, Plan, Unplanned};
+use crate::plan::model::{Hop, Plan, Unplanned, Why};
+use std::collections::BTreeSet;
 
 /// What is shown of a plan.
 #[derive(Debug, Clone)]
@@ -34,12 +35,19 @@ impl<'p> View<'p> {
     /// "9 hops; 3 entries left out."
     fn summary(&self) -> String {
         let hops = counted(self.hops.len(), "hop", "hops");
-        match self.unplanned.len() {
-            0 => format!("{hops}, nothing left out."),
-            left if self.all => format!("{hops}; {} left out.", counted(left, "entry", "entries")),
-            // Not how many: that changes with every table that this site does not use.
-            _ => format!("{hops}; --all also lists what was left out, and why."),
+        let flows = |wanted: &dyn Fn(&Unplanned) -> bool| {
+            let flows: BTreeSet<&str> = self.unplanned.iter().filter(|entry| wanted(entry)).map(|entry| entry.flow.as_str()).collect();
+            flows.len()
+        };
+        // What another hop covers is tested.
+        let left = flows(&|entry| !matches!(entry.why, Why::CoveredBy { .. }));
+        let without = flows(&|entry| matches!(entry.why, Why::RoleWithoutHost { .. }));
+        if left == 0 {
+            return format!("{hops} planned, no flow left out.");
         }
+        let because = if without > 0 { format!(" ({without} because a role has no host)") } else { String::new() };
+        let all = if self.all { "" } else { "; --all lists them, with the reason" };
+        format!("{hops} planned; {} left out{because}{all}.", counted(left, "flow", "flows"))
     }
 }
 

@@ -20,8 +20,10 @@ pub fn table(view: &View<'_>, width: u16) -> String {
         }
         text.push_str(&format!("\n{}\n", left.trim_fmt()));
     }
-    text.push_str(&view.summary());
-    text.push('\n');
+    for missing in &view.plan.missing {
+        text.push_str(&wrap(&missing.to_string(), "WARNING: ", usize::from(width)));
+    }
+    text.push_str(&wrap(&view.summary(), "", usize::from(width)));
     text
 }
 

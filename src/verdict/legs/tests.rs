@@ -205,5 +205,5 @@ fn the_first_broken_leg_is_named_and_the_advice_is_about_it() {
     assert!(judged.advice.as_deref().is_some_and(|a| a.starts_with("Between psp and backend: ")), "{:?}", judged.advice);
     let shut = seen(ends(&[], Some((StepKind::Connect, Reason::Refused)), &[]), vec![]);
     let advice = judge(&front(Protocol::Grpc), Some(&shut), Policy::default()).advice;
-    assert!(advice.as_deref().is_some_and(|a| a.starts_with("Nobody listens on psp:443")), "{advice:?}");
+    assert!(advice.as_deref().is_some_and(|a| a.starts_with("Nothing is listening on psp:443")), "{advice:?}");
 }

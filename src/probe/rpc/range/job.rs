@@ -11,7 +11,7 @@ use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
 use crate::probe::Climb;
 use crate::probe::climb::RangeMode;
-use crate::proto::challenge::{Challenge, SiteKey};
+use crate::proto::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};
 use crate::proto::rpc::{Syntax, Uuid};
 use crate::reason::Reason;
 use jiff::{SignedDuration, Timestamp};
@@ -111,7 +111,12 @@ pub(super) fn job(
     let uuid = Uuid::parse_str(&interface.uuid).ok()?;
     let syntax = Syntax { uuid, major: interface.version.0, minor: interface.version.1 };
     let host = climb.target.hop.to.host.label();
-    let proving = climb.tools.key.clone().filter(|_| proved).map(|key: SiteKey| (key, challenge, host));
+    // A listener of several names stamps with one of them.
+    let host = climb.proofs().iter().find_map(|proof| match proof {
+        ProofOutcome::Valid { claims, .. } if claims.host == host => Some(stamp_name(&claims.host, &claims.also).to_owned()),
+        _ => None,
+    });
+    let proving = climb.tools.key.clone().filter(|_| proved).zip(host).map(|(key, host): (SiteKey, String)| (key, challenge, host));
     Some(Job {
         aim: Aim {
             address: climb.target.address,

@@ -44,7 +44,8 @@ async fn ask(climb: &Climb<'_>, port: u16, interface: Syntax, question: &Challen
     let Ok(Called::Answered(stub, _)) = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await else {
         return None;
     };
-    match challenge::verify(&key, question, &token(&stub), None) {
+    let host = climb.target.hop.to.host.label();
+    match challenge::verify(&key, question, &token(&stub), None).named([host.as_str()]) {
         ProofOutcome::Valid { claims, .. } => Some(claims),
         _ => None,
     }
