@@ -38,7 +38,7 @@ pub(super) async fn put(climb: &Climb<'_>, question: &Challenge) -> Option<Claim
 async fn ask(climb: &Climb<'_>, port: u16, interface: Syntax, question: &Challenge) -> Option<Claims> {
     let key = climb.tools.key.clone()?;
     let octets = question.encode(&key);
-    let stream = climb.dial_aside_to(port).await.ok()?;
+    let stream = climb.dial_once(port).await.ok()?;
     let bound = within(climb.step_deadline(), Session::bind(stream, interface, Some(&octets))).await.ok()?;
     let mut session = bound.session;
     let Ok(Called::Answered(stub, _)) = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await else {
