@@ -59,9 +59,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect => {
             format!("The connection opens and then dies: look for an application filter or a proxy on the way of {flow}; {log}.")
         }
-        Reason::NameNotFound | Reason::NameNoAddress => {
-            format!("Add {to} to the DNS that this host asks.")
-        }
+        Reason::NameNotFound | Reason::NameNoAddress => format!("Add {to} to the DNS that this host asks."),
         Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
         reason if reason.is_local() => "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned(),
         Reason::TlsSubjectMismatch => {
