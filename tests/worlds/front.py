@@ -38,7 +38,7 @@ class Front:
             agent = f"{{ return {self.agent_status}; }}" if self.agent_status else onward
             places = f"location /Agent {agent} location / {{ return {self.refuses}; }}"
         f, s = world.folder, world.shared
-        certificate = "ssl_reject_handshake on;" if self.reject_name else f"ssl_certificate {s.path('rp.pem')}; ssl_certificate_key {s.path('rp.key')};"
+        certificate = "ssl_reject_handshake on;" if self.reject_name else f"ssl_certificate {s.path('cert-rp.pem')}; ssl_certificate_key {s.path('cert-rp.key')};"
         verify = f"ssl_client_certificate {s.path('ca.pem')}; ssl_verify_client on;" if self.client_certificate else ""
         temporary = " ".join(f"{kind}_temp_path {f}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(os.path.join(f, "nginx.conf"), "w") as out:

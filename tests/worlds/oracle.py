@@ -189,6 +189,9 @@ class Oracle:
                 and self.fate(m, "ws", place, family, flow.port).endpoint.kind == "listener" for m in self.moments)
             for flow in plan.FLOWS if flow.host == "srv" and not flow.deny and not flow.front and flow.protocol != "mute")
 
+    def answers_reset(self):
+        return any(r.do == "reject" and r.match.src and not set(r.match.src) & {"ws", "rp"} for m in self.moments for r in m.rules)
+
     def right(self, flow, place, family):
         """What may be said of a hop."""
         if flow.deny:
@@ -222,13 +225,14 @@ class Oracle:
         why = ", ".join(sorted(came))
         reached = bool(came & {"open", "cut", "arrives", "away", "unkeyed", "closed"})
         if came == {"shut"}:
-            return Right(frozenset({GREEN} if self.asker(place, family) and not self.changes else {GREEN, UNTOLD}), why)
+            # A reset that reaches the host kills what was half open there, before its listener sees whose it was.
+            return Right(frozenset({GREEN} if self.asker(place, family) and not self.changes and not self.answers_reset() else {GREEN, UNTOLD}), why)
         if came == {"open"}:
             return Right(frozenset({FAIL} if not self.changes else {FAIL, UNTOLD}), why, open_hop=True)
-        if came <= {"shut", "taken"}:
-            return Right(frozenset({GREEN, UNTOLD}), why)
         if came == {"local"}:
             return Right(frozenset({UNTOLD}), why)
+        if came <= {"shut", "taken", "local"}:
+            return Right(frozenset({GREEN, UNTOLD}), why)
         if "elsewhere" in came:
             return Right(ANY if not reached else frozenset({FAIL, UNTOLD}), why)
         return Right(frozenset({FAIL, UNTOLD}), why, sometimes=len(came) > 1, open_hop=reached)

@@ -38,13 +38,13 @@ class Shared:
             self.run(self.program, "key", "new", self.path(key))
         self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.path("ca.key"), "-out",
                  self.path("ca.pem"), "-subj", "/CN=Worlds Root", "-days", "90", "-addext", "basicConstraints=critical,CA:true")
-        for host in ("rp", "srv", "other"):
+        for host in ("rp", "srv"):
             with open(self.path("extensions"), "w") as out:
                 out.write(f"subjectAltName=DNS:{host_name(host)}\nextendedKeyUsage=serverAuth\n")
-            self.run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.path(f"{host}.key"), "-out",
-                     self.path(f"{host}.csr"), "-subj", f"/CN={host_name(host)}")
-            self.run("openssl", "x509", "-req", "-in", self.path(f"{host}.csr"), "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"), "-CAcreateserial",
-                     "-days", "80", "-extfile", self.path("extensions"), "-out", self.path(f"{host}.pem"))
+            self.run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", self.path(f"cert-{host}.key"), "-out",
+                     self.path(f"cert-{host}.csr"), "-subj", f"/CN={host_name(host)}")
+            self.run("openssl", "x509", "-req", "-in", self.path(f"cert-{host}.csr"), "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"), "-CAcreateserial",
+                     "-days", "80", "-extfile", self.path("extensions"), "-out", self.path(f"cert-{host}.pem"))
 
     def path(self, file):
         return os.path.join(self.folder, file)

@@ -159,7 +159,7 @@ class World:
         """Starts the listener of a host, at another one too (`at`)."""
         how = how or self.listen[host]
         node = at or host
-        left = [port for (h, port) in self.absent if h == host]
+        left = [port for (h, port) in self.absent if h == host == node]
         ports = "".join(f"{plan.PORT_NAMES[port]} = {21000 + n}\n" for n, port in enumerate(sorted(left)))
         words = [self.shared.program, "listen", "--site", self.site_file(f"{host}-{node}.toml", ports=ports), "--as", plan.host_name(host), "--for", "60s"]
         if how["key"]:
