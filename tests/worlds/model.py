@@ -65,7 +65,7 @@ class Match:
             if self.longer:
                 words.append(f"meta length > {self.longer}")
             if self.after:
-                words.append(f"ct packets > {self.after}")
+                words.append(f"ct original packets > {self.after}")
             if self.luck:
                 words.append(self.luck)
             yield family, " ".join(words)

@@ -98,10 +98,7 @@ def show(seed, only, shared):
     print(f"{len(judged.moments)} moments, exit code {w.code}, {w.finished - w.begun:.1f} s")
     for hop in w.result.get("hops", []):
         flow = oracle.plan.BY_ID.get(hop["flow"].split("/")[-1])
-        where = net.place_of(hop["to"].get("address") or "")
-        right = judged.right(flow, *where) if flow and where else None
-        if hasattr(w, "right_by_name"):
-            right = w.right_by_name(judged, flow, hop, where)
+        right = judged.of(flow, hop) if flow else None
         ok = " " if right is None or oracle.said(hop) in right.allowed else "X"
         print(f"{ok} {flow.id:15} {hop['to'].get('address', '-'):14} {hop['verdict']:12} {hop['reason']:22} {hop['answered_by']:10} right: "
               f"{'/'.join(sorted(right.allowed)) if right else '?'} ({right.why if right else ''})")

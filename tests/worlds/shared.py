@@ -7,6 +7,7 @@ import tempfile
 
 from plan import host_name
 
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -23,6 +24,8 @@ def program():
 def missing():
     """What this machine lacks for building worlds, in words."""
     lacks = [tool for tool in ("ip", "nft", "nginx", "openssl", "sh") if not shutil.which(tool)]
+    if not os.path.exists(FAKETIME):
+        lacks.append("faketime")
     if os.geteuid() != 0:
         lacks.append("root")
     return lacks

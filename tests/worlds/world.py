@@ -12,11 +12,10 @@ import time
 import front as front_module
 import plan
 import primitives
-from model import Endpoint, Match, Model, Rule
-from net import NODES, Net, address
+from model import Endpoint, Match, Rule
+from net import Net, address, batch
 
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
 def draw(seed, only=()):
@@ -58,10 +57,10 @@ class World:
         self.rules, self.endpoints, self.later, self.listeners, self.services = [], [], [], {}, []
         self.front = front_module.Front()
         self.by_name = set()
-        self.names = {}  # host -> places that its name means to the workstation, where they are not its own
-        self.name_trouble = None
-        self.faults_of_names = set()
-        self.notes = []  # what oracle has to know besides: words of primitives
+        self.names = {}  # host -> addresses that its name means to the workstation; None where it cannot be looked up
+        self.clock = None  # whose is wrong, and by how much
+        self.slow = 0  # seconds that a packet takes, where that is longer than deadlines
+        self.programs, self.after_services = PROGRAMS, []
         self.connect_args, self.connect_env, self.listen_env = [], {}, {}
         self.absent = {}  # (host, port) that the listener leaves alone
         self.listen = {host: {"key": "site", "allow": "all", "at": 0.0, "stop": None, "restart": None} for host in ("srv", "other", "dc")}
@@ -84,10 +83,6 @@ class World:
         endpoint.begin, endpoint.end = begin, end
         self.endpoints.append((node, port, endpoint))
         return endpoint
-
-    def script(self, at, run, undo=None):
-        """Something to do at a time of the run."""
-        self.later.append((at, run))
 
     def device(self, node, port, mode, to=None, endpoint=True):
         """One of our small programs on a port of a node."""
@@ -186,6 +181,9 @@ class World:
         waits.append((self.front.start(self), [7085]))
         for process, ports in waits:
             self.net.wait_listening(process, ports)
+        for node, lines in self.after_services:
+            with self.net.inside(node):
+                batch(lines)
         started = []
         for host, how in self.listen.items():
             if how["at"] == 0.0:
@@ -246,14 +244,6 @@ class World:
 
     # What the oracle asks.
 
-    def state(self, begin, end):
-        """When something was there that was configured with times: "on", "off" or "sometimes" during the run. Times are those at which it happened."""
-        if begin is not None and begin > self.finished:
-            return "off"
-        if begin is None and end is None:
-            return "on"
-        return "sometimes"
-
     def rule_states(self):
         """Each rule with its state."""
         for number, rule in enumerate(self.rules):
@@ -281,9 +271,6 @@ class World:
         if node == "rp" and port == 7085:
             return Endpoint("front", host="rp")
         return None
-
-    def model(self, active):
-        return Model([r for r in self.rules if r in active or id(r) in active], self.endpoint)
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
