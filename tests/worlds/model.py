@@ -86,7 +86,7 @@ def spans(ports):
 
 @dataclass
 class Rule:
-    """One rule at a hook of a node. `do`: drop, reject (with `arg`), dnat (arg: place or None, port or None), redirect (port), snat (ports or None), synproxy."""
+    """One rule at a hook of a node. `do`: drop, reject (with `arg`), dnat (arg: place or None, port or None), redirect (port), snat (ports or None), synproxy, loop."""
 
     node: str
     hook: str  # output prerouting forward postrouting input
@@ -98,6 +98,7 @@ class Rule:
     end: float | None = None
     order: int = 0
     sets: str = ""
+    unwritten: bool = False
 
     def nft(self):
         for family, words in self.match.nft():

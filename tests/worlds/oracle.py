@@ -5,7 +5,7 @@ from itertools import product
 
 import plan
 from model import Model
-from net import OWNER, place_of
+from net import OWNER, ROUTERS, place_of
 
 GREEN, FAIL, UNTOLD = "green", "fail", "inconclusive"
 ANY = frozenset((GREEN, FAIL, UNTOLD))
@@ -77,7 +77,7 @@ class Oracle:
                 return "wrong", f"a relay takes it; behind it: {why}"
             return inner, f"through a relay: {why}"
         if found.kind == "device":
-            return "wrong", f"a device takes it ({found.mode})"
+            return "elsewhere" if found.mode == "web" and flow.protocol == "http" else "wrong", f"a device takes it ({found.mode})"
         if fate.node != OWNER.get(host, host) or fate.port != port or (place and fate.place != place and OWNER.get(fate.place) == host):
             if found.kind == "service":
                 return "elsewhere", f"{fate.node}:{fate.port}, a service"
@@ -111,6 +111,8 @@ class Oracle:
         if fate.end == "stopped":
             if fate.rule.node == "ws":
                 return "local"
+            if fate.rule.do == "loop":
+                return "loop"
             return "taken" if fate.taken else "shut"
         if fate.end == "reply-lost":
             if fate.endpoint and fate.endpoint.kind in ("relay", "device"):
@@ -123,7 +125,7 @@ class Oracle:
             inner = self.arrives(fate.inner, host, port)
             return "taken" if inner in ("shut", "closed") or (fate.data is False and inner == "open") else inner
         if found.kind == "device":
-            return "taken"
+            return "taken" if fate.node in ROUTERS else "elsewhere"
         if fate.node != host or fate.port != port:
             return "elsewhere"
         if found.kind == "service":
@@ -201,6 +203,8 @@ class Oracle:
         if world.slow:
             # Slower than the deadlines: what is open may look shut, and what is shut still is.
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"slow; {found.why}", found.sometimes, found.open_hop)
+        if world.limited and not flow.front:
+            return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"few at a time; {found.why}", found.sometimes, found.open_hop)
         if world.clock and abs(world.clock[1]) >= 60:
             # A challenge of another day proves nothing, and the front's certificate may not be valid yet.
             more = ANY if flow.front and world.clock == ("ws", min(world.clock[1], 0)) else {UNTOLD}
@@ -247,7 +251,7 @@ class Oracle:
             return Right(ANY, why, sometimes=True)
         allowed = {
             "right": {GREEN}, "unproved": {GREEN, UNTOLD}, "blind-right": {GREEN, UNTOLD}, "local": {FAIL, UNTOLD}, "away": {FAIL, UNTOLD}, "full": {FAIL, UNTOLD},
-            "soft-wrong": {FAIL, UNTOLD}, "wrong": {FAIL}, "elsewhere": {FAIL, UNTOLD} if asked else ANY,
+            "soft-wrong": {FAIL, UNTOLD}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
         }[next(iter(kinds))]
         allowed = set(allowed)
         if next(iter(kinds)) == "wrong" and (flow.protocol in ("mute", "tcp") or self.changes):
@@ -268,9 +272,9 @@ class Oracle:
             return Right(frozenset({GREEN} if self.asker(place, family) and not self.changes and not self.answers_reset() else {GREEN, UNTOLD}), why)
         if came == {"open"}:
             return Right(frozenset({FAIL} if not self.changes else {FAIL, UNTOLD}), why, open_hop=True)
-        if came == {"local"}:
+        if came <= {"local", "loop"}:
             return Right(frozenset({UNTOLD}), why)
-        if came <= {"shut", "taken", "local"}:
+        if came <= {"shut", "taken", "local", "loop"}:
             return Right(frozenset({GREEN, UNTOLD}), why)
         if "elsewhere" in came:
             return Right(ANY if not reached else frozenset({FAIL, UNTOLD}), why)
@@ -281,7 +285,8 @@ class Oracle:
         for moment in self.moments:
             found, _ = self.to_front(moment, flow, place, family)
             if found != "right":
-                came.add("unsure" if found == "maybe" else "not-asked")
+                fate = self.fate(moment, "ws", place, family, flow.port)
+                came.add("unsure" if found == "maybe" else "elsewhere" if fate.end == "met" and fate.node != "rp" else "not-asked")
                 continue
             answer = self.world.front.answer(flow.path)
             if answer[0] == "upstream":

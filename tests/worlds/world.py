@@ -1,5 +1,6 @@
 """One world: drawn from a seed, built from namespaces, run, and kept as a configuration for the oracle."""
 
+import hashlib
 import json
 import os
 import random
@@ -25,25 +26,22 @@ def draw(seed, only=()):
     # How the rows that must be shut are shut. Now and then one is not.
     for flow in ("deny", "past-the-front"):
         spec["shut"][flow] = rng.choice((None, "drop", "drop", "admin-prohibited", "tcp reset"))
-    for _ in range(rng.choice((0, 1, 1, 2, 2, 2, 3, 3))):
-        add(spec, rng, only)
-    if only and not spec["primitives"]:
-        add(spec, rng, only)
+    for slot in range(max(rng.choice((0, 1, 1, 2, 2, 2, 3, 3)), 1 if only else 0)):
+        add(spec, slot, only)
     return spec
 
 
-def add(spec, rng, only):
-    names = sorted(primitives.ALL) if not only else sorted(only)
+def add(spec, slot, only):
+    """Draws one more primitive. The one with the lowest hash wins, so that a new primitive changes only the worlds that it comes into."""
+    def place(word):
+        return hashlib.sha256(f"{spec['seed']}/{slot}/{word}".encode()).digest()
+
+    names = sorted(only) or sorted(primitives.ALL)
     # Each kind is as likely as the next one, however many primitives stand in it.
-    kinds = sorted({primitives.ALL[n].kind for n in names})
-    for _ in range(20):
-        kind = rng.choice(kinds)
-        name = rng.choice([n for n in names if primitives.ALL[n].kind == kind])
-        primitive = primitives.ALL[name]
-        params = primitive.draw(rng, spec)
-        claims = set(primitive.claims(params))
+    for name in sorted(names, key=lambda n: (place(primitives.ALL[n].kind), place(n))):
+        params = primitives.ALL[name].draw(random.Random(f"{spec['seed']}/{slot}/{name}"), spec)
         taken = {c for n, p in spec["primitives"] for c in primitives.ALL[n].claims(p)}
-        if not claims & taken:
+        if not taken & set(primitives.ALL[name].claims(params)):
             spec["primitives"].append((name, params))
             return
 
@@ -60,7 +58,9 @@ class World:
         self.names = {}  # host -> addresses that its name means to the workstation; None where it cannot be looked up
         self.clock = None  # whose is wrong, and by how much
         self.slow = 0  # seconds that a packet takes, where that is longer than deadlines
-        self.programs, self.after_services = PROGRAMS, []
+        self.programs, self.after_services, self.raw_rules = PROGRAMS, [], []
+        self.limited = False  # the listener takes few connections at a time
+        self.listen_args = {}
         self.connect_args, self.connect_env, self.listen_env = [], {}, {}
         self.absent = {}  # (host, port) that the listener leaves alone
         self.listen = {host: {"key": "site", "allow": "all", "at": 0.0, "stop": None, "restart": None} for host in ("srv", "other", "dc")}
@@ -72,9 +72,10 @@ class World:
 
     # What primitives call.
 
-    def rule(self, node, hook, match, do, arg=None, begin=None, end=None, prelude=""):
-        """Adds a rule. With times, it is there only then (seconds from the start of the connector)."""
-        rule = Rule(node, hook, match, do, arg, begin=begin, end=end, order=self.order, sets=prelude)
+    def rule(self, node, hook, match, do, arg=None, begin=None, end=None, prelude="", unwritten=False):
+        """Adds a rule. With times, it is there only then (seconds from the start of the connector).
+        An `unwritten` one is for the model alone: something else than netfilter brings it about."""
+        rule = Rule(node, hook, match, do, arg, begin=begin, end=end, order=self.order, sets=prelude, unwritten=unwritten)
         self.rules.append(rule)
         return rule
 
@@ -121,7 +122,11 @@ class World:
 
     def put_rules(self):
         by_node = {}
+        for number, (node, chain) in enumerate(self.raw_rules):
+            by_node.setdefault(node, []).append(f"table inet r{number} {{\n{chain}\n}}\n")
         for number, rule in enumerate(self.rules):
+            if rule.unwritten:
+                continue
             if rule.begin is None:
                 by_node.setdefault(rule.node, []).append(self.table(number, rule))
             else:
@@ -161,6 +166,7 @@ class World:
             words += ["--key", self.shared.path(f"{how['key']}.key")]
         if how["allow"] == "others":
             words += ["--allow-from", "192.0.2.0/24"]
+        words += self.listen_args.get(host, [])
         if node != host:
             for family in self.families:
                 words += ["--bind", address(node, family)]

@@ -12,16 +12,22 @@ class Listener(Primitive):
     name, kind = "listener", "listener"
 
     def draw(self, rng, spec):
-        how = rng.choice(("absent", "late", "stopped", "restarted", "other-key", "no-key", "others-allowed"))
+        how = rng.choice(("absent", "late", "stopped", "restarted", "other-key", "no-key", "others-allowed", "elsewhere"))
         return {"how": how, "at": round(rng.uniform(0.05, 1.2), 2)}
 
     def claims(self, params):
-        return ("listener",)
+        return ("listener", *(["dc-host"] if params["how"] == "elsewhere" else []))
 
     def put(self, world, how, at):
         listen = world.listen["srv"]
         if how == "absent":
             del world.listen["srv"]
+        elif how == "elsewhere":
+            # It runs, on another host.
+            del world.listen["srv"]
+            world.extra.append(("srv", "dc", {"key": "site", "allow": "all"}))
+            for port in [*plan.SERVER_PORTS, *plan.RANGE]:
+                world.give("dc", port, Endpoint("listener", host="srv"))
         elif how == "late":
             listen["at"] = at
         elif how == "stopped":
@@ -86,3 +92,16 @@ class FullQueue(Primitive):
         world.absent[("srv", port)] = True
         world.device("srv", port, "full", endpoint=False)
         world.give("srv", port, Endpoint("service", host="srv", mode="full"))
+
+
+class FewAtATime(Primitive):
+    """The listener takes few connections at a time from one address."""
+
+    name, kind = "few-at-a-time", "listener"
+
+    def draw(self, rng, spec):
+        return {"most": rng.choice((1, 3, 8))}
+
+    def put(self, world, most):
+        world.limited = True
+        world.listen_args["srv"] = ["--max-per-peer", str(most)]

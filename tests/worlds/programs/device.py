@@ -1,6 +1,6 @@
 """Small servers for the worlds: device.py MODE PORT [TO-ADDRESS TO-PORT].
 
-relay: takes connections and passes them on with new ones. silent: takes them and says nothing. closer: closes each at once. reset: resets each.
+relay: takes connections and passes them on with new ones. proxy-line: the same, with a line of the PROXY protocol first. silent: takes them and says nothing. closer: closes each at once. reset: resets each.
 eater: reads once and closes. full: never takes one, and its queue is full. web: answers HTTP with 200 and a page. hello: says a line first.
 """
 
@@ -33,13 +33,14 @@ def pipe(source, target):
                 pass
 
 
-def relay(client, to):
+def relay(client, to, first=b""):
     try:
         server = socket.create_connection(to, 2)
     except OSError:
         client.close()
         return
     server.settimeout(None)
+    server.sendall(first)
     threading.Thread(target=pipe, args=(server, client), daemon=True).start()
     pipe(client, server)
 
@@ -69,6 +70,9 @@ def main(mode, port, *to):
         client, _ = server.accept()
         if mode == "relay":
             threading.Thread(target=relay, args=(client, (to[0], int(to[1]))), daemon=True).start()
+        elif mode == "proxy-line":
+            line = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n"
+            threading.Thread(target=relay, args=(client, (to[0], int(to[1])), line), daemon=True).start()
         elif mode == "web":
             threading.Thread(target=web, args=(client,), daemon=True).start()
         elif mode == "silent":
