@@ -187,6 +187,14 @@ class Net:
                 process.wait()
 
     def remove(self):
+        # A second Ctrl-C must not leave half of it behind.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            self.remove_all()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def remove_all(self):
         for process in self.processes:
             if process.poll() is None:
                 process.kill()

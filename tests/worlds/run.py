@@ -66,9 +66,16 @@ def shrink(spec, shared, wanted):
 STATE = {}
 
 
-def begin():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    STATE["shared"] = Shared()
+def stop_once(*_):
+    """The first signal stops; later ones do not disturb the cleaning up."""
+    if not STATE.get("stopping"):
+        STATE["stopping"] = True
+        raise KeyboardInterrupt
+
+
+def heed_signals():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop_once)
 
 
 def one(task):
@@ -140,6 +147,7 @@ def main():
     if unknown:
         print(f"no primitive is called {', '.join(unknown)}")
         return 2
+    heed_signals()
     net.remove_left_over()
     if options.show is not None:
         shared = Shared()
@@ -194,7 +202,7 @@ class Workers:
 
     @staticmethod
     def work(tasks, results):
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        heed_signals()
         shared = None
         try:
             shared = Shared()
