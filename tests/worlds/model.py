@@ -10,6 +10,8 @@ from net import OWNER, ROUTERS, address
 V4_REJECTS = ("net-unreachable", "host-unreachable", "prot-unreachable", "port-unreachable", "net-prohibited", "host-prohibited", "admin-prohibited")
 V6_REJECTS = ("no-route", "admin-prohibited", "addr-unreachable", "port-unreachable", "policy-fail", "reject-route")
 SYN, DATA, LARGE = "syn", "data", "large"
+TLS = "tls"  # the first data where there is TLS: certificates are in it
+TLS_PORTS = frozenset((7443, 7636, 7051, 7085))
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,14 @@ class Match:
                 return False
         if self.data and phase == SYN:
             return False
+        if (self.longer or self.after) and phase == SYN:
+            return False
         if self.longer:
-            if phase == SYN:
-                return False
-            if self.longer >= 1200:
-                return "maybe" if phase == DATA else True
-            return True if phase == LARGE else ("maybe" if self.longer > 100 else True)
+            # A greeting of TLS and what answers it are larger than 200 octets; nothing but large data is surely larger than that.
+            return True if phase == LARGE or self.longer <= (200 if phase == TLS else 100) else "maybe"
         if self.after:
-            if phase == SYN:
-                return False
             # The handshake takes two; how many the rest takes is nobody's promise.
-            return True if self.after <= 2 or phase == LARGE and self.after <= 3 else "maybe"
+            return True if self.after <= 2 else "maybe"
         return True
 
     def nft(self):
@@ -286,11 +285,11 @@ class Model:
         if endpoint is None:
             return Fate("closed", opened=device is not None, data=False, large=False, **met)
         fate = Fate("met", opened=True, **met)
-        for phase in (DATA, LARGE):
+        for phase, name in ((TLS if packet.dport in TLS_PORTS else DATA, "data"), (LARGE, "large")):
             there = self.walk(first, phase, replay=forward)
             back_ = self.walk(answer, phase, replay=back)
             works = False if "stopped" in (there[0], back_[0]) else ("maybe" if "maybe" in (there[5], back_[5]) else True)
-            setattr(fate, phase, works)
+            setattr(fate, name, works)
         if fate.data is not True:
             fate.large = fate.data if fate.large is True else fate.large
         if endpoint.kind == "relay" and depth < 3:

@@ -19,6 +19,30 @@ class Right:
     why: str
     sometimes: bool = False
     open_hop: bool = False  # of a row that must be shut: something of it arrives
+    reasons: frozenset = frozenset()  # where there is one cause: what it may be called
+
+
+# What a message of ICMP is called.
+ICMP_REASONS = {
+    "net-unreachable": "net-unreachable", "no-route": "net-unreachable", "host-unreachable": "host-unreachable", "addr-unreachable": "host-unreachable",
+    "prot-unreachable": "port-unreachable", "port-unreachable": "port-unreachable",
+}
+
+
+def reasons(fate, family, asked):
+    """What a connection that ended like this is called; nothing where more than one word is right."""
+    if fate.end == "closed" and not fate.opened:
+        return frozenset(("refused",))
+    if fate.end == "reply-lost" and fate.rule.do == "drop" and not fate.opened and fate.endpoint:
+        return frozenset(("reply-lost",)) if asked and fate.endpoint.kind == "listener" else frozenset(("reply-lost", "timed-out"))
+    if fate.end == "stopped" and not fate.taken and fate.rule.node != "ws":
+        if fate.rule.do == "drop":
+            return frozenset() if fate.rule.unwritten else frozenset(("timed-out",))
+        if fate.rule.arg == "tcp reset":
+            return frozenset(("rejected",)) if asked else frozenset(("rejected", "refused"))
+        if fate.rule.do == "reject":
+            return frozenset((ICMP_REASONS.get(fate.rule.arg[family], "admin-prohibited"),))
+    return frozenset()
 
 
 class Oracle:
@@ -37,9 +61,10 @@ class Oracle:
             elif state == "sometimes":
                 toggles.setdefault(rule.order, []).append(rule)
         hosts = [h for h in plan.PORTS_OF if self.world.listener_changes(h)]
+        never = {h for h, how in self.world.listen.items() if how["at"] and not self.world.listener_changes(h)}
         for chosen in product((False, True), repeat=len(toggles) + len(hosts)):
             rules = always + [r for on, group in zip(chosen, toggles.values()) if on for r in group]
-            down = {h for on, h in zip(chosen[len(toggles):], hosts) if on}
+            down = never | {h for on, h in zip(chosen[len(toggles):], hosts) if on}
             yield self.model(rules, down)
 
     def model(self, rules, down):
@@ -81,9 +106,12 @@ class Oracle:
         if fate.node != OWNER.get(host, host) or fate.port != port or (place and fate.place != place and OWNER.get(fate.place) == host):
             if found.kind == "service":
                 return "elsewhere", f"{fate.node}:{fate.port}, a service"
-            return "wrong", f"the listener at {fate.node}:{fate.port}"
+            # Only a listener with the site's key says that it is another one.
+            return "wrong" if found.key == "site" else "elsewhere", f"the listener at {fate.node}:{fate.port}" + ("" if found.key == "site" else " with another key")
         if flow.protocol == "mute" and (fate.data is not True or fate.large is not True):
             return "blind-right", "opens, and data is lost"
+        if fate.data is not False and fate.large is False:
+            return "large-lost", "large data is lost"
         if fate.data is False or fate.large is False:
             return "wrong", "data is lost"
         if "maybe" in (fate.data, fate.large):
@@ -177,8 +205,6 @@ class Oracle:
                 return "maybe", "the front limits the rate"
             if found == "right" and self.world.front.strip:
                 return "unproved", "the front takes the challenge out"
-            if found == "elsewhere":
-                return "wrong", why
             return found, why
         if answer == ("status", 200):
             return "elsewhere", "the front answers 200 itself"
@@ -186,8 +212,14 @@ class Oracle:
             return "elsewhere", "the front answers with a sign-in page"
         return "soft-wrong" if answer == ("status", 400) or answer[0] == "tls-refused" else "wrong", f"the front: {' '.join(map(str, answer))}"
 
+    def no_proofs(self):
+        """Whether clocks are so far apart that a listener takes no challenge."""
+        return bool(self.world.clock) and abs(self.world.clock[1]) > 27 * 3600
+
     def asker(self, place, family):
         """Whether some hop to the server at this address is proved the whole time: then its listener can be asked."""
+        if self.no_proofs():
+            return False
         return any(
             all(self.direct(m, flow, place, family)[0] == "right" and not self.fate(m, "ws", place, family, flow.port).translated
                 and self.fate(m, "ws", place, family, flow.port).endpoint.kind == "listener" for m in self.moments)
@@ -207,7 +239,9 @@ class Oracle:
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"few at a time; {found.why}", found.sometimes, found.open_hop)
         if world.clock and abs(world.clock[1]) >= 60:
             # A challenge of another day proves nothing, and the front's certificate may not be valid yet.
-            more = ANY if flow.front and world.clock == ("ws", min(world.clock[1], 0)) else {UNTOLD}
+            hides_large = self.no_proofs() and "large data is lost" in found.why
+            own = flow.front or "a real service" in found.why
+            more = ANY if hides_large or own and world.clock == ("ws", min(world.clock[1], 0)) else {UNTOLD}
             if flow.protocol in ("ldap", "ldaps") and not flow.deny and abs(world.clock[1]) > 300:
                 more = more | {FAIL}  # a finding about the directory's clock
             return Right(found.allowed | more, f"clock; {found.why}", found.sometimes, found.open_hop)
@@ -251,7 +285,7 @@ class Oracle:
             return Right(ANY, why, sometimes=True)
         allowed = {
             "right": {GREEN}, "unproved": {GREEN, UNTOLD}, "blind-right": {GREEN, UNTOLD}, "local": {FAIL, UNTOLD}, "away": {FAIL, UNTOLD}, "full": {FAIL, UNTOLD},
-            "soft-wrong": {FAIL, UNTOLD}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
+            "soft-wrong": {FAIL, UNTOLD}, "large-lost": {FAIL}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
         }[next(iter(kinds))]
         allowed = set(allowed)
         if next(iter(kinds)) == "wrong" and (flow.protocol in ("mute", "tcp") or self.changes):
@@ -261,7 +295,13 @@ class Oracle:
             allowed |= {UNTOLD}
         if next(iter(kinds)) == "wrong" and flow.protocol == "mute" and not asked:
             allowed |= {GREEN}
-        return Right(frozenset(allowed), why)
+        named = frozenset()
+        if len(self.moments) == 1 and not flow.front and kinds == {"wrong"}:
+            fate = self.fate(self.moments[0], "ws", place, family, flow.port)
+            # The listener can say that it has the port only where it has it, and where no other connection of the run could be this one.
+            has = self.world.endpoint("srv", place, family, flow.port)
+            named = reasons(fate, family, asked and has is not None and has.kind == "listener" and not self.answers_reset() and not fate.passed)
+        return Right(frozenset(allowed), why, reasons=named)
 
     def shut_row(self, flow, place, family):
         came = {self.arrives(self.fate(m, "ws", place, family, flow.port), "srv", flow.port) for m in self.moments}
@@ -284,8 +324,10 @@ class Oracle:
         came = set()
         for moment in self.moments:
             found, _ = self.to_front(moment, flow, place, family)
+            fate = self.fate(moment, "ws", place, family, flow.port)
+            if found == "large-lost":
+                found = "right" if fate.data is True else "maybe"
             if found != "right":
-                fate = self.fate(moment, "ws", place, family, flow.port)
                 came.add("unsure" if found == "maybe" else "elsewhere" if fate.end == "met" and fate.node != "rp" else "not-asked")
                 continue
             answer = self.world.front.answer(flow.path)
@@ -364,6 +406,8 @@ def differences(world):
             continue
         verdict = said(hop)
         if verdict in right.allowed:
+            if right.reasons and hop["reason"] not in right.reasons and verdict == FAIL:
+                yield Difference("wrong reason", label, words, f"{'/'.join(sorted(right.reasons))}: {right.why}")
             continue
         if verdict == GREEN:
             kind = "false green" if not flow.deny else ("deny passed though open some of the time" if right.sometimes else "deny passed though open" if right.open_hop else "deny passed, not by the way")

@@ -1,11 +1,13 @@
 """One world: drawn from a seed, built from namespaces, run, and kept as a configuration for the oracle."""
 
+import errno
 import hashlib
 import json
 import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -208,7 +210,21 @@ class World:
                 self.later.append((how["stop"], lambda host=host: self.turn_listener(host, False)))
             if how["restart"] is not None:
                 self.later.append((how["restart"], lambda host=host: self.turn_listener(host, True)))
+        if self.after_services:
+            self.warm_up()
         self.put_rules()
+
+    def warm_up(self):
+        """Waits until new devices and routes carry packets: the first ones may be lost while the kernel still brings them up."""
+        with self.net.inside("ws"):
+            for family in self.families:
+                for place in ("other", "dc", "rp", "srv"):
+                    for _ in range(3):
+                        with socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as probe:
+                            probe.settimeout(3)
+                            # Nobody has this port: the answer is a reset.
+                            if probe.connect_ex((address(place, family), 9)) in (0, errno.ECONNREFUSED):
+                                break
 
     def turn_listener(self, host, on):
         if on:

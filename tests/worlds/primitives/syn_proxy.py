@@ -10,7 +10,7 @@ class SynProxy(Primitive):
         return {"node": rng.choice(("r1", "r2")), "flow": rng.choice(DIRECT), "places": places(rng, spec)}
 
     def claims(self, params):
-        return (f"nat {params['flow']}", f"synproxy {params['node']}")
+        return (f"nat {params['flow']}", f"synproxy {params['node']}", "few-ports")
 
     def put(self, world, node, flow, places):
         world.rule(node, "forward", to_server(places, ports([flow], sweep=False)), "synproxy")
