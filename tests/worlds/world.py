@@ -93,6 +93,8 @@ class World:
         if to:
             place, to_port = to
             words += [address(place, f) for f in self.families[:1]] + [str(to_port)]
+        if mode == "opens-tls":
+            words = ["env", f"CERT={self.shared.path('cert-srv.pem')}", f"KEY={self.shared.path('cert-srv.key')}", *words]
         self.services.append((node, words, [port]))
         if endpoint:
             self.give(node, port, Endpoint("relay" if mode == "relay" else "device", mode=mode, to=to))

@@ -56,9 +56,9 @@ class NatToListener(Primitive):
 
     def put(self, world, node, flow, which, places, fam, when):
         if which == "own-name":
-            port = plan.PORTS_OF["dc"][0]
             flow = flow or "ldap"
-            world.rule(node, "prerouting", to_server(places, ports([flow], sweep=False), fam), "dnat", ("dc", port), begin=when[0], end=when[1])
+            to = ("other", 7005) if plan.BY_ID[flow].protocol == "http" else ("dc", 7391)
+            world.rule(node, "prerouting", to_server(places, ports([flow], sweep=False), fam), "dnat", to, begin=when[0], end=when[1])
             return
         key = "site" if which == "clone" else "other"
         world.extra.append(("srv", "dc", {"key": key, "allow": "all"}))

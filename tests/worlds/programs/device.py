@@ -1,10 +1,14 @@
 """Small servers for the worlds: device.py MODE PORT [TO-ADDRESS TO-PORT].
 
 relay: takes connections and passes them on with new ones. proxy-line: the same, with a line of the PROXY protocol first. silent: takes them and says nothing. closer: closes each at once. reset: resets each.
-eater: reads once and closes. full: never takes one, and its queue is full. web: answers HTTP with 200 and a page. hello: says a line first.
+alters: passes on, and
+changes what follows the header of HTTP answers. holds: passes on, and keeps large answers back for three seconds. opens-tls: opens the TLS sessions of
+clients with a certificate of its own (CERT and KEY in the environment) and makes new ones. eater: reads once and closes. full: never takes one, and its queue is full. web: answers HTTP with 200 and a page. hello: says a line first.
 """
 
+import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -33,7 +37,46 @@ def pipe(source, target):
                 pass
 
 
-def relay(client, to, first=b""):
+def alter(source, target):
+    try:
+        while octets := source.recv(65536):
+            head, gap, body = octets.partition(b"\r\n\r\n")
+            target.sendall(head + gap + body.translate(bytes(n ^ 1 if n > 32 else n for n in range(256))) if gap else octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        target.close()
+
+
+def hold(source, target):
+    try:
+        while octets := source.recv(65536):
+            if len(octets) > 1000:
+                time.sleep(3)
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        target.close()
+
+
+def open_tls(client, to):
+    try:
+        outer = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        outer.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
+        outer.set_alpn_protocols(["h2", "http/1.1"])
+        inside = outer.wrap_socket(client, server_side=True)
+        inner = ssl._create_unverified_context()
+        if inside.selected_alpn_protocol():
+            inner.set_alpn_protocols([inside.selected_alpn_protocol()])
+        server = inner.wrap_socket(socket.create_connection(to, 2))
+        server.settimeout(None)
+    except OSError:
+        client.close()
+        return
+    threading.Thread(target=pipe, args=(server, inside), daemon=True).start()
+    pipe(inside, server)
+
+
+def relay(client, to, first=b"", back=pipe):
     try:
         server = socket.create_connection(to, 2)
     except OSError:
@@ -41,7 +84,7 @@ def relay(client, to, first=b""):
         return
     server.settimeout(None)
     server.sendall(first)
-    threading.Thread(target=pipe, args=(server, client), daemon=True).start()
+    threading.Thread(target=back, args=(server, client), daemon=True).start()
     pipe(client, server)
 
 
@@ -70,6 +113,10 @@ def main(mode, port, *to):
         client, _ = server.accept()
         if mode == "relay":
             threading.Thread(target=relay, args=(client, (to[0], int(to[1]))), daemon=True).start()
+        elif mode in ("alters", "holds"):
+            threading.Thread(target=relay, args=(client, (to[0], int(to[1])), b"", {"alters": alter, "holds": hold}[mode]), daemon=True).start()
+        elif mode == "opens-tls":
+            threading.Thread(target=open_tls, args=(client, (to[0], int(to[1]))), daemon=True).start()
         elif mode == "proxy-line":
             line = b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n"
             threading.Thread(target=relay, args=(client, (to[0], int(to[1])), line), daemon=True).start()
