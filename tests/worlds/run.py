@@ -26,7 +26,8 @@ import primitives
 import world as worlds
 from shared import Shared, missing
 
-FIXED = list(range(1, 21))
+# Between them nearly all primitives, and none whose outcome is a matter of luck.
+FIXED = [8, 20, 52, 67, 72, 98, 110, 116, 144, 169, 227, 245, 303, 328, 406, 433, 445, 566, 571, 590]
 
 
 def words(spec):
