@@ -4,6 +4,7 @@ pub mod challenge;
 pub mod grpc;
 pub mod ldap;
 pub mod ports;
+pub mod question;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;
