@@ -9,6 +9,8 @@ from net import OWNER, ROUTERS, place_of
 
 GREEN, FAIL, UNTOLD = "green", "fail", "inconclusive"
 ANY = frozenset((GREEN, FAIL, UNTOLD))
+# Devices that pass connections on, changed: what must be shut arrives through them.
+PASSING = ("alters", "holds", "opens-tls", "proxy-line")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ class Oracle:
                 return "wrong", f"a relay takes it; behind it: {why}"
             return inner, f"through a relay: {why}"
         if found.kind == "device":
-            return "elsewhere" if found.mode == "web" and flow.protocol == "http" else "wrong", f"a device takes it ({found.mode})"
+            # Nothing but a proof, or the listener's word, tells these from the host itself.
+            passes_for_it = found.mode in ("opens-tls", "alters") or found.mode == "web" and flow.protocol == "http"
+            return "elsewhere" if passes_for_it else "wrong", f"a device takes it ({found.mode})"
         if fate.node != OWNER.get(host, host) or fate.port != port or (place and fate.place != place and OWNER.get(fate.place) == host):
             if found.kind == "service":
                 return "elsewhere", f"{fate.node}:{fate.port}, a service"
@@ -152,6 +156,8 @@ class Oracle:
         if found.kind == "relay":
             inner = self.arrives(fate.inner, host, port)
             return "taken" if inner in ("shut", "closed") or (fate.data is False and inner == "open") else inner
+        if found.kind == "device" and found.mode in PASSING:
+            return "cut"
         if found.kind == "device":
             return "taken" if fate.node in ROUTERS else "elsewhere"
         if fate.node != host or fate.port != port:
@@ -235,6 +241,8 @@ class Oracle:
         if world.slow:
             # Slower than the deadlines: what is open may look shut, and what is shut still is.
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"slow; {found.why}", found.sometimes, found.open_hop)
+        if world.starved and flow.deny:
+            return Right(found.allowed | {UNTOLD}, found.why, found.sometimes, found.open_hop)
         if world.limited and not flow.front:
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"few at a time; {found.why}", found.sometimes, found.open_hop)
         if world.clock and abs(world.clock[1]) >= 60:
@@ -318,7 +326,9 @@ class Oracle:
             return Right(frozenset({GREEN, UNTOLD}), why)
         if "elsewhere" in came:
             return Right(ANY if not reached else frozenset({FAIL, UNTOLD}), why)
-        return Right(frozenset({FAIL, UNTOLD}), why, sometimes=len(came) > 1, open_hop=reached)
+        # Whether the request or the answer was lost, nothing but the listener's word tells.
+        deaf = came <= {"shut", "arrives"} and (self.no_proofs() or self.world.listen.get("srv", {}).get("key") != "site")
+        return Right(ANY if deaf else frozenset({FAIL, UNTOLD}), why, sometimes=len(came) > 1, open_hop=reached)
 
     def path_row(self, flow, place, family):
         came = set()

@@ -61,6 +61,7 @@ class World:
         self.clock = None  # whose is wrong, and by how much
         self.slow = 0  # seconds that a packet takes, where that is longer than deadlines
         self.programs, self.after_services, self.raw_rules = PROGRAMS, [], []
+        self.starved = False  # the workstation runs out of source ports
         self.limited = False  # the listener takes few connections at a time
         self.listen_args = {}
         self.connect_args, self.connect_env, self.listen_env = [], {}, {}
