@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod event;
+pub mod greeting;
 pub mod input;
 pub mod lab;
 pub mod listen;

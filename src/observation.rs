@@ -1,8 +1,10 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod fault;
 mod known;
 mod sweep;
 
+pub use fault::CertificateFault;
 pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
@@ -51,6 +53,8 @@ pub enum StepKind {
     RpcRange,
     /// The listener's proof.
     Proof,
+    /// The greeting of a known service is exchanged.
+    Greeting,
     /// A plain connection is left alone for a second, to see whether it stays.
     Settle,
     /// An exchange of several full packets on the proved connection.
@@ -79,6 +83,7 @@ impl StepKind {
             StepKind::RpcPort => "rpc-port",
             StepKind::RpcRange => "rpc-range",
             StepKind::Proof => "proof",
+            StepKind::Greeting => "greeting",
             StepKind::Settle => "settle",
             StepKind::Payload => "payload",
             StepKind::Idle => "idle",

@@ -67,12 +67,15 @@ reasons! {
     AnsweredByMiddlebox = "answered-by-middlebox", "A device on the way answered in the place of the host";
     TlsNotSpoken = "tls-not-spoken", "The other end does not speak TLS on this port";
     TlsHandshakeFailed = "tls-handshake-failed", "The TLS handshake was broken off";
+    TlsNotSupportedHere = "tls-not-supported-here", "The other end's TLS, or its certificate, is of a kind that this program does not speak";
+    ClientCertificateWanted = "client-certificate-wanted", "The server wants a certificate from the client";
     TlsUntrusted = "tls-untrusted", "The certificate is not trusted by this machine";
     TlsNameMismatch = "tls-name-mismatch", "The certificate is for another name";
     TlsExpired = "tls-expired", "The certificate is expired or not yet valid";
     TlsSubjectMismatch = "tls-subject-mismatch", "The certificate is not the one that the site file names";
     TlsExpiresSoon = "tls-expires-soon", "The certificate expires within 30 days";
     TlsIntercepted = "tls-intercepted", "Somebody between the two ends opened the TLS session";
+    GreetingNotSpoken = "greeting-not-spoken", "The other end does not speak the protocol that this port is for";
     HttpNotSpoken = "http-not-spoken", "The other end does not speak HTTP on this port";
     HttpStatus = "http-status", "The HTTP answer was an error status";
     HttpRedirected = "http-redirected", "The HTTP answer was a redirect to somewhere else";

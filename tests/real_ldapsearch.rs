@@ -48,6 +48,7 @@ async fn ldapsearch(protocol: Protocol, tls: bool, arguments: &[&str]) -> Answer
         paths: Vec::new(),
         interfaces: Vec::new(),
         is_mapper: false,
+        greeting: None,
         tls,
     };
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

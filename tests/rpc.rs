@@ -69,6 +69,7 @@ impl Site {
             paths: Vec::new(),
             interfaces,
             is_mapper,
+            greeting: None,
             tls: None,
         };
         tokio::spawn(server::run(socket, Arc::new(here), Gate::new(Limits::default()), self.journal.clone(), self.stop.clone()));
@@ -104,6 +105,7 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         interfaces,
         range: None,
         first_bytes: false,
+        greeting: None,
         expect: Expect::Allow,
         required: true,
         source: String::new(),

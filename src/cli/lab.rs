@@ -1,10 +1,12 @@
 //! `portmatrix lab`: a whole site on this machine's loopback.
 
+mod by_hand;
+
 use super::inputs::{self, SiteArgs};
 use super::progress::Progress;
 use super::report::{Format, together};
 use super::{Exit, Outcome, Problem, files, print, style};
-use crate::lab::sites::{CONNECTOR, LISTENER, SAMPLES, Sample};
+use crate::lab::sites::{SAMPLES, Sample};
 use crate::lab::{self, LabHop, LabSite};
 use crate::net::{clock, keyfile, os};
 use crate::report;
@@ -98,7 +100,11 @@ pub fn run(args: &Args) -> Outcome {
             let _ = writeln!(text, "── {} ──\n{}", site.plan.site, report::table::render(&results, style()));
         }
         let all: Vec<&LabHop> = done.iter().flat_map(|(_, _, hops)| hops).collect();
-        text.push_str(&conclusion(&all, &folder, args));
+        text.push_str(&conclusion(&all));
+        // Of several samples the first one's: the others go alike.
+        if let (Some(folder), Some((site, ..))) = (&args.keep, done.first()) {
+            text.push_str(&by_hand::lines(site, folder, std::env::args_os().next().as_deref()));
+        }
     }
     let file = together(done.into_iter().map(|(site, started, hops)| result_file(site, started, hops)).collect());
     let Some(file) = file else { return Err(Problem::text("the lab has no site of that name")) };
@@ -140,7 +146,7 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
 }
 
 /// What the lab was meant to show, and whether it did.
-fn conclusion(all: &[&LabHop], folder: &Path, args: &Args) -> String {
+fn conclusion(all: &[&LabHop]) -> String {
     let mut text = String::new();
     for hop in all.iter().filter(|h| h.shut && h.as_expected()) {
         let _ = writeln!(text, "Shut on purpose, and seen: {} ({}).", hop.result.hop, hop.result.reason);
@@ -157,14 +163,5 @@ fn conclusion(all: &[&LabHop], folder: &Path, args: &Args) -> String {
     }
     let counts = Counts::of(all.iter().map(|h| &h.result));
     let _ = writeln!(text, "Lab: {counts}.");
-    if args.keep.is_some() {
-        let sample = args.only.as_deref().unwrap_or(SAMPLES[0].name);
-        let site = folder.join(format!("{sample}.toml"));
-        let _ = writeln!(
-            text,
-            "\nTo go on by hand, in two terminals:\n  portmatrix listen  --site {site} --as {LISTENER}\n  portmatrix connect --site {site} --as {CONNECTOR}",
-            site = site.display()
-        );
-    }
     text
 }

@@ -17,11 +17,6 @@ pub struct Sample {
     pub shut: Option<(&'static str, u16)>,
 }
 
-/// A role of every sample whose ports somebody can listen on by hand.
-pub const LISTENER: &str = "psp-service";
-/// A role of every sample that connects to it.
-pub const CONNECTOR: &str = "migration-agent";
-
 /// All of them. Two for each topology, so that every row of the tables is in one of them.
 pub const SAMPLES: &[Sample] = &[
     Sample { name: "direct", topology: "direct", net: 1, proxy_agent: false, shut: Some(("dc-source", 636)) },

@@ -1,5 +1,6 @@
 //! The listener's side: one file per application protocol, each standing in for the real service.
 
+pub mod greeting;
 pub mod http;
 pub mod journal;
 pub mod ldap;

@@ -6,6 +6,7 @@ use super::receipts::Receipts;
 use super::server::{self, Gate};
 use super::sightings::Sightings;
 use super::stand_in::{ServerTls, StandIn};
+use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
@@ -41,6 +42,8 @@ pub struct Wanted {
     pub range: Option<PortSet>,
     /// Full ids of the flows that want it.
     pub flows: Vec<String>,
+    /// TCP and TLS: the greeting that is answered.
+    pub greeting: Option<Greeting>,
 }
 
 impl From<&Endpoint<'_>> for Wanted {
@@ -57,6 +60,7 @@ impl From<&Endpoint<'_>> for Wanted {
             interfaces: endpoint.interfaces.clone(),
             range: endpoint.range.clone(),
             flows,
+            greeting: endpoint.greeting,
         }
     }
 }
@@ -124,6 +128,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
             paths: want.paths.clone(),
             interfaces,
             is_mapper,
+            greeting: want.greeting,
             sightings: shared.sightings.clone(),
             receipts: shared.receipts.clone(),
             tls: tls.clone(),

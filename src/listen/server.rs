@@ -3,7 +3,7 @@
 use super::journal::{Arrival, Journal};
 use super::patience::within;
 use super::stand_in::{Seen, StandIn};
-use super::{http, ldap, rpc, tcp};
+use super::{greeting, http, ldap, rpc, tcp};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, tls};
 use crate::proto::sighting;
@@ -259,6 +259,7 @@ async fn serve(stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<Stand
 
 async fn speak(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
     match here.protocol {
+        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => greeting::serve(stream, here).await,
         Protocol::Tcp | Protocol::Tls | Protocol::Udp => tcp::serve(stream, seen, here).await,
         Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c => http::serve(stream, seen, here.clone()).await,
         Protocol::Ldap | Protocol::Ldaps => ldap::serve(stream, seen, here).await,

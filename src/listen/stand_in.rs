@@ -2,6 +2,7 @@
 
 use super::receipts::{Receipts, SweepId};
 use super::sightings::Sightings;
+use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
 use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
@@ -31,6 +32,8 @@ pub struct StandIn {
     pub interfaces: Vec<(Interface, u16)>,
     /// RPC: whether this is the endpoint mapper's port.
     pub is_mapper: bool,
+    /// TCP and TLS: the greeting that is answered, instead of first lines with challenges.
+    pub greeting: Option<Greeting>,
     /// What came to this host lately.
     pub sightings: Arc<Sightings>,
     /// What sweeps came to this host.

@@ -3,6 +3,7 @@
 use super::forms;
 use super::load::{Kind, Use};
 use super::model::{Condition, Expect, Flow, Port, Protocol};
+use crate::greeting::Greeting;
 use crate::input::{At, Span, TableReader};
 
 /// Reads all rows; notes the names that they use.
@@ -61,6 +62,7 @@ fn flow(table: &TableReader<'_>, id: Option<At<String>>, uses: &mut Vec<Use>) ->
         interfaces: special.interfaces,
         range: special.range,
         first_bytes: special.first_bytes,
+        greeting: special.greeting,
         when,
         required,
         expect: expect.map(At::into_inner).unwrap_or_default(),
@@ -104,6 +106,7 @@ struct Special {
     interfaces: Vec<String>,
     range: Option<String>,
     first_bytes: bool,
+    greeting: Option<Greeting>,
 }
 
 fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<Use>) -> Special {
@@ -123,12 +126,19 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
     only("interfaces", &[Rpc]);
     only("range", &[Rpc]);
     only("first_bytes", &[Tcp, Tls]);
+    only("greeting", &[Tcp, Tls]);
     let path = table.string("path");
     if let Some((path, fault)) = path.as_ref().and_then(|path| forms::path_fault(path).map(|fault| (path, fault))) {
         table.report(table.mistake(&path.span, format!("\"{}\" is not a path", path.value)).label("here").help(fault));
     }
     let starttls = table.boolean("starttls").is_some_and(At::into_inner);
     let first_bytes = table.boolean("first_bytes").is_some_and(At::into_inner);
+    let words: Vec<(&str, Greeting)> = Greeting::ALL.iter().map(|greeting| (greeting.name(), *greeting)).collect();
+    let greeting = table.one_of("greeting", "greetings", &words);
+    if let Some(both) = greeting.as_ref().filter(|_| first_bytes) {
+        let mistake = table.mistake(&both.span, "a flow has a greeting, or first octets of our own, not both").label("here");
+        table.report(mistake.help("where the protocol is known, remove `first_bytes`: the service would not understand them"));
+    }
     let interfaces = table.strings("interfaces");
     uses.extend(interfaces.iter().map(|name| Use { kind: Kind::Interface, name: name.clone() }));
     let range = table.string("range");
@@ -143,7 +153,14 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
         }
     }
     let interfaces = interfaces.into_iter().map(At::into_inner).collect();
-    Special { path: path.map(At::into_inner), starttls, interfaces, range: range.map(At::into_inner), first_bytes }
+    Special {
+        path: path.map(At::into_inner),
+        starttls,
+        interfaces,
+        range: range.map(At::into_inner),
+        first_bytes,
+        greeting: greeting.map(At::into_inner),
+    }
 }
 
 /// Entries of a wrong type were reported already; the list is not empty.

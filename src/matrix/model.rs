@@ -2,6 +2,7 @@
 
 use super::endpoints::Origin;
 use super::port_set::PortSet;
+use crate::greeting::Greeting;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -362,6 +363,8 @@ pub struct Flow {
     /// TCP and TLS: whether a stranger's first octets may be sent. `false` unless the row says that no real protocol is known: a known
     /// service would log or choke on them.
     pub first_bytes: bool,
+    /// TCP and TLS: the greeting by which the service is recognised.
+    pub greeting: Option<Greeting>,
     /// All must hold for the flow to be planned.
     pub when: Vec<Condition>,
     /// Whether the product needs it to work.

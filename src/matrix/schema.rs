@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 use super::model::{Expect, Locate, Protocol};
+use crate::greeting::Greeting;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -182,6 +183,8 @@ struct Flow {
     range: Option<String>,
     /// tcp, tls: no real protocol is known, so our own first octets may be sent. `false` when left out.
     first_bytes: Option<bool>,
+    /// tcp, tls: the greeting that is exchanged, and by whose answer the service is recognised. Without one, a port that opens proves nothing.
+    greeting: Option<Greeting>,
     /// Features that must be on, or with `!` off, for the flow to apply.
     when: Option<Vec<Condition>>,
     /// Whether the product needs it. `true` when left out.

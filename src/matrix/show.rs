@@ -93,6 +93,7 @@ fn port(flow: &Flow, product: &Product) -> String {
     };
     lines.extend(flow.path.as_ref().map(|path| sanitise(path, TEXT)));
     lines.extend(flow.starttls.then(|| "StartTLS".to_owned()));
+    lines.extend(flow.greeting.map(|greeting| format!("greeting {}", greeting.name())));
     lines.extend(flow.first_bytes.then(|| "first bytes are sent".to_owned()));
     if !flow.interfaces.is_empty() {
         lines.push(flow.interfaces.join(", "));

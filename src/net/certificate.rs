@@ -1,8 +1,9 @@
-//! Certificates as facts: what they say of themselves, and what exactly is wrong with one.
+//! Certificates as facts: what they say of themselves.
 
+use super::tls::chain::{algorithm_name, is_for_servers, names};
 use crate::observation::Detail;
 use crate::proto::challenge::hex;
-use crate::reason::Reason;
+use crate::proto::der;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use x509_parser::certificate::X509Certificate;
@@ -14,8 +15,8 @@ pub const MAX_CHAIN: usize = 8;
 
 /// The chain as it came, leaf first: subject, issuer, end of validity and SHA-256 of each.
 pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> serde_json::Value {
-    let one = |der: &CertificateDer<'_>| {
-        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else { return json!({ "sha256": sha256(der) }) };
+    let one = |octets: &CertificateDer<'_>| {
+        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else { return json!({ "sha256": sha256(octets) }) };
         let (crl, ocsp) = revocation(&certificate);
         json!({
             "crl": crl,
@@ -23,7 +24,9 @@ pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) ->
             "subject": certificate.subject().to_string(),
             "issuer": certificate.issuer().to_string(),
             "not_after": time(certificate.validity().not_after.timestamp()),
-            "sha256": sha256(der),
+            "signed_with": algorithm_name(&certificate.signature_algorithm.algorithm),
+            "key": der::public_key(octets).map(|key| key.words()),
+            "sha256": sha256(octets),
         })
     };
     std::iter::once(leaf).chain(intermediates).map(one).collect()
@@ -63,47 +66,27 @@ fn url(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Whether the certificate may be shown by a server (RFC 5280 section 4.2.1.12): it says so, or says nothing of its purpose.
-fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
-    certificate.extended_key_usage().ok().flatten().is_none_or(|usage| usage.value.any || usage.value.server_auth)
-}
-
 fn time(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
 }
 
-/// What exactly is wrong with a certificate, as far as the chain that came can tell.
-pub fn finding(reason: Reason, leaf: &CertificateDer<'_>, intermediates: usize) -> Option<&'static str> {
-    let (_, certificate) = x509_parser::parse_x509_certificate(leaf).ok()?;
-    let names = certificate.subject_alternative_name().ok().flatten().map_or(0, |san| san.value.general_names.len());
-    let now = super::clock::now().as_second();
-    Some(match reason {
-        Reason::TlsExpired if certificate.validity().not_before.timestamp() > now => "not-yet-valid",
-        Reason::TlsExpired => "expired",
-        // RFC 9525 section 2: a common name is no name any more.
-        Reason::TlsNameMismatch if names == 0 => "common-name-only",
-        Reason::TlsNameMismatch => "other-name",
-        Reason::TlsUntrusted if !is_for_servers(&certificate) => "not-for-servers",
-        Reason::TlsUntrusted if certificate.subject() == certificate.issuer() => "self-signed",
-        // The leaf alone, and not from a root that this machine knows: the intermediate was not sent, or the root is private.
-        Reason::TlsUntrusted if intermediates == 0 => "chain-incomplete-or-private-root",
-        Reason::TlsUntrusted => "root-not-trusted",
-        _ => return None,
-    })
-}
-
 /// Subject, issuer, names and validity of a certificate (RFC 5280).
-pub fn describe(der: &CertificateDer<'_>, detail: &mut Detail) {
-    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(der) else { return };
+pub fn describe(octets: &CertificateDer<'_>, detail: &mut Detail) {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else { return };
     detail.insert("subject".into(), certificate.subject().to_string().into());
     detail.insert("issuer".into(), certificate.issuer().to_string().into());
-    let names: Vec<String> = certificate
-        .subject_alternative_name()
-        .ok()
-        .flatten()
-        .map(|san| san.value.general_names.iter().filter_map(general_name).collect())
-        .unwrap_or_default();
-    detail.insert("names".into(), names.into());
+    detail.insert("key".into(), der::public_key(octets).map(|key| key.words()).into());
+    let unknown: Vec<String> = certificate
+        .extensions()
+        .iter()
+        .filter(|extension| extension.critical && matches!(extension.parsed_extension(), ParsedExtension::UnsupportedExtension { .. }))
+        .take(MAX_URLS)
+        .map(|extension| extension.oid.to_id_string())
+        .collect();
+    if !unknown.is_empty() {
+        detail.insert("critical_unknown".into(), unknown.join(", ").into());
+    }
+    detail.insert("names".into(), names(&certificate).into());
     detail.insert("key_usage".into(), certificate.key_usage().ok().flatten().map(|u| u.value.to_string()).into());
     detail.insert("for_servers".into(), is_for_servers(&certificate).into());
     let until = certificate.validity().not_after.timestamp();
@@ -111,18 +94,6 @@ pub fn describe(der: &CertificateDer<'_>, detail: &mut Detail) {
     detail.insert("not_after".into(), time(until).into());
     detail.insert("not_before".into(), time(from).into());
     detail.insert("days_left".into(), ((until - super::clock::now().as_second()) / 86_400).into());
-}
-
-fn general_name(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(octets) => match octets.len() {
-            4 => <[u8; 4]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
-            16 => <[u8; 16]>::try_from(*octets).ok().map(|o| std::net::IpAddr::from(o).to_string()),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// SHA-256 of a certificate, as hexadecimal text.

@@ -70,6 +70,10 @@ pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usiz
         let issuer = session.detail.get("issuer").and_then(|issuer| issuer.as_str()).unwrap_or("nobody");
         return Err(format!("{host}: {} (issued by {issuer}); --ca FILE names other roots", problem.summary()));
     }
+    // A probe goes on, and proves nothing by it; a document from somebody unknown is worth nothing.
+    if let Some(why) = session.detail.get("signature_not_checked").and_then(|why| why.as_str()) {
+        return Err(format!("{host}: who answers could not be checked ({why})"));
+    }
     ask(session.stream, uri, most).await
 }
 

@@ -23,6 +23,8 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
+    /// Seconds by which the host's clock is ahead, by its own word on another hop.
+    pub host_clock: Option<i64>,
 }
 
 /// What became of a listener.

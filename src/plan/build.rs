@@ -157,6 +157,7 @@ impl Builder<'_, '_> {
             interfaces: self.words.interfaces(flow),
             range,
             first_bytes: flow.first_bytes,
+            greeting: flow.greeting,
             expect: flow.expect,
             required: flow.required,
             source: source(matrix, flow),

@@ -21,6 +21,7 @@ pub fn flow(id: &str, from: &str, to: &str, port: u16, protocol: Protocol) -> Fl
         interfaces: Vec::new(),
         range: None,
         first_bytes: false,
+        greeting: None,
         when: Vec::new(),
         required: true,
         expect: Expect::Allow,

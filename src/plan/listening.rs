@@ -1,5 +1,6 @@
 //! What a host must accept: the ports to open, and what each stands in for.
 
+use crate::greeting::Greeting;
 use crate::matrix::model::{Expect, Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
@@ -41,6 +42,8 @@ pub struct Endpoint<'p> {
     pub tls: bool,
     /// A certificate is needed for StartTLS.
     pub starttls: bool,
+    /// The greeting that is answered.
+    pub greeting: Option<Greeting>,
 }
 
 /// Two protocols that cannot share a port, asked for on the same one.
@@ -96,7 +99,17 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
             }
         }
     }
+    for endpoint in &mut open {
+        endpoint.greeting = greeting(&endpoint.hops);
+    }
     (open, conflicts)
+}
+
+/// The greeting of a port: none where its hops do not agree on one, or one of them sends first octets of our own.
+fn greeting(hops: &[&Hop]) -> Option<Greeting> {
+    let greeting = hops.iter().find_map(|hop| hop.flow.greeting)?;
+    let agree = hops.iter().all(|hop| !hop.flow.first_bytes && hop.flow.greeting.is_none_or(|other| other == greeting));
+    agree.then_some(greeting)
 }
 
 fn may_share(a: Protocol, b: Protocol) -> bool {
@@ -122,6 +135,7 @@ impl<'p> Endpoint<'p> {
             addresses,
             tls: false,
             starttls: false,
+            greeting: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The plan: flows bound to the hosts of one site.
 
+use crate::greeting::Greeting;
 use crate::matrix::model::{Expect, Interface, Locate, NameClass, Protocol, Role, RoleId};
 use crate::matrix::port_set::PortSet;
 use crate::site::model::Host;
@@ -148,6 +149,8 @@ pub struct PlannedFlow {
     pub range: Option<PortSet>,
     /// See [`crate::matrix::model::Flow::first_bytes`].
     pub first_bytes: bool,
+    /// See [`crate::matrix::model::Flow::greeting`].
+    pub greeting: Option<Greeting>,
     /// Open or shut.
     pub expect: Expect,
     /// Whether the product needs it.

@@ -1,9 +1,10 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
+use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::net::sweep::Allowance;
 use crate::net::tcp_info::Watch;
-use crate::net::tls::{self, Session, Trust};
+use crate::net::tls::{self, Session, Told, Trust};
 use crate::net::{Io, clock, dial, random};
 use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::plan::model::Hop;
@@ -122,6 +123,8 @@ pub struct Climb<'a> {
     pub only_fronts: bool,
     /// On the connection under way.
     watch: Option<Watch>,
+    /// Of the TLS session under way.
+    session: Option<Arc<Told>>,
     /// Among the connections to this address.
     place: Option<OwnedSemaphorePermit>,
 }
@@ -143,6 +146,7 @@ impl<'a> Climb<'a> {
             proofs: Vec::new(),
             only_fronts: false,
             watch: None,
+            session: None,
             place: None,
         }
     }
@@ -234,6 +238,7 @@ impl<'a> Climb<'a> {
             self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
         }
         self.evidence.extend(evidence);
+        self.session = None;
         // From now on the kernel is asked about this connection when something fails.
         self.watch = outcome.as_ref().ok().and_then(Watch::on);
         outcome
@@ -244,7 +249,15 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// The failure, when it does not open.
     pub async fn dial_aside(&self) -> Result<TcpStream, Failure> {
-        let to = SocketAddr::new(self.target.address, self.target.hop.port);
+        self.dial_once(self.target.hop.port).await
+    }
+
+    /// The same to another port: that of a proxy on the way.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial_once(&self, port: u16) -> Result<TcpStream, Failure> {
+        let to = SocketAddr::new(self.target.address, port);
         dial::connect(self.target.source, to, self.connect_deadline(), 0).await.1
     }
 
@@ -266,6 +279,7 @@ impl<'a> Climb<'a> {
     /// [`Stop`] when there is no TLS session at the end.
     pub async fn tls<S: Io>(&mut self, stream: S, alpn: &[&str]) -> Result<Session<S>, Stop> {
         let begun = clock::instant();
+        self.session = None;
         let shaking = tls::connect(&self.tools.trust, stream, &self.target.server_name, alpn);
         let outcome = match tokio::time::timeout(self.step_deadline(), shaking).await {
             Ok(outcome) => outcome,
@@ -273,13 +287,18 @@ impl<'a> Climb<'a> {
         };
         match outcome {
             Ok(session) => {
+                self.session = Some(session.told.clone());
                 self.note(StepKind::Tls, begun, Ok(session.detail.clone()));
                 if let Some(problem) = session.problem {
                     self.remark(problem);
                 }
                 Ok(session)
             }
-            Err(failure) => {
+            Err(mut failure) => {
+                // Only gRPC cannot do without HTTP/2.
+                if failure.reason == Reason::Http2NotOffered && self.target.hop.flow.protocol != Protocol::Grpc {
+                    failure.reason = Reason::TlsHandshakeFailed;
+                }
                 self.note(StepKind::Tls, begun, Err(failure));
                 Err(Stop)
             }
@@ -338,10 +357,24 @@ impl<'a> Climb<'a> {
         }
     }
 
+    /// What TLS knows of a failure inside it: an alert, or that the server had asked for a client certificate and hung up on who has none.
+    fn ask_session(&self, failure: &mut Failure) {
+        let Some(told) = &self.session else { return };
+        if let Some(alert) = told.alert() {
+            failure.detail.insert("alert".to_owned(), alert.name().into());
+            failure.detail.insert("alert_code".to_owned(), alert.0.into());
+        }
+        if let Some(reason) = told.reason(failure.reason) {
+            failure.detail.insert("seen_as".to_owned(), failure.reason.code().into());
+            (failure.reason, failure.initiator) = (reason, Initiator::Peer);
+        }
+    }
+
     /// Notes a rung that was climbed, or not, without waiting for anything.
     pub fn note(&mut self, step: StepKind, begun: Instant, mut outcome: Result<Detail, Failure>) {
         if let Err(failure) = &mut outcome {
             self.ask_kernel(failure);
+            self.ask_session(failure);
         }
         let at_ms = ((begun - self.origin).as_secs_f64() * 1e6).round() / 1e3;
         let ms = clock::ms_since(begun);

@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
-use hyper::header::{HOST, HeaderName, USER_AGENT};
+use hyper::header::{AGE, DATE, HOST, HeaderName, USER_AGENT};
 use hyper::{HeaderMap, Request, Response, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::Ipv6Addr;
@@ -333,6 +333,7 @@ impl Answer {
         answer.detail.insert("location".into(), answer.location.clone().into());
         answer.detail.insert("content_type".into(), value("content-type").into());
         answer.detail.insert("via".into(), value("via").into());
+        answer.detail.insert("clock_offset_s".into(), clock_offset(&head.headers).into());
         answer.detail.insert("body_octets".into(), answer.body.len().into());
         if answer.spoke_plain_to_tls() {
             answer.detail.insert("looks_like".into(), "tls".into());
@@ -385,6 +386,14 @@ fn contains(body: &[u8], words: &[u8]) -> bool {
 /// A header's value, fit for a table.
 pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| printable(value.as_bytes(), MAX_VALUE))
+}
+
+/// Seconds by which the other end's clock is ahead, by the time that it writes on its answer (RFC 9110 section 6.6.1). What a cache kept is of another
+/// time.
+pub(super) fn clock_offset(headers: &HeaderMap) -> Option<i64> {
+    let date = headers.get(DATE).filter(|_| !headers.contains_key(AGE))?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?;
+    Some(theirs.timestamp().as_second() - clock::now().as_second())
 }
 
 /// The proof, if there is one; one that is too long is kept long enough to be called invalid.

@@ -2,10 +2,12 @@
 
 mod again;
 pub mod climb;
+pub mod greeting;
 pub mod grpc;
 pub mod http;
 mod large;
 pub mod ldap;
+mod legacy;
 pub mod proxy;
 mod recognise;
 pub mod rpc;
@@ -52,6 +54,7 @@ pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     let mut climb = Climb::new(target, tools);
     if ladder(&mut climb).await.is_err() {
         starved::look_again(&mut climb).await;
+        legacy::look_again(&mut climb).await;
         large::look_again(&mut climb).await;
     }
     climb.finish()

@@ -27,8 +27,7 @@ const MAX_WAYS: usize = 8;
 /// [`Stop`] when the proxy was not reached, or did not open the way.
 pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<TokioIo<Upgraded>, Stop> {
     let stream = climb.connect(proxy.port).await?;
-    let (name, port) = (&climb.target.server_name, climb.target.hop.port);
-    let authority = if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") };
+    let authority = authority(climb);
     let begun = clock::instant();
     let outcome = match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
         Ok(outcome) => outcome,
@@ -44,6 +43,12 @@ pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<TokioIo
             Err(Stop)
         }
     }
+}
+
+/// What the proxy is asked for: name and port of the host.
+pub(super) fn authority(climb: &Climb<'_>) -> String {
+    let (name, port) = (&climb.target.server_name, climb.target.hop.port);
+    if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
 }
 
 /// Asks for the way on a connection to the proxy.

@@ -33,6 +33,9 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 
 /// Sends the challenge as the first line and reads one line. A real service may answer anything, or nothing: neither is a failure.
 async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Exporter>) -> Result<(), Stop> {
+    if let Some(greeting) = climb.target.hop.flow.greeting {
+        return super::greeting::greet(climb, &mut stream, greeting).await;
+    }
     let asked = climb.challenge().filter(|_| climb.target.hop.flow.first_bytes);
     let Some(asked) = asked else {
         climb.proof(None, None, None);

@@ -1,6 +1,8 @@
 //! Sans-IO codecs: bytes in, values out. Nothing here touches a socket or a clock.
 
 pub mod challenge;
+pub mod der;
+pub mod greeting;
 pub mod grpc;
 pub mod ldap;
 pub mod ports;
@@ -8,3 +10,5 @@ pub mod question;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;
+pub mod tls_alert;
+pub mod tls_hello;

@@ -1,6 +1,7 @@
 //! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The only caller of `verdict`.
 
 mod ask;
+mod clocks;
 mod control;
 mod crew;
 mod directory;
@@ -178,6 +179,7 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
     spread::look(probed, asking).await;
+    clocks::share(probed);
     known::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {
         directory::verify_pdcs(probed, resolver).await;

@@ -1,9 +1,9 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::both_ends::{self, Told};
-use super::cloud;
 use super::{Judgement, Verdict, directory};
-use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, StepKind, Trace};
+use super::{clock, cloud, tls};
+use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
@@ -70,14 +70,17 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
                 "Give {to} the certificate with the subject \"{wanted}\", or mend `[certificates]` in the site file (the step `tls` shows the one it has)."
             )
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired if hop.class.is_some() => {
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired if hop.class.is_some() && tls::may_be_somebody_elses(seen) => {
             format!(
                 "Somebody else answers for {to}: sign in where the network asks for it (a captive portal), or take {to} out of the proxy or DNS filter on the way."
             )
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
+        Reason::TlsNotSpoken => format!("Look at the TLS settings of the service on {to}:{port}."),
+        Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ClientCertificateWanted => {
+            return tls::advice(hop, seen, port, judgement.reason);
+        }
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
@@ -86,11 +89,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
-        Reason::NotProved => {
-            format!(
-                "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
-            )
-        }
+        Reason::NotProved => not_proved(hop, seen),
         Reason::Denied | Reason::DeniedOtherwise => denied(hop, seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
@@ -137,6 +136,20 @@ fn address(hop: &Hop, seen: &Observation) -> Option<String> {
     })
 }
 
+/// What to do where nobody proved himself.
+fn not_proved(hop: &Hop, seen: &Observation) -> String {
+    let to = hop.to.host.label();
+    if clock::hides_proof(seen).is_some() {
+        return format!(
+            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
+            hop.from.host.label()
+        );
+    }
+    format!(
+        "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+    )
+}
+
 /// What to do about an answer that is not the planned service's.
 fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
     Some(match reason {
@@ -146,7 +159,7 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
         Reason::HttpRedirected => format!(
             "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page of the network, or a front that is not set up for {to}."
         ),
-        Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
+        Reason::GreetingNotSpoken | Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
             format!(
                 "Something else than the planned service answers on {to}:{port}: look which program has the port there, and at NAT on the way."
             )
@@ -199,33 +212,6 @@ fn not_registered(to: &str, seen: &Observation) -> String {
     match fact("hint") {
         Some(hint) => format!("{to} does not offer {interface} over TCP. {hint}"),
         None => format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP."),
-    }
-}
-
-/// What to do about the certificate that came, by what exactly is wrong with it.
-fn certificate(to: &str, seen: &Observation) -> String {
-    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls);
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str()).unwrap_or_default();
-    match fact("finding") {
-        "common-name-only" => {
-            format!(
-                "Have the certificate of {to} issued anew with its name as a subject alternative name: a common name alone is not looked at."
-            )
-        }
-        "not-yet-valid" => format!("The certificate of {to} is valid from {}: look at the clocks of both ends.", fact("not_before")),
-        "expired" => format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after")),
-        "not-for-servers" => {
-            format!("Give {to} a certificate whose extended key usage has \"server authentication\": the one it has is for other purposes.")
-        }
-        "self-signed" => format!("Give {to} a certificate from a CA that this machine trusts: the one it has is self-signed."),
-        "chain-incomplete-or-private-root" => format!(
-            "Let {to} send its intermediate certificates with its own, or, where its CA is a private one, let this machine trust it (issuer: {}).",
-            fact("issuer")
-        ),
-        _ if step.is_some_and(|s| s.ok && s.reason.is_none()) => {
-            format!("Renew the certificate of {to} before {}.", fact("not_after"))
-        }
-        _ => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
     }
 }
 

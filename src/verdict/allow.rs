@@ -2,8 +2,11 @@
 
 use super::both_ends::{self, Told};
 use super::certificate;
+use super::clock;
 use super::cloud;
 use super::directory;
+use super::greeting::{self, Greeted};
+use super::tls;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
@@ -49,13 +52,16 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
     // an error has said more of himself.
     let heard = told == Some(Told::Arrived { proved: true });
-    if (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen) {
+    let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen);
+    if without_proof || (seen.known.listener_holds && greeting::is_of_another(seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
     if hop.class.is_some() && certificate::is_private(seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
     }
+    // A listener whose clock is days off answers as a stranger's: with an error, or as a directory that is none.
+    let hidden = clock::hides_proof(seen).filter(|_| !names_service(seen));
     // A second source port decides: some of them get through, and others do not.
     let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
     if shared_out && failed_step(seen).is_none_or(|step| step.reason == Some(Reason::TimedOut)) {
@@ -64,10 +70,14 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
+        if hidden.is_some() && strangers_answer(reason) {
+            return opinion(Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved);
+        }
         // A fault of this machine says nothing about the path.
         // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
-        let unknown =
-            step.initiator == Some(Initiator::Local) || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut);
+        let unknown = step.initiator == Some(Initiator::Local)
+            || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut)
+            || tls::is_unknown(reason);
         let verdict = if unknown { Verdict::Inconclusive } else { failed };
         if hop.class == Some(NameClass::Legacy)
             && hop.proxy.is_none()
@@ -87,6 +97,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     };
     if policy.require_proof && !proved {
         return opinion(Verdict::Fail, Reason::NotProved, answered_by);
+    }
+    if hidden.is_some() && !proved {
+        return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     if let Some((verdict, reason)) = certificate::judge(hop, seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
@@ -108,13 +121,21 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(Verdict::Warn, Reason::AddressOutsideRanges, answered_by);
     }
     let retried = seen.evidence.iter().any(Evidence::needed_another_try);
+    let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
-        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there.
-        (false, Protocol::Tcp) => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
+        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
+        // which anybody can give.
+        (false, Protocol::Tcp) if greeting != Greeted::ByService => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         _ if retried => opinion(Verdict::Warn, Reason::Retried, answered_by),
         (true, _) => opinion(Verdict::Pass, Reason::Proved, answered_by),
+        (false, _) if greeting == Greeted::ByStandIn => opinion(Verdict::Inconclusive, Reason::NotProved, answered_by),
         (false, _) => opinion(Verdict::Pass, Reason::Answered, answered_by),
     }
+}
+
+/// Whether a listener answers like this who does not know the one that asks.
+fn strangers_answer(reason: Reason) -> bool {
+    matches!(reason, Reason::HttpStatus | Reason::GrpcFailed | Reason::LdapRefused | Reason::RpcNotRegistered | Reason::RpcBindRejected)
 }
 
 /// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way.
@@ -212,6 +233,9 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
         | Reason::TlsHandshakeFailed
+        | Reason::TlsNotSupportedHere
+        | Reason::ClientCertificateWanted
+        | Reason::GreetingNotSpoken
         | Reason::HttpNotSpoken
         | Reason::HttpStatus
         | Reason::Http2NotOffered
@@ -295,6 +319,14 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
+    if let Some(offset) = clock::hides_proof(seen) {
+        let apart = clock::words(offset);
+        notes.push(format!(
+            "the clock of {} is {apart} this machine's: a listener answers no challenge that is more than 27 hours off",
+            hop.to.host.label()
+        ));
+    }
+    notes.extend(greeting::notes(hop, seen));
     notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
         format!(
             "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",

@@ -81,6 +81,8 @@ const CUT_SHORT: &[Reason] = &[
     Reason::SilentAfterConnect,
     Reason::ClosedAfterConnect,
     Reason::TlsHandshakeFailed,
+    Reason::TlsNotSupportedHere,
+    Reason::ClientCertificateWanted,
     Reason::AnsweredByMiddlebox,
 ];
 

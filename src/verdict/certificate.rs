@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::allow::{claims, text};
+use super::tls;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::OWN_CERTIFICATE;
@@ -24,7 +25,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
         return Some((Verdict::Inconclusive, Reason::NotProved));
     }
     if let Some(reason) = step.reason {
-        return Some((failed, reason));
+        return Some((if tls::is_unknown(reason) { Verdict::Inconclusive } else { failed }, reason));
+    }
+    if tls::is_open(step, hop, proved) {
+        return Some((Verdict::Inconclusive, Reason::TlsNotSupportedHere));
     }
     if hop.flow.certificate.as_ref().is_some_and(|wanted| !is_for(wanted, step)) {
         return Some((failed, Reason::TlsSubjectMismatch));

@@ -212,6 +212,8 @@ fn failure(names: &Names, seen: &Observation, step: &Step) -> [Stand; 2] {
             Broken(reason, format!("{front} took the request and gives no answer: so it does while it waits for {behind}")),
         ],
         Reason::ResetAfterConnect | Reason::ClosedAfterConnect => lost(names, reason),
+        Reason::TlsNotSupportedHere => [Unknown(reason.summary().to_owned()), not_reached()],
+        Reason::ClientCertificateWanted => [Carries("it answers".to_owned()), Unknown(format!("{front} wants a client certificate"))],
         _ if matches!(step.step, StepKind::Resolve | StepKind::Connect | StepKind::Tls | StepKind::Alpn) => {
             [Broken(reason, reason.summary().to_owned()), not_reached()]
         }

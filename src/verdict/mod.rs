@@ -5,14 +5,17 @@ mod advice;
 mod allow;
 mod both_ends;
 mod certificate;
+mod clock;
 mod cloud;
 mod deny;
 mod directory;
 pub mod explain;
+mod greeting;
 mod legs;
 mod range;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 
 pub use address::{Machine, misplaced};
 pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
@@ -129,6 +132,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
     judgement.notes.extend(both_ends::notes(hop, seen));
+    judgement.notes.extend(tls::notes(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.advice = advice_for(hop, seen, &judgement);

@@ -22,6 +22,7 @@ pub(crate) fn flow() -> PlannedFlow {
         interfaces: Vec::new(),
         range: None,
         first_bytes: true,
+        greeting: None,
         expect: Expect::Allow,
         required: true,
         source: "Table, row 1".into(),

@@ -104,7 +104,6 @@ const LIMITS: &str = "
 - **On Windows** there are no counters of half-open connections, no message of what this machine dropped silently, and no walk along the path.
 ";
 
-
 /// The distinct outcomes of a scenario's own hops; a family is named where the other one has another outcome.
 fn outcomes(scenario: &Scenario) -> String {
     let words = |family| -> Vec<String> {

@@ -42,6 +42,11 @@ const PORTS: &[(&str, u16)] = &[
     ("deny", 7999),
     ("optional", 7100),
     ("directory", 7391),
+    ("redis", 7201),
+    ("postgres", 7202),
+    ("ssh", 7203),
+    ("redis-tls", 7204),
+    ("mysql", 7205),
 ];
 const OTHER_PORT: u16 = 7005;
 

@@ -80,6 +80,7 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
         paths: paths.iter().map(|p| (*p).to_owned()).collect(),
         interfaces: Vec::new(),
         is_mapper: false,
+        greeting: None,
         tls,
     });
     let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
@@ -99,6 +100,7 @@ pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) ->
         interfaces: Vec::new(),
         range: None,
         first_bytes: false,
+        greeting: None,
         expect,
         required: true,
         source: String::new(),

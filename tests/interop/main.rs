@@ -19,6 +19,7 @@ mod forests;
 #[allow(dead_code, reason = "only a part of the fault bed is used here")]
 mod inside;
 mod samba;
+mod tls;
 mod troubles;
 #[path = "../faults/tun.rs"]
 mod tun;

@@ -31,6 +31,7 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
         paths: Vec::new(),
         interfaces: interfaces.map(|(name, uuid, version, port)| (interface(name, uuid, version), port)).into(),
         is_mapper,
+        greeting: None,
         sightings: std::sync::Arc::default(),
         receipts: std::sync::Arc::default(),
         tls: None,

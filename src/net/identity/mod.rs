@@ -24,7 +24,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A self-signed certificate for these DNS names and addresses, good for 90 days: only as long as it runs is its key anywhere.
+    /// A self-signed certificate for these DNS names and addresses, good for 90 days, and by clocks that are days
+    /// behind: only as long as it runs is its key anywhere.
     ///
     /// # Errors
     /// In words, when a name cannot stand in a certificate.
@@ -34,7 +35,7 @@ impl Identity {
         parameters.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("portmatrix", String::as_str));
         let seconds = u64::try_from(super::clock::now().as_second()).unwrap_or(0);
         let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        parameters.not_before = (now - std::time::Duration::from_secs(3600)).into();
+        parameters.not_before = (now - std::time::Duration::from_secs(30 * 86_400)).into();
         parameters.not_after = (now + std::time::Duration::from_secs(90 * 86_400)).into();
         let key = rcgen::KeyPair::generate().map_err(|e| format!("cannot make a key: {e}"))?;
         let certificate = parameters.self_signed(&key).map_err(|e| format!("cannot make a certificate: {e}"))?;

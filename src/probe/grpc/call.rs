@@ -37,6 +37,8 @@ pub struct Answer {
     content_type: Option<String>,
     location: Option<String>,
     via: Option<String>,
+    /// Seconds by which the other end's clock is ahead.
+    clock_offset: Option<i64>,
     octets: usize,
     serving: Option<&'static str>,
     trailers: bool,
@@ -116,6 +118,7 @@ impl Answer {
             content_type: text(headers, &header::CONTENT_TYPE),
             location: text(headers, &header::LOCATION),
             via: text(headers, &header::VIA),
+            clock_offset: super::super::http::clock_offset(headers),
             ..Answer::default()
         };
         answer.take_last(headers);
@@ -137,6 +140,7 @@ impl Answer {
             ("content_type".to_owned(), self.content_type.clone().into()),
             ("server".to_owned(), self.server.clone().into()),
             ("via".to_owned(), self.via.clone().into()),
+            ("clock_offset_s".to_owned(), self.clock_offset.into()),
             ("location".to_owned(), self.location.clone().into()),
             ("path".to_owned(), format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into()),
             ("message_octets".to_owned(), self.octets.into()),

@@ -41,6 +41,16 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     inside_tls(climb, talk.stream, 3).await
 }
 
+/// On a connection of its own, goes as far as where the TLS handshake begins.
+///
+/// # Errors
+/// The failure, where the directory does not begin TLS.
+pub(super) async fn until_tls<S: Io>(stream: S) -> Result<S, Failure> {
+    let mut talk = Talk { stream, buffer: BytesMut::new() };
+    talk.start_tls(1).await?;
+    Ok(talk.stream)
+}
+
 /// Shakes hands and looks at the rootDSE from inside.
 async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io, id: i32) -> Result<(), Stop> {
     let session = climb.tls(stream, &[]).await?;

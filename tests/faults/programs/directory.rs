@@ -1,7 +1,9 @@
 //! A directory that says of itself what a scenario wants: the rootDSE, and the answer by which domain controllers are located.
 
 use jiff::{SignedDuration, Timestamp};
-use ldap3_proto::proto::{LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult, LdapResultCode, LdapSearchResultEntry};
+use ldap3_proto::proto::{
+    LdapExtendedResponse, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult, LdapResultCode, LdapSearchResultEntry,
+};
 use portmatrix::proto::ldap::{self, time};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,11 +23,13 @@ pub struct Says {
     synchronised: bool,
     /// Seconds by which its clock is ahead.
     clock: i64,
+    /// It takes StartTLS, and then this cipher suite alone.
+    starttls: Option<String>,
 }
 
 impl Default for Says {
     fn default() -> Self {
-        Says { name: format!("srv.{DOMAIN}"), active_directory: true, pdc: true, synchronised: true, clock: 0 }
+        Says { name: format!("srv.{DOMAIN}"), active_directory: true, pdc: true, synchronised: true, clock: 0, starttls: None }
     }
 }
 
@@ -34,12 +38,20 @@ pub async fn serve(mut stream: TcpStream, says: &Says) {
     let mut buffer = bytes::BytesMut::new();
     loop {
         while let Ok(Some(frame)) = ldap::peel(&mut buffer, ldap::MAX_MESSAGE) {
-            let Some(LdapMsg { msgid, op: LdapOp::SearchRequest(search), .. }) = frame.message() else { return };
+            let search = match (frame.message(), &says.starttls) {
+                (Some(LdapMsg { msgid, op: LdapOp::SearchRequest(search), .. }), _) => (msgid, search),
+                (Some(LdapMsg { msgid, op: LdapOp::ExtendedRequest(_), .. }), Some(suite)) => {
+                    let yes = LdapExtendedResponse { res: success(), name: None, value: None };
+                    let _ = stream.write_all(&ldap::encode(LdapMsg::new(msgid, LdapOp::ExtendedResponse(yes)))).await;
+                    return super::tls::picky(stream, suite, false).await;
+                }
+                _ => return,
+            };
+            let (msgid, search) = search;
             let located = matches!(search.filter, LdapFilter::And(_));
             let attributes = if located { vec![attribute("netlogon", says.netlogon())] } else { says.root_dse() };
             let entry = LdapOp::SearchResultEntry(LdapSearchResultEntry { dn: String::new(), attributes });
-            let done = LdapResult { code: LdapResultCode::Success, matcheddn: String::new(), message: String::new(), referral: Vec::new() };
-            for op in [entry, LdapOp::SearchResultDone(done)] {
+            for op in [entry, LdapOp::SearchResultDone(success())] {
                 if stream.write_all(&ldap::encode(LdapMsg::new(msgid, op))).await.is_err() {
                     return;
                 }
@@ -49,6 +61,10 @@ pub async fn serve(mut stream: TcpStream, says: &Says) {
             return;
         }
     }
+}
+
+fn success() -> LdapResult {
+    LdapResult { code: LdapResultCode::Success, matcheddn: String::new(), message: String::new(), referral: Vec::new() }
 }
 
 fn attribute(name: &str, value: Vec<u8>) -> LdapPartialAttribute {

@@ -5,7 +5,9 @@ mod dns;
 mod forward;
 mod http;
 mod rpc;
+mod talker;
 mod tcp;
+mod tls;
 
 use crate::certificates::{Authorities, Made};
 use crate::inside::Inside;
@@ -39,7 +41,33 @@ pub enum Kind {
     /// Says one thing once the first octets came.
     Banner { port: u16, text: Option<String>, hex: Option<String> },
     /// The same inside TLS, with a certificate of this kind.
-    TlsBanner { port: u16, cert: String, text: String },
+    TlsBanner {
+        port: u16,
+        cert: String,
+        text: String,
+        #[serde(default)]
+        speaks: tls::Speaks,
+    },
+    /// Speaks TLS with one cipher suite alone, which is none of the connector's.
+    PickyTls {
+        port: u16,
+        suite: String,
+        #[serde(default)]
+        resets: bool,
+    },
+    /// Says these things in turn: each once something came, or the first at once.
+    Talker {
+        port: u16,
+        #[serde(default)]
+        first: bool,
+        /// Text, or octets in hexadecimal behind `hex:`.
+        says: Vec<String>,
+        /// Pauses between two octets.
+        #[serde(default)]
+        pause_ms: u64,
+    },
+    /// Gives back what comes.
+    Echo { port: u16 },
     /// Ends TLS with a certificate of this kind, and begins it anew towards the backend.
     Interceptor {
         port: u16,
@@ -141,6 +169,8 @@ pub struct Context {
     recorded: Mutex<Option<Vec<u8>>>,
     /// For TLS towards the backend, where every certificate will do.
     pub trust: Trust,
+    /// Of those whose client certificates a server takes.
+    pub root: rustls::pki_types::CertificateDer<'static>,
 }
 
 impl Context {
@@ -221,7 +251,8 @@ impl Program {
             kind => Inside::start(namespace, move || {
                 let port = kind.port();
                 let listener = bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"))?;
-                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)? };
+                let root = roots[0].clone();
+                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)?, root };
                 Ok(accept(listener, Arc::new(kind), Arc::new(context), made))
             }),
         }
@@ -255,6 +286,8 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
         Kind::Banner { text, hex, .. } => tcp::say(stream, text.as_deref(), hex.as_deref()).await,
+        Kind::Talker { first, says, pause_ms, .. } => talker::talk(stream, *first, says, *pause_ms).await,
+        Kind::Echo { .. } => talker::echo(stream).await,
         Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,
         Kind::Tamperer { to, .. } => tcp::tamper(context, stream, *to).await,
         Kind::Interceptor { to, alpn, .. } => {
@@ -262,12 +295,11 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
                 http::intercept(context, stream, *to, &made.acceptor(alpn)).await;
             }
         }
-        Kind::TlsBanner { text, .. } => {
+        Kind::TlsBanner { text, speaks, .. } => {
             let Some(made) = made else { return };
-            if let Ok(inside) = made.acceptor(&[]).accept(stream).await {
-                tcp::say(inside, Some(text), None).await;
-            }
+            tls::banner(stream, &tls::acceptor(made, &context.root, speaks), text).await;
         }
+        Kind::PickyTls { suite, resets, .. } => tls::picky(stream, suite, *resets).await,
         Kind::Http2Front { to, backend, strip_trailers, buffer, status, .. } => {
             let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
             http::front(context, stream, *to, front).await;
@@ -292,7 +324,10 @@ impl Kind {
             | Kind::Swallower { port }
             | Kind::Closer { port }
             | Kind::Banner { port, .. }
+            | Kind::Talker { port, .. }
+            | Kind::Echo { port }
             | Kind::TlsBanner { port, .. }
+            | Kind::PickyTls { port, .. }
             | Kind::Interceptor { port, .. }
             | Kind::Replayer { port, .. }
             | Kind::Tamperer { port, .. }

@@ -1,0 +1,131 @@
+//! A TLS handshake that a server breaks off may only show that the two have nothing in common. A second greeting, which offers old versions, cipher
+//! suites and groups as well, tells: who answers it is alive, and speaks TLS in another way than this program.
+
+use super::Climb;
+use crate::matrix::model::Expect;
+use crate::net::failure::Failure;
+use crate::net::{Io, random};
+use crate::observation::{Step, StepKind};
+use crate::proto::tls_alert::{About, Alert};
+use crate::proto::tls_hello::{self, Answer, Chosen, MAX_ANSWER, Offer};
+use crate::reason::Reason;
+use serde_json::json;
+use std::net::IpAddr;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Looks at the rung that ended the climb, and corrects its reason to `tls-not-supported-here` when the server takes another greeting, and chooses of it
+/// what this program does not speak. What it chose, or said, is kept as a fact in any case.
+pub async fn look_again(climb: &mut Climb<'_>) {
+    let Some(reason) = climb.last_step().filter(|step| may_be_another_tls(step)).and_then(|step| step.reason) else { return };
+    if climb.target.hop.flow.expect == Expect::Deny {
+        return;
+    }
+    let initiator = climb.last_step().and_then(|step| step.initiator);
+    let mut told = None;
+    for offer in [Offer::All, Offer::Old] {
+        if climb.in_time().is_err() {
+            break;
+        }
+        let answer = greet(climb, offer).await;
+        if let Some(Answer::Chosen(chosen)) = answer
+            && !chosen.foreign().is_empty()
+        {
+            let failure = Failure::peer(Reason::TlsNotSupportedHere).with("not_supported", chosen.foreign());
+            climb.correct(failure.with("second_greeting", describe(&chosen)));
+            return;
+        }
+        told = match answer {
+            Some(Answer::Chosen(chosen)) => Some(describe(&chosen)),
+            Some(Answer::Alert(alert)) => told.or(Some(json!({ "alert": alert.name(), "alert_code": alert.0 }))),
+            _ => told,
+        };
+    }
+    if let Some(told) = told {
+        let failure = Failure { reason, ..Failure::peer(reason) }.with("second_greeting", told);
+        climb.correct(Failure { initiator: initiator.unwrap_or(failure.initiator), ..failure });
+    }
+}
+
+/// Whether a rung ended as it does when the two ends have nothing in common. Some servers say so with an alert, some hang up.
+fn may_be_another_tls(step: &Step) -> bool {
+    let ended = matches!(step.reason, Some(Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ResetAfterConnect));
+    let alert = step.detail.get("alert_code").and_then(|v| v.as_u64()).and_then(|code| u8::try_from(code).ok()).map(Alert);
+    let of_another_matter = alert.is_some_and(|alert| matches!(alert.about(), About::Name | About::Application | About::ClientCertificate));
+    step.step == StepKind::Tls && ended && !of_another_matter && !step.detail.contains_key("signature")
+}
+
+/// Sends a greeting on a connection of its own, as far into the protocol as the first one was.
+async fn greet(climb: &Climb<'_>, offer: Offer) -> Option<Answer> {
+    let hop = &climb.target.hop;
+    let deadline = climb.step_deadline();
+    let work = async {
+        match &hop.proxy {
+            Some(proxy) => {
+                let stream = climb.dial_once(proxy.port).await.ok()?;
+                let (way, _) = super::proxy::ask(stream, &super::proxy::authority(climb), proxy).await.ok()?;
+                exchange(climb, way, offer).await
+            }
+            None if hop.flow.starttls => {
+                let stream = climb.dial_once(hop.port).await.ok()?;
+                exchange(climb, super::ldap::until_tls(stream).await.ok()?, offer).await
+            }
+            None => exchange(climb, climb.dial_once(hop.port).await.ok()?, offer).await,
+        }
+    };
+    tokio::time::timeout(deadline, work).await.ok()?
+}
+
+async fn exchange(climb: &Climb<'_>, mut stream: impl Io, offer: Offer) -> Option<Answer> {
+    let name = Some(climb.target.server_name.as_str()).filter(|name| name.parse::<IpAddr>().is_err());
+    stream.write_all(&tls_hello::client_hello(&random(), name, offer)).await.ok()?;
+    stream.flush().await.ok()?;
+    let mut octets = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        match (tls_hello::read(&octets), octets.len() < MAX_ANSWER) {
+            (Answer::More(chosen), true) => match stream.read(&mut chunk).await {
+                Ok(n @ 1..) => octets.extend_from_slice(&chunk[..n]),
+                // What it chose counts, also where it hangs up in the middle.
+                _ => return chosen.map(Answer::Chosen),
+            },
+            (Answer::More(chosen), false) => return chosen.map(Answer::Chosen),
+            (answer, _) => return Some(answer),
+        }
+    }
+}
+
+fn describe(chosen: &Chosen) -> serde_json::Value {
+    let mut words = json!({ "version": chosen.version_name(), "cipher": chosen.suite_name() });
+    if let Some(group) = chosen.group_name() {
+        words["group"] = group.into();
+    }
+    if let Some(scheme) = chosen.scheme_name() {
+        words["signature"] = scheme.into();
+    }
+    if let Some(key) = chosen.key {
+        words["key"] = key.into();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Detail;
+
+    fn step(reason: Reason, detail: &[(&str, serde_json::Value)]) -> Step {
+        let detail: Detail = detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Step { step: StepKind::Tls, ok: false, reason: Some(reason), initiator: None, at_ms: 0.0, ms: 1.0, detail }
+    }
+
+    #[test]
+    fn only_what_may_come_of_the_greeting_is_tried_again() {
+        assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 40.into())])));
+        assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[])), "it hung up");
+        assert!(may_be_another_tls(&step(Reason::ResetAfterConnect, &[])));
+        assert!(!may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 112.into())])), "the name");
+        assert!(!may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("signature", "wrong".into())])));
+        assert!(!may_be_another_tls(&step(Reason::ClientCertificateWanted, &[("alert_code", 40.into())])));
+        assert!(!may_be_another_tls(&step(Reason::TlsNotSpoken, &[])));
+    }
+}

@@ -1,0 +1,65 @@
+//! Clocks that are days apart. A listener answers no challenge that is older than a day and an hour or two, and behaves as a stranger's; so where the
+//! clocks are that far apart, an answer without a proof says nothing of who gave it.
+
+use super::allow::proved;
+use crate::observation::Observation;
+use crate::proto::challenge::ProofOutcome;
+
+/// From here on a listener may no longer answer. It takes 27 hours; an hour is left for what is measured roughly.
+const HIDES_SECONDS: i64 = 26 * 3600;
+
+/// Seconds by which the other end's clock is ahead of this machine's, by what it said itself (a directory, or the `Date` of an HTTP answer), or on
+/// another hop of the same run.
+pub(super) fn offset(seen: &Observation) -> Option<i64> {
+    let said = |step: &crate::observation::Step| step.detail.get("clock_offset_s").and_then(|v| v.as_i64());
+    seen.steps.iter().filter_map(said).max_by_key(|offset| offset.abs()).or(seen.known.host_clock)
+}
+
+/// The same, where it is why nothing was proved: a challenge was sent, no proof came, and the clocks are days apart.
+pub(super) fn hides_proof(seen: &Observation) -> Option<i64> {
+    let asked = seen.proofs.contains(&ProofOutcome::None);
+    offset(seen).filter(|offset| asked && !proved(seen) && offset.abs() > HIDES_SECONDS)
+}
+
+/// A time between two clocks, in words.
+pub(super) fn words(offset: i64) -> String {
+    let (apart, way) = (offset.abs(), if offset > 0 { "ahead of" } else { "behind" });
+    let much = match apart {
+        0..=7199 => format!("{} minutes", apart / 60),
+        7200..=172_799 => format!("{} hours", apart / 3600),
+        _ => format!("{} days", apart / 86_400),
+    };
+    format!("{much} {way}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{rung, seen};
+    use super::*;
+    use crate::observation::{Known, Step, StepKind};
+
+    fn told(offset: i64) -> Step {
+        let mut step = rung(StepKind::Http, None, true);
+        step.detail.insert("clock_offset_s".into(), offset.into());
+        step
+    }
+
+    #[test]
+    fn only_clocks_that_are_days_apart_hide_a_proof() {
+        let unproved = |offset| seen(vec![told(offset)], vec![ProofOutcome::None]);
+        assert_eq!(hides_proof(&unproved(172_800)), Some(172_800));
+        assert_eq!(hides_proof(&unproved(-172_800)), Some(-172_800));
+        assert_eq!(hides_proof(&unproved(25 * 3600)), None, "a wrong time zone");
+        assert_eq!(hides_proof(&seen(vec![told(172_800)], vec![ProofOutcome::NotAsked])), None, "nobody asked");
+        let known = Known { host_clock: Some(-200_000), ..Known::default() };
+        let elsewhere = Observation { known, ..seen(vec![rung(StepKind::RpcBind, None, true)], vec![ProofOutcome::None]) };
+        assert_eq!(hides_proof(&elsewhere), Some(-200_000), "another hop of the run knows");
+    }
+
+    #[test]
+    fn a_time_is_told_in_its_own_measure() {
+        assert_eq!(words(600), "10 minutes ahead of");
+        assert_eq!(words(-100_000), "27 hours behind");
+        assert_eq!(words(172_800), "2 days ahead of");
+    }
+}
