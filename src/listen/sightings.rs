@@ -27,6 +27,8 @@ const LATELY: SignedDuration = SignedDuration::from_secs(60);
 const MAX_WORDS: usize = 512;
 /// How much earlier than the attempt a connection may seem to have come: a question is longer on its way than a SYN was.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
+/// The same for what came from elsewhere, which is a reason for doubt only where it came at that time.
+const SHORTLY: SignedDuration = SignedDuration::from_millis(150);
 /// How much later than the attempt the listener may seem to have begun, for the same reason, and the attempt still came too early for it.
 const LITTLE: SignedDuration = SignedDuration::from_millis(20);
 
@@ -309,7 +311,7 @@ impl Inner {
         for ((peer, local), entry) in self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key)) {
             if *local == here {
                 found = Some((*peer, *entry));
-            } else if elsewhere.is_none_or(|(_, at)| entry.at > at) {
+            } else if entry.last >= sought.since - SHORTLY && elsewhere.is_none_or(|(_, at)| entry.at > at) {
                 elsewhere = Some((*local, entry.at));
             }
         }
@@ -330,7 +332,7 @@ impl Inner {
         if self.whole_since.is_some_and(|whole| whole > sought.since) {
             return Some(Doubt::NotRemembered);
         }
-        let since = sought.since - SLACK;
+        let since = sought.since - SHORTLY;
         if self.gone_at.is_some_and(|at| at >= since) {
             return Some(Doubt::GoneAtOnce);
         }

@@ -108,6 +108,8 @@ impl StandIn {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
         let now = clock::now();
+        // Before anything is answered: this connection is no stranger's.
+        self.sightings.note(seen.peer, seen.local, Proved, now);
         let asked = challenge.asks();
         let (started, instance) = self.sightings.instance();
         let sighting = match &asked {
@@ -138,7 +140,6 @@ impl StandIn {
             instance,
             started,
         };
-        self.sightings.note(seen.peer, seen.local, Proved, now);
         if let Some(hop) = challenge.hop() {
             self.sightings.requests.proved(hop, now);
         }

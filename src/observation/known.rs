@@ -45,6 +45,8 @@ pub enum Shots {
     ReplyRefused,
     /// Each found a full queue.
     QueueFull,
+    /// None was counted: they never arrived.
+    NoneArrived,
 }
 
 /// Connections from several source ports.

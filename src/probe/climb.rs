@@ -397,7 +397,8 @@ impl<'a> Climb<'a> {
     pub fn challenge(&self) -> Option<Asked> {
         let key = self.tools.key.as_ref()?;
         let challenge = match &self.target.question {
-            Some(question) => Challenge::question(random(), question, clock::now()),
+            // What is asked says how long ago it was when it is sent, not when this climb began.
+            Some(question) => Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now()),
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
         Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })

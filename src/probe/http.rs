@@ -249,8 +249,8 @@ impl Connection {
 impl Exchange for Connection {
     async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
         // The octets kept aside are those of the first answer, and say nothing of how this one ends.
-        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match self.head.ended() {
-            Some(kind) => Failure::after_connect(&kind.into()),
+        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match self.head.error() {
+            Some(error) => Failure::after_connect(&error),
             None => failure,
         })?;
         let status = Some(answer.status).filter(|status| !(200..400).contains(status));

@@ -98,6 +98,17 @@ const CONNECTION: u8 = 0;
 const HOP: u8 = 1;
 
 impl Asked {
+    /// The same, asked so much later.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        let more = |age: u32| age.saturating_add(millis(by));
+        match self {
+            Asked::Connection(q) => Asked::Connection(Question { age_ms: more(q.age_ms), ..q }),
+            Asked::Hop(q) => Asked::Hop(HopQuestion { age_ms: more(q.age_ms), ..q }),
+            Asked::Sweep => Asked::Sweep,
+        }
+    }
+
     /// The octets of a challenge that say what is asked: the nonce, of which the first five octets are left as they are, and those of the hop's tag.
     pub fn encode(&self, nonce: &mut [u8; 12]) -> [u8; 8] {
         let mut hop = [0; 8];

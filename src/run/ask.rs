@@ -41,9 +41,11 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Asks over a way: what its listener claims, or what was seen where it did not answer.
-    pub async fn over(&self, way: &Way, asked: Option<Asked>) -> Result<Claims, Box<Observation>> {
+    /// Asks over a way: what its listener claims, or what was seen where it did not answer. The question is made when it is its turn, for it says how long
+    /// ago something was.
+    pub async fn over(&self, way: &Way, ask: impl FnOnce() -> Option<Asked>) -> Result<Claims, Box<Observation>> {
         self.pace.wait().await;
+        let asked = ask();
         let target = Target {
             hop: &way.hop,
             address: way.address,
@@ -216,9 +218,12 @@ impl Errand {
             let source = attempt.source?;
             let age = clock::now().duration_since(attempt.sent_at);
             tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-            let question = self.question(way, attempt, source);
-            let claims = asking.over(way, Some(Asked::Connection(question))).await.ok()?;
-            let sighting = this_alone(claims.sighting?, probe::plain(source), own);
+            let same = way.is_to(&self.hop) && way.source == source.ip();
+            let claims = asking.over(way, || Some(Asked::Connection(question(attempt, source, same)))).await.ok()?;
+            let mut told_now = claims.sighting?;
+            // What was named to the listener is known there as it is.
+            told_now.translated &= same;
+            let sighting = this_alone(told_now, probe::plain(source), own);
             let seen = sighting.state > Seen::Nothing;
             told = Some(further(told, sighting));
             if seen {
@@ -228,33 +233,35 @@ impl Errand {
         told
     }
 
-    fn question(&self, way: &Way, attempt: &Evidence, source: SocketAddr) -> Question {
-        let age_ms = millis(clock::now().duration_since(attempt.sent_at).try_into().unwrap_or_default());
-        let this = AddressTag::default();
-        let same = way.is_to(&self.hop) && way.source == source.ip();
-        // Asked over another address, the listener must be told which are meant.
-        let tag = |address: IpAddr| if same { this } else { address_tag(address) };
-        Question {
-            port: attempt.destination.port(),
-            source_port: source.port(),
-            age_ms,
-            source: tag(source.ip()),
-            destination: tag(attempt.destination.ip()),
-        }
-    }
-
     /// What of the hop's requests arrived.
     async fn arrived(&self, asking: &Asking) -> Option<Arrived> {
         let since = self.since?;
         for way in &self.ways {
-            let age_ms = millis(clock::now().duration_since(since).try_into().unwrap_or_default());
             let path = crate::probe::http::rooted(self.hop.flow.path.as_deref());
-            let question = HopQuestion { hop: hop_tag(&self.hop.id), age_ms, path: path_tag(&path) };
-            if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, Some(Asked::Hop(question))).await {
+            let (hop, path) = (hop_tag(&self.hop.id), path_tag(&path));
+            let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
+            if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await {
                 return Some(arrived);
             }
         }
         None
+    }
+}
+
+/// How long ago that was, as questions say it.
+fn age(since: Timestamp) -> u32 {
+    millis(clock::now().duration_since(since).try_into().unwrap_or_default())
+}
+
+/// The question about an attempt. `same` says that it is asked from the same address at the same one; else the listener must be told which are meant.
+fn question(attempt: &Evidence, source: SocketAddr, same: bool) -> Question {
+    let tag = |address: IpAddr| if same { AddressTag::default() } else { address_tag(address) };
+    Question {
+        port: attempt.destination.port(),
+        source_port: source.port(),
+        age_ms: age(attempt.sent_at),
+        source: tag(source.ip()),
+        destination: tag(attempt.destination.ip()),
     }
 }
 

@@ -115,7 +115,7 @@ enum State {
 }
 
 async fn state(way: &Way, asking: &Asking) -> State {
-    match asking.over(way, None).await {
+    match asking.over(way, || None).await {
         Ok(claims) => State::There { began: began(&claims, clock::now()) },
         Err(seen) => match seen.first_failure().and_then(|s| s.reason) {
             Some(Reason::Refused | Reason::ResetAfterConnect | Reason::ClosedAfterConnect) => State::Gone,
@@ -129,7 +129,7 @@ async fn state(way: &Way, asking: &Asking) -> State {
 /// When the attempt was made with which a hop ended as it does where nobody listens.
 fn failed_at(this: &Probed) -> Option<Timestamp> {
     let seen = this.seen.as_ref()?;
-    let failed = seen.steps.iter().find(|s| !s.ok)?;
+    let failed = seen.steps.iter().find(|s| !s.ok || (s.step == StepKind::Idle && s.reason.is_some()))?;
     failed.reason.filter(|reason| ABSENT.contains(reason))?;
     Some(Evidence::decisive(&seen.evidence).map_or(seen.started, |e| e.sent_at))
 }

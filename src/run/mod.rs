@@ -25,7 +25,7 @@ use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Judgement, Policy};
+use crate::verdict::{self, Judgement, Machine, Policy};
 use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
@@ -101,9 +101,10 @@ pub async fn run(
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
+    let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: host::this_host().addresses,
+        own: Machine { name: this.name, addresses: this.addresses },
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
@@ -171,6 +172,7 @@ pub async fn run(
 /// What others know of each hop: the listeners, this machine's kernel, and the other hops.
 async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
     local::look(probed, asking, refused_before).await;
+    local::look_at_resets(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
     ask::ask(probed, &ways, asking).await;

@@ -11,62 +11,65 @@ use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools};
 use crate::verdict::{self, Again};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 /// Time for each step when something is tried once more: a second SYN fits into it.
 const ONCE_MORE: Duration = Duration::from_millis(1500);
 /// Hops tried once more at a time.
 const AT_A_TIME: usize = 64;
 
-/// Tries each row that has a control.
+/// Tries each row that has a control; its control at the same moment, since a guard that shuts this machine out for a while shuts it out everywhere.
 pub(super) async fn rows(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    let limit = Arc::new(Semaphore::new(AT_A_TIME));
-    let mut tasks = JoinSet::new();
-    for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.control.is_some()) {
+    let tried = rows.iter().enumerate().filter(|(_, row)| row.control.is_some()).map(|(number, row)| async move {
         let this = &probed[row.place];
-        let Some(seen) = this.seen.clone() else { continue };
-        let (hop, asking, limit) = (this.hop.clone(), asking.clone(), limit.clone());
-        let control = row.control.as_ref().and_then(|control| end_of(control, probed));
-        tasks.spawn(async move {
-            let _turn = limit.acquire_owned().await;
-            // At the same moment: a guard that shuts this machine out for a while shuts it out everywhere.
-            tokio::join!(async { number }, again(&hop, &seen, &asking), opens_at_once(control, &asking))
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        if let Ok((number, again, control)) = done {
-            rows[number].again = again;
-            rows[number].after = Some(control);
-        }
+        let again = async {
+            match &this.seen {
+                Some(seen) => again(&this.hop, seen, asking).await,
+                None => None,
+            }
+        };
+        let (again, control) = tokio::join!(again, works_at_once(row.control.as_ref(), probed, asking));
+        (number, again, control)
+    });
+    for (number, again, control) in together(tried.collect()).await {
+        rows[number].again = again;
+        rows[number].after = Some(control);
     }
 }
 
-/// Where a control's connection comes from and goes to.
-fn end_of(control: &Open, probed: &[Probed]) -> Option<(Option<IpAddr>, SocketAddr)> {
-    match control {
-        Open::Declared(to, source) => Some((*source, *to)),
-        Open::Hop(place) => {
-            let this = &probed[*place];
-            Some((source(this.seen.as_ref()), SocketAddr::new(this.hop.address?, this.hop.port)))
-        }
-    }
-}
-
-/// Whether a connection opens with its first SYN, and another one a second later.
-async fn opens_at_once(end: Option<(Option<IpAddr>, SocketAddr)>, asking: &Asking) -> bool {
-    let Some((source, to)) = end else { return false };
+/// Whether a control works at once, and once more a second later.
+async fn works_at_once(control: Option<&Open>, probed: &[Probed], asking: &Asking) -> bool {
+    let Some(control) = control else { return false };
     for pause in [Duration::ZERO, Duration::from_millis(1000)] {
         tokio::time::sleep(pause).await;
-        let (evidence, outcome) = dial::connect(source, to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
-        if outcome.is_err() || evidence.iter().any(Evidence::needed_another_try) {
+        if !holds(control, probed, asking).await {
             return false;
         }
     }
     true
+}
+
+/// Whether a control works from its first rung to its last, without any packet sent twice.
+async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+    match control {
+        Open::Declared(to, source) => {
+            let (evidence, outcome) = dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
+            outcome.is_ok() && !evidence.iter().any(Evidence::needed_another_try)
+        }
+        Open::Hop(place) => {
+            let Some(this) = probed.get(*place) else { return false };
+            let (hop, Some(address)) = (&this.hop, this.hop.address) else { return false };
+            asking.pace.wait().await;
+            let server_name = server_name(hop, address);
+            let source = source(this.seen.as_ref());
+            let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+            let seen = probe::probe(&target, &quick(&asking.tools)).await;
+            seen.first_failure().is_none() && !seen.evidence.iter().any(Evidence::needed_another_try)
+        }
+    }
 }
 
 /// The same hop once more: only its connection, where that did not open.
@@ -110,44 +113,21 @@ fn quick(tools: &Tools) -> Tools {
 /// Tries each control, and notes of the rows whether theirs still holds.
 pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
     let controls: BTreeSet<Open> = rows.iter().filter_map(|row| row.control.clone()).collect();
-    let mut tasks = JoinSet::new();
-    for control in controls {
-        let (asking, hop) = (
-            asking.clone(),
-            match &control {
-                Open::Hop(place) => Some((probed[*place].hop.clone(), source(probed[*place].seen.as_ref()))),
-                Open::Declared(..) => None,
-            },
-        );
-        tasks.spawn(async move {
-            let holds = match (&control, hop) {
-                (Open::Declared(to, source), _) => {
-                    dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await.1.is_ok()
-                }
-                (Open::Hop(_), Some((hop, source))) => hop_holds(&hop, source, &asking).await,
-                (Open::Hop(_), None) => false,
-            };
-            (control, holds)
-        });
-    }
-    let mut after = BTreeMap::new();
-    while let Some(done) = tasks.join_next().await {
-        if let Ok((control, holds)) = done {
-            after.insert(control, holds);
-        }
-    }
+    let all = controls.iter().map(|control| async move { (control.clone(), holds(control, probed, asking).await) });
+    let after: BTreeMap<Open, bool> = together(all.collect()).await.into_iter().collect();
     for row in rows {
         let holds = row.control.as_ref().and_then(|control| after.get(control).copied());
         row.after = row.after.zip(holds).map(|(then, now)| then && now);
     }
 }
 
-/// Whether an allow hop still works, from its first rung to its last.
-async fn hop_holds(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> bool {
-    let Some(address) = hop.address else { return false };
-    asking.pace.wait().await;
-    let server_name = server_name(hop, address);
-    let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
-    let tools = quick(&asking.tools);
-    probe::probe(&target, &tools).await.first_failure().is_none()
+/// Several at a time, in the order in which they were given.
+async fn together<T>(work: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let limit = Semaphore::new(AT_A_TIME);
+    let limited = work.into_iter().map(|work| async {
+        // Nobody closes it.
+        let _turn = limit.acquire().await;
+        work.await
+    });
+    futures_util::future::join_all(limited).await
 }

@@ -24,7 +24,8 @@ pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) 
     let mut looked = 0;
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
-        let gone = seen.sighting.as_ref().is_some_and(|s| s.doubt == Some(Doubt::GoneAtOnce));
+        let doubt = seen.sighting.as_ref().and_then(|s| s.doubt);
+        let gone = matches!(doubt, Some(Doubt::GoneAtOnce | Doubt::QueueFull));
         let failed = seen.first_failure().and_then(|s| s.reason).is_some_and(|r| matches!(r, Reason::TimedOut | Reason::Refused));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| gone && failed) else { continue };
         let mut fit: Vec<&Way> = ways.iter().filter(|way| way.is_to(&this.hop)).collect();
@@ -46,10 +47,12 @@ async fn shoot(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Askin
     meaning(before, counters(way, asking).await?)
 }
 
-/// What became of the attempts, where each of them was counted.
+/// What became of the attempts, where each of them was counted, or none.
 fn meaning(before: Counters, after: Counters) -> Option<Shots> {
     let grown = |of: fn(&Counters) -> u64| of(&after).saturating_sub(of(&before)) >= ATTEMPTS;
-    if grown(|c| c.overflowed) {
+    if before == after {
+        Some(Shots::NoneArrived)
+    } else if grown(|c| c.overflowed) {
         Some(Shots::QueueFull)
     } else if grown(|c| c.reset) {
         Some(Shots::Reset)
@@ -64,7 +67,7 @@ fn meaning(before: Counters, after: Counters) -> Option<Shots> {
 async fn counters(way: &Way, asking: &Asking) -> Option<Counters> {
     let this = AddressTag::default();
     let question = Question { port: way.hop.port, source_port: 1, age_ms: 0, source: this, destination: this };
-    asking.over(way, Some(Asked::Connection(question))).await.ok()?.sighting?.counters
+    asking.over(way, || Some(Asked::Connection(question))).await.ok()?.sighting?.counters
 }
 
 #[cfg(test)]
@@ -80,6 +83,6 @@ mod tests {
         assert_eq!(of(counters(10, 13, 10)), Some(Shots::ReplyRefused));
         assert_eq!(of(counters(10, 10, 14)), Some(Shots::QueueFull));
         assert_eq!(of(counters(12, 12, 12)), None, "others' noise");
-        assert_eq!(of(before), None);
+        assert_eq!(of(before), Some(Shots::NoneArrived));
     }
 }

@@ -14,27 +14,47 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections for one hop: the chance that none of eight shows what half of all do is one in 256.
-const CONNECTIONS: u32 = 8;
+/// Connections for one hop: the chance that sixteen do not show what half of all do is one in 32,768.
+const CONNECTIONS: u32 = 16;
 /// Time for each: a second SYN fits into it, so that one lost packet is not taken for a way that is shut.
 const TIME: Duration = Duration::from_millis(1400);
 /// Hops that are looked at so, and at a time.
 const MAX: usize = 48;
 const AT_A_TIME: usize = 12;
 
-/// Looks at all hops to addresses where some connections opened and others got no answer.
+/// Looks at the silent hops to addresses that answer others; and, where some connections open and others get no answer, at all hops there.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
-    let suspects = suspects(probed);
-    if suspects.is_empty() || asking.stop.is_cancelled() {
-        return;
+    let mut suspects = suspects(probed);
+    let silent = silent_beside_others(probed);
+    let silent: Vec<Job> = jobs(probed, |place, to| silent.contains(&place) && !suspects.contains(&to.ip()));
+    for (place, spread) in connect(silent, asking).await {
+        if spread.opened > 0
+            && let Some((_, to)) = ends(&probed[place])
+        {
+            suspects.insert(to.ip());
+        }
     }
+    let all = jobs(probed, |_, to| suspects.contains(&to.ip()));
+    for (place, spread) in connect(all, asking).await {
+        if let Some(seen) = &mut probed[place].seen {
+            seen.known.spread = Some(spread);
+        }
+    }
+}
+
+/// A hop, by its place, and the ends of its connections.
+type Job = (usize, Option<IpAddr>, SocketAddr);
+
+fn jobs(probed: &[Probed], wanted: impl Fn(usize, SocketAddr) -> bool) -> Vec<Job> {
+    let all = probed.iter().enumerate().filter_map(|(place, this)| ends(this).map(|(source, to)| (place, source, to)));
+    all.filter(|(place, _, to)| wanted(*place, *to)).take(MAX).collect()
+}
+
+/// Makes several connections for each.
+async fn connect(jobs: Vec<Job>, asking: &Asking) -> Vec<(usize, PortSpread)> {
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    for (place, this) in probed.iter().enumerate() {
-        let Some((source, to)) = ends(this).filter(|(_, to)| suspects.contains(&to.ip())) else { continue };
-        if tasks.len() == MAX {
-            break;
-        }
+    for (place, source, to) in jobs.into_iter().filter(|_| !asking.stop.is_cancelled()) {
         let limit = limit.clone();
         tasks.spawn(async move {
             let _turn = limit.acquire_owned().await;
@@ -49,13 +69,25 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             (place, PortSpread { opened, of: CONNECTIONS })
         });
     }
+    let mut all = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        if let Ok((place, spread)) = done
-            && let Some(seen) = &mut probed[place].seen
-        {
-            seen.known.spread = Some(spread);
-        }
+        all.extend(done.ok());
     }
+    all
+}
+
+/// Hops that were silent, to addresses at which others opened.
+fn silent_beside_others(probed: &[Probed]) -> BTreeSet<usize> {
+    let opened: BTreeSet<IpAddr> = probed
+        .iter()
+        .filter_map(|p| p.seen.as_ref())
+        .flat_map(|s| &s.evidence)
+        .filter(|e| e.outcome.is_none())
+        .map(|e| e.destination.ip())
+        .collect();
+    let silent = |p: &Probed| p.seen.as_ref().and_then(|s| s.first_failure()).and_then(|s| s.reason) == Some(Reason::TimedOut);
+    let all = probed.iter().enumerate().filter(|(_, p)| silent(p) && p.hop.address.is_some_and(|a| opened.contains(&a)));
+    all.map(|(place, _)| place).collect()
 }
 
 /// Where a hop's connection comes from and goes to, for hops that must be open and were answered, or were not at all.

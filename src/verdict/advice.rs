@@ -3,10 +3,11 @@
 use super::both_ends::{self, Told};
 use super::{Judgement, Verdict, directory};
 use super::{clock, cloud, tls};
-use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, Trace};
+use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
+use crate::site::model::Host;
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {
@@ -30,6 +31,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         return Some(words);
     }
     Some(match judgement.reason {
+        Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
             format!(
@@ -61,9 +63,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Add {to} to the DNS that this host asks.")
         }
         Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
-        Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
-            "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned()
-        }
+        reason if reason.is_local() => "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned(),
         Reason::TlsSubjectMismatch => {
             let wanted = hop.flow.certificate.as_deref().unwrap_or_default();
             format!(
@@ -77,10 +77,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::TlsNotSpoken => format!("Look at the TLS settings of the service on {to}:{port}."),
-        Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ClientCertificateWanted => {
-            return tls::advice(hop, seen, port, judgement.reason);
-        }
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
@@ -111,7 +107,11 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
-        reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
+        reason => {
+            return tls::advice(hop, seen, port, reason)
+                .or_else(|| directory::advice(hop, seen, reason))
+                .or_else(|| answered(&to, port, reason));
+        }
     })
 }
 
@@ -127,6 +127,27 @@ fn not_proved(hop: &Hop, seen: &Observation) -> String {
     format!(
         "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
     )
+}
+
+/// What to do about an address that is not another machine's.
+fn address(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (to, from, address) = (hop.to.host.label(), hop.from.host.label(), hop.address?);
+    let looked_up =
+        !matches!(&hop.to.host, Host::Named { addresses, .. } if !addresses.is_empty()) && !matches!(hop.to.host, Host::Address(_));
+    Some(match seen.misplaced? {
+        Misplaced::Own => format!(
+            "{address} is this machine's own address: mend DNS, the hosts file or the site file; where {from} and {to} are one machine, give both its \
+             address in the site file."
+        ),
+        Misplaced::LinkLocal => format!(
+            "{address} is what a machine gives itself where it finds no network: mend the network of {to}, and its address in DNS or in the site file."
+        ),
+        _ if looked_up => format!(
+            "Ask whoever runs this host's DNS why {to} is answered with {address}, and look into the hosts file: a DNS filter or the hosts file sends it \
+             nowhere."
+        ),
+        _ => format!("Mend the address of {to} in the site file: {address} leads nowhere, or to this machine itself."),
+    })
 }
 
 /// What to do about an answer that is not the planned service's.

@@ -24,13 +24,20 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The product's own wish decides how bad it is: a hop that is not required warns, and so does one to a service that was retired.
     let failed = if hop.flow.required && hop.class != Some(NameClass::Legacy) { Verdict::Fail } else { Verdict::Warn };
 
-    if let Some((reason, answered_by)) = impostor(hop, seen) {
+    let told = both_ends::told(hop, seen);
+    let impostor = impostor(hop, seen);
+    // Whoever answers at such an address is not the host, unless that proves itself: one machine may have two names.
+    if let Some(misplaced) = seen.misplaced
+        && !(misplaced.may_be_right() && impostor.is_none() && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
+    {
+        return opinion(failed, Reason::AddressIsLocal, who_failed(seen, Reason::AddressIsLocal));
+    }
+    if let Some((reason, answered_by)) = impostor {
         return opinion(Verdict::Fail, reason, answered_by);
     }
     if seen.known.refused_here {
         return opinion(Verdict::Inconclusive, Reason::LocalPermission, AnsweredBy::Nobody);
     }
-    let told = both_ends::told(hop, seen);
     match told {
         Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
@@ -246,8 +253,36 @@ fn another_try(evidence: &Evidence) -> String {
     format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
 }
 
+/// What is wrong with the address.
+pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (misplaced, address) = (seen.misplaced?, hop.address?);
+    Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
+}
+
+/// A connection from an address to itself left this machine nowhere.
+fn stayed_here(evidence: &Evidence) -> Option<String> {
+    let address = evidence.destination.ip();
+    let here = !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
+    here.then(|| format!("{address} is this machine's own address: nothing went over a network"))
+}
+
+/// A name that took so long is worth a note: every program on this machine waits as long.
+const SLOW_NAME_MS: f64 = 1000.0;
+
+fn slow_name(step: &Step) -> Option<String> {
+    let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
+    let why = match step.detail.contains_key("resolver_gave_up") {
+        true => "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its other programs do not find it",
+        false => "look at this machine's DNS servers",
+    };
+    slow.then(|| format!("the name was found only after {:.1} s: {why}", step.ms / 1000.0))
+}
+
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
+    notes.extend(address_note(hop, seen));
+    notes.extend(seen.steps.iter().find_map(slow_name));
+    notes.extend(seen.evidence.iter().find_map(stayed_here).filter(|_| seen.misplaced.is_none()));
     if hop.class.is_some() {
         notes.extend(cloud::notes(hop, seen));
     }

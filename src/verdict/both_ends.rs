@@ -56,7 +56,12 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
         return Some(told);
     }
     // What it was at the time of the attempt, nobody knows.
-    failed.and(seen.known.listener).map(Told::Changed)
+    seen.known.listener.filter(|_| ended_early(seen)).map(Told::Changed)
+}
+
+/// Whether a hop ended before its time: a rung failed, or its quiet connection was closed.
+pub(super) fn ended_early(seen: &Observation) -> bool {
+    seen.steps.iter().any(|s| !s.ok || (s.step == StepKind::Idle && s.reason.is_some()))
 }
 
 /// By what the other end's kernel counted while more attempts were made.
@@ -65,6 +70,7 @@ fn by_counters(reason: Option<Reason>, seen: &Observation) -> Option<Told> {
         (Reason::TimedOut | Reason::Refused, Shots::QueueFull) => Some(Told::QueueFull),
         (Reason::TimedOut, Shots::Reset | Shots::ReplyRefused) => Some(Told::ReplyLost),
         (Reason::Refused, Shots::Reset | Shots::ReplyRefused) => Some(Told::Rejected { arrived: true }),
+        (Reason::Refused, Shots::NoneArrived) => Some(Told::Rejected { arrived: false }),
         _ => None,
     }
 }
@@ -83,7 +89,16 @@ const CUT_SHORT: &[Reason] = &[
 fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Told> {
     let failed = failed_step(seen);
     match (failed.and_then(|s| s.reason), sighting.state) {
-        (Some(Reason::TimedOut | Reason::Refused), Seen::Unknown) if sighting.doubt == Some(Doubt::QueueFull) => Some(Told::QueueFull),
+        // The queue is full, and whether this found it so the counters tell.
+        (Some(Reason::TimedOut), Seen::Unknown) if sighting.doubt == Some(Doubt::QueueFull) && seen.known.shots.is_none() => {
+            Some(Told::QueueFull)
+        }
+        // Something came from elsewhere; but from here, nothing is changed on the way to this host.
+        (Some(Reason::Refused), Seen::Unknown)
+            if sighting.doubt == Some(Doubt::OthersCame) && sighting.own && !sighting.translated && seen.known.listener_holds =>
+        {
+            Some(Told::Rejected { arrived: false })
+        }
         (Some(_), Seen::Unknown) if sighting.doubt == Some(Doubt::BeganLater) => Some(Told::Changed(Change::Began)),
         // What was answered there to its end is no connection that never opened here: it is another one's.
         (Some(Reason::TimedOut), state) => (state == Seen::HalfOpen).then_some(Told::ReplyLost),
@@ -133,10 +148,11 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             Shots::Reset => "each is reset while it is half open",
             Shots::ReplyRefused => "its answer to each is sent back by an ICMP message",
             Shots::QueueFull => "it drops each, since the program that has the port takes no more",
+            Shots::NoneArrived => return format!("more attempts were made, and the kernel of {host} counted none: they do not arrive"),
         };
         format!("more attempts were made, and the kernel of {host} counted them: they arrive, and {what}")
     }));
-    if failed_step(seen).is_some() {
+    if ended_early(seen) {
         notes.extend(seen.known.listener.map(|change| match change {
             Change::Ended => format!("the listener on {host} has ended meanwhile"),
             Change::Began => format!("the listener on {host} was started only after this was tried"),

@@ -1,10 +1,10 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::observation::{Evidence, Initiator, Observation, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Doubt;
@@ -32,6 +32,9 @@ const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
 
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
+    if let Some(note) = address_note(hop, seen) {
+        return otherwise(AnsweredBy::Nobody, &note);
+    }
     if let Some((claims, _)) = claims(seen).next() {
         return answered_with_proof(hop, seen, came_through_relay(hop, claims));
     }
@@ -162,7 +165,9 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
             AnsweredBy::Middlebox,
             "a device on the way takes the connection in the place of the host, and lets nothing through that was seen",
         )
-    } else if opened && reason == Reason::SilentAfterConnect && (arrived || seen.known.listener_holds) {
+    } else if reason == Reason::SilentAfterConnect && arrived {
+        open(AnsweredBy::StandIn, "the connection opens at the host; what is sent on it, or its answer, is lost")
+    } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
     } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
         shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
@@ -177,7 +182,8 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
 /// reset at the host, of which this may have been one.
 fn is_lost_on_the_way(seen: &Observation) -> bool {
     let circle = Evidence::decisive(&seen.evidence).and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded());
-    circle || seen.sighting.as_ref().is_some_and(|s| matches!(s.doubt, Some(Doubt::GoneAtOnce | Doubt::BeganLater)))
+    let gone = seen.sighting.as_ref().is_some_and(|s| matches!(s.doubt, Some(Doubt::GoneAtOnce | Doubt::BeganLater)));
+    circle || (gone && seen.known.shots != Some(Shots::NoneArrived))
 }
 
 /// Whether the other hops of a run showed that the two hosts of a deny hop reach each other.

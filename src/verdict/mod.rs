@@ -1,5 +1,6 @@
 //! What an observation means: the only place where facts become opinions. Pure.
 
+mod address;
 mod advice;
 mod allow;
 mod both_ends;
@@ -15,6 +16,7 @@ mod range;
 pub(crate) mod tests;
 mod tls;
 
+pub use address::{Machine, misplaced};
 pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
 pub use legs::{Leg, first_broken, legs};
 

@@ -310,11 +310,7 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
         let cut_off = judged(told(Seen::Opened, true));
         if reason == Reason::SilentAfterConnect {
             let lost = with_control(cut_off, Reached::Holds, true);
-            assert_eq!(
-                (lost.verdict, lost.reason),
-                (Verdict::Inconclusive, Reason::DeniedOtherwise),
-                "it arrives, and what follows is lost"
-            );
+            assert_eq!((lost.verdict, lost.reason), (Verdict::Fail, Reason::UnexpectedlyOpen), "it opens there, and what follows is lost");
         } else {
             assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
             assert_eq!(with_control(cut_off, Reached::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");

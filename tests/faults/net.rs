@@ -6,6 +6,7 @@ use crate::tun::Forwarder;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Link numbers: the third part of the addresses on them.
 const WS_R1: u8 = 1;
@@ -92,6 +93,25 @@ impl Bed {
     pub fn rules(&self, at: At, rules: &str) {
         let text = format!("table inet fault\ndelete table inet fault\ntable inet fault {{\n{rules}\n}}\n");
         self.node(at).feed("nft", &["-f", "-"], &text).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Begins to count what the workstation sends to the host's ports.
+    pub fn count_packets(&self) {
+        let chain = "chain c { type filter hook prerouting priority -400; tcp dport 7000-7999 counter; }";
+        let text = format!("table inet begun\ndelete table inet begun\ntable inet begun {{ {chain} }}\n");
+        self.node(At::R1).feed("nft", &["-f", "-"], &text).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Waits until something came: how long a program takes to begin depends on the machine.
+    pub fn wait_for_a_packet(&self, limit: Duration) {
+        let end = Instant::now() + limit;
+        while Instant::now() < end {
+            let done = self.node(At::R1).run("nft", &["list", "table", "inet", "begun"], limit);
+            if !done.out.contains("packets 0 ") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Joins two nodes, `first` with the address `.1` and `second` with `.2`. The devices are called after the node at the other end.

@@ -79,8 +79,30 @@ pub fn document(scenarios: &[Scenario], pages: &[Page]) -> String {
         ];
         let _ = writeln!(text, "| {} |", cells.map(|c| c.trim().replace('\n', " ").replace('|', "\\|")).join(" | "));
     }
-    text + &by_reason(scenarios, pages)
+    text + LIMITS + &by_reason(scenarios, pages)
 }
+
+/// What is left as a limit of the method.
+const LIMITS: &str = "
+## What cannot be told, and why
+
+- **A way that opens or shuts between two looks.** A hop that must be open is looked at once, for a few milliseconds to seconds. What shuts it afterwards
+  is not seen; a run on a schedule is for that. Hops that must be shut are looked at twice, and their control three times.
+- **Which program refuses on a host without a listener.** A reset by the host and one by a device in its name look alike. With the real service alone there
+  a row that must be shut and is reset stays `inconclusive`, unless another open way shows that the port is in use.
+- **What a real service sees.** It remembers nothing for us: lost replies, half-open connections and a full queue are told only where a listener stands on the
+  host, on whatever port.
+- **A device that passes on everything, both ways, unchanged.** It is part of the way. TLS shows it where it opens the session; plain protocols do not.
+- **A rule by source port or by hash that hits none of the connections made.** Each hop makes a few. Where a second source port opens what a first one could
+  not, sixteen more are made; where none of a run's connections was hit, nothing shows.
+- **An answer that somebody else gives as the service would, on a host without a listener.** `answered` says only that the protocol was spoken, and names who it
+  was taken for. `--expect stand-in` and a listener prove it.
+- **A copy of the key and the name.** Two listeners with both are told apart by their addresses, and only where the right one was reached on another hop.
+- **A front that takes the challenge and the mark out of requests, and refuses a path as the service behind it would.** With a listener behind it,
+  its word on the path decides; with the real service, its refusal is taken for the front's unless it names itself.
+- **This machine's own rules where others speak over its loopback device.** A reset of its own making is then taken for one of the way.
+- **On Windows** there are no counters of half-open connections, no message of what this machine dropped silently, and no walk along the path.
+";
 
 /// The distinct outcomes of a scenario's own hops; a family is named where the other one has another outcome.
 fn outcomes(scenario: &Scenario) -> String {

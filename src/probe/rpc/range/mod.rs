@@ -157,8 +157,11 @@ fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
         return Ok(detail);
     }
     // A fault of this machine must not hide what is wrong with the way.
-    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| s.reason != Some(Reason::LocalResources)).collect();
-    let Some(first) = foreign.first() else { return Err(Failure { detail, ..Failure::local(Reason::LocalResources) }) };
+    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| !s.reason.is_some_and(Reason::is_local)).collect();
+    let Some(first) = foreign.first() else {
+        let reason = blocked.iter().find_map(|s| s.reason).unwrap_or(Reason::LocalResources);
+        return Err(Failure { detail, ..Failure::local(reason) });
+    };
     // A way back that is shut is another team's matter than a port that is, however many others are open.
     let alike =
         foreign.iter().all(|s| s.reason == first.reason) && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
