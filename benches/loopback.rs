@@ -39,6 +39,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         interfaces: wanted.interfaces.clone(),
         range: wanted.range.clone(),
         first_bytes: true,
+        greeting: None,
         expect: Expect::Allow,
         required: true,
         source: String::new(),
@@ -75,6 +76,7 @@ fn wanted(port: u16, protocol: Protocol) -> Wanted {
         paths: Vec::new(),
         interfaces: Vec::new(),
         range: None,
+        greeting: None,
         flows: vec!["bench/flow".into()],
     }
 }

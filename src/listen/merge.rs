@@ -61,6 +61,7 @@ fn join(mut first: Wanted, second: Wanted) -> Wanted {
     };
     let names = [vec![second.host], second.also].concat().into_iter().filter(|name| *name != first.host).collect();
     more(&mut first.also, names);
+    first.greeting = first.greeting.filter(|greeting| second.greeting == Some(*greeting));
     more(&mut first.paths, second.paths);
     more(&mut first.flows, second.flows);
     for interface in second.interfaces {
@@ -90,6 +91,7 @@ mod tests {
             paths: vec![format!("/{host}")],
             interfaces: Vec::new(),
             range: None,
+            greeting: None,
             flows: vec![format!("t/{host}")],
         }
     }

@@ -5,7 +5,7 @@ use super::patience::within;
 use super::stand_in::{Seen, StandIn};
 use super::{greeting, http, ldap, rpc, tcp};
 use crate::matrix::model::Protocol;
-use crate::net::{Io, clock, tls};
+use crate::net::{Io, clock, serve as sockets, tls};
 use crate::proto::sighting;
 use crate::proto::sighting::Seen::{NotAllowed, Opened, TurnedAway};
 use bytes::Bytes;
@@ -162,8 +162,7 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
         here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), state, clock::now());
         let Ok(pass) = passed else {
             journal.turned_away(endpoint);
-            // With a reset: how an orderly close is seen depends on what the other end had sent by then.
-            let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            sockets::reset(stream);
             continue;
         };
         let arrived = Arrived { stream, head: Vec::new(), peer, endpoint };

@@ -4,7 +4,7 @@ use super::os;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Why a port could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,12 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// As [`bind`].
 pub fn bind_one_of_many(address: SocketAddr, only_v6: bool) -> io::Result<mio::net::TcpListener> {
     Ok(mio::net::TcpListener::from_std(open(address, only_v6, 128)?.into()))
+}
+
+/// Ends a connection with a reset: how an orderly close is seen depends on what the other end had sent by then.
+pub fn reset(stream: TcpStream) {
+    let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+    drop(stream);
 }
 
 fn open(address: SocketAddr, only_v6: bool, backlog: i32) -> io::Result<Socket> {

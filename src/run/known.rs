@@ -85,8 +85,8 @@ const ABSENT: &[Reason] = &[
 /// Asks each listener of which a hop failed once more whether it is there, and notes where it has ended, or began only after the hop was tried.
 pub(super) async fn of_changes(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     let mut now: BTreeMap<(String, IpAddr), State> = BTreeMap::new();
-    for place in 0..probed.len() {
-        let (hop, Some(tried)) = (probed[place].hop.clone(), failed_at(&probed[place])) else { continue };
+    for this in probed.iter_mut() {
+        let (hop, Some(tried)) = (this.hop.clone(), failed_at(this)) else { continue };
         let Some(way) = ways.iter().filter(|way| way.is_to(&hop)).min_by_key(|way| way.cost()) else { continue };
         let key = (way.host.clone(), way.address);
         if !now.contains_key(&key) {
@@ -95,7 +95,7 @@ pub(super) async fn of_changes(probed: &mut [Probed], ways: &[Way], asking: &Ask
             }
             now.insert(key.clone(), state(way, asking).await);
         }
-        let Some(seen) = &mut probed[place].seen else { continue };
+        let Some(seen) = &mut this.seen else { continue };
         seen.known.listener = match now.get(&key) {
             Some(State::Gone) => Some(Change::Ended),
             Some(State::There { began: Some(began) }) if *began > tried + LITTLE => Some(Change::Began),

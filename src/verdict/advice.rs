@@ -75,10 +75,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::TlsNotSpoken => format!("Look at the TLS settings of the service on {to}:{port}."),
-        Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ClientCertificateWanted => {
-            return tls::advice(hop, seen, port, judgement.reason);
-        }
         Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
             format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
         }
@@ -108,8 +104,26 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             )
         }
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
-        reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
+        reason => {
+            return tls::advice(hop, seen, port, reason)
+                .or_else(|| directory::advice(hop, seen, reason))
+                .or_else(|| answered(&to, port, reason));
+        }
     })
+}
+
+/// What to do where nobody proved himself.
+fn not_proved(hop: &Hop, seen: &Observation) -> String {
+    let to = hop.to.host.label();
+    if clock::hides_proof(seen).is_some() {
+        return format!(
+            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
+            hop.from.host.label()
+        );
+    }
+    format!(
+        "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+    )
 }
 
 /// What to do about an address that is not another machine's.
@@ -131,20 +145,6 @@ fn address(hop: &Hop, seen: &Observation) -> Option<String> {
         ),
         _ => format!("Mend the address of {to} in the site file: {address} leads nowhere, or to this machine itself."),
     })
-}
-
-/// What to do where nobody proved himself.
-fn not_proved(hop: &Hop, seen: &Observation) -> String {
-    let to = hop.to.host.label();
-    if clock::hides_proof(seen).is_some() {
-        return format!(
-            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
-            hop.from.host.label()
-        );
-    }
-    format!(
-        "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
-    )
 }
 
 /// What to do about an answer that is not the planned service's.

@@ -154,6 +154,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, port: u16, reason: Reason) -
             }
             _ => format!("Look at the TLS settings of the service on {to}:{port}."),
         }),
+        Reason::TlsNotSpoken => Some(format!("Look at the TLS settings of the service on {to}:{port}.")),
         _ => None,
     }
 }
