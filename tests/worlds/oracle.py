@@ -138,7 +138,7 @@ class Oracle:
             return "blind-right", "the source is translated, and nothing may be said on it"
         return "right", "right"
 
-    def arrives(self, fate, host, port):
+    def arrives(self, fate, host, port, moment_rules=()):
         """What a shut row's connection came to: shut, local, taken, arrives, closed, open, cut, away, elsewhere."""
         if fate.end == "stopped":
             if fate.rule.node == "ws":
@@ -168,6 +168,9 @@ class Oracle:
             return "away"
         if found.key != "site":
             return "unkeyed"
+        if fate.data is False and any(r.match.data and r.do == "reject" and r.match.dst for r in moment_rules):
+            # A filter that lets handshakes through and resets what is said is a rule of the way at work.
+            return "filtered"
         return "open" if fate.data is True and fate.large is True else "cut"
 
     # Rows.
@@ -312,7 +315,7 @@ class Oracle:
         return Right(frozenset(allowed), why, reasons=named)
 
     def shut_row(self, flow, place, family):
-        came = {self.arrives(self.fate(m, "ws", place, family, flow.port), "srv", flow.port) for m in self.moments}
+        came = {self.arrives(self.fate(m, "ws", place, family, flow.port), "srv", flow.port, m.rules) for m in self.moments}
         why = ", ".join(sorted(came))
         reached = bool(came & {"open", "cut", "arrives", "away", "unkeyed", "closed"})
         if came == {"shut"}:
@@ -324,6 +327,8 @@ class Oracle:
             return Right(frozenset({UNTOLD}), why)
         if came <= {"shut", "taken", "local", "loop"}:
             return Right(frozenset({GREEN, UNTOLD}), why)
+        if came <= {"shut", "taken", "local", "loop", "filtered"}:
+            return Right(ANY, why)
         if "elsewhere" in came:
             return Right(ANY if not reached else frozenset({FAIL, UNTOLD}), why)
         # Whether the request or the answer was lost, nothing but the listener's word tells.
@@ -370,7 +375,7 @@ def contradictions(hop):
     notes = " ".join(hop.get("notes", []))
     sighting = (hop.get("sighting") or {}).get("state")
     verdict, reason, deny = hop["verdict"], hop["reason"], hop["expect"] == "deny"
-    if deny and verdict in ("pass", "warn") and ("proved itself on it" in notes or sighting in ("opened", "proved", "half-open")) and "listener lets" not in notes:
+    if deny and verdict in ("pass", "warn") and ("proved itself on it" in notes or sighting in ("opened", "proved", "half-open")) and "listener lets" not in notes and not ("cut off: reset" in notes and sighting == "opened"):
         yield f"denied, and the listener saw it ({sighting})"
     if reason == "timed-out" and "proved itself on it" in notes:
         yield "timed out, and the listener proved itself on it"
