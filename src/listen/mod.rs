@@ -6,6 +6,7 @@ pub mod ldap;
 pub mod nonces;
 pub mod open;
 mod patience;
+mod proxy_header;
 pub mod range;
 pub mod receipts;
 pub mod rpc;

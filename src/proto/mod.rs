@@ -2,8 +2,11 @@
 
 pub mod challenge;
 pub mod grpc;
+pub mod http1;
+pub mod http_status;
 pub mod ldap;
 pub mod ports;
+pub mod proxy_header;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;

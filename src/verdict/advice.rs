@@ -2,7 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::cloud;
-use super::{Judgement, Verdict, directory};
+use super::{Judgement, Verdict, directory, http_status, relay};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
@@ -29,7 +29,22 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
         return Some(words);
     }
+    if let Some(words) = http_status::advice(hop, seen, judgement.reason, &flow) {
+        return Some(words);
+    }
+    let has = |name: &str| seen.steps.iter().any(|s| !s.ok && s.detail.contains_key(name));
     Some(match judgement.reason {
+        Reason::ProxyProtocol => format!(
+            "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to the service (haproxy `send-proxy`, nginx `proxy_protocol \
+             on`), or set the service up to expect it.",
+            relay::proxy_protocol(seen).unwrap_or("v1")
+        ),
+        Reason::ProofInvalid if has("changed") => {
+            format!("Somebody on the way changes the contents of what is sent: ask for {flow} to be left as it is; {log}.")
+        }
+        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => format!(
+            "The other end of {flow} does not answer any more, not even on a fresh connection: look whether the program on {to}:{port} ended meanwhile."
+        ),
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
             format!(

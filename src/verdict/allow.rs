@@ -4,6 +4,8 @@ use super::both_ends::{self, Told};
 use super::certificate;
 use super::cloud;
 use super::directory;
+use super::http_status;
+use super::relay::{self, Behind};
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
@@ -55,6 +57,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         }
         return opinion(verdict, reason, who_failed(seen, reason));
     }
+    if relay::another_path(hop, seen).is_some() {
+        return opinion(failed, Reason::WrongListener, AnsweredBy::StandIn);
+    }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
     let proved = proved(seen) || (told == Some(Told::Arrived) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
@@ -70,6 +75,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     if let Some((verdict, reason)) = directory::judge(hop, seen, proved, failed) {
         return opinion(verdict, reason, answered_by);
+    }
+    if !proved && http_status::doubt(hop, seen).is_some() {
+        return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
@@ -110,9 +118,7 @@ pub(super) fn claims(seen: &Observation) -> impl Iterator<Item = (&Claims, Optio
 
 /// Whether a proof came from the host behind the one that was connected to.
 pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
-    hop.flow.relayed_to.as_ref().is_some_and(|behind| {
-        behind.hosts.contains(&claims.host) && (claims.host != hop.to.host.label() || claims.local.port() != hop.port)
-    })
+    relay::behind(hop, claims) != Behind::No
 }
 
 /// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS session.
@@ -125,8 +131,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
     }
     for (claims, same_tls_session) in claims(seen) {
-        if came_through_relay(hop, claims) {
-            continue;
+        match relay::behind(hop, claims) {
+            Behind::Right => continue,
+            Behind::AnotherPort => return Some((Reason::WrongListener, AnsweredBy::StandIn)),
+            Behind::No => {}
         }
         let right_port = claims.local.port() == hop.port || hop.flow.protocol == Protocol::Rpc;
         if claims.host != hop.to.host.label() || !right_port {
@@ -136,7 +144,7 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
             return Some((Reason::TlsIntercepted, AnsweredBy::Middlebox));
         }
     }
-    None
+    relay::proxy_protocol(seen).map(|_| (Reason::ProxyProtocol, AnsweredBy::Middlebox))
 }
 
 /// Whether a proof names another port than the one that its connection was made to. Only probes of several ports note the latter.
@@ -152,7 +160,9 @@ fn names_service(seen: &Observation) -> bool {
 }
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
+    let own_https = || seen.first_failure().is_some_and(|s| s.detail.contains_key("own_https"));
     match reason {
+        Reason::HttpRedirected if own_https() => AnsweredBy::Unproved,
         Reason::AnsweredByMiddlebox
         | Reason::BadGateway
         | Reason::ProxyRefused
@@ -189,6 +199,14 @@ fn another_try(evidence: &Evidence) -> String {
     format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
 }
 
+/// Which addresses of a name did not open before one did, or none did.
+fn tried_before(step: &Step) -> Option<String> {
+    let tried = step.detail.get("tried_before")?.as_array()?;
+    let words: Vec<&str> = tried.iter().filter_map(|v| v.as_str()).collect();
+    let to = text(step, "destination");
+    Some(format!("tried before {to}: {}", words.join(", ")))
+}
+
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
     if hop.class.is_some() {
@@ -196,6 +214,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     for (claims, _) in claims(seen) {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
+        if let Some(version) = &claims.proxy_protocol {
+            notes.push(format!(
+                "a header of the PROXY protocol ({version}) came ahead of what was said: {} saw it as the first octets",
+                claims.host
+            ));
+        }
         if came_through_relay(hop, claims) {
             notes.push(format!("relayed to {} on port {}", claims.host, claims.local.port()));
         } else if hop.flow.relayed_to.is_some() {
@@ -221,6 +245,9 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
+    notes.extend(relay::misled(hop, seen));
+    notes.extend(http_status::notes(hop, seen, proved(seen)));
+    notes.extend(seen.steps.iter().find_map(tried_before));
     notes.extend(hop.flow.remark.clone());
     notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
     let mut seen_before = std::collections::BTreeSet::new();

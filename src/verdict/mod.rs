@@ -8,8 +8,10 @@ mod cloud;
 mod deny;
 mod directory;
 pub mod explain;
+mod http_status;
 mod legs;
 mod range;
+mod relay;
 #[cfg(test)]
 mod tests;
 
@@ -129,6 +131,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement.notes.extend(both_ends::note(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
+    judgement.notes.extend(relay::spread(seen));
     judgement.advice = advice::advice(hop, seen, &judgement);
     // Where the way behind a front is broken, nothing is to be done before it.
     judgement.advice = legs::behind_front(hop, seen, judgement.reason).or(judgement.advice);

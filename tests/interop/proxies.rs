@@ -73,7 +73,7 @@ fn certificate(folder: &Path) -> Identity {
 fn hop(case: &Case) -> Hop {
     let hop = support::hop(case.row.protocol, case.front.port(), case.row.url, Expect::Allow);
     // The front is at the address itself; the stand-ins behind it call themselves psp.
-    let relayed_to = Some(RelayedTo { role: "service".into(), hosts: vec!["psp".into()] });
+    let relayed_to = Some(RelayedTo { role: "service".into(), hosts: vec!["psp".into()], ..RelayedTo::default() });
     Hop { flow: Arc::new(PlannedFlow { relayed_to, ..PlannedFlow::clone(&hop.flow) }), address: Some(case.front.ip()), ..hop }
 }
 
