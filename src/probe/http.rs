@@ -146,8 +146,8 @@ async fn speaks_tls(climb: &Climb<'_>) -> bool {
     matches!(tokio::time::timeout(climb.step_deadline(), shaking).await, Ok(Ok(_)))
 }
 
-/// A front that answers everything with one page answers the flow's path too. So a path that cannot be there is asked for, where nothing of the
-/// service was recognised in an answer that is none of its own statuses.
+/// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
+/// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
 async fn anything_else(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
     let flow = &climb.target.hop.flow;
     let path = rooted(flow.path.as_deref());
@@ -155,7 +155,7 @@ async fn anything_else(climb: &Climb<'_>, connection: &mut Connection, answer: &
     if flow.path.is_none() || path == "/" || !is_open || answer.recognised.names_service() {
         return;
     }
-    let unlikely = format!("{}/{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
+    let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
     let asking = async {
         if !connection.closes || connection.form.by_http2 {
             connection.form.path.clone_from(&unlikely);
@@ -548,13 +548,13 @@ mod tests {
             location: location.map(str::to_owned),
             ..Answer::default()
         };
-        let alike = |a: &Answer, b: &Answer| a.is_like(b, "/Agent", "/Agent/0123");
+        let alike = |a: &Answer, b: &Answer| a.is_like(b, "/Agent", "/Agent-0123");
         let form = "<form action=/sign-in?back=/Agent>".repeat(3);
-        assert!(alike(&page(200, &form, None), &page(200, &form.replace("/Agent", "/Agent/0123"), None)));
+        assert!(alike(&page(200, &form, None), &page(200, &form.replace("/Agent", "/Agent-0123"), None)));
         assert!(!alike(&page(200, "hello", None), &page(404, "hello", None)));
         assert!(!alike(&page(200, &"a".repeat(2000), None), &page(200, "b", None)));
         let to = |path: &str| page(302, "", Some(&format!("/sign-in?back={path}")));
-        assert!(alike(&to("/Agent"), &to("/Agent/0123")));
+        assert!(alike(&to("/Agent"), &to("/Agent-0123")));
         assert!(!alike(&page(302, "", Some("/Agent/")), &page(302, "", Some("/elsewhere"))));
     }
 }

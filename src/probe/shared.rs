@@ -50,7 +50,7 @@ fn may_be_shared(climb: &Climb<'_>) -> bool {
     let is_silent = step.and_then(|s| s.reason).is_some_and(is_silence);
     match flow.expect {
         Expect::Deny => flow.relayed_to.is_some() && !is_local,
-        Expect::Allow => !is_local && !is_silent && (flow.relayed_to.is_some() || is_translated(climb)),
+        Expect::Allow => !is_local && !is_silent && (flow.relayed_to.is_some() || is_translated(climb) || is_unproved(climb)),
     }
 }
 
@@ -64,6 +64,14 @@ fn is_translated(climb: &Climb<'_>) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether somebody answered who did not prove himself where he could have: of two hosts behind one address this may be the one that cannot.
+/// Of the protocols on which that is one small request.
+fn is_unproved(climb: &Climb<'_>) -> bool {
+    let small = matches!(climb.target.hop.flow.protocol, Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c);
+    let asked = climb.proofs().last() == Some(&ProofOutcome::None);
+    small && asked && climb.failed_step().is_none() && climb.target.hop.class.is_none()
 }
 
 fn is_silence(reason: Reason) -> bool {

@@ -319,7 +319,7 @@ mod tests {
         assert!(head(b"HTTP/1.1 103 Early\r\n\r\n").is_interim() && !head(b"HTTP/1.1 101 Up\r\n\r\n").is_interim());
         assert!(head(b"HTTP/1.0 200 OK\r\n\r\n").closes(Framing::Length(1)));
         assert!(!head(b"HTTP/1.1 200 OK\r\n\r\n").closes(Framing::Length(1)));
-        assert_eq!(chunks(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\nnext", 99), Ok((b"abcde".to_vec(), Some(23))));
+        assert_eq!(chunks(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\nnext", 99), Ok((b"abcde".to_vec(), Some(24))));
         assert_eq!(chunks(b"3\r\nab", 99), Ok((b"ab".to_vec(), None)));
         assert_eq!(chunks(b"5\r\nabcde\r\n0\r\n\r\n", 2).map(|c| c.0), Ok(b"ab".to_vec()));
         assert!(chunks(b"zz\r\n", 9).is_err());
