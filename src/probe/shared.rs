@@ -111,7 +111,10 @@ fn openness(seen: &Observation) -> u8 {
 }
 
 /// The worst of several connections, with the proofs of all and what became of each in words; and which it was.
-fn put_together(expect: Expect, all: Vec<Observation>) -> (usize, Observation) {
+fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observation) {
+    if expect == Expect::Allow && all.iter().any(is_proved) {
+        all.iter_mut().for_each(call_it_a_limit);
+    }
     let spread: Vec<String> = all.iter().map(words).collect();
     let proofs: Vec<ProofOutcome> = all.iter().flat_map(|seen| seen.proofs.iter().cloned()).collect();
     let proved = all.iter().filter(|seen| is_proved(seen)).count();
@@ -142,14 +145,17 @@ fn put_together(expect: Expect, all: Vec<Observation>) -> (usize, Observation) {
             let (reason, initiator) = (Some(Reason::NotProved), Some(Initiator::Path));
             seen.steps.push(Step { step: StepKind::Proof, ok: false, reason, initiator, at_ms: seen.ms, ms: 0.0, detail });
         }
-        // Who passed one connection on and calls himself not available on another has a limit.
-        let is_503 = status(&seen) == Some(503);
-        if let Some(step) = seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503) {
-            step.reason = Some(Reason::HttpStatus);
-            step.detail.insert("rate_limit".to_owned(), true.into());
-        }
     }
     (worst, seen)
+}
+
+/// Who passed one connection on and calls himself not available on another has a limit.
+fn call_it_a_limit(seen: &mut Observation) {
+    let is_503 = status(seen) == Some(503);
+    if let Some(step) = seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503) {
+        step.reason = Some(Reason::HttpStatus);
+        step.detail.insert("rate_limit".to_owned(), true.into());
+    }
 }
 
 /// What became of one connection.

@@ -173,7 +173,7 @@ fn after_proof(names: &Names, step: &Step) -> [Stand; 2] {
     let reason = step.reason.unwrap_or(Reason::NotTested);
     let through = || Carries("it passes the flow on".to_owned());
     match reason {
-        Reason::HttpStatus if step.step == StepKind::Http => {
+        Reason::HttpStatus if step.step == StepKind::Http && !step.detail.contains_key("rate_limit") => {
             [through(), Broken(reason, format!("{behind} is reached, but answers with an error: is the path changed on the way?"))]
         }
         // On a connection that stays open, the front ends a stream.
@@ -301,6 +301,9 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
         (Reason::GrpcTrailersLost, _) => format!("the answer loses its trailers between {behind} and {front}"),
         (Reason::GrpcBuffered, _) => format!("{front} holds the request back until it is whole"),
         (Reason::GrpcFailed, None) if step.step == StepKind::Payload => format!("{front} ends a call that carries a larger message"),
+        (_, Some(status)) if step.detail.contains_key("rate_limit") => {
+            format!("{front} has a rate limit or too much to do, or {behind} has ({status})")
+        }
         (_, Some(413)) => format!("{front} takes no message of this size (413)"),
         (_, Some(status)) => format!("{} ({status})", reason.summary()),
         _ => reason.summary().to_owned(),
