@@ -171,7 +171,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::TlsIntercepted
         | Reason::Http2NotCarried
         | Reason::GrpcBuffered => AnsweredBy::Middlebox,
-        _ if proved(seen) => AnsweredBy::StandIn,
+        _ if proved(seen) || (!seen.spread.is_empty() && claims(seen).next().is_some()) => AnsweredBy::StandIn,
         _ if names_service(seen) => AnsweredBy::Service,
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
