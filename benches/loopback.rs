@@ -61,7 +61,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         proxy: None,
         also: Vec::new(),
     });
-    Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new() }
+    Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() }
 }
 
 /// What a listener of the benchmark opens.

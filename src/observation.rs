@@ -1,7 +1,9 @@
 //! What one end of a hop saw: facts, no opinion.
 
+mod known;
 mod sweep;
 
+pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{PortState, Segment, Sweep, SweepMode};
 
 use crate::proto::challenge::ProofOutcome;
@@ -331,6 +333,39 @@ pub enum PdcRole {
     NotVerified,
 }
 
+/// What an address is that cannot be another machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misplaced {
+    /// Of the loopback interface: no packet leaves this machine.
+    Loopback,
+    /// No address of anybody (0.0.0.0/8, `::`).
+    Nowhere,
+    /// Of a group of hosts: multicast or broadcast.
+    Group,
+    /// Of an interface of this machine.
+    Own,
+    /// One that a host gives itself where it finds no network.
+    LinkLocal,
+}
+
+impl Misplaced {
+    /// The words used in facts and notes.
+    pub fn words(self) -> &'static str {
+        match self {
+            Misplaced::Loopback => "an address of this machine's loopback interface",
+            Misplaced::Nowhere => "no address of any machine",
+            Misplaced::Group => "an address of a group of machines",
+            Misplaced::Own => "this machine's own address",
+            Misplaced::LinkLocal => "an address that a machine gives itself where it finds no network",
+        }
+    }
+
+    /// Whether a listener behind it may still prove that it is the right host: one machine may have two names.
+    pub fn may_be_right(self) -> bool {
+        matches!(self, Misplaced::Own | Misplaced::LinkLocal)
+    }
+}
+
 /// Everything one probe of one hop saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
@@ -362,6 +397,10 @@ pub struct Observation {
     pub pdc: Option<PdcRole>,
     /// The dynamic range, port by port.
     pub sweep: Option<Sweep>,
+    /// What is wrong with the address, where it cannot be another machine's and the host is one.
+    pub misplaced: Option<Misplaced>,
+    /// What the rest of the run tells about it.
+    pub known: Known,
 }
 
 impl Observation {
@@ -382,6 +421,8 @@ impl Observation {
             latency: None,
             pdc: None,
             sweep: None,
+            misplaced: None,
+            known: Known::default(),
         }
     }
 

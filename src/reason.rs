@@ -43,6 +43,8 @@ reasons! {
     LocalResources = "local-resources", "This machine ran out of descriptors, ports or memory";
     LocalPermission = "local-permission", "This machine did not let the program send";
     LocalAddressInUse = "local-address-in-use", "The local address or port was taken";
+    OsError = "os-error", "This machine's system answered with an error that is not understood";
+    AddressIsLocal = "address-is-local", "The address is this machine's own, or leads nowhere";
     NameNotFound = "name-not-found", "The name does not exist in DNS";
     NameNoAddress = "name-no-address", "The name exists but has no address";
     DnsTimedOut = "dns-timed-out", "No DNS server answered in time";
@@ -101,6 +103,16 @@ reasons! {
     Denied = "denied", "The way is shut, as it should be";
     UnexpectedlyOpen = "unexpectedly-open", "The way is open although it should be shut";
     DeniedOtherwise = "denied-otherwise", "The way is shut, but not for a reason that shows a rule at work";
+}
+
+impl Reason {
+    /// Whether it is this machine that could not do it: nothing is known of the way then.
+    pub fn is_local(self) -> bool {
+        matches!(
+            self,
+            Reason::LocalNoRoute | Reason::LocalResources | Reason::LocalPermission | Reason::LocalAddressInUse | Reason::OsError
+        )
+    }
 }
 
 impl std::fmt::Display for Reason {

@@ -145,6 +145,13 @@ fn conclusion(all: &[&LabHop], folder: &Path, args: &Args) -> String {
     for hop in all.iter().filter(|h| h.shut && h.as_expected()) {
         let _ = writeln!(text, "Shut on purpose, and seen: {} ({}).", hop.result.hop, hop.result.reason);
     }
+    for hop in all.iter().filter(|h| h.is_turned_away()) {
+        let _ = writeln!(
+            text,
+            "Shut by the lab's own listener in the place of a firewall, and seen to be no rule of the way: {} ({}).",
+            hop.result.hop, hop.result.reason
+        );
+    }
     for hop in all.iter().filter(|h| !h.as_expected()) {
         let _ = writeln!(text, "NOT as the lab expects: {} ({}, {}).", hop.result.hop, hop.result.verdict.name(), hop.result.reason);
     }

@@ -6,7 +6,7 @@ use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::range::{OpenRange, leaves_enough};
 use crate::listen::server::{Gate, Limits};
-use crate::listen::sightings;
+use crate::listen::watch;
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
@@ -184,9 +184,8 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     if ports.iter().all(|p| p.problem.is_some()) {
         return Ok((ports, ranges));
     }
-    let (mut own, sightings, stop) = (open::numbers(&ports), shared.sightings.clone(), shared.stop.clone());
-    own.extend(ranges.iter().flat_map(OpenRange::numbers));
-    tokio::spawn(async move { sightings::watch(&sightings, own, stop).await });
+    let (sightings, stop) = (shared.sightings.clone(), shared.stop.clone());
+    tokio::spawn(async move { watch::watch(&sightings, stop).await });
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
         () = files::interrupted() => {}

@@ -8,7 +8,8 @@ use crate::event::Event;
 use crate::listen::journal::Journal;
 use crate::listen::open::{self, Opened, Port, Shared, Wanted};
 use crate::listen::server::{Gate, Limits};
-use crate::listen::sightings::{self, Sightings};
+use crate::listen::sightings::Sightings;
+use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
@@ -18,13 +19,13 @@ use crate::plan::listening;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::proto::challenge::SiteKey;
+use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::run::{self, Settings};
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use relay::Relay;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,15 +62,23 @@ pub struct LabHop {
 }
 
 impl LabHop {
-    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on purpose, refused; or, where the way
-    /// must be shut, passed.
+    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on purpose, refused; or, where the way must be shut,
+    /// passed. Loopback has no firewall: where the lab's own listener turns the hop away in the place of one, the connector must see that it was no rule.
     pub fn as_expected(&self) -> bool {
         let r = &self.result;
         match (self.shut, r.expect) {
             (true, _) => r.verdict == Verdict::Fail && r.reason == Reason::Refused,
             (false, Expect::Allow) => r.verdict == Verdict::Pass && r.reason == Reason::Proved,
-            (false, Expect::Deny) => r.verdict == Verdict::Pass && r.reason == Reason::Denied,
+            (false, Expect::Deny) => (r.verdict == Verdict::Pass && r.reason == Reason::Denied) || self.is_turned_away(),
         }
+    }
+}
+
+impl LabHop {
+    /// Whether the lab's listener turned a hop away that must be shut, and the connector says so.
+    pub fn is_turned_away(&self) -> bool {
+        let by_list = self.result.sighting.as_ref().is_some_and(|s| s.state == Seen::NotAllowed);
+        self.result.expect == Expect::Deny && self.result.verdict == Verdict::Inconclusive && by_list
     }
 }
 
@@ -143,7 +152,6 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
     let identity = Arc::new(Identity::self_signed(&names)?);
     let journal = Arc::new(Journal::default());
     let sightings = Arc::<Sightings>::default();
-    let mut own = BTreeSet::new();
     for endpoint in &endpoints {
         let shared = Shared {
             sightings: sightings.clone(),
@@ -161,11 +169,10 @@ fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, trac
         if let Some(words) = ports.iter().find_map(unopened) {
             return Err(words);
         }
-        own.extend(open::numbers(&ports));
         tracker.spawn(async move { opened.wait().await });
     }
     let stop = ended.clone();
-    tracker.spawn(async move { sightings::watch(&sightings, own, stop).await });
+    tracker.spawn(async move { watch::watch(&sightings, stop).await });
     Ok(())
 }
 

@@ -9,10 +9,12 @@ mod patience;
 mod proxy_header;
 pub mod range;
 pub mod receipts;
+pub mod requests;
 pub mod rpc;
 pub mod server;
 pub mod sightings;
 pub mod stand_in;
 pub mod tcp;
+pub mod watch;
 
 pub use stand_in::{Seen, StandIn};

@@ -9,11 +9,10 @@ use super::stand_in::{ServerTls, StandIn};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
-use crate::net::os;
 use crate::net::serve::{BindProblem, bind};
+use crate::net::{clock, os};
 use crate::plan::listening::Endpoint;
 use crate::proto::challenge::SiteKey;
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -73,11 +72,6 @@ pub struct Port {
     pub purpose: String,
     /// `None` when it is open.
     pub problem: Option<(BindProblem, String)>,
-}
-
-/// The numbers of the ports that opened.
-pub fn numbers(ports: &[Port]) -> BTreeSet<u16> {
-    ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address.port()).collect()
 }
 
 /// What all ports of a listener share.
@@ -175,6 +169,8 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
         }));
     }
     tracker.close();
+    let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
+    shared.sightings.begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::now());
     Ok(Opened { ports, ranges, tracker })
 }
 

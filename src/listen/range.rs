@@ -41,6 +41,8 @@ pub struct OpenRange {
     pub range: PortSet,
     /// Where it stands in the journal: its address, and its first port.
     pub endpoint: SocketAddr,
+    /// The addresses on which its ports were opened.
+    pub addresses: Vec<IpAddr>,
     /// How many ports were opened for it; those of the interfaces are counted elsewhere.
     pub opened: usize,
     /// Ports that somebody else has.
@@ -59,6 +61,11 @@ impl OpenRange {
         let failed: BTreeSet<u16> = self.failed.iter().map(|(port, _)| *port).chain(self.taken.iter().copied()).collect();
         self.range.iter().filter(move |port| !failed.contains(port))
     }
+
+    /// The same with their addresses.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketAddr> {
+        self.numbers().flat_map(|port| self.addresses.iter().map(move |address| SocketAddr::new(*address, port)))
+    }
 }
 
 /// Opens every free port of the range but `own`, and greets on them.
@@ -75,6 +82,7 @@ pub(super) fn open(
         host: want.host.clone(),
         range: range.clone(),
         endpoint: SocketAddr::new(addresses[0].0, range.first()),
+        addresses: addresses.iter().map(|(address, _)| *address).collect(),
         opened: 0,
         taken: Vec::new(),
         holders: BTreeMap::new(),

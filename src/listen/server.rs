@@ -162,6 +162,8 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
         here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), state, clock::now());
         let Ok(pass) = passed else {
             journal.turned_away(endpoint);
+            // With a reset: how an orderly close is seen depends on what the other end had sent by then.
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
             continue;
         };
         let arrived = Arrived { stream, head: Vec::new(), peer, endpoint };

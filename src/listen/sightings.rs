@@ -1,37 +1,36 @@
-//! What came to this host lately, by where it came from: the memory from which "did you see me on port N?" is answered.
+//! What came to this host lately, by where it came from and where it arrived: the memory from which "did you see me on port N?" is answered.
 
 use super::nonces::Nonces;
-use crate::net::clock;
+use super::requests::Requests;
 use crate::net::half_open::{self, Table};
-use crate::proto::challenge::Question;
+use crate::net::{clock, random};
+use crate::proto::challenge::hex;
 use crate::proto::ports;
-use crate::proto::sighting::{Doubt, Seen, Sighting};
-use jiff::Timestamp;
+use crate::proto::question::{AddressTag, Question, address_tag};
+use crate::proto::sighting::{Counters, Doubt, Seen, Sighting};
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Connections remembered; the oldest go first.
 const MAX_ENTRIES: usize = 8192;
-/// How often the kernel's table is read. A half-open connection stays in it for seconds, however the handshake ends.
-const EVERY: Duration = Duration::from_millis(200);
 /// With more own ports than this, who listens is read only once in so many readings: it would cost more than everything else here.
-const MANY: usize = 1024;
-const LISTENING_EVERY: u64 = 10;
-/// While no TCP segment comes to this host, the table is read only once in so many times: for who listens, which changes without any.
-const QUIET_EVERY: u64 = 25;
-/// What is noted of one port of the other end later than this is another connection, in seconds.
-const ANOTHER: i64 = 3;
-/// For how long after it turned a connection away a listener does not say that it would have answered, in seconds.
-const LATELY: i64 = 60;
+pub(super) const MANY: usize = 1024;
+/// What is noted of one port of the other end later than this is another connection.
+const ANOTHER: SignedDuration = SignedDuration::from_secs(3);
+/// For how long after it turned a connection away a listener does not say that it would have answered.
+const LATELY: SignedDuration = SignedDuration::from_secs(60);
 /// Longest words about the listener's ports, in characters.
 const MAX_WORDS: usize = 512;
-/// How much earlier than the attempt a connection may seem to have come, in seconds: times in a question are whole seconds.
-const SLACK: i64 = 2;
+/// How much earlier than the attempt a connection may seem to have come: a question is longer on its way than a SYN was.
+const SLACK: SignedDuration = SignedDuration::from_secs(2);
+/// The same for what came from elsewhere, which is a reason for doubt only where it came at that time.
+const SHORTLY: SignedDuration = SignedDuration::from_millis(150);
+/// How much later than the attempt the listener may seem to have begun, for the same reason, and the attempt still came too early for it.
+const LITTLE: SignedDuration = SignedDuration::from_millis(20);
 
 /// A SYN that was answered, and whose connection never opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,48 +52,114 @@ pub struct Sightings {
     inner: Mutex<Inner>,
     /// Challenges that were answered.
     pub nonces: Nonces,
+    /// Requests of hops.
+    pub requests: Requests,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// By the other end's address and port, then the own port.
+    /// By the other end's address and port, then the own ones.
     entries: BTreeMap<Key, Entry>,
     /// The same keys in the order in which they came.
     order: VecDeque<Key>,
-    /// From when on everything that came is remembered: since the listener began, or since the last entry that had to go.
+    /// When the listener began, and what tells this run of it from all others.
+    began: Option<Timestamp>,
+    instance: String,
+    /// Since when everything that came is remembered, where some had to go.
     whole_since: Option<Timestamp>,
-    /// The listener's own ports.
-    own: BTreeSet<u16>,
+    /// The listener's own ports; on all addresses where the address is none.
+    own: BTreeSet<SocketAddr>,
     /// Where somebody listens on this host, as it was last seen.
     listening: BTreeSet<SocketAddr>,
-    /// The system's count of half-open connections that were reset, and when it was last seen to have grown.
-    resets: Option<u64>,
-    reset_at: Option<Timestamp>,
+    /// Of these, where as many wait as may.
+    full: BTreeSet<SocketAddr>,
+    /// What the system has counted, and when it was last seen to have grown.
+    counters: Option<Counters>,
+    gone_at: Option<Timestamp>,
 }
 
-type Key = (IpAddr, u16, u16);
+/// Where a connection came from, and where it arrived.
+type Key = (SocketAddr, SocketAddr);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// First and last time that it was noted.
     at: Timestamp,
     last: Timestamp,
-    local: SocketAddr,
     state: Seen,
 }
 
+/// Without the form of IPv4 addresses inside IPv6.
+fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A question with its addresses: those of the connection on which it came, unless it names others.
+struct Sought {
+    port: u16,
+    source_port: u16,
+    source: Named,
+    destination: Named,
+    since: Timestamp,
+}
+
+/// An address that is known, or a tag of one.
+#[derive(Clone, Copy)]
+enum Named {
+    Is(IpAddr),
+    Tag(AddressTag),
+}
+
+impl Named {
+    fn of(tag: AddressTag, this: IpAddr) -> Self {
+        if tag == AddressTag::default() { Named::Is(this.to_canonical()) } else { Named::Tag(tag) }
+    }
+
+    fn is(self, address: IpAddr) -> bool {
+        match self {
+            Named::Is(own) => own == address,
+            Named::Tag(tag) => tag == address_tag(address),
+        }
+    }
+}
+
 impl Sightings {
+    /// The listener begins: its ports are open from now on.
+    pub fn begin(&self, own: BTreeSet<SocketAddr>, now: Timestamp) {
+        if let Ok(mut inner) = self.inner.lock() {
+            if inner.began.is_none() {
+                inner.began = Some(now);
+                inner.instance = hex(&random::<8>());
+            }
+            inner.own.extend(own.into_iter().map(plain));
+        }
+    }
+
+    /// When it began, and what tells this run of it from all others.
+    pub fn instance(&self) -> (Option<Timestamp>, String) {
+        self.inner.lock().map(|inner| (inner.began, inner.instance.clone())).unwrap_or_default()
+    }
+
+    /// How many ports are its own.
+    pub(super) fn own_ports(&self) -> usize {
+        self.inner.lock().map_or(0, |inner| inner.own.len())
+    }
+
+    /// The listener's own ports, where the system's table cannot be read: nothing else is known to be listened on.
+    pub(super) fn own_alone(&self) -> BTreeSet<SocketAddr> {
+        self.inner.lock().map(|inner| inner.own.clone()).unwrap_or_default()
+    }
+
     /// Notes how far a connection came. What came further before stays so.
     pub fn note(&self, peer: SocketAddr, local: SocketAddr, state: Seen, now: Timestamp) {
         let Ok(mut inner) = self.inner.lock() else { return };
-        let key = (peer.ip().to_canonical(), peer.port(), local.port());
-        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        let key = (plain(peer), plain(local));
         match inner.entries.get_mut(&key) {
-            Some(entry) if now.as_second() - entry.last.as_second() <= ANOTHER => {
+            Some(entry) if now.duration_since(entry.last) <= ANOTHER => {
                 entry.state = entry.state.max(state);
                 entry.last = now;
             }
-            Some(entry) => *entry = Entry { at: now, last: now, local, state },
+            Some(entry) => *entry = Entry { at: now, last: now, state },
             None => {
                 if inner.order.len() >= MAX_ENTRIES
                     && let Some(oldest) = inner.order.pop_front()
@@ -104,82 +169,110 @@ impl Sightings {
                     inner.whole_since = inner.whole_since.max(Some(gone.last));
                 }
                 inner.order.push_back(key);
-                inner.entries.insert(key, Entry { at: now, last: now, local, state });
+                inner.entries.insert(key, Entry { at: now, last: now, state });
             }
         }
     }
 
     /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else out; but this one is not half open any more.
     pub fn opened_of_sweep(&self, peer: SocketAddr, port: u16) {
-        if let Ok(mut inner) = self.inner.lock()
-            && let Some(entry) = inner.entries.get_mut(&(peer.ip().to_canonical(), peer.port(), port))
-        {
+        let Ok(mut inner) = self.inner.lock() else { return };
+        let peer = plain(peer);
+        let all = (peer, SocketAddr::new([0, 0, 0, 0].into(), 0))..=(peer, SocketAddr::new([u16::MAX; 8].into(), u16::MAX));
+        for (_, entry) in inner.entries.range_mut(all).filter(|((_, local), _)| local.port() == port) {
             entry.state = entry.state.max(Seen::Opened);
         }
     }
 
-    /// Takes in one reading of the kernel's table; `own` are the listener's ports. What is half open is remembered on other programs' ports too:
-    /// the way back may be shut to the real service as well.
-    pub fn take_in(&self, table: Table, own: &BTreeSet<u16>, now: Timestamp) {
+    /// Takes in one reading of the kernel's table. What is half open is remembered on other programs' ports too: the way back may be shut to the
+    /// real service as well.
+    pub fn take_in(&self, table: Table, now: Timestamp) {
         for (local, peer) in table.half_open {
             self.note(peer, local, Seen::HalfOpen, now);
         }
         if let Ok(mut inner) = self.inner.lock() {
-            inner.whole_since.get_or_insert(now);
             if let Some(listening) = table.listening {
                 inner.listening = listening;
+                inner.full = table.full;
             }
-            inner.own.clone_from(own);
-            if inner.resets.is_some() && table.resets > inner.resets {
-                inner.reset_at = Some(now);
+            let gone = |counters: Counters| counters.reset + counters.dropped;
+            if let (Some(before), Some(counters)) = (inner.counters, table.counters)
+                && gone(counters) > gone(before)
+            {
+                inner.gone_at = Some(now);
             }
-            inner.resets = table.resets;
+            inner.counters = table.counters;
+        }
+    }
+
+    /// Who listens, read once more before a question is answered, where that costs little.
+    pub fn refresh(&self) {
+        if self.own_ports() <= MANY
+            && let Ok(table) = half_open::table(true)
+        {
+            self.take_in(Table { half_open: Vec::new(), ..table }, clock::now());
         }
     }
 
     /// Answers a question of whoever asks from this address, at this one of the host's own. Only a connection from the very port that is asked
-    /// about counts, and only one that came at that time or later: ports come back, and another connection would tell another story. It may
-    /// have arrived at another port than the one that was asked for. `apart` is how many seconds this host's clock is ahead of the asker's.
-    pub fn answer(&self, asker: IpAddr, own: IpAddr, question: &Question, apart: i64) -> Sighting {
-        let unseen = Sighting { listening: false, state: Seen::Nothing, doubt: None, translated: false, peer: None, local: None, at: None };
-        let Ok(inner) = self.inner.lock() else { return unseen };
-        let asker = asker.to_canonical();
-        let since = i64::from(question.since).saturating_add(apart).saturating_sub(SLACK);
-        let from = inner.entries.range((asker, question.source_port, 0)..=(asker, question.source_port, u16::MAX));
-        let found = from.filter(|(_, e)| e.last.as_second() >= since).max_by_key(|((_, _, local), e)| (*local == question.port, e.at));
+    /// about counts, only one that arrived at the very address and port, and only one that came at that time or later: ports come back, and another
+    /// connection would tell another story. Where one from that port arrived elsewhere on this host, that is told beside it.
+    pub fn answer(&self, asker: IpAddr, own: IpAddr, question: &Question, now: Timestamp) -> Sighting {
+        let mut answer = Sighting::of(Seen::Nothing);
+        let Ok(inner) = self.inner.lock() else { return Sighting::of(Seen::Unknown) };
+        let sought = Sought {
+            port: question.port,
+            source_port: question.source_port,
+            source: Named::of(question.source, asker),
+            destination: Named::of(question.destination, own),
+            since: now - SignedDuration::from_millis(question.age_ms.into()),
+        };
+        answer.counters = inner.counters;
+        let Some(here) = inner.socket(&sought, own.to_canonical()) else {
+            // Nobody here knows that address: it is another host's, or it is changed on the way.
+            return Sighting { state: Seen::Unknown, doubt: Some(Doubt::OthersCame), ..answer };
+        };
+        answer.listening = half_open::is_listened_on(&inner.listening, here);
+        answer.own = half_open::is_listened_on(&inner.own, here);
+        let (found, elsewhere) = inner.find(&sought, here);
+        answer.elsewhere = elsewhere;
         // Of thousands at once the table tells some; the one that is asked about is looked for by itself.
-        let (here, there) = (SocketAddr::new(own.to_canonical(), question.port), SocketAddr::new(asker, question.source_port));
-        let exact = found.is_some_and(|((_, _, local), _)| *local == question.port);
-        let now_half_open = !exact && half_open::is_half_open(here, there) == Some(true);
-        let listening = half_open::is_listened_on(&inner.listening, SocketAddr::new(own, question.port));
-        if now_half_open {
-            let at = Some(crate::net::clock::now());
-            return Sighting { listening, state: Seen::HalfOpen, peer: Some(there), local: Some(here), at, ..unseen };
+        let there = match (found, sought.source) {
+            (None, Named::Is(address)) => Some(SocketAddr::new(address, sought.source_port)),
+            _ => None,
+        };
+        if let Some(there) = there
+            && half_open::is_half_open(here, there) == Some(true)
+        {
+            return Sighting { state: Seen::HalfOpen, peer: Some(there), local: Some(here), at: Some(now), ..answer };
         }
         match found {
-            Some(((address, port, _), entry)) => Sighting {
-                listening,
-                state: entry.state,
-                peer: Some(SocketAddr::new(*address, *port)),
-                local: Some(entry.local),
-                at: Some(entry.at),
-                ..unseen
-            },
-            None => match inner.doubt(question.port, own.to_canonical(), since, listening) {
-                Some(doubt) => Sighting { listening, state: Seen::Unknown, doubt: Some(doubt), ..unseen },
-                None => Sighting { listening, ..unseen },
+            Some((peer, entry)) => Sighting { state: entry.state, peer: Some(peer), local: Some(here), at: Some(entry.at), ..answer },
+            None => match inner.doubt(&sought, here, answer.listening && !answer.own) {
+                Some(doubt) => Sighting { state: Seen::Unknown, doubt: Some(doubt), ..answer },
+                None => answer,
             },
         }
     }
 
-    /// The listener's ports, as words for a proof: on these it would answer. None while it turns connections away.
-    pub fn would_answer_on(&self, now: Timestamp) -> String {
+    /// The ports that the listener has at one of its host's addresses, as words for a proof: on these it would answer. None while it turns
+    /// connections away.
+    pub fn would_answer_on(&self, own: IpAddr, now: Timestamp) -> String {
         let Ok(inner) = self.inner.lock() else { return String::new() };
-        let lately = now.as_second() - LATELY;
-        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && e.last.as_second() >= lately) {
+        let lately = |entry: &Entry| now.duration_since(entry.last) <= LATELY;
+        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && lately(e)) {
             return String::new();
         }
-        Some(ports::text(inner.own.iter().copied())).filter(|words| words.len() <= MAX_WORDS).unwrap_or_default()
+        let own = own.to_canonical();
+        let mut held: Vec<u16> = inner
+            .own
+            .iter()
+            .filter(|socket| socket.ip() == own || half_open::is_listened_on(&[**socket].into(), SocketAddr::new(own, socket.port())))
+            .map(SocketAddr::port)
+            .collect();
+        held.sort_unstable();
+        held.dedup();
+        Some(ports::text(held)).filter(|words| words.len() <= MAX_WORDS).unwrap_or_default()
     }
 
     /// The connections to the listener's own ports that stayed half open, in the order in which they came.
@@ -189,60 +282,63 @@ impl Sightings {
             .order
             .iter()
             .filter_map(|key| Some((key, inner.entries.get(key)?)))
-            .filter(|(_, e)| e.state == Seen::HalfOpen && inner.own.contains(&e.local.port()));
-        found.map(|(key, e)| HalfOpen { at: e.at, local: e.local, peer: SocketAddr::new(key.0, key.1) }).collect()
+            .filter(|((_, local), e)| e.state == Seen::HalfOpen && half_open::is_listened_on(&inner.own, *local));
+        found.map(|((peer, local), e)| HalfOpen { at: e.at, local: *local, peer: *peer }).collect()
     }
 }
 
 impl Inner {
+    /// The own address and port that a question is about; `None` where the address is none that anybody here listens on or anything came to.
+    fn socket(&self, sought: &Sought, own: IpAddr) -> Option<SocketAddr> {
+        match sought.destination {
+            Named::Is(address) => Some(SocketAddr::new(address, sought.port)),
+            named @ Named::Tag(_) if named.is(own) => Some(SocketAddr::new(own, sought.port)),
+            named @ Named::Tag(_) => {
+                let host = crate::net::host::this_host().addresses;
+                let known = self.entries.keys().map(|(_, local)| local.ip());
+                let listened = self.own.iter().map(SocketAddr::ip);
+                host.into_iter().chain(listened).chain(known).find(|a| named.is(*a)).map(|a| SocketAddr::new(a.to_canonical(), sought.port))
+            }
+        }
+    }
+
+    /// The connection that is asked about, and where else on this host one from the same address and port arrived.
+    fn find(&self, sought: &Sought, here: SocketAddr) -> (Option<(SocketAddr, Entry)>, Option<SocketAddr>) {
+        let since = sought.since - SLACK;
+        let from = |(peer, _): &Key| peer.port() == sought.source_port && sought.source.is(peer.ip());
+        let mut found: Option<(SocketAddr, Entry)> = None;
+        let mut elsewhere: Option<(SocketAddr, Timestamp)> = None;
+        for ((peer, local), entry) in self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key)) {
+            if *local == here {
+                found = Some((*peer, *entry));
+            } else if entry.last >= sought.since - SHORTLY && elsewhere.is_none_or(|(_, at)| entry.at > at) {
+                elsewhere = Some((*local, entry.at));
+            }
+        }
+        (found, elsewhere.map(|(local, _)| local))
+    }
+
     /// Why it cannot be said of one connection to this port, begun at this time, that it never came.
-    fn doubt(&self, port: u16, own: IpAddr, since: i64, listening: bool) -> Option<Doubt> {
-        if listening && !self.own.contains(&port) {
+    fn doubt(&self, sought: &Sought, here: SocketAddr, another: bool) -> Option<Doubt> {
+        if half_open::is_listened_on(&self.full, here) {
+            return Some(Doubt::QueueFull);
+        }
+        if another {
             return Some(Doubt::AnotherProgram);
         }
-        if self.whole_since.is_none_or(|whole| whole.as_second() > since + SLACK) {
+        if self.began.is_none_or(|began| began > sought.since + LITTLE) {
+            return Some(Doubt::BeganLater);
+        }
+        if self.whole_since.is_some_and(|whole| whole > sought.since) {
             return Some(Doubt::NotRemembered);
         }
-        if self.reset_at.is_some_and(|at| at.as_second() >= since) {
+        let since = sought.since - SHORTLY;
+        if self.gone_at.is_some_and(|at| at >= since) {
             return Some(Doubt::GoneAtOnce);
         }
-        let at = SocketAddr::new(own, port);
-        let came = self.entries.values().any(|entry| entry.local == at && entry.last.as_second() >= since);
-        came.then_some(Doubt::OthersCame)
-    }
-}
-
-/// Reads the kernel's table again and again until `stop`. Where the system has none, only the own ports are known.
-pub async fn watch(sightings: &Sightings, own: BTreeSet<u16>, stop: CancellationToken) {
-    let many = own.len() > MANY;
-    let mut before = BTreeSet::new();
-    let mut segments = None;
-    for reading in 0_u64.. {
-        if reading > 0 {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
-        }
-        let segments_before = std::mem::replace(&mut segments, half_open::segments_in());
-        let quiet = segments.is_some() && segments == segments_before && before.is_empty();
-        if quiet && !reading.is_multiple_of(QUIET_EVERY) {
-            continue;
-        }
-        let table = match half_open::table(!many || quiet || reading.is_multiple_of(LISTENING_EVERY)) {
-            Ok(table) => {
-                // A handshake is half open for as long as the way is long; one of thousands is always under way.
-                let now: BTreeSet<_> = table.half_open.iter().copied().collect();
-                let before = std::mem::replace(&mut before, now);
-                Table { half_open: table.half_open.into_iter().filter(|c| before.contains(c)).collect(), ..table }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the table of connections cannot be read");
-                let all = |port: &u16| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), *port);
-                Table { listening: Some(own.iter().map(all).collect()), ..Table::default() }
-            }
-        };
-        sightings.take_in(table, &own, clock::now());
+        // Whoever has shown the key is no connection that is missed: its own end knows that it was answered.
+        let came = |(_, local): &Key, entry: &Entry| *local == here && entry.last >= since && entry.state != Seen::Proved;
+        self.entries.iter().any(|(key, entry)| came(key, entry)).then_some(Doubt::OthersCame)
     }
 }
 
@@ -258,23 +354,29 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    /// At 2000 s, about something that was sent at `since`.
+    fn asked(sightings: &Sightings, asker: &str, port: u16, source_port: u16, since: u32) -> Sighting {
+        let this = AddressTag::default();
+        let question = Question { port, source_port, age_ms: (2000 - since) * 1000, source: this, destination: this };
+        sightings.answer(asker.parse().expect("an address"), [10, 0, 0, 9].into(), &question, at(2000))
+    }
+
     fn ask(sightings: &Sightings, asker: &str, port: u16, source_port: u16, since: u32) -> (Seen, Option<u16>) {
-        let question = Question { port, source_port, since };
-        let sighting = sightings.answer(asker.parse().expect("an address"), [10, 0, 0, 9].into(), &question, 0);
+        let sighting = asked(sightings, asker, port, source_port, since);
         (sighting.state, sighting.local.map(|l| l.port()))
     }
 
     /// A listener that began before all of these tests.
     fn begun() -> Sightings {
         let sightings = Sightings::default();
-        sightings.take_in(Table::default(), &[389].into(), at(500));
+        sightings.begin([address("0.0.0.0:389")].into(), at(500));
         sightings
     }
 
     #[test]
     fn nothing_came_is_said_only_of_a_time_that_is_remembered() {
         let sightings = begun();
-        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 100).0, Seen::Unknown, "before the listener began");
+        assert_eq!(asked(&sightings, "10.0.0.1", 389, 50000, 100).doubt, Some(Doubt::BeganLater));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000).0, Seen::Nothing);
         for port in 0..=u16::try_from(MAX_ENTRIES).expect("small") {
             sightings.note(SocketAddr::new([10, 9, 9, 9].into(), port), address("10.0.0.9:389"), Seen::Opened, at(1001));
@@ -294,20 +396,22 @@ mod tests {
     }
 
     #[test]
-    fn it_would_answer_on_its_own_ports_unless_it_turns_away() {
+    fn it_would_answer_on_its_own_ports_of_that_address_unless_it_turns_away() {
         let sightings = Sightings::default();
-        sightings.take_in(Table::default(), &[135, 389, 390].into(), at(500));
-        assert_eq!(sightings.would_answer_on(at(501)), "135,389-390");
+        sightings.begin(["10.0.0.9:135", "0.0.0.0:389", "[::]:390", "10.0.0.8:391"].map(address).into(), at(500));
+        let words = |second| sightings.would_answer_on([10, 0, 0, 9].into(), at(second));
+        assert_eq!(words(501), "135,389-390");
         sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(502));
-        assert_eq!(sightings.would_answer_on(at(502)), "135,389-390");
+        assert_eq!(words(502), "135,389-390");
         sightings.note(address("10.0.0.1:50001"), address("10.0.0.9:389"), Seen::TurnedAway, at(503));
-        assert_eq!((sightings.would_answer_on(at(504)).as_str(), sightings.would_answer_on(at(600)).as_str()), ("", "135,389-390"));
+        assert_eq!((words(504).as_str(), words(600).as_str()), ("", "135,389-390"));
     }
 
     #[test]
     fn what_was_reset_at_once_may_have_come() {
         let sightings = begun();
-        let read = |resets, second| sightings.take_in(Table { resets: Some(resets), ..Table::default() }, &[389].into(), at(second));
+        let counters = |reset| Some(Counters { reset, ..Counters::default() });
+        let read = |resets, second| sightings.take_in(Table { counters: counters(resets), ..Table::default() }, at(second));
         read(7, 900);
         read(7, 1000);
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1000).0, Seen::Nothing);
@@ -317,12 +421,31 @@ mod tests {
     }
 
     #[test]
-    fn the_very_port_counts_wherever_it_arrived() {
-        let sightings = Sightings::default();
-        sightings.note(address("10.0.0.1:50002"), address("10.0.0.9:636"), Seen::Opened, at(1003));
-        assert_eq!(ask(&sightings, "10.0.0.1", 8636, 50002, 1003), (Seen::Opened, Some(636)), "sent on to another port on the way");
-        sightings.note(address("10.0.0.1:50002"), address("10.0.0.9:8636"), Seen::HalfOpen, at(1003));
-        assert_eq!(ask(&sightings, "10.0.0.1", 8636, 50002, 1003), (Seen::HalfOpen, Some(8636)));
+    fn only_what_arrived_at_the_very_address_and_port_counts() {
+        let sightings = begun();
+        for local in ["10.0.0.9:636", "10.0.0.8:389"] {
+            sightings.note(address("10.0.0.1:50002"), address(local), Seen::Proved, at(1003));
+            let sighting = asked(&sightings, "10.0.0.1", 389, 50002, 1003);
+            assert_eq!((sighting.state, sighting.elsewhere), (Seen::Nothing, Some(address(local))), "it is told beside it");
+        }
+        sightings.note(address("10.0.0.1:50002"), address("10.0.0.9:389"), Seen::HalfOpen, at(1003));
+        assert_eq!(ask(&sightings, "10.0.0.1", 389, 50002, 1003), (Seen::HalfOpen, Some(389)));
+    }
+
+    #[test]
+    fn others_are_asked_about_by_their_tags() {
+        let sightings = begun();
+        sightings.note(address("10.0.0.1:50000"), address("10.0.0.9:389"), Seen::NotAllowed, at(1001));
+        let question = |source: &str, destination: &str| {
+            let tag = |text: &str| address_tag(text.parse().expect("an address"));
+            let question =
+                Question { port: 389, source_port: 50000, age_ms: 1_000_000, source: tag(source), destination: tag(destination) };
+            let sighting = sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, at(2000));
+            (sighting.state, sighting.own)
+        };
+        assert_eq!(question("10.0.0.1", "10.0.0.9"), (Seen::NotAllowed, true));
+        assert_eq!(question("10.0.0.2", "10.0.0.9"), (Seen::Unknown, true), "something else came");
+        assert_eq!(question("10.0.0.1", "192.0.2.1"), (Seen::Unknown, false), "an address that nobody here has");
     }
 
     #[test]
@@ -333,34 +456,32 @@ mod tests {
         sightings.note(peer, local, Seen::HalfOpen, at(1002));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1001).0, Seen::Proved, "what came further stays");
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::Nothing, "it came before the attempt");
-        sightings.take_in(Table { half_open: vec![(local, peer)], ..Table::default() }, &[389].into(), at(1030));
+        sightings.take_in(Table { half_open: vec![(local, peer)], ..Table::default() }, at(1030));
         assert_eq!(ask(&sightings, "10.0.0.1", 389, 50000, 1030).0, Seen::HalfOpen);
         assert_eq!(sightings.half_open().len(), 1);
-        let question = Question { port: 389, source_port: 50000, since: 5030 };
-        let seen = |apart| sightings.answer(peer.ip(), local.ip(), &question, apart).state;
-        assert_eq!((seen(0), seen(-4000)), (Seen::Nothing, Seen::HalfOpen), "the asker's clock is ahead");
+    }
+
+    #[test]
+    fn a_full_queue_is_told() {
+        let sightings = begun();
+        let (listening, full) = ([address("10.0.0.9:22")].into(), [address("10.0.0.9:22")].into());
+        sightings.take_in(Table { listening: Some(listening), full, ..Table::default() }, at(1000));
+        assert_eq!(asked(&sightings, "10.0.0.1", 22, 50000, 1000).doubt, Some(Doubt::QueueFull));
     }
 
     #[test]
     fn the_memory_is_bounded_and_other_programs_ports_are_told_apart() {
-        let sightings = Sightings::default();
+        let sightings = begun();
         let half_open = (0..20_000_u16).map(|n| (address("10.0.0.9:389"), SocketAddr::new([10, 0, 0, 1].into(), n))).collect();
-        sightings.take_in(
-            Table { half_open, listening: Some([address("10.0.0.9:389")].into()), ..Table::default() },
-            &[389].into(),
-            at(1001),
-        );
+        let listening = Some([address("10.0.0.9:389")].into());
+        sightings.take_in(Table { half_open, listening, ..Table::default() }, at(1001));
         assert_eq!(sightings.half_open().len(), MAX_ENTRIES);
         let half_open = vec![(address("10.0.0.9:22"), address("10.0.0.7:1"))];
-        let others = Table { half_open, listening: Some([address("0.0.0.0:22")].into()), ..Table::default() };
-        sightings.take_in(others, &[389].into(), at(1002));
+        let listening = Some([address("0.0.0.0:22")].into());
+        sightings.take_in(Table { half_open, listening, ..Table::default() }, at(1002));
         assert!(sightings.half_open().iter().all(|h| h.local.port() == 389));
-        let asked = |source_port| {
-            let question = Question { port: 22, source_port, since: 1000 };
-            let sighting = sightings.answer([10, 0, 0, 7].into(), [10, 0, 0, 9].into(), &question, 0);
-            (sighting.listening, sighting.state)
-        };
-        assert_eq!(asked(1), (true, Seen::HalfOpen), "whoever listens");
-        assert_eq!(asked(2), (true, Seen::Unknown), "what another program accepts is not seen");
+        let of = |source_port| asked(&sightings, "10.0.0.7", 22, source_port, 1000);
+        assert_eq!((of(1).listening, of(1).own, of(1).state), (true, false, Seen::HalfOpen), "whoever listens");
+        assert_eq!(of(2).doubt, Some(Doubt::AnotherProgram), "what another program accepts is not seen");
     }
 }

@@ -4,8 +4,9 @@ use super::receipts::{Receipts, SweepId};
 use super::sightings::Sightings;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
-use crate::proto::challenge::{self, Asked, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
 use crate::proto::ports::Swept;
+use crate::proto::question::Asked;
 use crate::proto::sighting::Seen::Proved;
 use crate::proto::stamp::{self, STAMP_LEN, SWEEP_LEN};
 use std::net::SocketAddr;
@@ -108,6 +109,23 @@ impl StandIn {
     pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
+        let now = clock::now();
+        // Before anything is answered: this connection is no stranger's.
+        self.sightings.note(seen.peer, seen.local, Proved, now);
+        let asked = challenge.asks();
+        let (started, instance) = self.sightings.instance();
+        let sighting = match &asked {
+            Some(Asked::Connection(question)) => {
+                self.sightings.refresh();
+                Some(self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now))
+            }
+            _ => None,
+        };
+        let arrived = match &asked {
+            Some(Asked::Hop(question)) => Some(self.sightings.requests.answer(question, started, now)),
+            _ => None,
+        };
+        let swept = || Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken(), &self.receipts.holders());
         let claims = Claims {
             nonce: String::new(),
             hop: String::new(),
@@ -117,19 +135,17 @@ impl StandIn {
             tls: seen.tls.clone(),
             http,
             proxy_protocol: seen.proxy_protocol.map(str::to_owned),
-            now: clock::now(),
-            sighting: match challenge.asks() {
-                Some(Asked::Connection(question)) => {
-                    let apart = clock::now().as_second() - i64::from(challenge.sent());
-                    Some(self.sightings.answer(seen.peer.ip(), seen.local.ip(), &question, apart))
-                }
-                _ => None,
-            },
-            swept: (challenge.asks() == Some(Asked::Sweep))
-                .then(|| Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken(), &self.receipts.holders())),
-            ports: self.sightings.would_answer_on(clock::now()),
+            now,
+            sighting,
+            arrived,
+            swept: (asked == Some(Asked::Sweep)).then(swept),
+            ports: self.sightings.would_answer_on(seen.local.ip(), now),
+            instance,
+            started,
         };
-        self.sightings.note(seen.peer, seen.local, Proved, clock::now());
+        if let Some(hop) = challenge.hop() {
+            self.sightings.requests.proved(hop, now);
+        }
         seen.proved.store(true, Ordering::Relaxed);
         if self.sightings.nonces.is_first(challenge.nonce(), challenge.sent(), clock::now()) {
             seen.patient.store(true, Ordering::Relaxed);

@@ -44,7 +44,7 @@ impl Plan {
                 hop.clone_from(new);
             }
         }
-        Plan { site: self.site.clone(), hops, unplanned, roles: self.roles.clone() }
+        Plan { site: self.site.clone(), hops, unplanned, roles: self.roles.clone(), controls: self.controls.clone() }
     }
 
     /// Names that have to be looked up before the plan can be probed: each once, in the order of the hops.

@@ -2,7 +2,7 @@
 
 use crate::matrix::model::{Expect, Flow, Interface, Matrix, NameClass, Product, Protocol, RoleId, covers};
 use crate::matrix::port_set::PortSet;
-use crate::plan::model::{Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
+use crate::plan::model::{Control, Hop, HopEnd, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
 use crate::plan::words::Words;
 use crate::site::model::{Host, Site};
 use std::collections::{HashMap, HashSet};
@@ -30,7 +30,19 @@ pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matri
             builder.flow(matrix, flow);
         }
     }
-    Plan { site: site.name.clone(), hops: builder.hops, unplanned: builder.unplanned, roles: words.planned_roles() }
+    Plan {
+        site: site.name.clone(),
+        hops: builder.hops,
+        unplanned: builder.unplanned,
+        roles: words.planned_roles(),
+        controls: controls(site),
+    }
+}
+
+fn controls(site: &Site) -> Vec<Control> {
+    let of_host =
+        |(host, ports): (&String, &Vec<u16>)| ports.iter().map(|port| Control { host: host.clone(), port: *port }).collect::<Vec<_>>();
+    site.controls.iter().flat_map(of_host).collect()
 }
 
 /// What makes two hops the very same request. The RPC interfaces count: a flow that needs others is not proved by the first. So does

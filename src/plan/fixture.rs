@@ -136,6 +136,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         matrices: Vec::new(),
         key: None,
         routes: Vec::new(),
+        controls: BTreeMap::new(),
     }
 }
 

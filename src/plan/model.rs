@@ -21,6 +21,17 @@ pub struct Plan {
     pub unplanned: Vec<Unplanned>,
     /// Every role of the product's tables, with the hosts that the site gives it: for finding out whose hops are whose.
     pub roles: Vec<PlannedRole>,
+    /// Ports that the site file says are open from everywhere.
+    pub controls: Vec<Control>,
+}
+
+/// A port that is known to be open: what the site file has in `[controls]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// The host, as [`Host::label`] calls it.
+    pub host: String,
+    /// The port as it is; the site's offset is not added.
+    pub port: u16,
 }
 
 /// A role and who has it at this site.

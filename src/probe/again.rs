@@ -240,7 +240,10 @@ mod tests {
                 now: jiff::Timestamp::UNIX_EPOCH,
                 sighting: None,
                 swept: None,
+                arrived: None,
                 ports: String::new(),
+                instance: String::new(),
+                started: None,
             },
             same_tls_session: None,
         };

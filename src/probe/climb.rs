@@ -7,7 +7,8 @@ use crate::net::tls::{self, Session, Trust};
 use crate::net::{Io, clock, dial, random};
 use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, Question, SiteKey};
+use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, SiteKey};
+use crate::proto::question;
 use crate::reason::Reason;
 use jiff::Timestamp;
 use std::future::Future;
@@ -66,7 +67,7 @@ pub struct Target<'a> {
     /// Places for connections to this address, shared by all hops to it; without one there are as many as one likes.
     pub places: Option<Arc<Semaphore>>,
     /// What the listener is asked about another hop, in every challenge.
-    pub question: Option<Question>,
+    pub question: Option<question::Asked>,
     /// Connections on which both ends send small packets only, where the system can make such (Linux).
     pub small_segments: bool,
 }
@@ -395,7 +396,8 @@ impl<'a> Climb<'a> {
     pub fn challenge(&self) -> Option<Asked> {
         let key = self.tools.key.as_ref()?;
         let challenge = match &self.target.question {
-            Some(question) => Challenge::question(random(), question, clock::now()),
+            // What is asked says how long ago it was when it is sent, not when this climb began.
+            Some(question) => Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now()),
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
         Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })

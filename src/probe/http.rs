@@ -12,6 +12,7 @@ use crate::net::{Io, clock, random, tls};
 use crate::observation::{Detail, StepKind};
 use crate::proto::challenge::{self, CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
 use crate::proto::http_status::{self, Place, Said, Shown};
+use crate::proto::question::mark;
 use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -232,7 +233,7 @@ pub(super) fn authority(climb: &Climb<'_>, scheme: &str) -> String {
 }
 
 /// A path as it stands in a request: with a slash in front.
-pub(super) fn rooted(path: Option<&str>) -> String {
+pub fn rooted(path: Option<&str>) -> String {
     let path = path.unwrap_or_default();
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
@@ -243,22 +244,26 @@ struct Form {
     scheme: &'static str,
     authority: String,
     path: String,
+    /// Of the hop, for a listener behind a front that takes challenges out.
+    mark: String,
 }
 
 impl Form {
     fn of(climb: &Climb<'_>, by_http2: bool) -> Self {
         let scheme = Origin::of(climb).scheme;
-        Form { by_http2, scheme, authority: authority(climb, scheme), path: rooted(climb.target.hop.flow.path.as_deref()) }
+        let path = rooted(climb.target.hop.flow.path.as_deref());
+        Form { by_http2, scheme, authority: authority(climb, scheme), path, mark: mark(&climb.target.hop.id) }
     }
 
     fn request(&self, challenge: Option<&str>, padding: &str) -> Result<Request<Empty<Bytes>>, Failure> {
-        let Form { by_http2, scheme, authority, path } = self;
+        let Form { by_http2, scheme, authority, path, .. } = self;
         let builder = Request::get(if *by_http2 { format!("{scheme}://{authority}{path}") } else { path.clone() });
         let builder = if *by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
-        let mut builder = builder.header(USER_AGENT, AGENT).header("accept", "*/*");
-        if let Some(challenge) = challenge {
-            builder = builder.header(CHALLENGE_HEADER, challenge);
-        }
+        let mut builder = builder.header("accept", "*/*");
+        builder = match challenge {
+            Some(challenge) => builder.header(USER_AGENT, format!("{AGENT} {}", self.mark)).header(CHALLENGE_HEADER, challenge),
+            None => builder.header(USER_AGENT, AGENT),
+        };
         if !padding.is_empty() {
             builder = builder.header(PADDING_HEADER, padding);
         }
@@ -355,7 +360,7 @@ impl Exchange for Connection {
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
             // The octets kept aside are those of the first answer, and say nothing of how this one ends.
-            Sender::V2(_, head, _) => head.ended().map_or(failure, |kind| Failure::after_connect(&kind.into())),
+            Sender::V2(_, head, _) => head.error().map_or(failure, |error| Failure::after_connect(&error)),
             Sender::V1(_) => failure,
         })?;
         let status = Some(answer.status).filter(|status| !(200..400).contains(status));

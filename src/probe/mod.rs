@@ -22,26 +22,34 @@ pub use climb::{Climb, RangeMode, Stop, Target, Tools};
 use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::observation::Observation;
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::sighting::Sighting;
+use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 use std::net::SocketAddr;
 
-/// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof.
-pub async fn ask(target: &Target<'_>, tools: &Tools) -> Option<Sighting> {
-    let seen = probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
-    // NAT may leave the address alone and give every connection another port.
-    let own = seen.evidence.first().and_then(|e| e.source).map(plain);
-    seen.proofs.into_iter().find_map(|proof| match proof {
-        ProofOutcome::Valid { claims, .. } if claims.host == target.hop.to.host.label() => {
-            let translated = own != Some(plain(claims.peer));
-            claims.sighting.map(|sighting| Sighting { translated, ..sighting })
+/// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof. `host` is the one
+/// that must answer.
+///
+/// # Errors
+/// What was seen, where no proof of that host came.
+pub async fn ask(target: &Target<'_>, host: &str, tools: &Tools) -> Result<Claims, Box<Observation>> {
+    let mut seen = probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
+    let own = |proof: &ProofOutcome| matches!(proof, ProofOutcome::Valid { claims, .. } if claims.host == host);
+    let Some(place) = seen.proofs.iter().position(own) else { return Err(Box::new(seen)) };
+    match seen.proofs.swap_remove(place) {
+        ProofOutcome::Valid { mut claims, .. } => {
+            // NAT may leave the address alone and give every connection another port.
+            let source = seen.evidence.first().and_then(|e| e.source).map(plain);
+            if let Some(sighting) = &mut claims.sighting {
+                sighting.translated = source != Some(plain(claims.peer));
+            }
+            Ok(claims)
         }
-        _ => None,
-    })
+        _ => Err(Box::new(seen)),
+    }
 }
 
-fn plain(address: SocketAddr) -> SocketAddr {
+/// Without the form of IPv4 addresses inside IPv6.
+pub fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 

@@ -161,7 +161,10 @@ fn call_it_a_limit(seen: &mut Observation) {
 /// What became of one connection.
 fn words(seen: &Observation) -> String {
     let proof = seen.proofs.iter().rev().find_map(|proof| match proof {
-        ProofOutcome::Valid { claims, .. } => Some(format!("proved by {} at {}", claims.host, claims.local)),
+        ProofOutcome::Valid { claims, .. } => {
+            let run = claims.instance.get(..8).map(|run| format!(" (run {run})")).unwrap_or_default();
+            Some(format!("proved by {} at {}{run}", claims.host, claims.local))
+        }
         _ => None,
     });
     let status = status(seen).map(|status| format!(" (status {status})")).unwrap_or_default();
@@ -196,6 +199,9 @@ mod tests {
             sighting: None,
             swept: None,
             ports: String::new(),
+            arrived: None,
+            instance: String::new(),
+            started: None,
         };
         ProofOutcome::Valid { claims, same_tls_session: None }
     }

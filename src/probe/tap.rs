@@ -9,6 +9,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+/// Nobody reads any more.
+const GIVEN_UP: io::ErrorKind = io::ErrorKind::Other;
+
 /// Octets kept.
 const KEPT: usize = 1024;
 
@@ -30,6 +33,16 @@ struct State {
     octets: Vec<u8>,
     /// How reading ended, once it did; `UnexpectedEof` is an orderly close.
     ended: Option<io::ErrorKind>,
+    /// The system's number, where it was an error of the system.
+    code: Option<i32>,
+}
+
+impl State {
+    fn error(&self) -> Option<io::Error> {
+        // Given up with nothing read is an end without a word.
+        let kind = self.ended.map(|kind| if kind == GIVEN_UP { io::ErrorKind::UnexpectedEof } else { kind });
+        self.code.map(io::Error::from_raw_os_error).or_else(|| kind.map(io::Error::from))
+    }
 }
 
 impl<S> Tap<S> {
@@ -43,7 +56,7 @@ impl<S> Tap<S> {
 impl<S> Drop for Tap<S> {
     fn drop(&mut self) {
         // Nobody reads any more, so nothing will come.
-        self.head.state().ended.get_or_insert(io::ErrorKind::Other);
+        self.head.state().ended.get_or_insert(GIVEN_UP);
         self.head.changed.notify_one();
     }
 }
@@ -63,6 +76,11 @@ impl Head {
         self.state().ended
     }
 
+    /// The error with which reading ended, with the system's number.
+    pub fn error(&self) -> Option<io::Error> {
+        self.state().error()
+    }
+
     /// Waits until `enough` octets came or no more will; one waiter at a time.
     pub async fn until(&self, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         loop {
@@ -80,7 +98,7 @@ impl Head {
     pub fn failure(&self, otherwise: Reason) -> Failure {
         let state = self.state();
         if state.octets.is_empty() {
-            return Failure::after_connect(&state.ended.unwrap_or(io::ErrorKind::UnexpectedEof).into());
+            return Failure::after_connect(&state.error().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
         }
         let failure = Failure::peer(otherwise).with("first_octets", printable(&state.octets, 80));
         match looks_like(&state.octets) {
@@ -98,7 +116,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
             let came = &buf.filled()[before..];
             let mut state = self.head.state();
             match outcome {
-                Err(error) => state.ended = Some(error.kind()),
+                Err(error) => {
+                    state.ended = Some(error.kind());
+                    state.code = error.raw_os_error();
+                }
                 Ok(()) if came.is_empty() && buf.remaining() > 0 => state.ended = Some(io::ErrorKind::UnexpectedEof),
                 Ok(()) => {
                     let room = KEPT - state.octets.len();
@@ -114,7 +135,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        // Whoever cannot write may never read.
+        if let Poll::Ready(Err(error)) = &outcome {
+            self.head.state().ended.get_or_insert(error.kind());
+        }
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

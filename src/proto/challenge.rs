@@ -6,7 +6,8 @@
 //! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
 
 use super::ports::Swept;
-use super::sighting::Sighting;
+use super::question::{Asked, hop_tag};
+use super::sighting::{Arrived, Sighting};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -61,7 +62,7 @@ impl SiteKey {
         let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
         SiteKey {
             challenge: derive("portmatrix/1 challenge"),
-            question: derive("portmatrix/1 question"),
+            question: derive("portmatrix/2 question"),
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
             stamp: derive("portmatrix/1 stamp"),
@@ -79,27 +80,6 @@ pub struct Challenge {
     is_question: bool,
 }
 
-/// "Did you see me on port N?", asked over a hop that works about one that does not. It rides as a challenge does, in its place, and with a
-/// MAC of its own, so that neither can be taken for the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
-    /// The port that was asked for.
-    pub port: u16,
-    /// The port that the connector sent from.
-    pub source_port: u16,
-    /// When it sent, by its own clock, in UNIX seconds.
-    pub since: u32,
-}
-
-/// What a question is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// One connection.
-    Connection(Question),
-    /// The sweep whose nonce it has.
-    Sweep,
-}
-
 impl Challenge {
     /// A challenge for one connection of one hop. `nonce` must be fresh random octets.
     pub fn new(nonce: [u8; 12], hop_id: &str, now: Timestamp) -> Self {
@@ -107,12 +87,9 @@ impl Challenge {
         Challenge { nonce, hop: hop_tag(hop_id), sent, is_question: false }
     }
 
-    /// A challenge that also asks what the listener saw of another connection.
-    pub fn question(nonce: [u8; 12], question: &Question, now: Timestamp) -> Self {
-        let mut hop = [0; 8];
-        hop[..2].copy_from_slice(&question.port.to_be_bytes());
-        hop[2..4].copy_from_slice(&question.source_port.to_be_bytes());
-        hop[4..].copy_from_slice(&question.since.to_be_bytes());
+    /// A challenge that also asks something. Of `nonce` what is asked leaves five octets of chance.
+    pub fn question(mut nonce: [u8; 12], asked: &Asked, now: Timestamp) -> Self {
+        let hop = asked.encode(&mut nonce);
         Challenge { hop, is_question: true, ..Challenge::new(nonce, "", now) }
     }
 
@@ -131,11 +108,12 @@ impl Challenge {
 
     /// What it asks; `None` for one that asks only who answers.
     pub fn asks(&self) -> Option<Asked> {
-        let [a, b, c, d, since @ ..] = self.hop;
-        let question =
-            Question { port: u16::from_be_bytes([a, b]), source_port: u16::from_be_bytes([c, d]), since: u32::from_be_bytes(since) };
-        // There is no port 0.
-        self.is_question.then_some(if question.port == 0 { Asked::Sweep } else { Asked::Connection(question) })
+        self.is_question.then(|| Asked::decode(&self.nonce, self.hop))
+    }
+
+    /// Tag of the hop that it is of; `None` where it asks about something else.
+    pub fn hop(&self) -> Option<[u8; 8]> {
+        (!self.is_question).then_some(self.hop)
     }
 
     /// The octets on the wire.
@@ -215,6 +193,9 @@ pub struct Claims {
     /// The answer to a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<Sighting>,
+    /// The answer to a question about a hop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<Arrived>,
     /// The answer to a question about a sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Swept>,
@@ -222,6 +203,13 @@ pub struct Claims {
     /// it would answer on any of these.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ports: String,
+    /// Which run of a listener it is, as hexadecimal text: two listeners may have one name and one key, and one that was started again is another.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instance: String,
+    /// When that run began, by the listener's clock, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub started: Option<Timestamp>,
 }
 
 /// TLS as a listener saw it.
@@ -338,13 +326,6 @@ pub fn padding(challenge: &[u8; CHALLENGE_LEN], length: usize) -> String {
     text
 }
 
-fn hop_tag(hop_id: &str) -> [u8; 8] {
-    let digest = digest::digest(&digest::SHA256, hop_id.as_bytes());
-    let mut tag = [0; 8];
-    tag.copy_from_slice(&digest.as_ref()[..8]);
-    tag
-}
-
 fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
 }
@@ -377,6 +358,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::question::Question;
     use proptest::prelude::*;
 
     const HOP: &str = "direct/agent-to-service/ws/psp:5000";
@@ -402,7 +384,10 @@ mod tests {
             now: Timestamp::UNIX_EPOCH,
             sighting: None,
             swept: None,
+            arrived: None,
             ports: String::new(),
+            instance: String::new(),
+            started: None,
         }
     }
 
@@ -461,8 +446,8 @@ mod tests {
 
     #[test]
     fn a_question_is_a_challenge_that_asks_and_nothing_else_is() {
-        let question = Question { port: 389, source_port: 50_123, since: 1_700_000_000 };
-        let sent = Challenge::question([7; 12], &question, Timestamp::UNIX_EPOCH);
+        let question = Question { port: 389, source_port: 50_123, age_ms: 1_700, source: [0; 3], destination: [1, 2, 3] };
+        let sent = Challenge::question([7; 12], &Asked::Connection(question), Timestamp::UNIX_EPOCH);
         let read = Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
         assert_eq!((read, read.asks()), (sent, Some(Asked::Connection(question))));
         let sweep = challenge(7).about_sweep();
@@ -475,7 +460,8 @@ mod tests {
         assert_ne!(plain.encode(&key(1))[24..], sent.encode(&key(1))[24..]);
         let proof = prove(&key(1), &sent, claims(false), None);
         assert!(matches!(verify(&key(1), &sent, &proof, None), ProofOutcome::Valid { .. }));
-        assert!(why(verify(&key(1), &challenge(7), &proof, None)).contains("another hop"), "its answer proves no hop");
+        let plain = Challenge { hop: hop_tag(HOP), is_question: false, ..sent };
+        assert!(why(verify(&key(1), &plain, &proof, None)).contains("another hop"), "its answer proves no hop");
     }
 
     proptest! {

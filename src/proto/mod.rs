@@ -7,6 +7,7 @@ pub mod http_status;
 pub mod ldap;
 pub mod ports;
 pub mod proxy_header;
+pub mod question;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;

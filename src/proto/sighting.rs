@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 pub struct Sighting {
     /// Whether something listens on that port of the host: the listener itself, or a program that has the port.
     pub listening: bool,
+    /// Whether it is the listener itself that has the port there: it would have answered, and proved itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
     /// How far the connection came.
     pub state: Seen,
     /// Why it cannot be told how far it came, where it cannot.
@@ -27,10 +30,60 @@ pub struct Sighting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub local: Option<SocketAddr>,
+    /// Another address or port of the host at which something arrived from the very address and port that is asked about: a connection of its own, or
+    /// this one, which was sent on to there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub elsewhere: Option<SocketAddr>,
     /// When it was first seen, by the listener's clock, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub at: Option<Timestamp>,
+    /// What the host's kernel has counted, where it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<Counters>,
+}
+
+impl Sighting {
+    /// Of which nothing is known but the state.
+    pub fn of(state: Seen) -> Self {
+        Sighting {
+            listening: false,
+            own: false,
+            state,
+            doubt: None,
+            translated: false,
+            peer: None,
+            local: None,
+            elsewhere: None,
+            at: None,
+            counters: None,
+        }
+    }
+}
+
+/// How often something became of connections that had only begun, since the host's kernel was started. None of them is there long enough to be seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counters {
+    /// They were reset.
+    pub reset: u64,
+    /// An ICMP message ended them, or the host had no room for them.
+    pub dropped: u64,
+    /// The program that has the port had as many waiting as it takes.
+    pub overflowed: u64,
+}
+
+/// What a listener knows of the requests of one hop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Arrived {
+    /// Its challenges that were answered with a proof.
+    pub proved: u32,
+    /// Its HTTP requests, by the mark in their `User-Agent`.
+    pub marked: u32,
+    /// HTTP requests for its path without a mark, whoever sent them.
+    pub path: u32,
+    /// Whether the listener remembers everything since the hop was tried first.
+    pub whole: bool,
 }
 
 /// Why a listener cannot tell how far a connection came.
@@ -39,8 +92,12 @@ pub struct Sighting {
 pub enum Doubt {
     /// Another program has the port, and the listener does not see what it accepts.
     AnotherProgram,
-    /// It may have come before the listener did, or in a flood.
+    /// It may have come in a flood, of which not everything is remembered.
     NotRemembered,
+    /// The listener was started only after it was sent.
+    BeganLater,
+    /// The program that has the port takes no more: its queue is full, and the kernel drops what comes.
+    QueueFull,
     /// Half-open connections were reset at that time: such a one is gone before anybody sees it.
     GoneAtOnce,
     /// Something came to the port from another address or port: NAT may have made that of it.
@@ -52,7 +109,9 @@ impl Doubt {
     pub fn words(self) -> &'static str {
         match self {
             Doubt::AnotherProgram => "another program has the port",
-            Doubt::NotRemembered => "it was not there yet, or too much came at that time",
+            Doubt::NotRemembered => "too much came at that time",
+            Doubt::BeganLater => "the listener was started only afterwards",
+            Doubt::QueueFull => "the program that has the port has as many connections waiting as it takes, and the host drops what comes",
             Doubt::GoneAtOnce => "connections that had begun were reset at that time, before anybody could see from where they came",
             Doubt::OthersCame => "something came from another address or port, which NAT may have given it",
         }

@@ -1,17 +1,19 @@
-//! The second end's view: of a hop that did not work, or proved nothing, the listener on its To host is asked what it saw of it, over another
-//! hop to the same host that works.
+//! The second end's view: of a hop that did not work, or proved nothing, or must be shut, the listener on its To host is asked what it saw of it, over
+//! hops to the same host that work: straight, or through a front behind which it stands.
 
 use super::Probed;
 use super::crew::server_name;
 use super::pace::Pace;
-use crate::matrix::model::{Expect, Protocol};
+use super::ways::Way;
 use crate::net::clock;
-use crate::observation::{Evidence, Observation, StepKind};
+use crate::observation::{Evidence, Observation};
 use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
-use crate::proto::challenge::{ProofOutcome, Question};
-use crate::proto::sighting::{Seen, Sighting};
+use crate::proto::challenge::{Claims, ProofOutcome};
+use crate::proto::question::{AddressTag, Asked, HopQuestion, Question, address_tag, hop_tag, millis, path_tag};
+use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
 use crate::reason::Reason;
+use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,71 +22,252 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Questions for one host, and for all of a run. Hops beyond them keep what the connector saw alone.
+/// Hops of one host that are asked about, and of a whole run. Hops beyond them keep what the connector saw alone.
 const MAX_PER_HOST: usize = 64;
 const MAX: usize = 512;
+/// Ways over which one hop is asked about, one after the other, until one can tell.
+const MAX_WAYS: usize = 4;
 /// Questions at a time.
 const AT_A_TIME: usize = 16;
 /// The listener reads its host's table a few times a second: a question that comes sooner than that after the attempt comes too soon.
-const AFTER: Duration = Duration::from_millis(400);
+const AFTER: Duration = Duration::from_millis(450);
+
+/// What asking needs.
+#[derive(Clone)]
+pub(super) struct Asking {
+    pub tools: Arc<Tools>,
+    pub pace: Arc<Pace>,
+    pub stop: CancellationToken,
+}
+
+impl Asking {
+    /// Asks over a way: what its listener claims, or what was seen where it did not answer. The question is made when it is its turn, for it says how long
+    /// ago something was.
+    pub async fn over(&self, way: &Way, ask: impl FnOnce() -> Option<Asked>) -> Result<Claims, Box<Observation>> {
+        self.pace.wait().await;
+        let asked = ask();
+        let target = Target {
+            hop: &way.hop,
+            address: way.address,
+            server_name: server_name(&way.hop, way.address),
+            source: Some(way.source),
+            places: None,
+            question: asked,
+            small_segments: false,
+        };
+        probe::ask(&target, &way.host, &self.tools).await
+    }
+}
 
 /// Asks about every hop of which the other end can tell more, and notes the answers.
-pub async fn ask(probed: &mut [Probed], tools: &Arc<Tools>, pace: &Arc<Pace>, stop: &CancellationToken) {
-    if tools.key.is_none() {
+pub(super) async fn ask(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+    if asking.tools.key.is_none() || ways.is_empty() {
         return;
     }
-    let questions = questions(probed);
-    if questions.is_empty() {
-        return;
-    }
-    let ports = ports(probed);
+    let own = Arc::new(connections(probed));
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    for Errand { about, over, address, source, attempts } in questions {
-        let (tools, pace, limit, stop, ports) = (tools.clone(), pace.clone(), limit.clone(), stop.clone(), ports.clone());
+    for errand in errands(probed, ways) {
+        let (asking, limit, own) = (asking.clone(), limit.clone(), own.clone());
         tasks.spawn(async move {
+            let about = errand.about;
             let work = async {
                 let _turn = limit.acquire_owned().await;
-                let mut told = None;
-                // The last attempt first; an earlier one may have got further.
-                for attempt in attempts.iter().rev() {
-                    let question = question(attempt)?;
-                    let age = clock::now().duration_since(attempt.sent_at);
-                    tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-                    pace.wait().await;
-                    let target = Target {
-                        hop: &over,
-                        address,
-                        server_name: server_name(&over, address),
-                        source,
-                        places: None,
-                        question: Some(question),
-                        small_segments: false,
-                    };
-                    let sighting = own_alone(probe::ask(&target, &tools).await?, attempt.destination.port(), &ports);
-                    let seen = sighting.state > Seen::Nothing;
-                    told = Some(further(told, sighting));
-                    if seen {
-                        break;
-                    }
-                }
-                told
+                (errand.sighting(&asking, &own).await, errand.arrived(&asking).await)
             };
             let told = tokio::select! {
                 biased;
-                () = stop.cancelled() => None,
+                () = asking.stop.cancelled() => (None, None),
                 told = work => told,
             };
             (about, told)
         });
     }
     while let Some(done) = tasks.join_next().await {
-        if let Ok((about, Some(sighting))) = done
+        if let Ok((about, (sighting, arrived))) = done
             && let Some(seen) = &mut probed[about].seen
         {
-            seen.sighting = Some(sighting);
+            seen.sighting = sighting;
+            seen.known.arrived = arrived;
         }
     }
+}
+
+/// Every connection of this run, by where it came from and the port that it went to.
+fn connections(probed: &[Probed]) -> BTreeSet<(SocketAddr, u16)> {
+    let all = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence);
+    all.filter_map(|e| Some((probe::plain(e.source?), e.destination.port()))).collect()
+}
+
+/// What is to be asked about one hop.
+struct Errand {
+    /// The hop, by its place.
+    about: usize,
+    hop: Arc<Hop>,
+    /// The ways over which it can be asked, best first.
+    ways: Vec<Way>,
+    /// The attempts whose fate is in question; none where the listener sees nothing of them.
+    attempts: Vec<Evidence>,
+    /// Since when requests of the hop count; none where it is not asked about them.
+    since: Option<Timestamp>,
+}
+
+fn errands(probed: &[Probed], ways: &[Way]) -> Vec<Errand> {
+    let mut asked: HashMap<String, usize> = HashMap::new();
+    let mut errands = Vec::new();
+    for (about, lost) in probed.iter().enumerate() {
+        let Some(seen) = lost.seen.as_ref() else { continue };
+        let attempts = if is_worth_asking(&lost.hop, seen) { attempts(seen) } else { Vec::new() };
+        let since = asks_for_requests(seen).then_some(seen.started);
+        if attempts.is_empty() && since.is_none() {
+            continue;
+        }
+        let mut fit: Vec<&Way> = ways.iter().filter(|way| fits(way, &lost.hop)).collect();
+        fit.sort_by_key(|way| rank(way, &lost.hop, &attempts));
+        let Some(best) = fit.first() else { continue };
+        let count = asked.entry(best.host.clone()).or_default();
+        if *count >= MAX_PER_HOST || errands.len() >= MAX {
+            continue;
+        }
+        *count += 1;
+        let ways = fit.into_iter().take(MAX_WAYS).cloned().collect();
+        errands.push(Errand { about, hop: lost.hop.clone(), ways, attempts, since });
+    }
+    errands
+}
+
+/// Whether a way leads to the listener that can tell of a hop: to the host that it connects to, or to one behind its front.
+fn fits(way: &Way, lost: &Hop) -> bool {
+    match &lost.flow.relayed_to {
+        Some(behind) => behind.hosts.contains(&way.host) || way.host == lost.to.host.label(),
+        None => way.host == lost.to.host.label(),
+    }
+}
+
+/// The smaller the better: the same address from the same source, as this end is; then what is changed on the way; then the cheapest protocol.
+fn rank(way: &Way, lost: &Hop, attempts: &[Evidence]) -> (bool, bool, bool, bool, u8) {
+    let same_source = attempts.iter().all(|a| a.source.map(|s| s.ip()) == Some(way.source));
+    let family = lost.address.is_some_and(|a| a.is_ipv4() == way.address.is_ipv4());
+    (!(way.is_to(lost) && same_source), !way.straight, !way.untranslated, !family, way.cost())
+}
+
+/// The attempts whose fate is in question: those to the port of the rung that failed.
+fn attempts(seen: &Observation) -> Vec<Evidence> {
+    let last = Evidence::of_last_connection(&seen.evidence);
+    last.iter().filter(|e| e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
+}
+
+/// Whether the other end can tell more of the connection than was seen here.
+fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
+    // The front in between makes connections of its own: the listener behind it sees nothing of ours.
+    if hop.flow.relayed_to.is_some() || hop.proxy.is_some() {
+        return false;
+    }
+    match seen.steps.iter().find(|s| !s.ok) {
+        Some(step) => {
+            let cause = step.detail.get("cause").and_then(|v| v.as_str()).and_then(|code| code.parse().ok());
+            let reason = cause.or(step.reason).unwrap_or(Reason::NotTested);
+            let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
+            // Whatever was said on a connection that opened, somebody else may have said it.
+            shut || !proved(seen) && opened(seen)
+        }
+        // It opened, and nothing proved who answered: somebody else may, in the place of the host.
+        None => !proved(seen),
+    }
+}
+
+/// Whether it is worth knowing if anything of the hop reached the listener, by whatever way: its challenge was sent, and nobody proved himself.
+fn asks_for_requests(seen: &Observation) -> bool {
+    seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked) && !proved(seen) && opened(seen)
+}
+
+fn opened(seen: &Observation) -> bool {
+    use crate::observation::StepKind;
+    seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
+        || seen.steps.iter().any(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect))
+}
+
+fn proved(seen: &Observation) -> bool {
+    seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }))
+}
+
+impl Errand {
+    /// What became of the attempts, by whichever way can tell.
+    async fn sighting(&self, asking: &Asking, own: &BTreeSet<(SocketAddr, u16)>) -> Option<Sighting> {
+        if self.attempts.is_empty() {
+            return None;
+        }
+        let mut best: Option<Sighting> = None;
+        for way in &self.ways {
+            let Some(told) = self.over(way, asking, own).await else { continue };
+            let certain = told.state != Seen::Unknown && !told.translated;
+            if best.as_ref().is_none_or(|best| certainty(&told) > certainty(best)) {
+                best = Some(told);
+            }
+            if certain {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The same over one way. The last attempt first; an earlier one may have got further.
+    async fn over(&self, way: &Way, asking: &Asking, own: &BTreeSet<(SocketAddr, u16)>) -> Option<Sighting> {
+        let mut told = None;
+        for attempt in self.attempts.iter().rev() {
+            let source = attempt.source?;
+            let age = clock::now().duration_since(attempt.sent_at);
+            tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
+            let same = way.is_to(&self.hop) && way.source == source.ip();
+            let claims = asking.over(way, || Some(Asked::Connection(question(attempt, source, same)))).await.ok()?;
+            let mut told_now = claims.sighting?;
+            // What was named to the listener is known there as it is.
+            told_now.translated &= same;
+            let sighting = this_alone(told_now, probe::plain(source), own);
+            let seen = sighting.state > Seen::Nothing;
+            told = Some(further(told, sighting));
+            if seen {
+                break;
+            }
+        }
+        told
+    }
+
+    /// What of the hop's requests arrived.
+    async fn arrived(&self, asking: &Asking) -> Option<Arrived> {
+        let since = self.since?;
+        for way in &self.ways {
+            let path = crate::probe::http::rooted(self.hop.flow.path.as_deref());
+            let (hop, path) = (hop_tag(&self.hop.id), path_tag(&path));
+            let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
+            if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await {
+                return Some(arrived);
+            }
+        }
+        None
+    }
+}
+
+/// How long ago that was, as questions say it.
+fn age(since: Timestamp) -> u32 {
+    millis(clock::now().duration_since(since).try_into().unwrap_or_default())
+}
+
+/// The question about an attempt. `same` says that it is asked from the same address at the same one; else the listener must be told which are meant.
+fn question(attempt: &Evidence, source: SocketAddr, same: bool) -> Question {
+    let tag = |address: IpAddr| if same { AddressTag::default() } else { address_tag(address) };
+    Question {
+        port: attempt.destination.port(),
+        source_port: source.port(),
+        age_ms: age(attempt.sent_at),
+        source: tag(source.ip()),
+        destination: tag(attempt.destination.ip()),
+    }
+}
+
+/// How much an answer is worth: one that can tell before one that cannot, and one of this end as it is before one of what NAT made of it.
+fn certainty(sighting: &Sighting) -> (bool, bool) {
+    (sighting.state != Seen::Unknown, !sighting.translated)
 }
 
 /// Of what was seen of two attempts, that of the one which got further. That nothing came must be known of both.
@@ -95,147 +278,25 @@ fn further(told: Option<Sighting>, sighting: Sighting) -> Sighting {
     if doubt.is_some() && best.state <= Seen::Nothing { Sighting { state: Seen::Unknown, doubt, ..best } } else { best }
 }
 
-/// Every port that this run goes to.
-fn ports(probed: &[Probed]) -> Arc<BTreeSet<u16>> {
-    let seen = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence).map(|e| e.destination.port());
-    Arc::new(probed.iter().map(|p| p.hop.port).chain(seen).collect())
-}
-
-/// A sighting of the connection that was asked about, and of no other. The system gives one source port to connections to several ports of
-/// a host: what arrived at another port of this run was its own connection there, and tells nothing of this one.
-fn own_alone(sighting: Sighting, asked: u16, ports: &BTreeSet<u16>) -> Sighting {
-    match sighting.local.map(|l| l.port()) {
-        Some(port) if port != asked && ports.contains(&port) => {
-            Sighting { state: Seen::Nothing, doubt: None, translated: true, peer: None, local: None, at: None, ..sighting }
+/// A sighting of the connection that was asked about, and of no other. The system gives one source port to connections to several addresses and ports:
+/// what arrived elsewhere was one of them, or this one, sent on to there.
+fn this_alone(sighting: Sighting, source: SocketAddr, own: &BTreeSet<(SocketAddr, u16)>) -> Sighting {
+    match sighting.elsewhere {
+        Some(elsewhere) if sighting.state == Seen::Nothing && !own.contains(&(source, elsewhere.port())) => {
+            Sighting { state: Seen::Unknown, doubt: Some(Doubt::OthersCame), local: Some(elsewhere), peer: Some(source), ..sighting }
         }
         _ => sighting,
     }
 }
 
-/// One question to be asked.
-struct Errand {
-    /// The hop that it is about, by its place.
-    about: usize,
-    /// The hop that it is asked over.
-    over: Arc<Hop>,
-    address: IpAddr,
-    source: Option<IpAddr>,
-    /// The attempts that were made.
-    attempts: Vec<Evidence>,
-}
-
-fn questions(probed: &[Probed]) -> Vec<Errand> {
-    let ways: Vec<Way> = probed.iter().filter_map(way).collect();
-    let mut asked: HashMap<&str, usize> = HashMap::new();
-    let mut questions = Vec::new();
-    for (about, lost) in probed.iter().enumerate() {
-        let Some(seen) = lost.seen.as_ref().filter(|seen| is_worth_asking(&lost.hop, seen)) else { continue };
-        let attempts = attempts(seen);
-        let Some(best) = ways.iter().filter(|way| way.fits(&lost.hop, &attempts)).min_by_key(|way| way.rank(&lost.hop)) else {
-            continue;
-        };
-        let count = asked.entry(best.host.as_str()).or_default();
-        if attempts.is_empty() || *count >= MAX_PER_HOST || questions.len() >= MAX {
-            continue;
-        }
-        *count += 1;
-        questions.push(Errand { about, over: best.hop.clone(), address: best.address, source: best.source, attempts });
-    }
-    questions
-}
-
-/// The attempts whose fate is in question: those to the port of the rung that failed.
-fn attempts(seen: &Observation) -> Vec<Evidence> {
-    let last = Evidence::of_last_connection(&seen.evidence);
-    last.iter().filter(|e| e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
-}
-
-fn question(attempt: &Evidence) -> Option<Question> {
-    let since = u32::try_from(attempt.sent_at.as_second()).ok()?;
-    Some(Question { port: attempt.destination.port(), source_port: attempt.source?.port(), since })
-}
-
-/// Whether the other end can tell more than was seen here.
-fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
-    // The front in between makes connections of its own: the listener behind it sees nothing of ours.
-    if hop.flow.relayed_to.is_some() {
-        return false;
-    }
-    match seen.steps.iter().find(|s| !s.ok) {
-        Some(step) => {
-            let cause = step.detail.get("cause").and_then(|v| v.as_str()).and_then(|code| code.parse().ok());
-            let reason = cause.or(step.reason).unwrap_or(Reason::NotTested);
-            let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
-            let broken = [
-                Reason::ResetAfterConnect,
-                Reason::SilentAfterConnect,
-                Reason::ClosedAfterConnect,
-                Reason::TlsHandshakeFailed,
-                Reason::AnsweredByMiddlebox,
-            ];
-            shut || broken.contains(&reason)
-        }
-        // It opened, and nothing proved who answered: somebody else may, in the place of the host.
-        None => !proved(seen),
-    }
-}
-
-fn proved(seen: &Observation) -> bool {
-    seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }))
-}
-
-/// A hop over which its listener can be asked.
-struct Way {
-    hop: Arc<Hop>,
-    host: String,
-    address: IpAddr,
-    source: Option<IpAddr>,
-}
-
-impl Way {
-    /// Whether its listener can be asked about these attempts: it is on the same host, and is asked from the same address, by which it knows
-    /// whose connections it may tell of.
-    fn fits(&self, lost: &Hop, attempts: &[Evidence]) -> bool {
-        self.host == lost.to.host.label() && self.source.is_some() && attempts.iter().all(|a| a.source.map(|s| s.ip()) == self.source)
-    }
-
-    /// The smaller the better: the same address, then the same family, then the cheapest protocol.
-    fn rank(&self, lost: &Hop) -> (bool, bool, u8) {
-        let family = lost.address.is_some_and(|a| a.is_ipv4() == self.address.is_ipv4());
-        let cost = match self.hop.flow.protocol {
-            Protocol::Tcp | Protocol::Http => 0,
-            Protocol::Ldap | Protocol::Tls => 1,
-            Protocol::Https | Protocol::Ldaps | Protocol::GrpcH2c => 2,
-            _ => 3,
-        };
-        (lost.address != Some(self.address), !family, cost)
-    }
-}
-
-/// A hop that was proved, straight and to its end, by the host that it goes to.
-fn way(probed: &Probed) -> Option<Way> {
-    let (hop, seen) = (&probed.hop, probed.seen.as_ref()?);
-    let mut claims = seen.proofs.iter().map(|p| match p {
-        ProofOutcome::Valid { claims, .. } => Some(claims.host == hop.to.host.label()),
-        _ => None,
-    });
-    let right = claims.next().flatten()? && claims.all(|c| c == Some(true));
-    let works =
-        hop.flow.expect == Expect::Allow && hop.flow.relayed_to.is_none() && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
-    let source = seen.evidence.first().and_then(|e| e.source).map(|s: SocketAddr| s.ip());
-    let address = hop.address?;
-    (right && works).then(|| Way { hop: hop.clone(), host: hop.to.host.label(), address, source })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::sighting::Doubt;
 
     #[test]
     fn that_nothing_came_must_be_known_of_every_attempt() {
         let doubt = |state| (state == Seen::Unknown).then_some(Doubt::OthersCame);
-        let of = |state| Sighting { listening: true, state, doubt: doubt(state), translated: false, peer: None, local: None, at: None };
+        let of = |state| Sighting { listening: true, doubt: doubt(state), ..Sighting::of(state) };
         let both = |a, b| further(Some(of(a)), of(b)).state;
         assert_eq!(further(None, of(Seen::Nothing)).state, Seen::Nothing);
         assert_eq!(both(Seen::Nothing, Seen::Nothing), Seen::Nothing);
@@ -246,20 +307,15 @@ mod tests {
     }
 
     #[test]
-    fn what_arrived_at_another_port_of_the_run_is_another_connection() {
-        let sighting = |port: u16| Sighting {
-            listening: true,
-            state: Seen::Proved,
-            doubt: None,
-            translated: false,
-            peer: Some(([10, 0, 0, 1], 50000).into()),
-            local: Some(([10, 0, 0, 9], port).into()),
-            at: None,
-        };
-        let ports = BTreeSet::from([389, 636]);
-        assert_eq!(own_alone(sighting(389), 389, &ports), sighting(389));
-        assert_eq!(own_alone(sighting(8389), 389, &ports), sighting(8389), "sent on to another port on the way");
-        let other = own_alone(sighting(636), 389, &ports);
-        assert_eq!((other.listening, other.state, other.translated, other.local), (true, Seen::Nothing, true, None));
+    fn what_arrived_elsewhere_is_another_connection_of_this_run_or_was_sent_on() {
+        let source: SocketAddr = ([10, 0, 0, 1], 50000).into();
+        let own = BTreeSet::from([(source, 389), (source, 636)]);
+        let nothing = |port: Option<u16>| Sighting { elsewhere: port.map(|p| ([10, 0, 0, 9], p).into()), ..Sighting::of(Seen::Nothing) };
+        assert_eq!(this_alone(nothing(None), source, &own).state, Seen::Nothing);
+        assert_eq!(this_alone(nothing(Some(636)), source, &own).state, Seen::Nothing, "its own connection there");
+        let sent_on = this_alone(nothing(Some(8389)), source, &own);
+        assert_eq!((sent_on.state, sent_on.doubt, sent_on.local), (Seen::Unknown, Some(Doubt::OthersCame), sent_on.elsewhere));
+        let found = Sighting { elsewhere: Some(([10, 0, 0, 9], 8389).into()), ..Sighting::of(Seen::Opened) };
+        assert_eq!(this_alone(found.clone(), source, &own), found);
     }
 }

@@ -1,97 +1,172 @@
-//! Deny hops are judged twice: the second time with what the other hops of the run showed about the same two hosts.
+//! Deny hops are judged twice: the second time with what the other hops of the run showed about the same two hosts, before and after.
+//!
+//! Shut must be shut by the way. So each deny hop that looks shut needs a control, a way between the same two hosts that is open; it is tried once more at
+//! the end of the run, then its control, and only where the one is still shut and the other still open it passes.
 
+use super::Probed;
+use super::ask::Asking;
+use super::once_more;
 use crate::matrix::model::Expect;
-use crate::observation::{Evidence, StepKind};
+use crate::observation::{Evidence, Observation, StepKind};
+use crate::plan::model::{Control as Declared, Hop};
+use crate::proto::challenge::ProofOutcome;
 use crate::proto::ports;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
-use crate::result::HopResult;
-use crate::verdict::{self, AnsweredBy, Control, Judgement, Verdict};
-use std::collections::BTreeSet;
+use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Reached, Verdict};
 use std::net::{IpAddr, SocketAddr};
 
-/// Lets a deny hop pass when the same From host reached the same To host in this run: by an allow hop that passed, straight, or through
-/// a front, where the proof came from the host behind it. Either shows that both ends are up and the From host has a network.
-pub fn second_look(results: Vec<HopResult>) -> Vec<HopResult> {
-    let open: Vec<Way> = results.iter().filter(|r| r.expect == Expect::Allow && r.verdict == Verdict::Pass).flat_map(ways).collect();
-    // Hosts between which packets were lost, and came when they were sent again.
-    let lossy: BTreeSet<(String, String)> = results
-        .iter()
-        .filter(|r| r.evidence.iter().any(Evidence::needed_another_try))
-        .map(|r| (r.from.host.clone(), r.to.host.clone()))
-        .collect();
-    let addresses: Vec<(String, Option<IpAddr>)> = results.iter().map(|r| (r.to.host.clone(), r.to.address)).collect();
-    results
-        .into_iter()
-        .map(|mut result| {
-            if result.expect == Expect::Deny {
-                let judgement = Judgement {
-                    verdict: result.verdict,
-                    reason: result.reason,
-                    ended: result.ended_at.zip(result.initiator),
-                    answered_by: result.answered_by,
-                    advice: result.advice.take(),
-                    notes: std::mem::take(&mut result.notes),
-                };
-                // A host with several addresses may be dead at one of them: the control must be of the same.
-                let several = addresses.iter().any(|(host, address)| *host == result.to.host && *address != result.to.address);
-                let answered = result.steps.iter().any(|s| s.step == StepKind::Http && s.detail.contains_key("status"));
-                let fits = |way: &&Way| {
-                    way.from == result.from.host
-                        && way.to == result.to.host
-                        && (!several || (way.at.is_some() && way.at == result.to.address))
-                        // A front that refuses a path must pass another one on, or it may refuse everything.
-                        && (!answered || way.port == result.to.port)
-                };
-                let holds = |way: &Way| result.to.port.is_some_and(|port| ports::holds(&way.listener_ports, port));
-                let of = |way: &Way| if holds(way) { Control::Holds } else { Control::Reached };
-                let control = open.iter().filter(fits).map(of).max().unwrap_or(Control::None);
-                // Asked about this very connection, it said that it had the port.
-                let asked = result.sighting.as_ref().is_some_and(|s| s.state >= Seen::NotAllowed);
-                let control = if asked && control != Control::None { Control::Holds } else { control };
-                let opened = result.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) && result.answered_by == AnsweredBy::Nobody;
-                let mut judgement = verdict::with_control(judgement, control, opened);
-                let silent = result.steps.iter().any(|s| s.reason == Some(Reason::TimedOut));
-                if silent && judgement.verdict == Verdict::Pass && lossy.contains(&(result.from.host.clone(), result.to.host.clone())) {
-                    judgement.verdict = Verdict::Inconclusive;
-                    let note = "packets between these two hosts were lost in this run, so silence shows no rule";
-                    judgement.notes.push(note.to_owned());
-                }
-                result.verdict = judgement.verdict;
-                result.reason = judgement.reason;
-                result.notes = judgement.notes;
-                result.advice = judgement.advice.filter(|_| judgement.verdict != Verdict::Pass);
-            }
-            result
-        })
-        .collect()
+/// The second look at every deny hop, once the run is over.
+pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement], asking: &Asking, declared: &[Declared]) {
+    let open = open_ways(probed, judgements);
+    let mut rows: Vec<Row> = Vec::new();
+    for place in 0..probed.len() {
+        if looks_shut(&probed[place], &judgements[place]) {
+            rows.push(Row::new(place, probed, &judgements[place], &open, declared));
+        }
+    }
+    if rows.iter().any(|row| row.control.is_some()) && !asking.stop.is_cancelled() {
+        once_more::rows(probed, &mut rows, asking).await;
+        once_more::controls(probed, &mut rows, asking).await;
+    }
+    for row in rows {
+        let this = &probed[row.place];
+        let judgement = judgements[row.place].clone();
+        let control = Control { reached: row.reached, lossy: row.lossy, again: row.again, after: row.after };
+        let mut judged = verdict::with_control(judgement, &control, row.opened);
+        if judged.verdict == Verdict::Pass {
+            judged.advice = None;
+        } else if let Some(seen) = &this.seen {
+            judged.advice = verdict::advice_for(&this.hop, seen, &judged).or(judged.advice);
+        }
+        judgements[row.place] = judged;
+    }
 }
 
-/// Two hosts that reached each other.
-struct Way {
+fn looks_shut(this: &Probed, judgement: &Judgement) -> bool {
+    this.hop.flow.expect == Expect::Deny && judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive
+}
+
+/// One deny hop that looks shut.
+pub(super) struct Row {
+    pub place: usize,
+    /// Whether its port took the connection and then dropped it.
+    opened: bool,
+    reached: Reached,
+    /// By what it is controlled.
+    pub control: Option<Open>,
+    lossy: bool,
+    pub again: Option<Again>,
+    pub after: Option<bool>,
+}
+
+/// What shows that two hosts reach each other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Open {
+    /// A hop that passed, by its place.
+    Hop(usize),
+    /// A port that the site file declares to be open.
+    Declared(SocketAddr, Option<IpAddr>),
+}
+
+/// A hop that passed, as a way between two hosts.
+struct OpenWay {
+    place: usize,
     from: String,
     to: String,
-    /// Which of the To host's addresses it was.
+    /// Which of the To host's addresses it was; none where a front in between chose it.
     at: Option<IpAddr>,
-    /// Which port was connected to.
-    port: Option<u16>,
+    /// Which front and port were connected to.
+    front: (String, u16),
     /// The ports that its listener has, in words; none where none proved itself.
     listener_ports: String,
 }
 
-/// The host that a hop connects to, and the hosts that proved themselves on it.
-fn ways(result: &HopResult) -> Vec<Way> {
-    let from = || result.from.host.clone();
-    let proofs = result.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
-    let proved = proofs.filter_map(|s| {
-        let to = s.detail.get("host")?.as_str()?.to_owned();
-        let at = s.detail.get("local").and_then(|v| v.as_str()?.parse::<SocketAddr>().ok()).map(|local| local.ip().to_canonical());
-        let listener_ports = s.detail.get("listener_ports").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        Some(Way { from: from(), to, at, port: result.to.port, listener_ports })
-    });
-    let straight =
-        Way { from: from(), to: result.to.host.clone(), at: result.to.address, port: result.to.port, listener_ports: String::new() };
-    std::iter::once(straight).chain(proved).collect()
+impl Row {
+    fn new(place: usize, probed: &[Probed], judgement: &Judgement, open: &[OpenWay], declared: &[Declared]) -> Row {
+        let hop = &probed[place].hop;
+        let seen = probed[place].seen.as_ref();
+        let fits = |way: &&OpenWay| is_control_for(way, hop, several(probed, hop));
+        let holds = |way: &OpenWay| ports::holds(&way.listener_ports, hop.port);
+        let best = open.iter().filter(fits).max_by_key(|way| (holds(way), way.at.is_some()));
+        // Asked about this very connection, it said that it had the port.
+        let asked =
+            seen.and_then(|s| s.sighting.as_ref()).is_some_and(|s| s.state >= Seen::NotAllowed || (s.own && s.state == Seen::Nothing));
+        let reached = match best {
+            None => Reached::No,
+            Some(way) if asked || holds(way) => Reached::Holds,
+            Some(_) => Reached::Yes,
+        };
+        let declared = declared.iter().find(|control| control.host == hop.to.host.label() && hop.flow.relayed_to.is_none());
+        let declared = declared.and_then(|control| Some(Open::Declared(SocketAddr::new(hop.address?, control.port), source(seen))));
+        let control = best.map(|way| Open::Hop(way.place)).or(declared);
+        let reached = if control.is_some() { reached.max(Reached::Yes) } else { reached };
+        let opened = seen.is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
+            && judgement.answered_by == AnsweredBy::Nobody;
+        Row { place, opened, reached, control, lossy: is_lossy(probed, hop, seen), again: None, after: None }
+    }
+}
+
+pub(super) fn source(seen: Option<&Observation>) -> Option<IpAddr> {
+    seen?.evidence.iter().find_map(|e| e.source).map(|s| s.ip())
+}
+
+/// Whether a host was tried at several addresses: it may be dead at one of them, so the control must be of the same.
+fn several(probed: &[Probed], hop: &Hop) -> bool {
+    probed.iter().any(|p| p.hop.to.host == hop.to.host && p.hop.address != hop.address)
+}
+
+/// Whether a silent hop shows no rule, since packets between its two hosts were lost, and came when they were sent again.
+fn is_lossy(probed: &[Probed], hop: &Hop, seen: Option<&Observation>) -> bool {
+    let silent = seen.is_some_and(|s| s.steps.iter().any(|s| s.reason == Some(Reason::TimedOut)));
+    let between = |p: &&Probed| p.hop.from.host == hop.from.host && p.hop.to.host == hop.to.host;
+    let lost = |p: &Probed| p.seen.as_ref().is_some_and(|s| s.evidence.iter().any(Evidence::needed_another_try));
+    silent && probed.iter().filter(between).any(lost)
+}
+
+/// Whether an open way shows of a deny hop that its two hosts reach each other.
+fn is_control_for(way: &OpenWay, hop: &Hop, several: bool) -> bool {
+    if way.from != hop.from.host.label() {
+        return false;
+    }
+    // A front that refuses a path must pass another one on, through the same port, or it may refuse everything.
+    if hop.flow.relayed_to.is_some() {
+        return way.front == (hop.to.host.label(), hop.port) && (!several || way.at.is_none() || way.at == hop.address);
+    }
+    way.to == hop.to.host.label() && (!several || (way.at.is_some() && way.at == hop.address))
+}
+
+/// The hops that passed, with the hosts that they reached: the one that they connect to, those that proved themselves on it, and, where a front passes
+/// on what the service says, the one behind.
+fn open_ways(probed: &[Probed], judgements: &[Judgement]) -> Vec<OpenWay> {
+    let passed = |(place, _): &(usize, &Probed)| judgements[*place].verdict == Verdict::Pass;
+    let allow = probed.iter().enumerate().filter(|(_, p)| p.hop.flow.expect == Expect::Allow && p.hop.proxy.is_none());
+    allow.filter(passed).flat_map(|(place, this)| of_hop(place, this)).collect()
+}
+
+fn of_hop(place: usize, this: &Probed) -> Vec<OpenWay> {
+    let (hop, Some(seen)) = (&this.hop, &this.seen) else { return Vec::new() };
+    let way = |to: String, at: Option<IpAddr>, listener_ports: String| OpenWay {
+        place,
+        from: hop.from.host.label(),
+        to,
+        at,
+        front: (hop.to.host.label(), hop.port),
+        listener_ports,
+    };
+    let mut ways = vec![way(hop.to.host.label(), hop.address, String::new())];
+    let mut proved = false;
+    for proof in &seen.proofs {
+        if let ProofOutcome::Valid { claims, .. } = proof {
+            proved = true;
+            ways.push(way(claims.host.clone(), Some(claims.local.ip().to_canonical()), claims.ports.clone()));
+        }
+    }
+    // Without a proof it is the real service: an answer of its own came through the front.
+    if !proved && let Some(behind) = &hop.flow.relayed_to {
+        ways.extend(behind.hosts.iter().map(|host| way(host.clone(), None, String::new())));
+    }
+    ways
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use super::turns::Turns;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::{Found, Resolver};
-use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::observation::{Detail, Initiator, Misplaced, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
 use crate::site::model::Host;
+use crate::verdict::{self, Machine};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -40,8 +41,8 @@ pub(super) enum Done {
 /// The tasks of a run, and what they share.
 pub(super) struct Crew {
     pub(super) tools: Arc<Tools>,
-    /// Addresses of this machine.
-    pub(super) own: Vec<IpAddr>,
+    /// This machine.
+    pub(super) own: Machine,
     pub(super) turns: Arc<Turns>,
     pub(super) pace: Arc<Pace>,
     pub(super) loopback: bool,
@@ -73,7 +74,8 @@ impl Crew {
     }
 
     pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
-        let source = source(&hop, &self.own, self.loopback);
+        let source = source(&hop, &self.own.addresses, self.loopback);
+        let misplaced = hop.address.and_then(|address| verdict::misplaced(&hop, address, &self.own, self.loopback));
         let places = hop.peer_address().map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
@@ -86,7 +88,7 @@ impl Crew {
                     if retry == 0 {
                         let _ = started.send(hop.clone());
                     }
-                    let mut seen = observe(&hop, source, places.clone(), looked_up.clone(), &tools).await?;
+                    let mut seen = observe(&hop, (source, misplaced), places.clone(), looked_up.clone(), &tools).await?;
                     if !lacked_resources(&seen) || alone >= PATIENCE || retry == RETRIES {
                         // The next probe need not wait for a walk.
                         drop(turn);
@@ -129,7 +131,7 @@ pub(super) type LookedUp = (Result<Found, Failure>, f64);
 /// One hop: the look-up that was made for it, then the probe. `None` when nothing could be tried.
 async fn observe(
     hop: &Hop,
-    source: Option<IpAddr>,
+    (source, misplaced): (Option<IpAddr>, Option<Misplaced>),
     places: Option<Arc<Semaphore>>,
     looked_up: Option<LookedUp>,
     tools: &Tools,
@@ -140,8 +142,13 @@ async fn observe(
         let ms = step.ms;
         return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
     };
+    // Whoever answers there is not the host: nobody is asked.
+    if let Some(misplaced) = misplaced.filter(|m| !m.may_be_right()) {
+        let step = misplaced_step(resolve_step, address, misplaced);
+        return Some(Observation { misplaced: Some(misplaced), ..Observation::of_steps(&hop.id, clock::now(), step.ms, vec![step]) });
+    }
     let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None, small_segments: false };
-    let mut seen = probe(&target, tools).await;
+    let mut seen = Observation { misplaced, ..probe(&target, tools).await };
     if let Some(step) = resolve_step {
         seen.ms += step.ms;
         for other in &mut seen.steps {
@@ -152,10 +159,19 @@ async fn observe(
     Some(seen)
 }
 
+/// The look-up, where there was one, with what is wrong with its outcome.
+fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced) -> Step {
+    let detail = Detail::from([("addresses".to_owned(), vec![address.to_string()].into())]);
+    let blank = Step { step: StepKind::Resolve, ok: false, reason: None, initiator: None, at_ms: 0.0, ms: 0.0, detail };
+    let mut step = Step { ok: false, reason: Some(Reason::AddressIsLocal), initiator: Some(Initiator::Peer), ..looked_up.unwrap_or(blank) };
+    step.detail.insert("error".to_owned(), format!("{address} is {}", misplaced.words()).into());
+    step
+}
+
 fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
     let step = Step { step: StepKind::Resolve, ok: true, reason: None, initiator: None, at_ms: 0.0, ms, detail: Detail::new() };
     match found {
-        Ok(Found { addresses, aliases, unroutable }) => {
+        Ok(Found { addresses, aliases, unroutable, impatient }) => {
             let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
             let mut detail = Detail::from([("addresses".to_owned(), addresses.into())]);
             if !aliases.is_empty() {
@@ -163,6 +179,9 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
             }
             if !unroutable.is_empty() {
                 detail.insert("no_route".into(), unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into());
+            }
+            if impatient {
+                detail.insert("resolver_gave_up".into(), true.into());
             }
             Step { detail, ..step }
         }

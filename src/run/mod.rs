@@ -4,21 +4,28 @@ mod ask;
 mod control;
 mod crew;
 mod directory;
+mod known;
+mod local;
+mod once_more;
 mod pace;
 mod revocation;
 mod sample;
+mod shots;
+mod spread;
 mod trace;
 mod turns;
+mod ways;
 
 use crate::event::Event;
-use crate::net::host;
 use crate::net::resolve::{Found, Resolver};
+use crate::net::{host, os};
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Policy};
+use crate::verdict::{self, Judgement, Machine, Policy};
+use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
 use pace::Pace;
@@ -89,12 +96,14 @@ pub async fn run(
     stop: &CancellationToken,
     mut listener: impl FnMut(Event<'_>),
 ) -> Vec<HopResult> {
+    let refused_before = os::refused_retransmissions();
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
+    let this = host::this_host();
     let mut crew = Crew {
         tools: Arc::new(tools),
-        own: host::this_host().addresses,
+        own: Machine { name: this.name, addresses: this.addresses },
         turns: Turns::new(settings.concurrency),
         pace: Arc::new(Pace::new(settings.rate)),
         loopback: settings.loopback_sources,
@@ -150,14 +159,29 @@ pub async fn run(
     let untested = |planned: &Hop| vec![Probed { hop: Arc::new(planned.clone()), seen: None }];
     let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
-    ask::ask(&mut probed, &crew.tools, &crew.pace, stop).await;
-    if !stop.is_cancelled() {
-        directory::verify_pdcs(&mut probed, resolver).await;
-    }
-    let results = probed.iter().map(|p| p.judge(settings.policy)).collect();
-    let results = control::second_look(results);
+    let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
+    second_sight(&mut probed, resolver, &asking, settings.policy, refused_before).await;
+    let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
+    control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
+    let results = probed.iter().zip(judgements).map(|(p, judgement)| HopResult::new(&p.hop, p.seen.as_ref(), judgement)).collect();
     listener(Event::RunFinished);
     results
+}
+
+/// What others know of each hop: the listeners, this machine's kernel, and the other hops.
+async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
+    local::look(probed, asking, refused_before).await;
+    local::look_at_resets(probed, asking).await;
+    let ways = ways::ways(probed);
+    known::of_listeners(probed, &ways);
+    ask::ask(probed, &ways, asking).await;
+    shots::count(probed, &ways, asking).await;
+    known::of_changes(probed, &ways, asking).await;
+    spread::look(probed, asking).await;
+    known::of_strangers(probed, policy);
+    if !asking.stop.is_cancelled() {
+        directory::verify_pdcs(probed, resolver).await;
+    }
 }
 
 /// A hop, and what was seen of it; nothing when it was not tested.
@@ -167,9 +191,12 @@ struct Probed {
 }
 
 impl Probed {
+    fn judgement(&self, policy: Policy) -> Judgement {
+        verdict::judge(&self.hop, self.seen.as_ref(), policy)
+    }
+
     fn judge(&self, policy: Policy) -> HopResult {
-        let seen = self.seen.as_ref();
-        HopResult::new(&self.hop, seen, verdict::judge(&self.hop, seen, policy))
+        HopResult::new(&self.hop, self.seen.as_ref(), self.judgement(policy))
     }
 }
 
@@ -182,7 +209,7 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
         return vec![Arc::new(Hop { proxy, ..hop.clone() })];
     }
     let addresses = found.and_then(|(found, _)| found.as_ref().ok());
-    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new() };
+    let alone = Plan { site: String::new(), hops: vec![hop.clone()], unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new() };
     alone
         .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
         .hops

@@ -10,7 +10,7 @@ use crate::matrix::Registry;
 use crate::matrix::model::{Port, Product};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tables::{certificate_subjects, cloud_networks, named_ports, named_ranges, unknown_role};
+use tables::{certificate_subjects, cloud_networks, controls, named_ports, named_ranges, unknown_role};
 
 /// Reads a site file, adds the matrices of its own folders to `registry`, and checks it against all of them.
 ///
@@ -52,6 +52,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     let (ports, ranges, roles) = (root.table("ports"), root.table("ranges"), root.required_table("roles"));
     let certificates = root.table("certificates");
     let networks = root.table("networks");
+    let controlled = root.table("controls");
     root.finish();
     let product = head.as_ref().and_then(|head| head.product);
     let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
@@ -59,6 +60,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     let roles = roles.map(|table| Roles::read(table, product)).unwrap_or_default();
     let certificates = certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
     let networks = networks.map(|table| cloud_networks(table, product)).unwrap_or_default();
+    let controls = controlled.map(|table| controls(table, &roles)).unwrap_or_default();
     let site = head.and_then(|head| {
         let (product, topology) = (head.product?, head.topology?);
         let site = Site {
@@ -75,6 +77,7 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
             matrices: head.matrices,
             key: head.key,
             routes: head.routes,
+            controls,
         };
         if let Some(offset) = head.port_offset {
             offset_fits(&document, &offset.span, &site, product, registry);

@@ -36,6 +36,8 @@ pub struct Site {
     pub key: Option<std::path::PathBuf>,
     /// How cloud services are reached, where the site says it.
     pub routes: Vec<Route>,
+    /// By host, as [`Host::label`] calls it: ports that are known to be open there from everywhere. A way that must be shut is held against them.
+    pub controls: BTreeMap<String, Vec<u16>>,
 }
 
 impl Site {

@@ -51,8 +51,22 @@ pub fn template(product: &Product, topology: &str, matrices: &[&Matrix]) -> Stri
         );
         let _ = writeln!(text, "# {} = \"CN=service.contoso.com\"", key(&role.id));
     }
+    controls(&mut text, product, matrices);
     roles(&mut text, product, matrices);
     text
+}
+
+fn controls(text: &mut String, product: &Product, matrices: &[&Matrix]) {
+    let _ = writeln!(text, "\n[controls]");
+    comment(
+        text,
+        "By host: a port, or a list of ports, that is known to be open there from everywhere, such as remote desktop. That a rule denies a flow \
+         can be shown only where the same host answers on another port: on this one, where no other flow is open.",
+    );
+    let needed = needed(product, matrices);
+    let hosts = product.roles.iter().filter(|role| needed.contains(role.id.as_str())).map(example);
+    let host = hosts.into_iter().find(|host| !host.contains('/')).unwrap_or_else(|| "srv01.contoso.com".to_owned());
+    let _ = writeln!(text, "# {} = 3389", quoted(&host));
 }
 
 fn features(text: &mut String, product: &Product) {
@@ -80,26 +94,40 @@ fn roles(text: &mut String, product: &Product, matrices: &[&Matrix]) {
         "Domain controllers can be looked up instead: { discover = \"contoso.com\" }, with site = \"London\" for one site of Active Directory.",
     );
     comment(text, "A network, such as \"10.20.0.0/16\", stands for any host in it, on the From side only.");
-    let flows: Vec<&Flow> = matrices.iter().flat_map(|matrix| &matrix.flows).collect();
-    let needed_by_default = |flow: &Flow| {
-        let is_default = |id: &str| product.feature(id).is_some_and(|feature| feature.default);
-        flow.required && flow.when.iter().all(|condition| is_default(&condition.feature) == condition.on)
-    };
-    let always: BTreeSet<&str> = used(&flows, needed_by_default);
-    let somehow: BTreeSet<&str> = used(&flows, |_| true);
+    let somehow: BTreeSet<&str> = used(&flows(matrices), |_| true);
+    let needed = needed(product, matrices);
     for role in product.roles.iter().filter(|role| is_used(role, product, &somehow)) {
         text.push('\n');
         let description = role.description.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
         comment(text, &format!("{}{description}", role.title));
-        // A role with published names needs no host, one that includes others has theirs, and one that is a switch by itself is a choice.
-        let is_switch = product.features.iter().any(|feature| feature.implied_by.as_ref() == Some(&role.id));
-        let needed = role.names.is_empty() && role.includes.is_empty() && !is_switch && is_used(role, product, &always);
-        let mark = if needed { "" } else { "# " };
-        let published = role.names.iter().find(|name| !name.contains('*'));
-        let made_up = || format!("{}.example.com", role.id);
-        let example = role.example.as_ref().or(published).cloned().unwrap_or_else(made_up);
-        let _ = writeln!(text, "{mark}{} = [{}]", key(&role.id), quoted(&example));
+        let mark = if needed.contains(role.id.as_str()) { "" } else { "# " };
+        let _ = writeln!(text, "{mark}{} = [{}]", key(&role.id), quoted(&example(role)));
     }
+}
+
+/// Roles that the site needs while no feature was switched on or off. One with published names needs no host, one that includes others has
+/// theirs, and one that is a switch by itself is a choice.
+fn needed<'p>(product: &'p Product, matrices: &[&Matrix]) -> BTreeSet<&'p str> {
+    let by_default = |flow: &Flow| {
+        let is_default = |id: &str| product.feature(id).is_some_and(|feature| feature.default);
+        flow.required && flow.when.iter().all(|condition| is_default(&condition.feature) == condition.on)
+    };
+    let flows = flows(matrices);
+    let always: BTreeSet<&str> = used(&flows, by_default);
+    let is_switch = |role: &Role| product.features.iter().any(|feature| feature.implied_by.as_ref() == Some(&role.id));
+    let is_needed = |role: &&Role| role.names.is_empty() && role.includes.is_empty() && !is_switch(role) && is_used(role, product, &always);
+    product.roles.iter().filter(is_needed).map(|role| role.id.as_str()).collect()
+}
+
+/// What stands for the role's host until the user writes one.
+fn example(role: &Role) -> String {
+    let published = role.names.iter().find(|name| !name.contains('*'));
+    let made_up = || format!("{}.example.com", role.id);
+    role.example.as_ref().or(published).cloned().unwrap_or_else(made_up)
+}
+
+fn flows<'m>(matrices: &[&'m Matrix]) -> Vec<&'m Flow> {
+    matrices.iter().flat_map(|matrix| &matrix.flows).collect()
 }
 
 /// Roles at the ends of these flows.

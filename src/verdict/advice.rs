@@ -3,10 +3,11 @@
 use super::both_ends::{self, Told};
 use super::cloud;
 use super::{Judgement, Verdict, directory, http_status, relay};
-use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, StepKind, Trace};
+use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
+use crate::site::model::Host;
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {
@@ -45,6 +46,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => format!(
             "The other end of {flow} does not answer any more, not even on a fresh connection: look whether the program on {to}:{port} ended meanwhile."
         ),
+        Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
             format!(
@@ -55,6 +57,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::HostUnreachable if evidence.and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded()) => {
             format!("Mend the routing on the way of {flow}: routers send it in a circle; {log}.")
         }
+        Reason::TimedOut | Reason::Refused if both_ends::told(hop, seen) == Some(Told::QueueFull) => format!(
+            "The way to {to}:{port} is open: the program that has the port there takes no more connections. Look why, or restart it."
+        ),
         Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
@@ -73,9 +78,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             format!("Add {to} to the DNS that this host asks.")
         }
         Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
-        Reason::LocalNoRoute | Reason::LocalPermission | Reason::LocalResources | Reason::LocalAddressInUse => {
-            "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned()
-        }
+        reason if reason.is_local() => "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned(),
         Reason::TlsSubjectMismatch => {
             let wanted = hop.flow.certificate.as_deref().unwrap_or_default();
             format!(
@@ -103,7 +106,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
                 "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
             )
         }
-        Reason::Denied | Reason::DeniedOtherwise => denied(seen, judgement, &flow),
+        Reason::Denied | Reason::DeniedOtherwise => denied(hop, seen, judgement, &flow),
         Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
         Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
         // The path that was walked is the way there, and the fault is on the way back.
@@ -115,6 +118,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
             None => format!("Allow {flow} as a whole range."),
         },
         Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
+        Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {
+            format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
+        }
         Reason::NotTested if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) => {
             format!(
                 "The listener on {to} had as many connections as it takes: give it more (`listen --max-per-peer`), or probe fewer at a time (`--concurrency`)."
@@ -122,6 +128,27 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         reason => return directory::advice(hop, seen, reason).or_else(|| answered(&to, port, reason)),
+    })
+}
+
+/// What to do about an address that is not another machine's.
+fn address(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (to, from, address) = (hop.to.host.label(), hop.from.host.label(), hop.address?);
+    let looked_up =
+        !matches!(&hop.to.host, Host::Named { addresses, .. } if !addresses.is_empty()) && !matches!(hop.to.host, Host::Address(_));
+    Some(match seen.misplaced? {
+        Misplaced::Own => format!(
+            "{address} is this machine's own address: mend DNS, the hosts file or the site file; where {from} and {to} are one machine, give both its \
+             address in the site file."
+        ),
+        Misplaced::LinkLocal => format!(
+            "{address} is what a machine gives itself where it finds no network: mend the network of {to}, and its address in DNS or in the site file."
+        ),
+        _ if looked_up => format!(
+            "Ask whoever runs this host's DNS why {to} is answered with {address}, and look into the hosts file: a DNS filter or the hosts file sends it \
+             nowhere."
+        ),
+        _ => format!("Mend the address of {to} in the site file: {address} leads nowhere, or to this machine itself."),
     })
 }
 
@@ -151,7 +178,11 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
 }
 
 /// What a way that is shut, but not by a rule that was seen at work, asks for.
-fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
+fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> String {
+    if seen.known.refused_here {
+        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way."
+            .to_owned();
+    }
     if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
         return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();
     }
@@ -159,8 +190,19 @@ fn denied(seen: &Observation, judgement: &Judgement, flow: &str) -> String {
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
             format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
         }
-        _ => "Test an open way between the same two hosts in the same run, with a listener there: only then does a shut way show a rule."
-            .to_owned(),
+        Some(Seen::NotAllowed) => format!(
+            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
+            hop.to.host.label()
+        ),
+        _ if hop.flow.relayed_to.is_some() => format!(
+            "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
+            hop.to.host.label()
+        ),
+        _ => format!(
+            "To prove that the firewall blocks this, start `portmatrix listen` on {to} and run again, or name a port that is open there under `[controls]` \
+             in the site file.",
+            to = hop.to.host.label()
+        ),
     }
 }
 

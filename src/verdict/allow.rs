@@ -24,22 +24,45 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The product's own wish decides how bad it is: a hop that is not required warns, and so does one to a service that was retired.
     let failed = if hop.flow.required && hop.class != Some(NameClass::Legacy) { Verdict::Fail } else { Verdict::Warn };
 
-    if let Some((reason, answered_by)) = impostor(hop, seen) {
+    let told = both_ends::told(hop, seen);
+    let impostor = impostor(hop, seen);
+    // Whoever answers at such an address is not the host, unless that proves itself: one machine may have two names.
+    if let Some(misplaced) = seen.misplaced
+        && !(misplaced.may_be_right() && impostor.is_none() && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
+    {
+        return opinion(failed, Reason::AddressIsLocal, who_failed(seen, Reason::AddressIsLocal));
+    }
+    if let Some((reason, answered_by)) = impostor {
         return opinion(Verdict::Fail, reason, answered_by);
     }
-    let told = both_ends::told(hop, seen);
+    if seen.known.refused_here {
+        return opinion(Verdict::Inconclusive, Reason::LocalPermission, AnsweredBy::Nobody);
+    }
     match told {
+        Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
         Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
         Some(Told::ReplyLost) => return opinion(failed, Reason::ReplyLost, AnsweredBy::Nobody),
         Some(Told::Rejected { .. }) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
         Some(Told::OnlyBegan) => return opinion(failed, Reason::SilentAfterConnect, AnsweredBy::Nobody),
         // The listener's own limit says nothing about the way; its list of networks is a filter like any other.
         Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
-        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived) | None => {}
+        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull) | None => {}
+    }
+    // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
+    // an error has said more of himself.
+    let heard = told == Some(Told::Arrived { proved: true });
+    if (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen) {
+        return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     // Who opened the session says what he likes in it, or nothing.
     if hop.class.is_some() && certificate::is_private(seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
+    }
+    // A second source port decides: some of them get through, and others do not.
+    let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
+    if shared_out && failed_step(seen).is_none_or(|step| step.reason == Some(Reason::TimedOut)) {
+        let answered_by = if proved(seen) { AnsweredBy::StandIn } else { AnsweredBy::Nobody };
+        return opinion(Verdict::Warn, Reason::Retried, answered_by);
     }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
@@ -61,7 +84,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(failed, Reason::WrongListener, AnsweredBy::StandIn);
     }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
-    let proved = proved(seen) || (told == Some(Told::Arrived) && hop.flow.protocol == Protocol::Tcp);
+    let proved = proved(seen) || heard || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => AnsweredBy::Service,
@@ -78,6 +101,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     if !proved && http_status::doubt(hop, seen).is_some() {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
+    }
+    if let Some((reason, _)) = seen.known.stranger.as_ref().filter(|_| !proved) {
+        // What a directory of another name does, it warns of on every hop to it; of another listener's host, this one says nothing.
+        let verdict = if *reason == Reason::WrongListener { Verdict::Inconclusive } else { Verdict::Warn };
+        let reason = if *reason == Reason::WrongListener { Reason::NotProved } else { *reason };
+        return opinion(verdict, reason, answered_by);
     }
     if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
@@ -126,6 +155,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
         return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
     }
+    // Two listeners with one name and one key: the other one has the host's address.
+    if seen.known.clone_at.is_some() {
+        return Some((Reason::WrongListener, AnsweredBy::StandIn));
+    }
     // RPC has several connections: each must be proved by the port that it was made to, or one true port could speak for a false one.
     if seen.steps.iter().any(answered_by_another_port) {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
@@ -152,6 +185,19 @@ fn answered_by_another_port(step: &Step) -> bool {
     let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
     let local = text(step, "local").parse::<SocketAddr>().ok();
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
+}
+
+/// Whether the only host behind the front has a listener that remembers all its requests, and none of this hop came there.
+fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
+    let alone = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.len() == 1);
+    alone && seen.known.arrived.is_some_and(|a| a.whole && a.proved + a.marked + a.path == 0)
+}
+
+/// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
+fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
+    let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
+    let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
+    asked && !proved && failed_step(seen).is_none() && hop.proxy.is_none()
 }
 
 /// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
@@ -207,8 +253,36 @@ fn tried_before(step: &Step) -> Option<String> {
     Some(format!("tried before {to}: {}", words.join(", ")))
 }
 
+/// What is wrong with the address.
+pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
+    let (misplaced, address) = (seen.misplaced?, hop.address?);
+    Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
+}
+
+/// A connection from an address to itself left this machine nowhere.
+fn stayed_here(evidence: &Evidence) -> Option<String> {
+    let address = evidence.destination.ip();
+    let here = !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
+    here.then(|| format!("{address} is this machine's own address: nothing went over a network"))
+}
+
+/// A name that took so long is worth a note: every program on this machine waits as long.
+const SLOW_NAME_MS: f64 = 1000.0;
+
+fn slow_name(step: &Step) -> Option<String> {
+    let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
+    let why = match step.detail.contains_key("resolver_gave_up") {
+        true => "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its other programs do not find it",
+        false => "look at this machine's DNS servers",
+    };
+    slow.then(|| format!("the name was found only after {:.1} s: {why}", step.ms / 1000.0))
+}
+
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
+    notes.extend(address_note(hop, seen));
+    notes.extend(seen.steps.iter().find_map(slow_name));
+    notes.extend(seen.evidence.iter().find_map(stayed_here).filter(|_| seen.misplaced.is_none()));
     if hop.class.is_some() {
         notes.extend(cloud::notes(hop, seen));
     }
@@ -248,6 +322,24 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes.extend(relay::misled(hop, seen));
     notes.extend(http_status::notes(hop, seen, proved(seen)));
     notes.extend(seen.steps.iter().find_map(tried_before));
+    notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
+        format!(
+            "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",
+            spread.of, spread.opened
+        )
+    }));
+    notes.extend(seen.known.clone_at.map(|at| {
+        format!(
+            "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",
+            hop.to.host.label()
+        )
+    }));
+    notes.extend(
+        seen.known
+            .stranger
+            .as_ref()
+            .map(|(reason, flow)| format!("the hop of {flow} to the same address says of the host there: {}", reason.summary())),
+    );
     notes.extend(hop.flow.remark.clone());
     notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
     let mut seen_before = std::collections::BTreeSet::new();

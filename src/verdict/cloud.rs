@@ -13,12 +13,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
     if let Some(words) = proxy_advice(hop, seen, reason) {
         return Some(words);
     }
-    if hop.address.is_some_and(|address| address.is_loopback() || address.is_unspecified() || address.is_multicast()) {
-        return Some(format!(
-            "Ask whoever runs this host's DNS why {to} is answered with {}: a filter does so with names that it blocks.",
-            hop.address?
-        ));
-    }
     Some(match reason {
         Reason::NameNotFound | Reason::NameNoAddress => {
             format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)

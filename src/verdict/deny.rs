@@ -1,10 +1,10 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{came_through_relay, claims, proved};
+use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::observation::{Evidence, Initiator, Observation, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Doubt;
@@ -32,95 +32,149 @@ const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
 
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
-    let opinion = |verdict, reason, answered_by, note: &str| Judgement {
-        verdict,
-        reason,
-        ended: None,
-        answered_by,
-        advice: None,
-        notes: if note.is_empty() { Vec::new() } else { vec![note.to_owned()] },
-    };
-    let status = seen.steps.iter().rev().find(|s| s.step == StepKind::Http).and_then(|s| s.detail.get("status")).and_then(|v| v.as_u64());
-    let refused_by_status = status.is_some_and(|s| REFUSING_STATUS.contains(&s));
-
+    if let Some(note) = address_note(hop, seen) {
+        return otherwise(AnsweredBy::Nobody, &note);
+    }
     if let Some((claims, _)) = claims(seen).next() {
-        let relayed = came_through_relay(hop, claims);
-        // On a path rule the front itself must refuse. Our own listener in the front's place refuses every path that the plan does not
-        // name; that says nothing about the front that will stand there.
-        if hop.flow.relayed_to.is_some() && !relayed && refused_by_status {
-            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::StandIn, STAND_IN_REFUSED);
-        }
-        return opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "a listener behind it was reached and proved it");
+        return answered_with_proof(hop, seen, came_through_relay(hop, claims));
     }
-    match both_ends::told(hop, seen) {
-        Some(Told::NeverArrived) => {
+    let told = both_ends::told(hop, seen);
+    by_both_ends(hop, seen, told)
+        .or_else(|| by_status(hop, seen))
+        .unwrap_or_else(|| if hop.flow.relayed_to.is_some() { no_path_asked(seen) } else { by_connection(seen, told) })
+}
+
+fn opinion(verdict: Verdict, reason: Reason, answered_by: AnsweredBy, note: &str) -> Judgement {
+    let notes = if note.is_empty() { Vec::new() } else { vec![note.to_owned()] };
+    Judgement { verdict, reason, ended: None, answered_by, advice: None, notes }
+}
+
+fn open(answered_by: AnsweredBy, note: &str) -> Judgement {
+    opinion(Verdict::Fail, Reason::UnexpectedlyOpen, answered_by, note)
+}
+
+/// Shut, and no rule of the way is seen that does it.
+fn otherwise(answered_by: AnsweredBy, note: &str) -> Judgement {
+    opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, answered_by, note)
+}
+
+/// Shut, as far as this hop alone tells.
+fn shut(answered_by: AnsweredBy, note: &str) -> Judgement {
+    opinion(Verdict::Inconclusive, Reason::Denied, answered_by, note)
+}
+
+/// The last HTTP status that came.
+fn status(seen: &Observation) -> Option<u64> {
+    seen.steps.iter().rev().find(|s| s.step == StepKind::Http).and_then(|s| s.detail.get("status")).and_then(|v| v.as_u64())
+}
+
+fn is_refusing(status: u64) -> bool {
+    REFUSING_STATUS.contains(&status)
+}
+
+/// A listener of the site proved itself. On a path rule the front itself must refuse: our own listener in the front's place refuses every path that the
+/// plan does not name, which says nothing of the front that will stand there.
+fn answered_with_proof(hop: &Hop, seen: &Observation, relayed: bool) -> Judgement {
+    if hop.flow.relayed_to.is_some() && !relayed && status(seen).is_some_and(is_refusing) {
+        return otherwise(AnsweredBy::StandIn, STAND_IN_REFUSED);
+    }
+    open(AnsweredBy::StandIn, "a listener behind it was reached and proved it")
+}
+
+/// By what this machine and the other end know of it.
+fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Judgement> {
+    if seen.known.refused_here {
+        return Some(otherwise(AnsweredBy::Nobody, "shut by this machine's own rules, which says nothing of the way"));
+    }
+    let arrived = seen.known.arrived.unwrap_or_default();
+    if arrived.proved > 0 || arrived.marked > 0 {
+        return Some(open(AnsweredBy::StandIn, "its requests arrived at the listener, which says so"));
+    }
+    if arrived.path > 0 && status(seen).is_some_and(is_refusing) {
+        let note = "requests for this path arrive at the host behind the front; whether this one did, nobody can tell";
+        return Some(otherwise(AnsweredBy::Unproved, note));
+    }
+    Some(match told? {
+        Told::NeverArrived => {
             let note = "a device on the way takes the connection in the place of the host, which saw nothing of it: what it lets through, nobody knows";
-            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Middlebox, note);
+            otherwise(AnsweredBy::Middlebox, note)
         }
-        Some(Told::TurnedAway { not_allowed: true }) => {
-            return opinion(
-                Verdict::Inconclusive,
-                Reason::Denied,
-                AnsweredBy::StandIn,
-                "shut: by the list of networks of the host's own listener",
-            );
+        Told::Arrived { proved: true } => open(AnsweredBy::StandIn, "what is sent arrives at the host, which answered it"),
+        Told::TurnedAway { not_allowed: true } => {
+            otherwise(AnsweredBy::StandIn, "shut by the list of networks of the host's own listener, which says nothing of the way")
         }
-        Some(Told::TurnedAway { not_allowed: false }) => {
-            return opinion(
-                Verdict::Fail,
-                Reason::UnexpectedlyOpen,
-                AnsweredBy::StandIn,
-                "the connection arrived at the host's own listener",
-            );
-        }
-        Some(Told::OnlyBegan | Told::Rejected { arrived: true } | Told::ReplyLost) => {
+        Told::TurnedAway { not_allowed: false } => open(AnsweredBy::StandIn, "the connection arrived at the host's own listener"),
+        Told::OnlyBegan | Told::Rejected { arrived: true } | Told::ReplyLost | Told::QueueFull => {
             let note = "what was to be shut out arrives at the host; only what follows, or its answer, is lost";
-            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, note);
+            otherwise(AnsweredBy::Nobody, note)
         }
-        Some(Told::Rejected { arrived: false } | Told::Arrived) | None => {}
-    }
-    if let Some(status) = status {
-        // Without a key nothing proves who refused; a certificate that a listener made for itself says that it was no front.
-        let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
-        if refused_by_status && not_asked && showed_own(seen) {
-            return opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, STAND_IN_REFUSED);
+        Told::Changed(_) => otherwise(AnsweredBy::Nobody, "the listener was not there all the time, so that nothing shows a rule"),
+        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => {
+            return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen));
         }
-        return if refused_by_status && hop.flow.relayed_to.is_none() {
-            // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself that answers so, on an open port.
-            let note = format!("something answers HTTP there (status {status}): no rule is seen that shuts the way");
-            opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, &note)
-        } else if refused_by_status {
-            opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
-        } else if status < 400 {
-            opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
-        } else {
-            opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
-        };
-    }
-    match seen.first_failure() {
-        None => opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, ""),
-        Some(step) => {
-            let told = both_ends::told(hop, seen);
-            let reason = told.and_then(Told::reason).or(step.reason).unwrap_or(Reason::NotTested);
-            let opened = seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) || reason == Reason::ResetAfterConnect;
-            let cut_off = CUT_OFF.contains(&reason) && told == Some(Told::Arrived);
-            // What this machine did to itself shows no rule, whatever it looks like; nor does a loop of routers.
-            if (cut_off || FITTING.contains(&reason) && !is_lost_on_the_way(seen)) && step.initiator != Some(Initiator::Local) {
-                opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("shut: {reason}"))
-            } else if proved(seen) {
-                opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::StandIn, "")
-            } else if reason == Reason::Refused {
-                let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
-                opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, note)
-            } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && told.is_none() {
-                opinion(Verdict::Inconclusive, Reason::Denied, AnsweredBy::Nobody, &format!("cut off: {reason}"))
-            } else if opened {
-                let note = format!("the port is open; what answered there: {}", reason.summary());
-                opinion(Verdict::Fail, Reason::UnexpectedlyOpen, AnsweredBy::Unproved, &note)
-            } else {
-                opinion(Verdict::Inconclusive, Reason::DeniedOtherwise, AnsweredBy::Nobody, &format!("not reached: {reason}"))
-            }
-        }
+    })
+}
+
+/// By the HTTP answer of somebody who did not prove himself.
+fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
+    let status = status(seen)?;
+    // Without a key nothing proves who refused; a certificate that a listener made for itself says that it was no front.
+    let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
+    Some(if is_refusing(status) && not_asked && showed_own(seen) {
+        otherwise(AnsweredBy::Unproved, STAND_IN_REFUSED)
+    } else if is_refusing(status) && hop.flow.relayed_to.is_none() {
+        // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself that answers so, on an open port.
+        otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
+    } else if is_refusing(status) && seen.recognised.is_some() && !seen.only_fronts {
+        let product = seen.recognised.as_deref().unwrap_or_default();
+        otherwise(
+            AnsweredBy::Service,
+            &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"),
+        )
+    } else if is_refusing(status) {
+        shut(AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
+    } else if status < 400 {
+        open(AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
+    } else {
+        otherwise(AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
+    })
+}
+
+/// A path rule can only be seen where a path was asked for.
+fn no_path_asked(seen: &Observation) -> Judgement {
+    let reason = seen.first_failure().and_then(|s| s.reason).unwrap_or(Reason::NotTested);
+    otherwise(AnsweredBy::Nobody, &format!("the front never came to see the path ({reason}): its rule is not tested"))
+}
+
+/// By how the connection ended.
+fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
+    let Some(step) = seen.first_failure() else { return open(AnsweredBy::Unproved, "") };
+    let reason = told.and_then(Told::reason).or(step.reason).unwrap_or(Reason::NotTested);
+    let opened = seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) || reason == Reason::ResetAfterConnect;
+    let arrived = told == Some(Told::Arrived { proved: false });
+    // What this machine did to itself shows no rule, whatever it looks like; nor does a loop of routers.
+    if FITTING.contains(&reason) && !is_lost_on_the_way(seen) && step.initiator != Some(Initiator::Local) {
+        shut(AnsweredBy::Nobody, &format!("shut: {reason}"))
+    } else if proved(seen) {
+        open(AnsweredBy::StandIn, "")
+    } else if reason == Reason::Refused {
+        let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
+        otherwise(AnsweredBy::Nobody, note)
+    } else if reason == Reason::AnsweredByMiddlebox {
+        otherwise(
+            AnsweredBy::Middlebox,
+            "a device on the way takes the connection in the place of the host, and lets nothing through that was seen",
+        )
+    } else if reason == Reason::SilentAfterConnect && arrived {
+        open(AnsweredBy::StandIn, "the connection opens at the host; what is sent on it, or its answer, is lost")
+    } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
+        otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
+    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
+        shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
+    } else if opened {
+        open(AnsweredBy::Unproved, &format!("the port is open; what answered there: {}", reason.summary()))
+    } else {
+        otherwise(AnsweredBy::Nobody, &format!("not reached: {reason}"))
     }
 }
 
@@ -128,37 +182,107 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
 /// reset at the host, of which this may have been one.
 fn is_lost_on_the_way(seen: &Observation) -> bool {
     let circle = Evidence::decisive(&seen.evidence).and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded());
-    circle || seen.sighting.as_ref().is_some_and(|s| s.doubt == Some(Doubt::GoneAtOnce))
+    let gone = seen.sighting.as_ref().is_some_and(|s| matches!(s.doubt, Some(Doubt::GoneAtOnce | Doubt::BeganLater)));
+    circle || (gone && seen.known.shots != Some(Shots::NoneArrived))
 }
 
-/// What the other hops of a run showed about the two hosts of a deny hop.
+/// Whether the other hops of a run showed that the two hosts of a deny hop reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Control {
-    /// Nothing.
-    None,
-    /// They reach each other.
-    Reached,
-    /// They reach each other, and a listener with the site key has the very port that must be shut: it would have answered.
+pub enum Reached {
+    /// They did not.
+    No,
+    /// They do.
+    Yes,
+    /// They do, and a listener with the site key has the very port that must be shut: it would have answered.
     Holds,
 }
 
-/// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way.
+/// How a deny hop was when it was tried once more, at the end of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Shut, as before.
+    Shut,
+    /// Open.
+    Open,
+    /// It ended in another way.
+    Otherwise(Reason),
+}
+
+/// What the rest of a run shows of a deny hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// Whether its two hosts reached each other.
+    pub reached: Reached,
+    /// Packets between them were lost, and came when they were sent again.
+    pub lossy: bool,
+    /// How the hop itself was at the end; absent where it was not tried again.
+    pub again: Option<Again>,
+    /// Whether they still reached each other after that; absent where that was not tried.
+    pub after: Option<bool>,
+}
+
+impl Control {
+    /// One that holds in every respect, in as far as the hosts reach each other.
+    pub fn that_holds(reached: Reached) -> Self {
+        Control { reached, lossy: false, again: Some(Again::Shut), after: Some(true) }
+    }
+}
+
+/// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way, before it and after.
 /// `opened` says that the port took the connection and then dropped it: a filter does that, but so does a service that was asked in another
 /// protocol than its own. It counts only where a listener has that port, which would have answered.
-pub fn with_control(mut judgement: Judgement, control: Control, opened: bool) -> Judgement {
-    if judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive {
-        match control {
-            Control::None => {
-                judgement.notes.push("nothing else in this run shows that the two hosts can reach each other at all".to_owned())
-            }
-            Control::Reached if opened => {
-                judgement.reason = Reason::DeniedOtherwise;
-                let note =
-                    "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own";
-                judgement.notes.push(note.to_owned());
-            }
-            Control::Reached | Control::Holds => judgement.verdict = Verdict::Pass,
-        }
+pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -> Judgement {
+    if judgement.reason != Reason::Denied || judgement.verdict != Verdict::Inconclusive {
+        return judgement;
     }
+    let silent = judgement.notes.iter().any(|n| *n == format!("shut: {}", Reason::TimedOut));
+    let (reason, note) = match control {
+        Control { reached: Reached::No, .. } => (
+            Reason::Denied,
+            "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned(),
+        ),
+        Control { reached: Reached::Yes, .. } if opened => (
+            Reason::DeniedOtherwise,
+            "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own".to_owned(),
+        ),
+        Control { again: Some(Again::Open), .. } => {
+            (Reason::DeniedOtherwise, "it was shut at first, and open when it was tried once more at the end of the run".to_owned())
+        }
+        Control { again: Some(Again::Otherwise(reason)), .. } => {
+            (Reason::DeniedOtherwise, format!("it was shut at first, and ended otherwise when it was tried once more: {reason}"))
+        }
+        Control { after: Some(false), .. } => {
+            (Reason::Denied, "the open way between the two hosts that was seen before did not work any more afterwards".to_owned())
+        }
+        Control { again: None, .. } | Control { after: None, .. } => {
+            (Reason::Denied, "the run ended before it could be seen that it stays shut while another way is open".to_owned())
+        }
+        Control { lossy: true, .. } if silent => {
+            (Reason::Denied, "packets between these two hosts were lost in this run, so silence shows no rule".to_owned())
+        }
+        Control { again: Some(Again::Shut), after: Some(true), .. } => {
+            judgement.verdict = Verdict::Pass;
+            return judgement;
+        }
+    };
+    judgement.reason = reason;
+    judgement.notes.push(note);
     judgement
+}
+
+/// How a connection that was tried once more stands to the first, where neither opened.
+pub fn shut_again(first: Option<Reason>, now: Reason, initiator: Initiator) -> Again {
+    let alike = first == Some(now) || (FITTING.contains(&now) && first.is_some_and(|first| FITTING.contains(&first)));
+    if alike && initiator != Initiator::Local { Again::Shut } else { Again::Otherwise(now) }
+}
+
+/// How a hop that was tried once more stands to the first time, where its connection had opened.
+pub fn same_again(before: &Observation, now: &Observation) -> Again {
+    let failed = now.first_failure().and_then(|s| s.reason);
+    match (status(before), status(now)) {
+        (Some(_), Some(now)) if is_refusing(now) => Again::Shut,
+        (Some(_), Some(_)) => Again::Open,
+        (None, None) if failed.is_some_and(|reason| CUT_OFF.contains(&reason)) => Again::Shut,
+        _ => failed.map_or(Again::Open, Again::Otherwise),
+    }
 }

@@ -1,5 +1,6 @@
 //! What an observation means: the only place where facts become opinions. Pure.
 
+mod address;
 mod advice;
 mod allow;
 mod both_ends;
@@ -13,9 +14,10 @@ mod legs;
 mod range;
 mod relay;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use deny::{Control, with_control};
+pub use address::{Machine, misplaced};
+pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
 pub use legs::{Leg, first_broken, legs};
 
 use crate::matrix::model::Expect;
@@ -128,12 +130,15 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     if both_ends::told(hop, seen).and_then(both_ends::Told::reason).is_some_and(|reason| reason == judgement.reason) {
         judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
-    judgement.notes.extend(both_ends::note(hop, seen));
+    judgement.notes.extend(both_ends::notes(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.notes.extend(relay::spread(seen));
-    judgement.advice = advice::advice(hop, seen, &judgement);
-    // Where the way behind a front is broken, nothing is to be done before it.
-    judgement.advice = legs::behind_front(hop, seen, judgement.reason).or(judgement.advice);
+    judgement.advice = advice_for(hop, seen, &judgement);
     judgement
+}
+
+/// What to do about a hop that was judged so. Where the way behind a front is broken, nothing is to be done before it.
+pub fn advice_for(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
+    legs::behind_front(hop, seen, judgement.reason).or_else(|| advice::advice(hop, seen, judgement))
 }

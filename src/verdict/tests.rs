@@ -1,6 +1,6 @@
 //! One observation in, one verdict out, without a network.
 
-use super::{AnsweredBy, Control, Policy, Verdict, judge, with_control};
+use super::{AnsweredBy, Control, Policy, Reached, Verdict, judge};
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
@@ -11,7 +11,7 @@ use crate::site::model::Host;
 use jiff::Timestamp;
 use std::sync::Arc;
 
-pub(super) fn flow() -> PlannedFlow {
+pub(crate) fn flow() -> PlannedFlow {
     PlannedFlow {
         id: "m/f".into(),
         matrix: "p/m".into(),
@@ -35,7 +35,7 @@ pub(super) fn flow() -> PlannedFlow {
     }
 }
 
-pub(super) fn hop(flow: PlannedFlow) -> Hop {
+pub(crate) fn hop(flow: PlannedFlow) -> Hop {
     let named = |name: &str| Host::Named { name: name.into(), addresses: Vec::new() };
     Hop {
         id: "m/f/ws/psp:443".into(),
@@ -50,20 +50,23 @@ pub(super) fn hop(flow: PlannedFlow) -> Hop {
     }
 }
 
-pub(super) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
+pub(crate) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
     let initiator = (!ok).then_some(Initiator::Unknown);
     Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, detail: Detail::new() }
 }
 
-pub(super) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
+pub(crate) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
     Observation { proofs, ..Observation::of_steps("", Timestamp::UNIX_EPOCH, 1.0, steps) }
 }
 
-pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
+pub(crate) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<bool>) -> ProofOutcome {
     let claims = Claims {
         sighting: None,
         swept: None,
+        arrived: None,
         ports: String::new(),
+        instance: String::new(),
+        started: None,
         nonce: String::new(),
         hop: String::new(),
         host: host.into(),
@@ -77,7 +80,7 @@ pub(super) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<b
     ProofOutcome::Valid { claims, same_tls_session: same }
 }
 
-pub(super) fn up() -> Vec<Step> {
+pub(crate) fn up() -> Vec<Step> {
     vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, None, true), rung(StepKind::Http, None, true)]
 }
 
@@ -222,8 +225,8 @@ fn a_deny_hop_passes_only_with_an_open_way_beside_it() {
     let shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
     let judged = judge(&hop(deny()), Some(&shut), Policy::default());
     assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
-    assert_eq!(with_control(judged.clone(), Control::None, false).verdict, Verdict::Inconclusive);
-    assert_eq!(with_control(judged, Control::Reached, false).verdict, Verdict::Pass);
+    assert_eq!(with_control(judged.clone(), Reached::No, false).verdict, Verdict::Inconclusive);
+    assert_eq!(with_control(judged, Reached::Yes, false).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn a_deny_hop_does_not_pass_for_another_reason() {
         (StepKind::Connect, Reason::Refused),
     ] {
         let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Reached::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 
@@ -285,7 +288,12 @@ fn told(state: Seen, listening: bool) -> Sighting {
     let peer = (state >= Seen::HalfOpen).then_some(([10, 0, 0, 1], 50000).into());
     let local = peer.map(|_| ([10, 0, 0, 9], 443).into());
     let doubt = (state == Seen::Unknown).then_some(Doubt::AnotherProgram);
-    Sighting { listening, state, doubt, translated: false, peer, local, at: None }
+    Sighting { listening, doubt, peer, local, ..Sighting::of(state) }
+}
+
+/// The second look, with a control that holds in every respect.
+fn with_control(judgement: super::Judgement, reached: Reached, opened: bool) -> super::Judgement {
+    super::with_control(judgement, &Control::that_holds(reached), opened)
 }
 
 /// A connection from port 50000 that ended so, and what the other end says of it.
@@ -310,11 +318,18 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
     for reason in [Reason::ClosedAfterConnect, Reason::ResetAfterConnect, Reason::SilentAfterConnect] {
         let judged = |sighting| judge(&hop(deny()), Some(&both_ends(StepKind::Http, Some(reason), sighting)), Policy::default());
         let cut_off = judged(told(Seen::Opened, true));
-        assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
-        assert_eq!(with_control(cut_off, Control::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");
+        if reason == Reason::SilentAfterConnect {
+            let lost = with_control(cut_off, Reached::Holds, true);
+            assert_eq!((lost.verdict, lost.reason), (Verdict::Fail, Reason::UnexpectedlyOpen), "it opens there, and what follows is lost");
+        } else {
+            assert_eq!((cut_off.verdict, cut_off.reason), (Verdict::Inconclusive, Reason::Denied), "{reason}");
+            assert_eq!(with_control(cut_off, Reached::Holds, true).verdict, Verdict::Pass, "{reason}: a filter");
+        }
+        let answered = judged(told(Seen::Proved, true));
+        assert_eq!((answered.verdict, answered.reason), (Verdict::Fail, Reason::UnexpectedlyOpen), "{reason}: what arrives is open");
         for state in [Seen::Unknown, Seen::Nothing, Seen::HalfOpen, Seen::TurnedAway] {
             // Of another program's port the listener does not say that it has it.
-            let control = if state == Seen::Unknown { Control::Reached } else { Control::Holds };
+            let control = if state == Seen::Unknown { Reached::Yes } else { Reached::Holds };
             let judged = with_control(judged(told(state, true)), control, true);
             assert_ne!(judged.verdict, Verdict::Pass, "{reason} {state:?}: {:?}", judged.notes);
         }
@@ -324,9 +339,9 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
             Some(&seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)], vec![])),
             Policy::default(),
         );
-        assert_ne!(with_control(nobody_asked.clone(), Control::Reached, true).verdict, Verdict::Pass, "{reason}");
+        assert_ne!(with_control(nobody_asked.clone(), Reached::Yes, true).verdict, Verdict::Pass, "{reason}");
         let wanted = if reason == Reason::SilentAfterConnect { Verdict::Fail } else { Verdict::Pass };
-        assert_eq!(with_control(nobody_asked, Control::Holds, true).verdict, wanted, "{reason}");
+        assert_eq!(with_control(nobody_asked, Reached::Holds, true).verdict, wanted, "{reason}");
     }
 }
 
@@ -334,7 +349,7 @@ fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
 fn a_way_that_must_be_shut_is_open_to_what_arrives() {
     let judged = |reason, sighting| {
         let judged = judge(&hop(deny()), Some(&both_ends(StepKind::Connect, Some(reason), sighting)), Policy::default());
-        with_control(judged, Control::Holds, false).verdict
+        with_control(judged, Reached::Holds, false).verdict
     };
     assert_eq!(judged(Reason::TimedOut, told(Seen::Nothing, true)), Verdict::Pass);
     assert_eq!(judged(Reason::TimedOut, told(Seen::Unknown, true)), Verdict::Pass, "a real service's port that is silent from here");
@@ -361,8 +376,10 @@ fn both_ends_together_tell_more_than_one() {
         "another program's port"
     );
     assert_eq!(of(StepKind::Http, None, told(Seen::Nothing, true)), fail(Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox));
-    let translated = Sighting { translated: true, ..told(Seen::Nothing, true) };
-    assert_eq!(of(StepKind::Http, None, translated).0, Verdict::Pass);
+    let translated = |state| Sighting { translated: true, ..told(state, true) };
+    assert_eq!(of(StepKind::Http, None, translated(Seen::Nothing)).1, Reason::AnsweredByMiddlebox, "nothing came from anybody");
+    assert_eq!(of(StepKind::Http, None, translated(Seen::HalfOpen)).0, Verdict::Pass, "it may be another one's");
+    assert_eq!(of(StepKind::Connect, timed_out, told(Seen::Proved, true)).1, Reason::TimedOut, "another connection");
     assert_eq!(of(StepKind::Http, Some(Reason::SilentAfterConnect), told(Seen::HalfOpen, true)).1, Reason::SilentAfterConnect);
     let closed = Some(Reason::ClosedAfterConnect);
     assert_eq!(of(StepKind::Http, closed, told(Seen::TurnedAway, true)), (Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn));
@@ -380,7 +397,7 @@ fn what_this_machine_did_to_itself_shuts_no_way() {
         let mut local = seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]);
         local.steps[0].initiator = Some(Initiator::Local);
         let judged = judge(&hop(deny()), Some(&local), Policy::default());
-        assert_eq!(with_control(judged, Control::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
+        assert_eq!(with_control(judged, Reached::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
     }
 }
 

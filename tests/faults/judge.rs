@@ -116,6 +116,9 @@ fn compare(hop: &Value, family: Family, expect: &Expect) -> Vec<String> {
     if let Some(wanted) = expect.syns.filter(|w| syns < u64::from(*w)) {
         wrong.push(format!("syns is {syns}, not at least {wanted}"));
     }
+    if let Some(most) = expect.within_ms.filter(|most| hop["ms"].as_f64().unwrap_or(f64::MAX) > *most) {
+        wrong.push(format!("it took {} ms, more than {most}", hop["ms"]));
+    }
     let notes = hop["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ");
     for (key, wanted, found) in [("note", &expect.note_contains, notes.as_str()), ("advice", &expect.advice_contains, text(hop, "/advice"))]
     {

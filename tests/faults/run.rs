@@ -121,7 +121,8 @@ pub fn run(scenario: &Scenario, way: Way, shared: &Shared) -> Vec<Row> {
         .collect();
     let both = [Listen::default(), Listen { at: At::Other, ..Listen::default() }];
     let default = if scenario.flows().contains("other") { &both[..] } else { &both[..1] };
-    let listeners: Vec<Process> = scenario.listen.as_deref().unwrap_or(default).iter().map(|l| standing.listen(l)).collect();
+    let whole = scenario.listen.as_deref().unwrap_or(default).iter().filter(|l| !l.is_passing());
+    let listeners: Vec<Process> = whole.map(|l| standing.listen(l)).collect();
     standing.workstation();
     for rules in &scenario.nft {
         bed.rules(rules.at, &rules.rules);
@@ -189,15 +190,19 @@ impl Standing<'_> {
         let more = families.iter().flat_map(|f| (0..self.scenario.more_addresses).map(|n| net::more(*f, n)));
         let server = match by_name {
             true => "\"srv.bed.test\"".to_owned(),
+            false if file == "ws.toml" && !self.scenario.connect.to_addresses.is_empty() => {
+                format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(self.scenario.connect.to_addresses.clone()))
+            }
             false => format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(own.chain(more).map(|a| a.to_string()).collect())),
         };
         let text = format!(
             "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[roles]\nclient = {}\n\
-             server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n",
+             server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n\n[controls]\n{}\n",
             host(At::Ws),
             host(At::Other),
             host(At::Other),
-            self.scenario.connect.certificates
+            self.scenario.connect.certificates,
+            self.scenario.connect.controls
         );
         let path = self.folder.join(file);
         std::fs::write(&path, text).expect("a site file can be written");
@@ -208,7 +213,8 @@ impl Standing<'_> {
         // A port that a listener is to leave alone is another one in its own site file.
         let ports: String = listen.without.iter().zip(20_001..).map(|(name, port)| format!("{name} = {port}\n")).collect();
         let site = self.site(&format!("{}.toml", listen.at.word()), &ports, false);
-        let mut args = vec!["listen".to_owned(), "--site".into(), shown(&site), "--as".into(), format!("{}.bed.test", listen.at.word())];
+        let mut args = vec!["listen".to_owned(), "--site".into(), shown(&site), "--as".into()];
+        args.push(listen.who.clone().unwrap_or_else(|| format!("{}.bed.test", listen.at.word())));
         args.extend(["--for".into(), "300s".into()]);
         args.extend(self.shared.key(listen.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
         if let Some(kind) = &listen.cert {
@@ -216,10 +222,11 @@ impl Standing<'_> {
             std::fs::write(&pem, self.shared.authorities.make(kind).pem).expect("a certificate can be written");
             args.extend(["--cert".into(), shown(&pem), "--cert-key".into(), shown(&pem)]);
         }
+        args.extend(listen.args.iter().cloned());
         let node = self.bed.node(listen.at);
         let mut process = node.start(PROGRAM, &args);
         let there = PORTS.iter().filter(|(name, _)| !listen.without.iter().any(|w| w == name)).map(|(_, port)| *port);
-        let ports: Vec<u16> = if listen.at == At::Other { vec![OTHER_PORT] } else { there.collect() };
+        let ports: Vec<u16> = if listen.at == At::Other && listen.who.is_none() { vec![OTHER_PORT] } else { there.collect() };
         process.wait_listening(node, &ports, Duration::from_secs(30));
         process
     }
@@ -230,6 +237,9 @@ impl Standing<'_> {
         if let Some(program) = self.scenario.program.iter().find(|p| p.is_dns()) {
             let server = net::of(program.at, Family::V4);
             node.resolver(&format!("nameserver {server}\noptions timeout:1 attempts:1\n"));
+        }
+        if let Some(resolver) = &self.scenario.connect.resolver {
+            node.resolver(resolver);
         }
         if let Some(hosts) = &self.scenario.connect.hosts {
             node.hosts(hosts);
@@ -256,7 +266,8 @@ impl Standing<'_> {
         args.extend(["--timeout".into(), connect.timeout.clone().unwrap_or_else(|| "2s".into())]);
         args.extend(self.shared.key(connect.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
         args.extend(self.scenario.flows().iter().flat_map(|flow| ["--flow".to_owned(), format!("hop/{flow}")]));
-        args.extend(rate.into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
+        let own_rate = connect.args.iter().any(|a| a == "--rate");
+        args.extend(rate.filter(|_| !own_rate).into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
         args.extend(connect.args.iter().cloned());
         let node = self.bed.node(At::Ws);
         let each_run: Vec<_> = self.scenario.program.iter().filter(|p| p.each_run()).collect();
@@ -264,7 +275,19 @@ impl Standing<'_> {
             .iter()
             .map(|p| p.start(self.bed.node(p.at).name(), &self.shared.authorities).unwrap_or_else(|e| panic!("{p:?}: {e}")))
             .collect();
+        let passing: Vec<&Listen> = self.scenario.listen.iter().flatten().filter(|l| l.is_passing()).collect();
+        let mut there: Vec<Option<Process>> = passing.iter().map(|l| l.begins.is_none().then(|| self.listen(l))).collect();
         let process = node.start(&args[0], &args[1..]);
+        for (listen, there) in passing.iter().zip(&mut there) {
+            if let Some(begins) = listen.begins {
+                std::thread::sleep(Duration::from_secs_f64(begins));
+                *there = Some(self.listen(listen));
+            }
+            if let Some(ends) = listen.ends {
+                std::thread::sleep(Duration::from_secs_f64(ends));
+                *there = None;
+            }
+        }
         let later: Vec<_> = self.scenario.sh.iter().filter(|s| s.after.is_some()).collect();
         for script in &later {
             std::thread::sleep(Duration::from_secs_f64(script.after.unwrap_or_default()));

@@ -158,11 +158,28 @@ pub struct Listen {
     pub without: Vec<String>,
     /// The certificate that it shows, by its kind in `certificates.rs`.
     pub cert: Option<String>,
+    /// As whom it listens; as its own host where that is not said.
+    #[serde(rename = "as")]
+    pub who: Option<String>,
+    /// More arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// It is started only after this many seconds of each run of the connector.
+    pub begins: Option<f64>,
+    /// It is killed after this many seconds of each run, and started anew for each.
+    pub ends: Option<f64>,
+}
+
+impl Listen {
+    /// Whether it is there for a part of each run alone.
+    pub fn is_passing(&self) -> bool {
+        self.begins.is_some() || self.ends.is_some()
+    }
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Listen { at: At::Srv, key: Key::Site, without: Vec::new(), cert: None }
+        Listen { at: At::Srv, key: Key::Site, without: Vec::new(), cert: None, who: None, args: Vec::new(), begins: None, ends: None }
     }
 }
 
@@ -199,8 +216,14 @@ pub struct Connect {
     pub certificates: String,
     /// Addresses of the workstation in its site file, instead of its own.
     pub from_addresses: Vec<String>,
+    /// Addresses of the server in its site file, instead of its own.
+    pub to_addresses: Vec<String>,
+    /// The resolver configuration of the workstation, instead of one that names the scenario's DNS server and asks it once.
+    pub resolver: Option<String>,
     /// The hosts file of the workstation.
     pub hosts: Option<String>,
+    /// Lines of the table of controls in its site file.
+    pub controls: String,
     /// Run it once before, unjudged.
     pub warm_up: bool,
 }
@@ -228,6 +251,8 @@ pub struct Expect {
     pub syns: Option<u32>,
     pub note_contains: Option<String>,
     pub advice_contains: Option<String>,
+    /// Most milliseconds that the hop took.
+    pub within_ms: Option<f64>,
     /// How many hops there are to be of this kind; at least one where it is not said.
     pub hops: Option<usize>,
 }
@@ -249,6 +274,7 @@ impl Expect {
             syns: None,
             note_contains: None,
             advice_contains: None,
+            within_ms: None,
             hops: None,
         }
     }

@@ -7,12 +7,13 @@ mod seen;
 
 use super::patience::Clock;
 use super::{Seen, StandIn};
-use crate::net::Io;
+use crate::net::{Io, clock};
 use crate::proto::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER, PROOF_HEADER};
+use crate::proto::question::mark_in;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -56,6 +57,8 @@ pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) ->
 }
 
 async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> Result<Response<Body>, Infallible> {
+    let mark = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
+    here.sightings.requests.http(request.uri().path(), mark, clock::now());
     let proof = request
         .headers()
         .get(CHALLENGE_HEADER)

@@ -6,8 +6,10 @@ use crate::listen::journal::Journal;
 use crate::listen::receipts::{Receipts, SweepId};
 use crate::listen::server::{Arrived, Gate};
 use crate::listen::stand_in::StandIn;
+use crate::net::clock;
 use crate::net::many::{Greeter, Greeting};
 use crate::proto::rpc::{BindAck, Body, ContextResult, MAX_FRAG, MIN_FRAG, Pdu, Syntax};
+use crate::proto::sighting::Seen::Opened;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -105,7 +107,10 @@ impl Greeter for Doorman {
 
     fn hand_on(&mut self, port: u16, peer: SocketAddr, stream: std::net::TcpStream, head: Vec<u8>) {
         let endpoint = self.endpoint;
-        let Ok(pass) = self.gate.admit(peer.ip()) else { return self.journal.turned_away(endpoint) };
+        let passed = self.gate.admit(peer.ip());
+        let local = stream.local_addr().unwrap_or(SocketAddr::new(endpoint.ip(), port));
+        self.here.sightings.note(peer, local, passed.as_ref().err().copied().unwrap_or(Opened), clock::now());
+        let Ok(pass) = passed else { return self.journal.turned_away(endpoint) };
         let _inside = self.runtime.enter();
         let Ok(stream) = TcpStream::try_from(stream) else { return };
         let endpoint = SocketAddr::new(endpoint.ip(), port);

@@ -3,7 +3,6 @@
 use super::{blank, icmp, is_own, ports_used_up};
 use crate::net::failure::Failure;
 use crate::net::os::linux::{self as kernel, TcpState};
-use crate::net::os::{self};
 use crate::observation::{Evidence, Icmp, Initiator};
 use crate::reason::Reason;
 use socket2::{Domain, SockRef, Socket, Type};
@@ -54,7 +53,7 @@ impl Attempt {
         loop {
             let Some(stream) = &self.stream else { return Poll::Pending };
             if let Err(error) = ready!(stream.poll_write_ready(context)) {
-                return Poll::Ready(Err(os::connect_failure(&error)));
+                return Poll::Ready(Err(ended(&error, self.evidence.destination)));
             }
             match look(&SockRef::from(stream), &mut self.evidence) {
                 Some(Err(failure)) => return Poll::Ready(Err(failure)),
@@ -131,7 +130,7 @@ fn look(socket: &Socket, evidence: &mut Evidence) -> Option<Result<(), Failure>>
         return Some(Err(icmp::failure(&icmp, evidence.destination.ip(), own)));
     }
     if let Some(error) = error.or_else(|| queued.map(|q| io::Error::from_raw_os_error(q.error))) {
-        return Some(Err(ended(&error)));
+        return Some(Err(ended(&error, evidence.destination)));
     }
     match kernel::tcp_state(socket)?.state {
         kernel::SYN_SENT | kernel::SYN_RECEIVED => None,
@@ -141,12 +140,12 @@ fn look(socket: &Socket, evidence: &mut Evidence) -> Option<Result<(), Failure>>
 }
 
 /// What an error without an ICMP message means, once the SYN was sent.
-fn ended(error: &io::Error) -> Failure {
+fn ended(error: &io::Error, to: SocketAddr) -> Failure {
     match error.raw_os_error() {
         // A reset of a SYN is `ECONNREFUSED`; this one came after the answer to it.
         Some(libc::ECONNRESET | libc::EPIPE) => Failure::unknown(Reason::ResetAfterConnect).with("error", error.to_string()),
         // Nothing on the way said so, and this machine's own neighbour table says it without a sender.
-        Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..os::connect_failure(error) },
-        _ => os::connect_failure(error),
+        Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..super::ended(error, to) },
+        _ => super::ended(error, to),
     }
 }

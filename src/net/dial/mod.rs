@@ -127,22 +127,24 @@ const EPERM: i32 = 1;
 /// What it means that no packet could be sent at all. Linux has an error of its own for each kind of route that refuses, and some are those
 /// of a policy as well: the routing table, asked by other means (`route`), tells which it is.
 fn unopened(mut evidence: Evidence, error: &io::Error, route: Result<IpAddr, io::Error>) -> (Evidence, Failure) {
-    let failure = os::connect_failure(error);
-    let no_route = route.is_err_and(|e| e.raw_os_error() != Some(EPERM) && os::connect_failure(&e).reason != Reason::LocalResources);
+    let failure = os::begin_failure(error);
+    let no_route = route.is_err_and(|e| e.raw_os_error() != Some(EPERM) && os::begin_failure(&e).reason != Reason::LocalResources);
     let reason = match failure.reason {
-        reason @ (Reason::LocalResources | Reason::LocalAddressInUse) => reason,
+        reason @ (Reason::LocalResources | Reason::LocalAddressInUse | Reason::Refused) => reason,
         _ if no_route => Reason::LocalNoRoute,
-        Reason::HostUnreachable | Reason::NetUnreachable => Reason::LocalNoRoute,
-        reason if failure.initiator == Initiator::Local => reason,
-        _ => Reason::LocalResources,
+        _ if error.kind() == USED_UP && error.raw_os_error().is_none() => Reason::LocalResources,
+        reason => reason,
     };
     evidence.outcome = Some(reason);
-    (evidence, Failure { reason, initiator: Initiator::Local, ..failure })
+    (evidence, Failure { reason, ..failure })
 }
+
+/// What this program says itself where no port is left.
+const USED_UP: io::ErrorKind = io::ErrorKind::ResourceBusy;
 
 /// An error of this kind, where the port was the system's to choose, says that it has none left.
 fn ports_used_up(error: io::Error, kind: io::ErrorKind) -> io::Error {
-    if error.kind() == kind { io::Error::other("no source port is left for this destination") } else { error }
+    if error.kind() == kind { io::Error::new(USED_UP, "no source port is left for this destination") } else { error }
 }
 
 /// The address that the system would send from. A connected UDP socket sends nothing; it only asks the routing table.
@@ -152,6 +154,17 @@ fn route_source(to: SocketAddr) -> Result<IpAddr, io::Error> {
     socket.connect(to)?;
     let ip = socket.local_addr()?.ip();
     if ip.is_unspecified() { Err(io::ErrorKind::AddrNotAvailable.into()) } else { Ok(ip) }
+}
+
+/// What an error means that came once the first packet was out, without an ICMP message. Where this machine has lost its route meanwhile, it is that.
+fn ended(error: &io::Error, to: SocketAddr) -> Failure {
+    let failure = os::connect_failure(error);
+    match failure.reason {
+        Reason::NetUnreachable if route_source(to).is_err() => {
+            Failure { initiator: Initiator::Local, reason: Reason::LocalNoRoute, ..failure }
+        }
+        _ => failure,
+    }
 }
 
 /// Whether one of this machine's own addresses sent the message.

@@ -1,6 +1,6 @@
 //! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
 
-use super::{blank, icmp, is_own, ports_used_up, route_source};
+use super::{blank, ended, icmp, is_own, ports_used_up, route_source};
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;
@@ -33,13 +33,13 @@ impl Attempt {
         loop {
             let Some(stream) = &self.stream else { return Poll::Pending };
             if let Err(error) = ready!(stream.poll_write_ready(context)) {
-                return Poll::Ready(Err(os::connect_failure(&error)));
+                return Poll::Ready(Err(ended(&error, self.evidence.destination)));
             }
             if let Some(error) = stream.take_error().unwrap_or_else(Some) {
                 self.evidence.icmp = os::icmp_of(&SockRef::from(stream));
                 return Poll::Ready(Err(match self.evidence.icmp {
                     Some(icmp) => icmp::failure(&icmp, self.evidence.destination.ip(), is_own(&icmp, self.evidence.source)),
-                    None => os::connect_failure(&error),
+                    None => ended(&error, self.evidence.destination),
                 }));
             }
             if stream.peer_addr().is_ok() {

@@ -98,8 +98,13 @@ fn the_routing_table_tells_a_route_that_refuses_from_a_policy() {
     assert_eq!(reason(libc::ENETUNREACH, Err(code(libc::ENETUNREACH))), Reason::LocalNoRoute, "none");
     assert_eq!(reason(libc::EMFILE, Err(code(libc::EMFILE))), Reason::LocalResources, "the question needs a descriptor as well");
     assert_eq!(reason(libc::EADDRNOTAVAIL, ours()), Reason::LocalAddressInUse);
-    let no_source = unopened(blank(to, 1), &io::Error::other("no source port is left"), Err(code(libc::EADDRNOTAVAIL))).1;
+    assert_eq!(reason(libc::EIO, ours()), Reason::OsError, "nothing is known of it");
+    assert_eq!(reason(libc::ETIMEDOUT, ours()), Reason::OsError, "nothing was sent, so nothing was silent");
+    assert_eq!(reason(libc::EAGAIN, ours()), Reason::LocalResources);
+    let no_source =
+        unopened(blank(to, 1), &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable), Err(code(libc::EADDRNOTAVAIL)))
+            .1;
     assert_eq!(no_source.reason, Reason::LocalNoRoute, "IPv6 without an address that reaches so far");
-    let no_port = unopened(blank(to, 1), &io::Error::other("no source port is left"), ours()).1;
+    let no_port = unopened(blank(to, 1), &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable), ours()).1;
     assert_eq!((no_port.reason, no_port.initiator), (Reason::LocalResources, Initiator::Local));
 }

@@ -1,6 +1,6 @@
 //! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
 
-use super::{Line, Process, Table};
+use super::{Counters, Line, Process, Table};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
@@ -25,7 +25,8 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// Octets of a `struct inet_diag_msg` up to the end of its addresses.
 const ADDRESSES: usize = 40;
-/// Where its inode stands, the last of its members.
+/// Where the queue of a listening socket stands (how many wait to be accepted, and how many may), and its inode, the last of its members.
+const WAITING: usize = 56;
 const INODE: usize = 68;
 /// The kernel answers from memory; this only bounds what cannot happen.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -37,8 +38,19 @@ pub fn table(with_listening: bool) -> io::Result<Table> {
     for family in [libc::AF_INET, libc::AF_INET6] {
         dump(u8::try_from(family).unwrap_or_default(), with_listening, &mut table)?;
     }
-    table.resets = std::fs::read_to_string("/proc/net/netstat").ok().and_then(|text| counter(&text, "TcpExt:", "EmbryonicRsts"));
+    table.counters = counters();
     Ok(table)
+}
+
+pub fn counters() -> Option<Counters> {
+    read_counters(&std::fs::read_to_string("/proc/net/netstat").ok()?)
+}
+
+/// Of drops the system counts those of a full queue twice: as drops, and by themselves.
+fn read_counters(text: &str) -> Option<Counters> {
+    let of = |name| counter(text, "TcpExt:", name);
+    let overflowed = of("ListenOverflows").unwrap_or(0);
+    Some(Counters { reset: of("EmbryonicRsts")?, dropped: of("ListenDrops").unwrap_or(0).saturating_sub(overflowed), overflowed })
 }
 
 pub fn segments_in() -> Option<u64> {
@@ -143,7 +155,10 @@ fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
 
 /// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in network order.
 fn line(message: &[u8]) -> Option<Line> {
-    let owner = message.get(INODE..INODE + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let word = |at: usize| message.get(at..at + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let owner = word(INODE);
+    // The system takes one more than it says.
+    let full = word(WAITING) > word(WAITING + 4);
     let message = message.get(..ADDRESSES)?;
     let (family, state) = (i32::from(message[0]), message[1]);
     let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
@@ -155,7 +170,7 @@ fn line(message: &[u8]) -> Option<Line> {
         }
     };
     match state {
-        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner }),
+        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner, full }),
         SYN_RECV | NEW_SYN_RECV => {
             Some(Line::HalfOpen { local: SocketAddr::new(address(8)?, port(4)), peer: SocketAddr::new(address(24)?, port(6)) })
         }
@@ -192,7 +207,9 @@ mod tests {
         let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
         assert_eq!(counter(text, "TcpExt:", "EmbryonicRsts"), Some(23));
         assert_eq!(counter(text, "TcpExt:", "Other"), None);
-        assert!(table(false).expect("Linux has a table").resets.is_some());
+        assert!(table(false).expect("Linux has a table").counters.is_some());
+        let text = "TcpExt: EmbryonicRsts ListenOverflows ListenDrops\nTcpExt: 1 3 10\n";
+        assert_eq!(read_counters(text), Some(Counters { reset: 1, dropped: 7, overflowed: 3 }));
     }
 
     #[test]

@@ -17,6 +17,10 @@ mod system {
         None
     }
 
+    pub fn counters() -> Option<super::Counters> {
+        None
+    }
+
     pub fn is_half_open(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<bool> {
         None
     }
@@ -26,6 +30,7 @@ mod system {
     }
 }
 
+use crate::proto::sighting::Counters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -42,9 +47,11 @@ pub struct Table {
     pub listening: Option<BTreeSet<SocketAddr>>,
     /// The owner of each of these ports, in the system's own terms: an inode on Linux, a process on Windows.
     pub(crate) owners: Vec<(u16, u32)>,
-    /// How many half-open connections were reset since the system began, where it counts them: such a one may be there for no time at all, so
-    /// that no reading sees it.
-    pub resets: Option<u64>,
+    /// Of those addresses and ports, the ones whose program has as many connections waiting as it takes: the system drops what comes more.
+    pub full: BTreeSet<SocketAddr>,
+    /// What became of half-open connections since the system began, where it counts them: such a one may be there for no time at all, so that no
+    /// reading sees it.
+    pub counters: Option<Counters>,
 }
 
 /// How many TCP segments came to this machine since it began, where that is told cheaply: as long as it stays the same, nothing new is half open.
@@ -52,12 +59,17 @@ pub fn segments_in() -> Option<u64> {
     system::segments_in()
 }
 
+/// What the system has counted up to now.
+pub fn counters() -> Option<Counters> {
+    system::counters()
+}
+
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(any(target_os = "linux", windows)), expect(dead_code, reason = "no table is read here"))]
 enum Line {
     HalfOpen { local: SocketAddr, peer: SocketAddr },
-    Listening { local: SocketAddr, owner: u32 },
+    Listening { local: SocketAddr, owner: u32, full: bool },
 }
 
 impl Table {
@@ -68,8 +80,11 @@ impl Table {
                 self.half_open.push((plain(local), plain(peer)));
             }
             Line::HalfOpen { .. } => {}
-            Line::Listening { local, owner } => {
+            Line::Listening { local, owner, full } => {
                 self.owners.push((local.port(), owner));
+                if full {
+                    self.full.insert(plain(local));
+                }
                 self.listening.get_or_insert_default().insert(plain(local));
             }
         }

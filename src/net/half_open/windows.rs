@@ -44,7 +44,7 @@ fn port(word: u32) -> u16 {
 
 fn add(table: &mut Table, (state, owner): (u32, u32), local: SocketAddr, peer: SocketAddr) {
     if i64::from(state) == i64::from(MIB_TCP_STATE_LISTEN) {
-        table.add(Line::Listening { local, owner });
+        table.add(Line::Listening { local, owner, full: false });
     } else if i64::from(state) == i64::from(MIB_TCP_STATE_SYN_RCVD) {
         table.add(Line::HalfOpen { local, peer });
     }
@@ -88,6 +88,11 @@ pub fn is_half_open(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<
 
 /// `GetTcpStatistics` counts IPv4 and IPv6 apart and costs a call for each; the table itself is no dearer.
 pub fn segments_in() -> Option<u64> {
+    None
+}
+
+/// `GetTcpStatistics` counts failed attempts of both directions in one.
+pub fn counters() -> Option<super::Counters> {
     None
 }
 

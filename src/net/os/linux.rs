@@ -51,6 +51,26 @@ pub fn outgoing_ports() -> Option<(u16, u16)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// `TCPRetransFail` of the network namespace: retransmissions that this machine did not let out.
+pub fn refused_retransmissions() -> Option<u64> {
+    counter(&std::fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "TCPRetransFail")
+}
+
+/// A counter of `/proc/net/netstat`: one line of names, and below it one of numbers, for each group.
+fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(group));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let place = names.split_whitespace().position(|word| word == name)?;
+    numbers.split_whitespace().nth(place)?.parse().ok()
+}
+
+/// Packets received by `lo` (proc_net_dev(5)): octets, then packets.
+pub fn loopback_packets() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/net/dev").ok()?;
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("lo:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether ICMP messages are kept, for tests.
 #[cfg(test)]
 pub fn has_error_queue(socket: &Socket) -> bool {
@@ -174,6 +194,15 @@ mod tests {
             assert_eq!(read(&v4[..length]), None, "{length}");
         }
         assert_eq!(read(&v6[..30]).map(|q| q.icmp), Some(None), "the address is cut off");
+    }
+
+    #[test]
+    fn a_counter_is_found_by_its_name_in_its_group() {
+        let text = "TcpExt: SyncookiesSent TCPRetransFail X\nTcpExt: 1 22 3\nIpExt: TCPRetransFail\nIpExt: 9\n";
+        assert_eq!(counter(text, "TcpExt:", "TCPRetransFail"), Some(22));
+        assert_eq!(counter(text, "TcpExt:", "Nothing"), None);
+        assert_eq!(counter("TcpExt: TCPRetransFail\n", "TcpExt:", "TCPRetransFail"), None, "cut short");
+        assert!(refused_retransmissions().is_some(), "every kernel since 3.18 has it");
     }
 
     #[test]

@@ -1,29 +1,8 @@
 //! Linux and the other Unixes.
 
-use crate::net::failure::Failure;
-use crate::reason::Reason;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-
-/// What the error of a `connect` means. Without the error queue some codes are ambiguous: `EHOSTUNREACH` is also admin-prohibited.
-pub fn connect_failure(error: &io::Error) -> Failure {
-    let failure = match error.raw_os_error() {
-        Some(libc::ECONNREFUSED) => Failure::peer(Reason::Refused),
-        Some(libc::ECONNRESET) => Failure::unknown(Reason::Rejected),
-        Some(libc::ETIMEDOUT) => Failure::unknown(Reason::TimedOut),
-        Some(libc::EHOSTUNREACH) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
-        Some(libc::ENETUNREACH) => Failure::local(Reason::LocalNoRoute),
-        // IPv6 switched off, or an address that needs a zone.
-        Some(libc::EINVAL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => Failure::local(Reason::LocalNoRoute),
-        Some(libc::ENOPROTOOPT) => Failure { initiator: crate::observation::Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
-        Some(libc::EACCES | libc::EPERM) => Failure::local(Reason::LocalPermission),
-        Some(libc::EADDRINUSE | libc::EADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Failure::local(Reason::LocalResources),
-        _ => Failure::unknown(Reason::TimedOut),
-    };
-    failure.with("error", error.to_string())
-}
 
 /// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
 pub fn lacks_resources(error: &io::Error) -> bool {

@@ -1,28 +1,10 @@
 //! Windows.
 
-use crate::net::failure::Failure;
-use crate::observation::{Icmp, Initiator};
-use crate::reason::Reason;
+use crate::observation::Icmp;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use windows_sys::Win32::Networking::WinSock;
-
-/// What the error of a `connect` means.
-pub fn connect_failure(error: &io::Error) -> Failure {
-    let failure = match error.raw_os_error() {
-        Some(WinSock::WSAECONNREFUSED) => Failure::peer(Reason::Refused),
-        Some(WinSock::WSAECONNRESET) => Failure::unknown(Reason::Rejected),
-        Some(WinSock::WSAETIMEDOUT) => Failure::unknown(Reason::TimedOut),
-        Some(WinSock::WSAEHOSTUNREACH) => Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::HostUnreachable) },
-        Some(WinSock::WSAENETUNREACH | WinSock::WSAEAFNOSUPPORT | WinSock::WSAEPROTONOSUPPORT) => Failure::local(Reason::LocalNoRoute),
-        Some(WinSock::WSAEACCES) => Failure::local(Reason::LocalPermission),
-        Some(WinSock::WSAEADDRINUSE | WinSock::WSAEADDRNOTAVAIL) => Failure::local(Reason::LocalAddressInUse),
-        Some(WinSock::WSAEMFILE | WinSock::WSAENOBUFS) => Failure::local(Reason::LocalResources),
-        _ => Failure::unknown(Reason::TimedOut),
-    };
-    failure.with("error", error.to_string())
-}
 
 /// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
 pub fn lacks_resources(error: &io::Error) -> bool {

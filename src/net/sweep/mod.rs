@@ -243,7 +243,7 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
             self.waiting.push_front(port);
             return Some(BACK_OFF);
         }
-        (self.told)(port, Fate::Failed(os::connect_failure(error).reason), None);
+        (self.told)(port, Fate::Failed(os::begin_failure(error).reason), None);
         None
     }
 
@@ -331,7 +331,7 @@ impl<S: Speaker, T: FnMut(u16, Fate, Option<Try>)> Running<'_, S, T> {
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.end(slot, Fate::Closed),
+                Err(error) => return self.end(slot, socket::of_open(&error)),
             }
         }
     }

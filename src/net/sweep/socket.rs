@@ -1,6 +1,7 @@
 //! One socket of a sweep, and why it did not open.
 
 use super::Fate;
+use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Icmp;
 use crate::reason::Reason;
@@ -50,8 +51,18 @@ pub(super) fn of_icmp(icmp: &Icmp, stream: &TcpStream, to: SocketAddr) -> Reason
 pub(super) fn of_error(error: &io::Error) -> Fate {
     match error.kind() {
         // A reset of a SYN is "refused"; this one came after the answer to it.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => Fate::Closed,
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Fate::Closed,
+        io::ErrorKind::ConnectionAborted => of_open(error),
         _ => Fate::Failed(os::connect_failure(error).reason),
+    }
+}
+
+/// What an error means that came once the connection was open.
+pub(super) fn of_open(error: &io::Error) -> Fate {
+    match Failure::after_connect(error).reason {
+        Reason::ResetAfterConnect | Reason::ClosedAfterConnect => Fate::Closed,
+        Reason::SilentAfterConnect => Fate::Mute,
+        reason => Fate::Failed(reason),
     }
 }
 

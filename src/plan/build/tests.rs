@@ -335,3 +335,13 @@ fn ten_thousand_agents_are_ten_thousand_hops() {
     let unique: std::collections::HashSet<&str> = ids(&plan).into_iter().collect();
     assert_eq!(unique.len(), 20_000);
 }
+
+#[test]
+fn declared_controls_are_carried_along() {
+    let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
+    site.controls = BTreeMap::from([("d".to_owned(), vec![3389, 22])]);
+    let plan = plan(vec![tcp("f", "web", "db")], &site);
+    let found: Vec<(&str, u16)> = plan.controls.iter().map(|control| (control.host.as_str(), control.port)).collect();
+    assert_eq!(found, [("d", 3389), ("d", 22)]);
+    assert_eq!(plan.with_addresses(&|_: &str| None).controls, plan.controls, "resolved or not");
+}

@@ -219,7 +219,10 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
     if let Some(error) = error.get_io() {
         // To h2 an orderly close is a broken pipe.
         let closed = head.ended() == Some(io::ErrorKind::UnexpectedEof);
-        return if closed { Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()) } else { Failure::after_connect(error) };
+        return match head.error().filter(|seen| closed || seen.raw_os_error().is_some()) {
+            Some(seen) => Failure::after_connect(&seen),
+            None => Failure::after_connect(error),
+        };
     }
     let words = error.to_string();
     if error.is_remote() {

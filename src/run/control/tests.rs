@@ -1,96 +1,130 @@
-use super::second_look;
-use crate::result::HopResult;
-use crate::verdict::Verdict;
-use serde_json::json;
+use super::{Open, Row, open_ways};
+use crate::matrix::model::Expect;
+use crate::observation::{Evidence, Observation, StepKind};
+use crate::plan::model::{Control as Declared, Hop, PlannedFlow, RelayedTo};
+use crate::proto::challenge::ProofOutcome;
+use crate::reason::Reason;
+use crate::run::Probed;
+use crate::site::model::Host;
+use crate::verdict::tests::{flow, hop, proof, rung, seen};
+use crate::verdict::{AnsweredBy, Judgement, Reached, Verdict};
+use jiff::Timestamp;
+use std::sync::Arc;
 
-/// A hop of `ws` to `psp`, as it stands in a result file.
-fn hop(expect: &str, verdict: &str, reason: &str, address: &str, steps: &serde_json::Value) -> HopResult {
-    let hop = json!({
-        "hop": "m/f/ws/psp:443", "flow": "m/f", "source": "Table, row 1", "protocol": "http", "expect": expect, "required": true,
-        "from": { "role": "agent", "host": "ws" }, "to": { "role": "service", "host": "psp", "address": address, "port": 5000 },
-        "verdict": verdict, "reason": reason, "answered_by": "nobody", "ms": 1.0, "steps": steps, "evidence": [],
-    });
-    serde_json::from_value(hop).expect("a hop of a result file")
+fn named(name: &str) -> Host {
+    Host::Named { name: name.into(), addresses: Vec::new() }
 }
 
-fn deny(address: &str) -> HopResult {
-    hop("deny", "inconclusive", "denied", address, &json!([]))
+fn judged(verdict: Verdict, reason: Reason) -> Judgement {
+    Judgement { verdict, reason, ended: None, answered_by: AnsweredBy::Nobody, advice: None, notes: Vec::new() }
 }
 
-fn looked_at(control: HopResult, address: &str) -> Verdict {
-    second_look(vec![control, deny(address)])[1].verdict
+fn probed(hop: Hop, seen: Observation) -> Probed {
+    Probed { hop: Arc::new(hop), seen: Some(seen) }
+}
+
+/// An allow hop of `ws` to `psp` that was answered.
+fn allow() -> (Hop, Observation) {
+    (hop(flow()), seen(vec![rung(StepKind::Connect, None, true)], vec![]))
+}
+
+fn deny(reason: Reason) -> Probed {
+    probed(hop(PlannedFlow { expect: Expect::Deny, ..flow() }), seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]))
+}
+
+/// The row of a deny hop beside one other hop that stands so.
+fn row(other: (Hop, Observation), verdict: Verdict, deny: Probed) -> Row {
+    let all = [probed(other.0, other.1), deny];
+    let judgements = [judged(verdict, Reason::Answered), judged(Verdict::Inconclusive, Reason::Denied)];
+    let open = open_ways(&all, &judgements);
+    Row::new(1, &all, &judgements[1], &open, &[])
+}
+
+fn reached(other: (Hop, Observation)) -> Reached {
+    row(other, Verdict::Pass, deny(Reason::TimedOut)).reached
 }
 
 #[test]
 fn only_a_way_that_passed_is_a_control() {
-    let allow = |verdict, reason| hop("allow", verdict, reason, "10.0.0.1", &json!([]));
-    assert_eq!(looked_at(allow("pass", "answered"), "10.0.0.1"), Verdict::Pass);
-    for (verdict, reason) in [("warn", "tls-expired"), ("inconclusive", "not-proved"), ("skipped", "not-tested"), ("fail", "refused")] {
-        assert_eq!(looked_at(allow(verdict, reason), "10.0.0.1"), Verdict::Inconclusive, "{verdict}");
+    assert_eq!(reached(allow()), Reached::Yes);
+    for verdict in [Verdict::Warn, Verdict::Inconclusive, Verdict::Skipped, Verdict::Fail] {
+        assert_eq!(row(allow(), verdict, deny(Reason::TimedOut)).reached, Reached::No, "{verdict:?}");
     }
-    assert_eq!(second_look(vec![deny("10.0.0.1")])[0].verdict, Verdict::Inconclusive);
 }
 
 #[test]
-fn a_way_between_other_hosts_is_no_control() {
-    let mut to_another = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
-    to_another.to.host = "dc".into();
-    assert_eq!(looked_at(to_another, "10.0.0.1"), Verdict::Inconclusive);
-    let mut from_another = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
-    from_another.from.host = "dc".into();
-    assert_eq!(looked_at(from_another, "10.0.0.1"), Verdict::Inconclusive);
+fn a_way_between_other_hosts_or_to_another_address_is_no_control() {
+    let (mut to_another, seen) = allow();
+    to_another.to.host = named("dc");
+    assert_eq!(reached((to_another, seen.clone())), Reached::No);
+    let (mut from_another, _) = allow();
+    from_another.from.host = named("dc");
+    assert_eq!(reached((from_another, seen.clone())), Reached::No);
+    let (mut at_another, _) = allow();
+    at_another.address = Some([127, 0, 0, 9].into());
+    assert_eq!(reached((at_another, seen)), Reached::No);
 }
 
 #[test]
-fn the_other_address_of_a_host_is_no_control() {
-    assert_eq!(looked_at(hop("allow", "pass", "proved", "10.0.0.1", &json!([])), "10.0.0.2"), Verdict::Inconclusive);
-}
-
-#[test]
-fn a_proof_from_behind_a_front_is_a_control_for_the_host_that_gave_it() {
-    let proof = |host: &str| json!([{ "step": "proof", "ok": true, "at_ms": 0.0, "ms": 0.0, "detail": { "host": host, "local": "10.0.0.1:5000" } }]);
-    let through_front = |host: &str| {
-        let mut hop = hop("allow", "pass", "proved", "10.0.0.9", &proof(host));
-        hop.to.host = "front".into();
-        hop
+fn what_comes_from_behind_a_front_is_a_control_for_the_host_there() {
+    let through = |proofs: Vec<ProofOutcome>, behind: &str| {
+        let relayed = RelayedTo { role: "service".into(), hosts: vec![behind.into()], ..RelayedTo::default() };
+        let mut hop = hop(PlannedFlow { relayed_to: Some(relayed), ..flow() });
+        hop.to.host = named("front");
+        hop.address = Some([127, 0, 0, 9].into());
+        (hop, seen(vec![rung(StepKind::Connect, None, true)], proofs))
     };
-    assert_eq!(looked_at(through_front("psp"), "10.0.0.1"), Verdict::Pass);
-    assert_eq!(looked_at(through_front("dc"), "10.0.0.1"), Verdict::Inconclusive);
-}
-
-#[test]
-fn silence_among_losses_shows_no_rule() {
-    let silent = || {
-        hop(
-            "deny",
-            "inconclusive",
-            "denied",
-            "10.0.0.1",
-            &json!([{ "step": "connect", "ok": false, "reason": "timed-out", "at_ms": 0.0, "ms": 0.0 }]),
-        )
-    };
-    let mut control = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
-    assert_eq!(second_look(vec![control.clone(), silent()])[1].verdict, Verdict::Pass);
-    let late = json!({ "destination": "10.0.0.1:5000", "sent_at": "2026-11-24T04:00:00Z", "attempts": 2 });
-    control.evidence.push(serde_json::from_value(late).expect("evidence"));
-    let looked_at = second_look(vec![control.clone(), silent()]);
-    assert_eq!(looked_at[1].verdict, Verdict::Inconclusive);
-    assert!(looked_at[1].notes.iter().any(|n| n.contains("were lost")), "{:?}", looked_at[1].notes);
-    assert_eq!(second_look(vec![control, deny("10.0.0.1")])[1].verdict, Verdict::Pass, "what was told to be shut is shut");
+    assert_eq!(reached(through(vec![proof("psp", 5000, true, None)], "psp")), Reached::Yes, "a listener's proof");
+    assert_eq!(reached(through(vec![proof("dc", 5000, true, None)], "psp")), Reached::No);
+    assert_eq!(reached(through(vec![], "psp")), Reached::Yes, "the real service's answer");
+    assert_eq!(reached(through(vec![], "dc")), Reached::No);
 }
 
 #[test]
 fn a_front_that_refuses_a_path_must_pass_another_on() {
-    let mut refused = hop(
-        "deny",
-        "inconclusive",
-        "denied",
-        "10.0.0.1",
-        &json!([{ "step": "http", "ok": true, "at_ms": 0.0, "ms": 0.0, "detail": { "status": 403 } }]),
-    );
-    refused.path = Some("/admin".into());
-    let mut control = hop("allow", "pass", "proved", "10.0.0.1", &json!([]));
-    assert_eq!(second_look(vec![control.clone(), refused.clone()])[1].verdict, Verdict::Pass);
-    control.to.port = Some(443);
-    assert_eq!(second_look(vec![control, refused])[1].verdict, Verdict::Inconclusive, "another port of the front");
+    let relayed = || Some(RelayedTo { role: "service".into(), hosts: vec!["behind".into()], ..RelayedTo::default() });
+    let path = || probed(hop(PlannedFlow { expect: Expect::Deny, relayed_to: relayed(), ..flow() }), allow().1);
+    assert_eq!(row(allow(), Verdict::Pass, path()).reached, Reached::Yes);
+    let (mut other_port, seen) = allow();
+    other_port.port = 8443;
+    assert_eq!(row((other_port, seen), Verdict::Pass, path()).reached, Reached::No, "another port of the front");
+}
+
+#[test]
+fn a_listener_that_has_the_port_would_have_answered() {
+    let mut with_ports = proof("psp", 443, true, None);
+    if let ProofOutcome::Valid { claims, .. } = &mut with_ports {
+        claims.ports = "443,5000".into();
+    }
+    let (hop, _) = allow();
+    assert_eq!(reached((hop, seen(vec![rung(StepKind::Connect, None, true)], vec![with_ports]))), Reached::Holds);
+}
+
+#[test]
+fn a_declared_port_is_a_control_where_nothing_else_is() {
+    let all = [deny(Reason::TimedOut)];
+    let judgement = judged(Verdict::Inconclusive, Reason::Denied);
+    let of = |host: &str| {
+        let row = Row::new(0, &all, &judgement, &[], &[Declared { host: host.into(), port: 3389 }]);
+        (row.reached, row.control)
+    };
+    assert_eq!(of("psp"), (Reached::Yes, Some(Open::Declared(([127, 0, 0, 1], 3389).into(), None))));
+    assert_eq!(of("dc"), (Reached::No, None));
+}
+
+#[test]
+fn losses_between_the_hosts_make_silence_doubtful() {
+    let (hop, mut seen) = allow();
+    assert!(!row((hop.clone(), seen.clone()), Verdict::Pass, deny(Reason::TimedOut)).lossy);
+    seen.evidence.push(Evidence {
+        source: None,
+        destination: ([127, 0, 0, 1], 443).into(),
+        sent_at: Timestamp::UNIX_EPOCH,
+        attempts: 2,
+        syns: None,
+        outcome: None,
+        icmp: None,
+    });
+    assert!(row((hop.clone(), seen.clone()), Verdict::Pass, deny(Reason::TimedOut)).lossy);
+    assert!(!row((hop, seen), Verdict::Pass, deny(Reason::AdminProhibited)).lossy, "what was told to be shut is shut");
 }

@@ -181,3 +181,17 @@ fn no_text_makes_the_loader_panic_or_succeed_by_accident() {
         }
     });
 }
+
+#[test]
+fn controls_name_hosts_as_the_roles_do() {
+    let site = |controls: &str| {
+        read(&format!(
+            "[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = [\"srv.contoso.com\", {{ discover = \"Fabrikam.com\" }}]\ndb = \"10.1.1.1\"\n[controls]\n{controls}"
+        ))
+    };
+    let read = site("\"SRV.contoso.com.\" = 3389\n\"10.1.1.1\" = [22, 443]\n\"dc01.fabrikam.com\" = 53\n").expect("it is right");
+    let wanted = [("10.1.1.1", vec![22, 443]), ("dc01.fabrikam.com", vec![53]), ("srv.contoso.com", vec![3389])];
+    assert_eq!(read.controls, wanted.map(|(host, ports)| (host.to_owned(), ports)).into());
+    assert!(site("").expect("it is right").controls.is_empty());
+    assert_eq!(site("srv.contoso.com = 3389\n").expect_err("no quotes"), ["a host name with dots must be in quotes"]);
+}

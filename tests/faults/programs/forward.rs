@@ -43,6 +43,19 @@ pub async fn filter(context: &Context, mut stream: TcpStream, to: u16, refuse: &
     }
 }
 
+/// Passes every request on, and takes a header out of those for one path.
+pub async fn strip(context: &Context, mut stream: TcpStream, to: u16, path: &str, header: &str) {
+    let Some(first) = head(&mut stream).await else { return };
+    let first = String::from_utf8_lossy(&first).into_owned();
+    let asked = first.split(' ').nth(1).unwrap_or_default();
+    let stays = |line: &&str| !line.to_ascii_lowercase().starts_with(&format!("{header}:"));
+    let lines: Vec<&str> = first.split("\r\n").filter(|line| !asked.starts_with(path) || stays(line)).collect();
+    let Some(mut backend) = backend(context, &stream, to).await else { return };
+    if backend.write_all(lines.join("\r\n").as_bytes()).await.is_ok() {
+        let _ = copy_bidirectional(&mut stream, &mut backend).await;
+    }
+}
+
 /// Passes the first request on, and what answers it; then answers by itself.
 pub async fn share(context: &Context, mut stream: TcpStream, to: u16, status: u16) {
     let Some(first) = head(&mut stream).await else { return };

@@ -78,6 +78,10 @@ pub enum Kind {
     },
     /// Refuses one path of HTTP/1.1 with a status, and passes everything else on.
     PathFilter { port: u16, to: u16, refuse: String, status: u16 },
+    /// Passes every request of HTTP/1.1 on, and takes one header out of those for this path.
+    Stripper { port: u16, to: u16, path: String, header: String },
+    /// Listens, accepts nobody, and has as many connections waiting as it takes.
+    FullQueue { port: u16 },
     /// Passes the first request of each connection on, and answers the others itself.
     Sharer { port: u16, to: u16, status: u16 },
     /// Passes on, and closes the connection in an orderly way once nothing was said for so long, or so much was.
@@ -104,6 +108,11 @@ pub enum Kind {
         /// Before each answer.
         #[serde(default)]
         delay_ms: u64,
+        /// The only name that is there; all others are not.
+        only: Option<String>,
+        /// Whether questions for IPv6 addresses are lost.
+        #[serde(default)]
+        loses_aaaa: bool,
     },
     /// Has every port of a range, and listens on none: for this time from the beginning of each run of the connector, or all the while.
     PortHog { first: u16, last: u16, seconds: Option<f64> },
@@ -186,11 +195,11 @@ impl Program {
         };
         let roots = vec![authorities.root_certificate()];
         match kind {
-            Kind::Dns { answer, v4, v6, delay_ms } => Inside::start(namespace, move || {
+            Kind::Dns { answer, v4, v6, delay_ms, only, loses_aaaa } => Inside::start(namespace, move || {
                 let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53)).map_err(|e| format!("port 53: {e}"))?;
                 socket.set_nonblocking(true).map_err(|e| e.to_string())?;
                 let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
-                Ok(dns::serve(socket, answer, v4, v6, Duration::from_millis(delay_ms)))
+                Ok(dns::serve(socket, dns::Zone { answer, v4, v6, only, loses_aaaa }, Duration::from_millis(delay_ms)))
             }),
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
                 // One socket for all addresses of both families, so that no connection from here can have the port.
@@ -211,6 +220,15 @@ impl Program {
                 let bound = socket.bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).and_then(|()| socket.listen(128));
                 let listener = bound.map_err(|e| format!("port {port}: {e}"))?;
                 Ok(async move { while let Ok(_taken) = listener.accept().await {} })
+            }),
+            Kind::FullQueue { port } => Inside::start(namespace, move || {
+                let listener = bind(port).and_then(|s| s.listen(1)).map_err(|e| format!("port {port}: {e}"))?;
+                let fill = |_| std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port));
+                let waiting = (0..2).map(fill).collect::<Result<Vec<_>, _>>().map_err(|e| format!("port {port}: {e}"))?;
+                Ok(async move {
+                    std::future::pending::<()>().await;
+                    drop((listener, waiting));
+                })
             }),
             kind => Inside::start(namespace, move || {
                 let port = kind.port();
@@ -271,10 +289,11 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
             http::front(context, stream, *to, front).await;
         }
         Kind::PathFilter { to, refuse, status, .. } => forward::filter(context, stream, *to, refuse, *status).await,
+        Kind::Stripper { to, path, header, .. } => forward::strip(context, stream, *to, path, header).await,
         Kind::Sharer { to, status, .. } => forward::share(context, stream, *to, *status).await,
         Kind::Closing { to, idle_ms, octets, .. } => forward::close(context, stream, *to, *idle_ms, *octets).await,
         Kind::Swallowing { to, octets, .. } => forward::swallow(context, stream, *to, *octets).await,
-        Kind::OnlyV6 { .. } => {}
+        Kind::OnlyV6 { .. } | Kind::FullQueue { .. } => {}
         Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
         Kind::Directory { says, .. } => directory::serve(stream, says).await,
         Kind::Dns { .. } | Kind::PortHog { .. } => {}
@@ -300,6 +319,8 @@ impl Kind {
             | Kind::Http2Front { port, .. }
             | Kind::Directory { port, .. }
             | Kind::PathFilter { port, .. }
+            | Kind::Stripper { port, .. }
+            | Kind::FullQueue { port }
             | Kind::Sharer { port, .. }
             | Kind::Closing { port, .. }
             | Kind::Swallowing { port, .. }

@@ -13,8 +13,9 @@ use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Initiator, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
 use crate::probe::{Climb, Stop};
-use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome, Question};
+use crate::proto::challenge::{self, Challenge, Claims, ProofOutcome};
 use crate::proto::ports::{self, Swept};
+use crate::proto::question::{AddressTag, Asked, Question, millis};
 use crate::proto::rpc::Syntax;
 use crate::proto::sighting::{Seen, Sighting};
 use crate::reason::Reason;
@@ -156,8 +157,11 @@ fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
         return Ok(detail);
     }
     // A fault of this machine must not hide what is wrong with the way.
-    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| s.reason != Some(Reason::LocalResources)).collect();
-    let Some(first) = foreign.first() else { return Err(Failure { detail, ..Failure::local(Reason::LocalResources) }) };
+    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| !s.reason.is_some_and(Reason::is_local)).collect();
+    let Some(first) = foreign.first() else {
+        let reason = blocked.iter().find_map(|s| s.reason).unwrap_or(Reason::LocalResources);
+        return Err(Failure { detail, ..Failure::local(reason) });
+    };
     // A way back that is shut is another team's matter than a port that is, however many others are open.
     let alike =
         foreign.iter().all(|s| s.reason == first.reason) && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
@@ -203,9 +207,10 @@ async fn reply_lost(climb: &Climb<'_>, sweep: &mut Sweep, attempts: &[Evidence])
         let Some(source) = attempt.source else { continue };
         let age = clock::now().duration_since(attempt.sent_at);
         tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-        let since = u32::try_from(attempt.sent_at.as_second()).unwrap_or_default();
-        let question = Question { port: attempt.destination.port(), source_port: source.port(), since };
-        let claims = put(climb, &Challenge::question(random(), &question, clock::now())).await;
+        let age_ms = millis(clock::now().duration_since(attempt.sent_at).try_into().unwrap_or_default());
+        let this = AddressTag::default();
+        let question = Question { port: attempt.destination.port(), source_port: source.port(), age_ms, source: this, destination: this };
+        let claims = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await;
         let arrived = |sighting: &Sighting| {
             sighting.state == Seen::HalfOpen && sighting.local.is_some_and(|local| local.port() == attempt.destination.port())
         };

@@ -1,0 +1,57 @@
+//! What the rest of a run tells about one hop: of its host, by the hops that reached it, and of this machine.
+
+use crate::proto::sighting::Arrived;
+use crate::reason::Reason;
+use std::net::SocketAddr;
+
+/// What is known of a hop beside what its own probe saw.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// Of requests of this hop, what the listener knows that they go to in the end.
+    pub arrived: Option<Arrived>,
+    /// The site's own listener proved itself at this very address, and holds the hop's port there: it would have answered.
+    pub listener_holds: bool,
+    /// Where a proof of this hop came from, and where the listener is that has the address: two listeners with one name and one key.
+    pub clone_at: Option<SocketAddr>,
+    /// What became of the listener while the run was under way.
+    pub listener: Option<Change>,
+    /// What another hop showed to be wrong with the host at this address, and its flow.
+    pub stranger: Option<(Reason, String)>,
+    /// This machine's own rules refuse the hop's packets.
+    pub refused_here: bool,
+    /// What more attempts to the port brought about at the other end's kernel.
+    pub shots: Option<Shots>,
+    /// Of connections to the port from as many source ports, how many opened.
+    pub spread: Option<Spread>,
+}
+
+/// What became of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It proved itself, and does not listen any more.
+    Ended,
+    /// It began only after the hop was tried.
+    Began,
+}
+
+/// What the other end's kernel counted while more attempts were made: the connection that is asked for is there for no time at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shots {
+    /// Each was reset while it was half open.
+    Reset,
+    /// Each was ended by an ICMP message about its answer.
+    ReplyRefused,
+    /// Each found a full queue.
+    QueueFull,
+    /// None was counted: they never arrived.
+    NoneArrived,
+}
+
+/// Connections from several source ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spread {
+    /// How many opened.
+    pub opened: u32,
+    /// Of how many.
+    pub of: u32,
+}

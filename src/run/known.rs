@@ -1,0 +1,135 @@
+//! What one hop knows of a host counts for its others: who holds its ports, which of two listeners is the right one, whether it ended or began
+//! meanwhile, and whether it is the host that it is taken for.
+
+use super::Probed;
+use super::ask::Asking;
+use super::ways::{Way, began};
+use crate::matrix::model::Expect;
+use crate::net::clock;
+use crate::observation::{Change, Evidence, Observation, StepKind};
+use crate::probe::plain;
+use crate::proto::challenge::ProofOutcome;
+use crate::reason::Reason;
+use crate::verdict::{self, Policy};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+/// Listeners that are asked once more whether they are still there.
+const MAX_CHECKED: usize = 64;
+
+/// How much later than an attempt a listener must have begun: both times are of this machine's clock, one with the time of an answer in it.
+const LITTLE: SignedDuration = SignedDuration::from_millis(5);
+
+/// Notes for each hop what the ways tell of its host.
+pub(super) fn of_listeners(probed: &mut [Probed], ways: &[Way]) {
+    for this in probed.iter_mut() {
+        let Some(seen) = &mut this.seen else { continue };
+        seen.known.listener_holds = ways.iter().any(|way| way.holds_port_of(&this.hop));
+        seen.known.clone_at = clone_at(seen, ways.iter().filter(|way| way.is_to(&this.hop) && way.has_its_address()));
+    }
+}
+
+/// Where a proof came from that the listener at the hop's own address did not give.
+fn clone_at<'w>(seen: &Observation, mut holders: impl Iterator<Item = &'w Way>) -> Option<SocketAddr> {
+    let holder = holders.next()?;
+    seen.proofs.iter().find_map(|proof| match proof {
+        ProofOutcome::Valid { claims, .. }
+            if claims.host == holder.host
+                && !claims.instance.is_empty()
+                && claims.instance != holder.instance
+                && plain(claims.local).ip() != holder.local =>
+        {
+            Some(claims.local)
+        }
+        _ => None,
+    })
+}
+
+/// Reasons that say of a host that it is another one than it is taken for.
+const STRANGERS: &[Reason] = &[Reason::WrongListener, Reason::NotActiveDirectory, Reason::DirectoryNameMismatch];
+
+/// Notes for each hop that proved nobody what another hop to the same address showed to be wrong with the host there.
+pub(super) fn of_strangers(probed: &mut [Probed], policy: Policy) {
+    let mut strangers: BTreeMap<(String, IpAddr), (Reason, String)> = BTreeMap::new();
+    for this in probed.iter().filter(|p| p.hop.flow.expect == Expect::Allow && p.hop.flow.relayed_to.is_none()) {
+        let reason = verdict::judge(&this.hop, this.seen.as_ref(), policy).reason;
+        if let Some(address) = this.hop.address.filter(|_| STRANGERS.contains(&reason)) {
+            strangers.entry((this.hop.to.host.label(), address)).or_insert((reason, this.hop.flow.id.clone()));
+        }
+    }
+    for this in probed.iter_mut() {
+        let Some(address) = this.hop.address else { continue };
+        if let (Some(seen), Some(stranger)) = (&mut this.seen, strangers.get(&(this.hop.to.host.label(), address)))
+            && stranger.1 != this.hop.flow.id
+        {
+            seen.known.stranger = Some(stranger.clone());
+        }
+    }
+}
+
+/// Reasons with which a hop ends because nobody listens, or nobody listens any more.
+const ABSENT: &[Reason] = &[
+    Reason::Refused,
+    Reason::ResetAfterConnect,
+    Reason::ClosedAfterConnect,
+    Reason::SilentAfterConnect,
+    Reason::IdleDropped,
+    Reason::TlsHandshakeFailed,
+    Reason::AnsweredByMiddlebox,
+    Reason::RpcPortBlocked,
+    Reason::PortUnreachable,
+    Reason::NotProved,
+];
+
+/// Asks each listener of which a hop failed once more whether it is there, and notes where it has ended, or began only after the hop was tried.
+pub(super) async fn of_changes(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+    let mut now: BTreeMap<(String, IpAddr), State> = BTreeMap::new();
+    for place in 0..probed.len() {
+        let (hop, Some(tried)) = (probed[place].hop.clone(), failed_at(&probed[place])) else { continue };
+        let Some(way) = ways.iter().filter(|way| way.is_to(&hop)).min_by_key(|way| way.cost()) else { continue };
+        let key = (way.host.clone(), way.address);
+        if !now.contains_key(&key) {
+            if now.len() >= MAX_CHECKED || asking.stop.is_cancelled() {
+                continue;
+            }
+            now.insert(key.clone(), state(way, asking).await);
+        }
+        let Some(seen) = &mut probed[place].seen else { continue };
+        seen.known.listener = match now.get(&key) {
+            Some(State::Gone) => Some(Change::Ended),
+            Some(State::There { began: Some(began) }) if *began > tried + LITTLE => Some(Change::Began),
+            _ => None,
+        };
+    }
+}
+
+/// How a listener stands at the end of a run.
+enum State {
+    There {
+        began: Option<Timestamp>,
+    },
+    /// Its port is refused or cut off, where it had proved itself.
+    Gone,
+    Unknown,
+}
+
+async fn state(way: &Way, asking: &Asking) -> State {
+    match asking.over(way, || None).await {
+        Ok(claims) => State::There { began: began(&claims, clock::now()) },
+        Err(seen) => match seen.first_failure().and_then(|s| s.reason) {
+            Some(Reason::Refused | Reason::ResetAfterConnect | Reason::ClosedAfterConnect) => State::Gone,
+            // Somebody else answers there now.
+            None if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) => State::Gone,
+            _ => State::Unknown,
+        },
+    }
+}
+
+/// When the attempt was made with which a hop ended as it does where nobody listens.
+fn failed_at(this: &Probed) -> Option<Timestamp> {
+    let seen = this.seen.as_ref()?;
+    let failed = seen.steps.iter().find(|s| !s.ok || (s.step == StepKind::Idle && s.reason.is_some()))?;
+    failed.reason.filter(|reason| ABSENT.contains(reason))?;
+    Some(Evidence::decisive(&seen.evidence).map_or(seen.started, |e| e.sent_at))
+}
