@@ -2,7 +2,7 @@
 
 use super::both_ends::{self, Told};
 use super::cloud;
-use super::{Judgement, Verdict, directory, http_status, relay};
+use super::{Judgement, Verdict, directory, http_status};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, StepKind, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;
@@ -27,25 +27,11 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Some(source) => format!("look for {source} at {at} in {logs}"),
         None => format!("look at {at} in {logs}"),
     };
-    if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
-        return Some(words);
+    let special = cloud::advice(hop, seen, judgement.reason, &flow).or_else(|| http_status::advice(hop, seen, judgement.reason, &flow));
+    if special.is_some() {
+        return special;
     }
-    if let Some(words) = http_status::advice(hop, seen, judgement.reason, &flow) {
-        return Some(words);
-    }
-    let has = |name: &str| seen.steps.iter().any(|s| !s.ok && s.detail.contains_key(name));
     Some(match judgement.reason {
-        Reason::ProxyProtocol => format!(
-            "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to the service (haproxy `send-proxy`, nginx `proxy_protocol \
-             on`), or set the service up to expect it.",
-            relay::proxy_protocol(seen).unwrap_or("v1")
-        ),
-        Reason::ProofInvalid if has("changed") => {
-            format!("Somebody on the way changes the contents of what is sent: ask for {flow} to be left as it is; {log}.")
-        }
-        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => format!(
-            "The other end of {flow} does not answer any more, not even on a fresh connection: look whether the program on {to}:{port} ended meanwhile."
-        ),
         Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
         Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
@@ -93,10 +79,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
         Reason::TlsNotSpoken | Reason::TlsHandshakeFailed => format!("Look at the TLS settings of the service on {to}:{port}."),
-        Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
-            format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
-        }
-        Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         Reason::RpcNotRegistered => not_registered(&to, seen),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),

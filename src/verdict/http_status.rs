@@ -1,6 +1,7 @@
 //! HTTP answers that nobody proved: what they leave open, and what is to be said of those that are refusals.
 
 use super::allow::text;
+use super::relay;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::http_status::{self, Meaning};
@@ -112,6 +113,30 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             ),
             None => format!("Run `portmatrix listen` on {to} with the same site key to have the way proved: this answer does not show it."),
         },
+        _ => return contents(hop, seen, reason, flow),
+    })
+}
+
+/// The same where it is what was said, or how, that is wrong.
+fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
+    let (to, port) = (hop.to.host.label(), hop.port);
+    let has = |name: &str| seen.steps.iter().any(|s| !s.ok && s.detail.contains_key(name));
+    Some(match reason {
+        Reason::ProxyProtocol => format!(
+            "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to the service (haproxy `send-proxy`, nginx `proxy_protocol \
+             on`), or set the service up to expect it.",
+            relay::proxy_protocol(seen).unwrap_or("v1")
+        ),
+        Reason::ProofInvalid if has("changed") => {
+            format!("Somebody on the way changes the contents of what is sent: ask for {flow} to be left as it is.")
+        }
+        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => format!(
+            "The other end of {flow} does not answer any more, not even on a fresh connection: look whether the program on {to}:{port} ended meanwhile."
+        ),
+        Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
+            format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
+        }
+        Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         _ => return None,
     })
 }
@@ -156,22 +181,22 @@ mod tests {
         assert_eq!(stand(&hop(flow()), &other), (Verdict::Pass, Reason::Answered));
     }
 
+    type Facts = &'static [(&'static str, &'static str)];
+
     #[test]
     fn fronts_are_blamed_only_where_there_are_any() {
-        let facts: [(Reason, &[(&str, serde_json::Value)], &str); 6] = [
-            (Reason::HttpStatus, &[("status", 503.into()), ("http_sys", true.into())], "application pool"),
-            (Reason::HttpStatus, &[("status", 429.into()), ("rate_limit", true.into())], "rate limit"),
-            (Reason::HttpStatus, &[("status", 400.into()), ("turned_away", "it wants a client certificate".into())], "client certificate"),
-            (
-                Reason::HttpRedirected,
-                &[("status", 301.into()), ("own_https", true.into()), ("location", "https://psp/".into())],
-                "its own HTTPS",
-            ),
-            (Reason::BadGateway, &[("status", 502.into())], "502"),
-            (Reason::GrpcFailed, &[("goaway", "NO_ERROR".into())], "takes no new requests"),
+        let facts: [(Reason, u16, Facts, &str); 6] = [
+            (Reason::HttpStatus, 503, &[("http_sys", "true")], "application pool"),
+            (Reason::HttpStatus, 429, &[("rate_limit", "true")], "rate limit"),
+            (Reason::HttpStatus, 400, &[("turned_away", "it wants a client certificate")], "client certificate"),
+            (Reason::HttpRedirected, 301, &[("own_https", "true"), ("location", "https://psp/")], "its own HTTPS"),
+            (Reason::BadGateway, 502, &[], "502"),
+            (Reason::GrpcFailed, 200, &[("goaway", "NO_ERROR")], "takes no new requests"),
         ];
-        for (reason, facts, words) in facts {
-            let judged = judge(&hop(flow()), Some(&answered(Some(reason), facts)), Policy::default());
+        for (reason, status, facts, words) in facts {
+            let mut all = vec![("status", serde_json::Value::from(status))];
+            all.extend(facts.iter().map(|(name, value)| (*name, serde_json::Value::from(*value))));
+            let judged = judge(&hop(flow()), Some(&answered(Some(reason), &all)), Policy::default());
             let advice = judged.advice.unwrap_or_default();
             assert!(advice.contains(words) && !advice.contains("front"), "{advice}");
         }
