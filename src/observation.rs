@@ -390,6 +390,8 @@ pub struct Observation {
     pub recognised: Option<String>,
     /// Whether all that was recognised only passes on what others say: nothing is known of the service behind it then.
     pub only_fronts: bool,
+    /// Where several connections were made, because the way may be shared out: what became of each, in words.
+    pub spread: Vec<String>,
     /// The way, where it was walked.
     pub trace: Option<Trace>,
     /// What the listener at the other end said that it saw of this hop, asked over another hop that works.
@@ -418,6 +420,7 @@ impl Observation {
             proofs: Vec::new(),
             recognised: None,
             only_fronts: false,
+            spread: Vec::new(),
             trace: None,
             sighting: None,
             latency: None,

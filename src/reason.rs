@@ -89,6 +89,7 @@ reasons! {
     ProxyRefused = "proxy-refused", "The outbound proxy did not open the way";
     ProxyAuthentication = "proxy-authentication", "The outbound proxy wants a sign-in";
     BadGateway = "bad-gateway", "A proxy answered that it cannot reach the host behind it (502, 503, 504)";
+    ProxyProtocol = "proxy-protocol", "A balancer sends a PROXY protocol header ahead of the request, which the service takes for a part of it";
     LdapNotSpoken = "ldap-not-spoken", "The other end does not speak LDAP on this port";
     LdapRefused = "ldap-refused", "The directory refused the request";
     NotActiveDirectory = "not-active-directory", "The directory is no Active Directory domain controller";

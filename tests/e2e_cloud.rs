@@ -41,6 +41,7 @@ const ZONE: &[&str] = &[
     "--host-record=hole7.cloud.example,10.77.2.97",
     "--host-record=endpoints.cloud.example,10.88.0.4",
     "--host-record=crl.cloud.example,10.77.2.2",
+    "--host-record=proxies.contoso.test,10.77.2.2,10.77.3.2",
     "--host-record=ocsp.cloud.example,10.77.2.98",
     "--local=/example/",
 ];
@@ -355,14 +356,38 @@ fn a_proxy_and_the_direct_way_are_two_hops() {
     assert!(text(graph, "/advice").contains("10.77.3.2:3128") && text(graph, "/advice").contains("403"), "{graph:#}");
     assert_eq!(ended(through(&seen, "inspected.cloud.example")), ("fail", "tls-intercepted"));
     assert_eq!(ended(through(&seen, "outside.cloud.example")), ("pass", "answered"), "which address the proxy takes is not known");
-    assert_eq!(ended(through(&seen, "hole1.cloud.example")), ("fail", "proxy-refused"));
-    assert_eq!(ended(through(&seen, "gone.cloud.example")), ("warn", "proxy-refused"), "no name that the proxy could look up");
+    let hole = through(&seen, "hole1.cloud.example");
+    assert_eq!(ended(hole), ("fail", "proxy-refused"));
+    let advice = text(hole, "/advice");
+    assert!(advice.starts_with("Behind the proxy") && advice.contains("hole1.cloud.example:443"), "behind it, not before it: {advice}");
+    let gone = through(&seen, "gone.cloud.example");
+    assert_eq!(ended(gone), ("warn", "proxy-refused"), "no name that the proxy could look up");
+    assert!(text(gone, "/advice").starts_with("Behind the proxy"), "{gone:#}");
     let published = seen.json["published"].as_array().expect("tables");
     assert_eq!(published.len(), 2, "one for each way");
     assert_eq!((published[0].get("proxy"), published[0]["ranges"].as_array().map(Vec::len)), (Some(&"10.77.3.2:3128".into()), Some(0)));
     assert_eq!((published[1].get("proxy"), published[1]["ranges"].as_array().map(Vec::len)), (None, Some(3)));
     let direct = published[1]["names"].as_array().expect("names").iter().find(|n| n["name"] == "graph.cloud.example").expect("a name");
     assert_eq!(stands(direct), ("pass", "answered"));
+}
+
+#[test]
+fn a_proxy_with_several_addresses_is_tried_at_each() {
+    let Some(cloud) = Cloud::new() else { return };
+    if !has("squid") {
+        return;
+    }
+    let _squid = squid(&cloud, 3128, "");
+    let seen = cloud.connect(&["--proxy", "http://proxies.contoso.test:3128"]);
+    let login = through(&seen, "login.cloud.example");
+    assert_eq!(ended(login), ("pass", "answered"), "{login:#}");
+    let connect = login["steps"].as_array().expect("steps").iter().find(|s| s["step"] == "connect").expect("a rung");
+    assert_eq!(text(connect, "/detail/destination"), "10.77.3.2:3128", "{login:#}");
+    // DNS may give them in any order: where the dead one came first, it is told.
+    if let Some(tried) = connect.pointer("/detail/tried_before") {
+        assert!(tried[0].as_str().is_some_and(|t| t.starts_with("10.77.2.2 (")), "{tried}");
+        assert!(login["notes"].to_string().contains("tried before 10.77.3.2:3128"), "{login:#}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod merge;
 pub mod nonces;
 pub mod open;
 mod patience;
+mod proxy_header;
 pub mod range;
 pub mod receipts;
 pub mod requests;

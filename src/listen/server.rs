@@ -3,7 +3,7 @@
 use super::journal::{Arrival, Journal};
 use super::patience::within;
 use super::stand_in::{Seen, StandIn};
-use super::{greeting, http, ldap, rpc, tcp};
+use super::{greeting, http, ldap, proxy_header, rpc, tcp};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, serve as sockets, tls};
 use crate::proto::sighting;
@@ -245,7 +245,13 @@ async fn life(lifetime: Duration, patient: &AtomicBool) {
     tokio::time::sleep(within(patient, lifetime) - lifetime).await;
 }
 
-async fn serve(stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
+async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
+    let first = proxy_header::take_off(&mut stream);
+    let (proxy_protocol, head) = match here.protocol.is_tls() {
+        true => tokio::time::timeout(HANDSHAKE, first).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
+        false => first.await?,
+    };
+    let (stream, seen) = (Rewound { head: head.into(), inner: stream }, Seen { proxy_protocol, ..seen });
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
             let stream = shake_hands(&server.acceptor, stream).await?;

@@ -62,6 +62,8 @@ pub struct Seen {
     pub local: SocketAddr,
     /// The other end's, after any NAT.
     pub peer: SocketAddr,
+    /// The version of the PROXY protocol whose header came first, where one did.
+    pub proxy_protocol: Option<&'static str>,
     /// TLS, once it is up.
     pub tls: Option<TlsSeen>,
     /// Channel binding of that TLS session.
@@ -75,7 +77,7 @@ pub struct Seen {
 impl Seen {
     /// A connection that was just accepted.
     pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
-        Seen { local, peer, tls: None, exporter: None, proved: Arc::default(), patient: Arc::default() }
+        Seen { local, peer, proxy_protocol: None, tls: None, exporter: None, proved: Arc::default(), patient: Arc::default() }
     }
 
     /// The same connection once TLS is up.
@@ -138,6 +140,7 @@ impl StandIn {
             peer: seen.peer,
             tls: seen.tls.clone(),
             http,
+            proxy_protocol: seen.proxy_protocol.map(str::to_owned),
             now,
             sighting,
             arrived,

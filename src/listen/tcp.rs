@@ -26,7 +26,7 @@ pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Resul
         let (challenge, padding) = words.map_or(("", ""), |w| w.split_once(' ').unwrap_or((w, "")));
         let Some(proof) = here.prove_text(&seen, challenge, None) else { break };
         let space = if padding.is_empty() { "" } else { " " };
-        stream.write_all(format!("{GREETING}{proof}{space}{}\r\n", "p".repeat(padding.len())).as_bytes()).await?;
+        stream.write_all(format!("{GREETING}{proof}{space}{padding}\r\n").as_bytes()).await?;
         stream.flush().await?;
     }
     stream.shutdown().await

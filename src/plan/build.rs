@@ -15,8 +15,10 @@ use std::sync::Arc;
 /// without fixed addresses has no address yet (see [`Plan::with_addresses`]).
 pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matrix>, site: &Site) -> Plan {
     let words = Words::new(product, site);
+    let matrices: Vec<&Matrix> = matrices.into_iter().filter(|matrix| words.applies(matrix)).collect();
     let mut builder = Builder {
         words: &words,
+        matrices: &matrices,
         hops: Vec::new(),
         unplanned: Vec::new(),
         first: HashMap::new(),
@@ -25,7 +27,7 @@ pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matri
         needed: 0,
         lost: BTreeMap::new(),
     };
-    for matrix in matrices.into_iter().filter(|matrix| words.applies(matrix)) {
+    for matrix in &matrices {
         for flow in &matrix.flows {
             builder.flow(matrix, flow);
         }
@@ -66,6 +68,8 @@ struct Request {
 
 struct Builder<'w, 'a> {
     words: &'w Words<'a>,
+    /// The tables that apply at this site.
+    matrices: &'w [&'w Matrix],
     hops: Vec<Hop>,
     unplanned: Vec<Unplanned>,
     /// Place in `hops` of the first hop of each request.
@@ -169,7 +173,10 @@ impl Builder<'_, '_> {
         let behind = self.side(&flow.to)?;
         let front = flow.via.as_ref().and_then(|via| self.side(via).ok());
         let (to, relayed_to) = match front {
-            Some(front) => (front, Some(RelayedTo { role: behind.role, hosts: behind.hosts.iter().map(Host::label).collect() })),
+            Some(front) => {
+                let (ports, paths) = self.behind(flow, &front.role);
+                (front, Some(RelayedTo { hosts: behind.hosts.iter().map(Host::label).collect(), role: behind.role, ports, paths }))
+            }
             None => (behind, None),
         };
         let port = self.words.port(&flow.port)?;
@@ -197,6 +204,23 @@ impl Builder<'_, '_> {
             caution: flow.caution.clone(),
         };
         Ok((planned, port, from, to))
+    }
+
+    /// The ports and paths of the flows from a front to the role behind it: those of the same path where there are any.
+    fn behind(&self, flow: &Flow, front: &RoleId) -> (Vec<u16>, Vec<String>) {
+        let all = self.matrices.iter().flat_map(|matrix| &matrix.flows);
+        let onward: Vec<&Flow> = all
+            .filter(|f| f.from == *front && f.to == flow.to && f.via.is_none() && f.expect == Expect::Allow)
+            .filter(|f| is_web(f.protocol) == is_web(flow.protocol) && self.words.unmet(f).is_none())
+            .collect();
+        let same_path = onward.iter().any(|f| f.path == flow.path);
+        let onward = onward.into_iter().filter(|f| !same_path || f.path == flow.path);
+        let (mut ports, mut paths) = (Vec::new(), Vec::new());
+        for flow in onward {
+            ports.extend(self.words.port(&flow.port).ok().filter(|port| !ports.contains(port)));
+            paths.extend(flow.path.clone().filter(|path| !paths.contains(path)));
+        }
+        (ports, paths)
     }
 
     /// The site's hosts of a role; the published names of a cloud role where the site gives none.
@@ -279,6 +303,11 @@ impl Builder<'_, '_> {
 /// The last part of a matrix id, which begins the ids of its flows.
 pub fn short_name(matrix: &str) -> &str {
     matrix.rsplit('/').next().unwrap_or(matrix)
+}
+
+/// Whether a protocol is one of the web, which a reverse proxy carries in one form or another.
+fn is_web(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c)
 }
 
 fn interface_names(interfaces: &[Interface]) -> Vec<String> {

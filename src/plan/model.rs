@@ -199,12 +199,16 @@ pub struct PlannedFlow {
 }
 
 /// The host behind the one that is connected to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RelayedTo {
     /// Role behind.
     pub role: RoleId,
     /// Labels of its hosts: a proof from one of these is a proof that the relay works.
     pub hosts: Vec<String>,
+    /// The ports to which the tables lead the front's own connections; empty where they do not say.
+    pub ports: Vec<u16>,
+    /// The paths that they ask for there.
+    pub paths: Vec<String>,
 }
 
 /// A flow, or one of its pairs, that gave no hop.

@@ -7,7 +7,7 @@ use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::observation::{Detail, Initiator, StepKind};
-use crate::proto::challenge::{Exporter, PADDING, ProofOutcome};
+use crate::proto::challenge::{self, Exporter, PADDING, ProofOutcome};
 use crate::reason::Reason;
 use std::future::Future;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use std::time::Duration;
 pub struct Heard {
     /// The proof; `None` where the protocol's own echo shows who answered, or where there was none.
     pub proof: Option<String>,
-    /// Octets of padding that came back.
-    pub octets: usize,
+    /// The padding that came back.
+    pub padding: Vec<u8>,
     /// An HTTP status that is none of a service that works.
     pub status: Option<u16>,
 }
@@ -46,11 +46,11 @@ pub trait Exchange {
         false
     }
 
-    /// Sends a challenge with so many octets of padding and waits for the answer, without a deadline.
+    /// Sends a challenge with this padding and waits for the whole answer, without a deadline.
     ///
     /// # Errors
     /// What became of the connection.
-    fn exchange(&mut self, asked: &Asked, padding: usize) -> impl Future<Output = Result<Heard, Failure>> + Send;
+    fn exchange(&mut self, asked: &Asked, padding: &str) -> impl Future<Output = Result<Heard, Failure>> + Send;
 }
 
 /// Climbs the rungs above the proof: `payload`, and with `--idle` also `idle`. Nothing is done where nothing was proved.
@@ -58,15 +58,18 @@ pub trait Exchange {
 /// # Errors
 /// [`Stop`] when one of them is not climbed.
 pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
-    if climb.target.hop.flow.expect == Expect::Deny || !matches!(climb.proofs().last(), Some(ProofOutcome::Valid { .. })) {
+    if climb.light || climb.target.hop.flow.expect == Expect::Deny || !matches!(climb.proofs().last(), Some(ProofOutcome::Valid { .. })) {
         return Ok(());
     }
     let quiet = climb.tools.idle;
+    small_words(climb, exporter, connection).await?;
     for (kind, padding, wait) in [(StepKind::Payload, PADDING, None), (StepKind::Idle, 0, quiet)]
         .into_iter()
         .filter(|(kind, _, wait)| *kind == StepKind::Payload || wait.is_some())
     {
         let Some(asked) = climb.challenge() else { return Ok(()) };
+        // Octets that nobody can make up who has not read them all.
+        let padding = challenge::padding(&asked.octets, padding);
         let mut begun = clock::instant();
         let mut heard = Ok(Heard::default());
         if let Some(wait) = wait {
@@ -79,14 +82,14 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
             }
         }
         if heard.is_ok() {
-            let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, padding)).await;
+            let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await;
             heard = exchanged.unwrap_or_else(|_| Err(Failure::silent()));
         }
         let outcome = match heard {
             Ok(heard) => {
-                let detail = detail(kind, wait, padding, &heard);
+                let detail = detail(kind, wait, padding.len(), &heard);
                 let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
-                match same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), padding) {
+                match same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), padding.as_bytes()) {
                     Ok(()) => Ok(detail),
                     Err(failure) => Err(Failure { detail: detail.into_iter().chain(failure.detail).collect(), ..failure }),
                 }
@@ -113,19 +116,39 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
     Ok(())
 }
 
+/// Small exchanges, so that small packets are seen to pass; what fails then is no matter of size.
+async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+    for _ in 0..climb.small_words {
+        let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
+        let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, "")).await;
+        let heard = exchanged.unwrap_or_else(|_| Err(Failure::silent())).and_then(|heard| {
+            let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
+            same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), b"")
+        });
+        if let Err(failure) = heard {
+            climb.note(StepKind::Payload, begun, Err(failure.with("small_exchange", true)));
+            return Err(Stop);
+        }
+    }
+    Ok(())
+}
+
 fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Detail {
     match (kind, wait) {
         (StepKind::Idle, Some(wait)) => Detail::from([("idle_ms".to_owned(), millis(wait).into())]),
-        _ => Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.octets.into())]),
+        _ => Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]),
     }
 }
 
 /// Whether the one who proved itself at first answered again: a device may share out the requests of one connection among several hosts.
-fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, proves: bool, padding: usize) -> Result<(), Failure> {
+fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, proves: bool, padding: &[u8]) -> Result<(), Failure> {
     let what = "a later request on the connection";
-    let short = || Failure::peer(Reason::ProofInvalid).with("why", format!("{what} was answered, without all that was sent with it"));
+    let changed = || {
+        changed(padding, &heard.padding)
+            .map_or(Ok(()), |why| Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true)))
+    };
     let (Some(ProofOutcome::Valid { claims: before, .. }), true) = (first, proves) else {
-        return if heard.octets < padding { Err(short()) } else { Ok(()) };
+        return changed();
     };
     match (now, heard.status) {
         (ProofOutcome::Invalid { why }, _) => Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
@@ -133,14 +156,30 @@ fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard
             let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
             Err(failure.with("why", format!("{what} was answered by {} on port {}", claims.host, claims.local.port())))
         }
-        (ProofOutcome::Valid { .. }, _) if heard.octets < padding => Err(short()),
-        (ProofOutcome::Valid { .. }, _) => Ok(()),
-        (_, Some(status @ 502..=504)) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
+        (ProofOutcome::Valid { .. }, _) => changed(),
+        // What has just passed a request on, and now says that it is not available, has a limit.
+        (_, Some(status @ (429 | 503))) => Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true)),
+        (_, Some(status @ (502 | 504))) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
         (_, Some(status)) => Err(Failure::peer(Reason::HttpStatus).with("status", status)),
         (_, None) => {
             let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::NotProved) };
             Err(failure.with("why", format!("{what} was answered without a proof: by somebody else")))
         }
+    }
+}
+
+/// What became of octets that were to come back as they were sent; `None` when they did.
+fn changed(sent: &[u8], came: &[u8]) -> Option<String> {
+    let differ = sent.iter().zip(came).filter(|(a, b)| a != b).count();
+    match (came.len(), sent.len()) {
+        _ if came == sent => None,
+        (came, sent) if came < sent => Some(format!(
+            "of {sent} octets that were sent {came} came back, in an answer that was whole: somebody on the way changes contents"
+        )),
+        _ => Some(format!(
+            "of {} octets that came back {differ} are not those that were sent: somebody on the way changes contents",
+            came.len()
+        )),
     }
 }
 
@@ -156,7 +195,7 @@ fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure, delivered: Op
         (StepKind::Idle, cause @ (Reason::SilentAfterConnect | Reason::ResetAfterConnect)) => {
             path(Reason::IdleDropped).with("idle_ms", wait.map_or(0, millis)).with("cause", cause.code())
         }
-        (StepKind::Payload, Reason::SilentAfterConnect) => path(Reason::MtuBlackHole).with("octets_sent", PADDING),
+        // Until small packets have been seen to pass (`super::large`), silence is all that is known.
         (StepKind::Payload, _) => failure.with("octets_sent", PADDING),
         _ => failure,
     }
@@ -176,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_a_further_exchange_tells() {
-        assert_eq!(judged(StepKind::Payload, Failure::silent()), Reason::MtuBlackHole);
+        assert_eq!(judged(StepKind::Payload, Failure::silent()), Reason::SilentAfterConnect, "until small packets were seen to pass");
         assert_eq!(judged(StepKind::Payload, Failure::unknown(Reason::ResetAfterConnect)), Reason::ResetAfterConnect, "a filter");
         assert_eq!(judged(StepKind::Idle, Failure::silent()), Reason::IdleDropped);
         assert_eq!(judged(StepKind::Idle, Failure::unknown(Reason::ResetAfterConnect)), Reason::IdleDropped);
@@ -184,7 +223,6 @@ mod tests {
         let taken = |kind| judge(kind, Some(Duration::from_secs(30)), Failure::silent(), Some(true));
         let idle = taken(StepKind::Idle);
         assert_eq!((idle.reason, idle.initiator), (Reason::SilentAfterConnect, Initiator::Peer), "it arrived: the other end is silent");
-        assert_eq!(taken(StepKind::Payload).reason, Reason::MtuBlackHole, "its answer is as large, and may be what is lost");
     }
 
     #[test]
@@ -199,6 +237,7 @@ mod tests {
                 peer: ([10, 0, 0, 2], 50000).into(),
                 tls: None,
                 http: None,
+                proxy_protocol: None,
                 now: jiff::Timestamp::UNIX_EPOCH,
                 sighting: None,
                 swept: None,
@@ -209,18 +248,21 @@ mod tests {
             },
             same_tls_session: None,
         };
-        let reason = |now: ProofOutcome, octets, status| {
-            let heard = Heard { proof: None, octets, status };
-            same_listener(Some(&valid("psp", 80)), &now, &heard, true, 3000).err().map(|f| f.reason)
+        let reason = |now: ProofOutcome, came: &[u8], status| {
+            let heard = Heard { proof: None, padding: came.to_vec(), status };
+            same_listener(Some(&valid("psp", 80)), &now, &heard, true, b"abc").err().map(|f| f.reason)
         };
-        assert_eq!(reason(valid("psp", 80), 3003, None), None);
-        assert_eq!(reason(valid("psp", 80), 2, None), Some(Reason::ProofInvalid));
-        assert_eq!(reason(valid("other", 80), 3003, None), Some(Reason::WrongListener));
-        assert_eq!(reason(ProofOutcome::None, 3003, None), Some(Reason::NotProved));
-        assert_eq!(reason(ProofOutcome::None, 0, Some(502)), Some(Reason::BadGateway));
-        assert_eq!(reason(ProofOutcome::None, 0, Some(404)), Some(Reason::HttpStatus));
+        assert_eq!(reason(valid("psp", 80), b"abc", None), None);
+        assert_eq!(reason(valid("psp", 80), b"ab", None), Some(Reason::ProofInvalid));
+        assert_eq!(reason(valid("psp", 80), b"abd", None), Some(Reason::ProofInvalid), "as many, and others");
+        assert_eq!(reason(valid("psp", 80), b"abcd", None), Some(Reason::ProofInvalid));
+        assert_eq!(reason(valid("other", 80), b"abc", None), Some(Reason::WrongListener));
+        assert_eq!(reason(ProofOutcome::None, b"abc", None), Some(Reason::NotProved));
+        assert_eq!(reason(ProofOutcome::None, b"", Some(502)), Some(Reason::BadGateway));
+        assert_eq!(reason(ProofOutcome::None, b"", Some(503)), Some(Reason::HttpStatus), "a limit");
+        assert_eq!(reason(ProofOutcome::None, b"", Some(404)), Some(Reason::HttpStatus));
         let heard = Heard::default();
-        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, 0).is_ok(), "an echo is a proof of its own");
-        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, 3000).is_err(), "a short one is none");
+        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, b"").is_ok(), "an echo is a proof of its own");
+        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, b"abc").is_err(), "a short one is none");
     }
 }

@@ -121,6 +121,12 @@ pub struct Climb<'a> {
     proofs: Vec<ProofOutcome>,
     /// Whether what was recognised is a front alone.
     pub only_fronts: bool,
+    /// One of several connections: the rungs above the proof are left to the first.
+    pub light: bool,
+    /// Small exchanges ahead of the large one.
+    pub small_words: usize,
+    /// What became of each of several connections, in words.
+    spread: Vec<String>,
     /// On the connection under way.
     watch: Option<Watch>,
     /// Of the TLS session under way.
@@ -145,6 +151,9 @@ impl<'a> Climb<'a> {
             evidence: Vec::new(),
             proofs: Vec::new(),
             only_fronts: false,
+            light: false,
+            small_words: 0,
+            spread: Vec::new(),
             watch: None,
             session: None,
             place: None,
@@ -187,24 +196,43 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// [`Stop`] when it does not open.
     pub async fn connect(&mut self, port: u16) -> Result<TcpStream, Stop> {
-        let to = SocketAddr::new(self.target.address, port);
+        self.connect_any(&[self.target.address], port).await
+    }
+
+    /// The same to the first of these addresses that opens. The others that were tried are told with it.
+    ///
+    /// # Errors
+    /// [`Stop`] when none opens; how the last one ended decides.
+    pub async fn connect_any(&mut self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Stop> {
         let begun = clock::instant();
-        let outcome = self.dial(port).await;
-        let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
-        // Of several attempts, the one that opened; else the last.
-        let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
-        if let Some(source) = of_this.clone().find(|e| e.outcome.is_none()).or(of_this.clone().next()).and_then(|e| e.source) {
-            detail.insert("source".into(), source.to_string().into());
-        }
-        match outcome {
-            Ok(stream) => {
-                self.note(StepKind::Connect, begun, Ok(detail));
-                Ok(stream)
+        let mut tried: Vec<String> = Vec::new();
+        let mut place = 0;
+        loop {
+            let to = SocketAddr::new(addresses.get(place).copied().unwrap_or(self.target.address), port);
+            let outcome = self.dial_to(to).await;
+            place += 1;
+            let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
+            // Of several attempts, the one that opened; else the last.
+            let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
+            if let Some(source) = of_this.clone().find(|e| e.outcome.is_none()).or(of_this.clone().next()).and_then(|e| e.source) {
+                detail.insert("source".into(), source.to_string().into());
             }
-            Err(mut failure) => {
-                failure.detail.extend(detail);
-                self.note(StepKind::Connect, begun, Err(failure));
-                Err(Stop)
+            if !tried.is_empty() {
+                detail.insert("tried_before".into(), tried.clone().into());
+            }
+            match outcome {
+                Ok(stream) => {
+                    self.note(StepKind::Connect, begun, Ok(detail));
+                    return Ok(stream);
+                }
+                Err(failure) if place < addresses.len() && self.in_time().is_ok() => {
+                    tried.push(format!("{} ({})", to.ip(), failure.reason));
+                }
+                Err(mut failure) => {
+                    failure.detail.extend(detail);
+                    self.note(StepKind::Connect, begun, Err(failure));
+                    return Err(Stop);
+                }
             }
         }
     }
@@ -214,17 +242,21 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// The failure, when it does not open.
     pub async fn dial(&mut self, port: u16) -> Result<TcpStream, Failure> {
-        let to = SocketAddr::new(self.target.address, port);
+        self.dial_to(SocketAddr::new(self.target.address, port)).await
+    }
+
+    async fn dial_to(&mut self, to: SocketAddr) -> Result<TcpStream, Failure> {
         let places = self.target.places.clone();
+        let source = self.target.source.filter(|source| source.is_ipv4() == to.is_ipv4());
         if self.place.is_none() {
             self.place = take_place(places.as_ref()).await;
         }
         if self.target.small_segments {
-            let small = dial::connect_with_small_segments(self.target.source, to, self.connect_deadline()).await;
+            let small = dial::connect_with_small_segments(source, to, self.connect_deadline()).await;
             return small.ok_or_else(|| Failure::local(Reason::NotTested));
         }
         let begun = clock::instant();
-        let dialling = dial::connect(self.target.source, to, self.connect_deadline(), self.tools.retries);
+        let dialling = dial::connect(source, to, self.connect_deadline(), self.tools.retries);
         tokio::pin!(dialling);
         let (evidence, outcome) = match tokio::time::timeout(GIVE_UP_PLACE, &mut dialling).await {
             Ok(done) => done,
@@ -448,6 +480,7 @@ impl<'a> Climb<'a> {
                 ]);
                 detail.insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
                 detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
+                detail.insert("proxy_protocol".into(), claims.proxy_protocol.clone().into());
                 detail.insert("same_tls_session".into(), (*same_tls_session).into());
                 detail.insert("port".into(), port.into());
                 detail.insert("listener_ports".into(), Some(claims.ports.clone()).filter(|p| !p.is_empty()).into());
@@ -490,10 +523,62 @@ impl<'a> Climb<'a> {
         &self.proofs
     }
 
+    /// The rung that decides how the climb ended, where it did not reach the top.
+    pub fn failed_step(&self) -> Option<&Step> {
+        self.steps.iter().find(|s| !s.ok)
+    }
+
+    /// Adds a fact to the rung that failed, else to the last.
+    pub fn add_detail(&mut self, name: &str, value: impl Into<serde_json::Value>) {
+        let place = self.steps.iter().position(|s| !s.ok).unwrap_or(self.steps.len().saturating_sub(1));
+        if let Some(step) = self.steps.get_mut(place) {
+            step.detail.insert(name.to_owned(), value.into());
+        }
+    }
+
+    /// The address that this hop's connections come from.
+    pub fn own_address(&self) -> Option<IpAddr> {
+        self.evidence.iter().rev().find_map(|e| e.source).map(|s| s.ip())
+    }
+
+    /// When the climb began.
+    pub fn started_at(&self) -> Instant {
+        self.origin
+    }
+
+    /// Takes what another climb of the same hop has seen in the place of what this one has.
+    pub fn take_over(&mut self, other: Climb<'_>) {
+        let begun = other.origin;
+        self.replace(other.finish(), Some(begun));
+    }
+
+    /// What was seen so far.
+    pub fn seen_so_far(&self) -> Observation {
+        Observation {
+            only_fronts: self.only_fronts,
+            evidence: self.evidence.clone(),
+            proofs: self.proofs.clone(),
+            recognised: self.recognised.clone(),
+            ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps.clone())
+        }
+    }
+
+    /// Puts what was seen of the same hop, from `begun` on, in the place of what this climb has.
+    pub fn replace(&mut self, seen: Observation, begun: Option<Instant>) {
+        let later = begun.map_or(0.0, |begun| begun.saturating_duration_since(self.origin).as_secs_f64() * 1e3);
+        self.steps = seen.steps;
+        for step in &mut self.steps {
+            step.at_ms = ((step.at_ms + later) * 1e3).round() / 1e3;
+        }
+        (self.evidence, self.proofs, self.spread) = (seen.evidence, seen.proofs, seen.spread);
+        (self.recognised, self.only_fronts) = (seen.recognised, seen.only_fronts);
+    }
+
     /// Everything that was seen.
     pub fn finish(self) -> Observation {
         Observation {
             only_fronts: self.only_fronts,
+            spread: self.spread,
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,

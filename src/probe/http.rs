@@ -2,21 +2,23 @@
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
+use super::http1::Http1;
 use super::recognise::{Recognised, recognise};
-use super::tap::{Head, Tap, printable};
-use super::{Climb, Stop, proxy};
+use super::tap::{Head, Tap, looks_like, printable, raw_status};
+use super::{Climb, Stop, ended_by_peer, proxy};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
-use crate::net::{Io, clock};
+use crate::net::{Io, clock, random, tls};
 use crate::observation::{Detail, StepKind};
-use crate::proto::challenge::{CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
+use crate::proto::challenge::{self, CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
+use crate::proto::http_status::{self, Place, Said, Shown};
 use crate::proto::question::mark;
 use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::{http1, http2};
-use hyper::header::{AGE, DATE, HOST, HeaderName, USER_AGENT};
-use hyper::{HeaderMap, Request, Response, Uri, Version};
+use hyper::client::conn::http2;
+use hyper::header::{AGE, DATE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
+use hyper::{HeaderMap, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -64,12 +66,13 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     let form = Form::of(climb, by_http2);
     let talk = async {
         let mut connection = Connection::open(stream, form).await?;
-        let answer = connection.ask(asked.as_ref().map(|a| a.text.as_str()), 0).await?;
+        let answer = connection.ask(asked.as_ref().map(|a| a.text.as_str()), "").await?;
         Ok((connection, answer))
     };
-    let (mut connection, answer) = match tokio::time::timeout(climb.step_deadline(), talk).await {
+    let (mut connection, mut answer) = match tokio::time::timeout(climb.step_deadline(), talk).await {
         Ok(Ok(both)) => both,
         Ok(Err(failure)) => {
+            let failure = behind_front(climb, failure).await;
             climb.note(StepKind::Http, begun, Err(failure));
             climb.proof(asked.as_ref(), None, None);
             return Err(Stop);
@@ -85,15 +88,32 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     // Not even a proof makes up for an error status where a path is asked: a front that changed the path reaches a listener, which then
     // says 404. Without a path of the plan a listener has nothing else to say.
     let flow = &climb.target.hop.flow;
-    let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && matches!(proof, ProofOutcome::Valid { .. }));
-    let judged = match climb.target.hop.class {
-        Some(_) => answer.reason_of_cloud(),
-        None => answer.reason(&Origin::of(climb)),
+    let proved = matches!(proof, ProofOutcome::Valid { .. });
+    let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && proved);
+    let mut said = match climb.target.hop.class {
+        _ if !counts => Said::Yes,
+        Some(_) => answer.said_by_cloud(),
+        None => answer.said(&Origin::of(climb)),
     };
-    let judged = judged.filter(|_| counts);
-    let outcome = match judged {
-        None => Ok(answer.detail),
-        Some(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),
+    // Said inside TLS, "plain HTTP came to a port of TLS" is about the port behind whoever ended the session; elsewhere it may be.
+    if said == Said::No(Reason::HttpNotSpoken)
+        && (flow.protocol == Protocol::Https || (flow.relayed_to.is_some() && !speaks_tls(climb).await))
+    {
+        answer.detail.insert("behind_speaks".into(), "tls".into());
+        said = Said::No(Reason::BadGateway);
+    }
+    let outcome = match said {
+        Said::No(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),
+        Said::Unknown => {
+            answer.detail.insert("unclear".into(), http_status::of(answer.status).words.into());
+            Ok(answer.detail)
+        }
+        Said::Yes => {
+            if counts && !proved && !climb.light && climb.target.hop.class.is_none() {
+                anything_else(climb, &mut connection, &mut answer).await;
+            }
+            Ok(answer.detail)
+        }
     };
     let climbed = outcome.is_ok();
     climb.note(StepKind::Http, begun, outcome);
@@ -102,6 +122,69 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
         return Err(Stop);
     }
     again(climb, exporter.as_ref(), &mut connection).await
+}
+
+/// What came instead of HTTP may be what the front got from the host behind it: nginx passes octets on that are none, and TLS is not spoken inside
+/// TLS. A front that itself wants TLS where none was spoken is told apart by speaking it.
+async fn behind_front(climb: &Climb<'_>, failure: Failure) -> Failure {
+    let tls = failure.detail.get("looks_like").is_some_and(|v| v == "tls");
+    if climb.target.hop.flow.relayed_to.is_none() || failure.reason != Reason::HttpNotSpoken || !tls {
+        return failure;
+    }
+    let inside_tls = climb.target.hop.flow.protocol == Protocol::Https;
+    if !inside_tls && speaks_tls(climb).await {
+        return failure;
+    }
+    Failure { reason: Reason::BadGateway, ..failure }.with("behind_speaks", "tls")
+}
+
+/// Whether the port itself speaks TLS.
+async fn speaks_tls(climb: &Climb<'_>) -> bool {
+    let shaking = async {
+        let stream = climb.dial_aside().await?;
+        tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &[]).await
+    };
+    matches!(tokio::time::timeout(climb.step_deadline(), shaking).await, Ok(Ok(_)))
+}
+
+/// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
+/// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
+async fn anything_else(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+    let flow = &climb.target.hop.flow;
+    let path = rooted(flow.path.as_deref());
+    let is_open = matches!(answer.status, 200..=399 | 401);
+    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.names_service() {
+        return;
+    }
+    let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
+    let asking = async {
+        if !connection.closes || connection.form.by_http2 {
+            connection.form.path.clone_from(&unlikely);
+            if let Ok(other) = connection.ask(None, "").await {
+                return Some(other);
+            }
+        }
+        let (mut fresh, _) = aside(climb).await?;
+        fresh.form.path.clone_from(&unlikely);
+        fresh.ask(None, "").await.ok()
+    };
+    let other = tokio::time::timeout(climb.step_deadline(), asking).await.ok().flatten();
+    connection.form.path.clone_from(&path);
+    if let Some(other) = other {
+        let same = answer.is_like(&other, &path, &unlikely);
+        answer.detail.insert("no_such_path".into(), if same { "answered alike".into() } else { other.status.into() });
+    }
+}
+
+/// One more connection to the hop's port, as far as its first request; it belongs to no rung.
+async fn aside(climb: &Climb<'_>) -> Option<(Connection, Option<Exporter>)> {
+    let stream = climb.dial_aside().await.ok()?;
+    if climb.target.hop.flow.protocol != Protocol::Https {
+        return Some((Connection::open(stream, Form::of(climb, false)).await.ok()?, None));
+    }
+    let session = tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &["h2", "http/1.1"]).await.ok()?;
+    let by_http2 = session.alpn.as_deref() == Some("h2");
+    Some((Connection::open(session.stream, Form::of(climb, by_http2)).await.ok()?, session.exporter))
 }
 
 /// Scheme, name and port that were asked.
@@ -117,18 +200,22 @@ impl Origin {
         Origin { scheme, host: climb.target.server_name.clone(), port: climb.target.hop.port }
     }
 
-    /// Whether a `Location` stays here (RFC 3986 section 4.2). A relative one does; what cannot be read does not.
-    fn has(&self, location: &str) -> bool {
+    /// Where a `Location` leads (RFC 3986 section 4.2). A relative one stays here; what cannot be read does not.
+    fn place(&self, location: &str) -> Place {
         let absolute = match location.strip_prefix("//") {
             Some(rest) => format!("{}://{rest}", self.scheme),
             None if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) => location.to_owned(),
-            None => return true,
+            None => return Place::Here,
         };
-        let Ok(uri) = absolute.parse::<Uri>() else { return false };
-        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
+        let Ok(uri) = absolute.parse::<Uri>() else { return Place::Elsewhere };
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Place::Elsewhere };
         let port = uri.port_u16().unwrap_or(default_port(scheme));
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        scheme == self.scheme && port == self.port && host.eq_ignore_ascii_case(&self.host)
+        match host.eq_ignore_ascii_case(&self.host) {
+            true if scheme == self.scheme && port == self.port => Place::Here,
+            true if scheme == "https" && self.scheme == "http" => Place::OwnHttps,
+            _ => Place::Elsewhere,
+        }
     }
 }
 
@@ -168,7 +255,7 @@ impl Form {
         Form { by_http2, scheme, authority: authority(climb, scheme), path, mark: mark(&climb.target.hop.id) }
     }
 
-    fn request(&self, challenge: Option<&str>, padding: usize) -> Result<Request<Empty<Bytes>>, Failure> {
+    fn request(&self, challenge: Option<&str>, padding: &str) -> Result<Request<Empty<Bytes>>, Failure> {
         let Form { by_http2, scheme, authority, path, .. } = self;
         let builder = Request::get(if *by_http2 { format!("{scheme}://{authority}{path}") } else { path.clone() });
         let builder = if *by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
@@ -177,8 +264,8 @@ impl Form {
             Some(challenge) => builder.header(USER_AGENT, format!("{AGENT} {}", self.mark)).header(CHALLENGE_HEADER, challenge),
             None => builder.header(USER_AGENT, AGENT),
         };
-        if padding > 0 {
-            builder = builder.header(PADDING_HEADER, "p".repeat(padding));
+        if !padding.is_empty() {
+            builder = builder.header(PADDING_HEADER, padding);
         }
         // The name or the path cannot stand in a request: nothing was sent.
         builder.body(Empty::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
@@ -189,72 +276,97 @@ impl Form {
 struct Connection {
     sender: Sender,
     form: Form,
-    head: Arc<Head>,
     /// Whether the last answer said that the connection ends with it. HTTP/2 needs no such word.
     closes: bool,
-    _driver: Driver,
 }
 
 enum Sender {
-    V1(http1::SendRequest<Empty<Bytes>>),
-    V2(http2::SendRequest<Empty<Bytes>>),
+    V1(Box<Http1<Box<dyn Io>>>),
+    V2(http2::SendRequest<Empty<Bytes>>, Arc<Head>, #[expect(dead_code, reason = "it drives the connection while it lives")] Driver),
 }
 
 impl Connection {
     async fn open(stream: impl Io + 'static, form: Form) -> Result<Self, Failure> {
-        let (tap, head) = Tap::new(stream);
-        let (sender, driver) = if form.by_http2 {
+        let sender = if form.by_http2 {
+            let (tap, head) = Tap::new(stream);
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .max_header_list_size(u32::from(MAX_HEAD))
                 .handshake(TokioIo::new(tap))
                 .await
                 .map_err(|e| failure(&e, &head))?;
-            (Sender::V2(sender), drive(connection))
+            Sender::V2(sender, head, drive(connection))
         } else {
-            let (sender, connection) = http1::Builder::new()
-                .max_headers(100)
-                .max_buf_size(usize::from(MAX_HEAD))
-                .handshake(TokioIo::new(tap))
-                .await
-                .map_err(|e| failure(&e, &head))?;
-            (Sender::V1(sender), drive(connection))
+            Sender::V1(Box::new(Http1::new(Box::new(stream))))
         };
-        Ok(Connection { closes: form.by_http2, sender, form, head, _driver: driver })
+        Ok(Connection { closes: form.by_http2, sender, form })
     }
 
-    async fn ask(&mut self, challenge: Option<&str>, padding: usize) -> Result<Answer, Failure> {
+    /// One request and its answer. Of an answer that proves somebody the whole body is waited for; else it is a detail, and may have no end.
+    async fn ask(&mut self, challenge: Option<&str>, padding: &str) -> Result<Answer, Failure> {
         let request = self.form.request(challenge, padding)?;
-        let sent = match &mut self.sender {
-            Sender::V1(sender) => {
-                async {
-                    sender.ready().await?;
-                    sender.send_request(request).await
+        let mut answer = match &mut self.sender {
+            Sender::V1(http) => {
+                let head = http.ask(&request).await?;
+                let framing = head.framing(request.method());
+                let reading = http.await_body(framing, MAX_BODY);
+                if head.headers.contains_key(PROOF_HEADER) {
+                    reading.await?;
+                } else {
+                    let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
                 }
-                .await
+                let body = http.take_body(framing, MAX_BODY);
+                let mut answer = Answer::of(head.status, &head.version, &head.headers, body);
+                answer.closes = head.closes(framing);
+                if !head.odd.is_empty() {
+                    answer.detail.insert("odd".into(), head.odd.into());
+                }
+                answer
             }
-            Sender::V2(sender) => {
-                async {
+            Sender::V2(sender, head, _) => {
+                let sent = async {
                     sender.ready().await?;
                     sender.send_request(request).await
+                };
+                let (parts, mut incoming) = sent.await.map_err(|e| failure(&e, head))?.into_parts();
+                let mut body = Vec::new();
+                let reading = read(&mut incoming, &mut body);
+                if parts.headers.contains_key(PROOF_HEADER) {
+                    reading.await.map_err(|e| failure(&e, head))?;
+                } else {
+                    let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
                 }
-                .await
+                Answer::of(parts.status.as_u16(), "2", &parts.headers, body)
             }
         };
-        let answer = Answer::read(sent.map_err(|e| failure(&e, &self.head))?).await;
         self.closes = answer.closes || self.form.by_http2;
+        answer.detail.retain(|_, v| !v.is_null());
         Ok(answer)
     }
 }
 
+/// A body, as far as it is wanted.
+async fn read(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), hyper::Error> {
+    while let Some(frame) = incoming.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        body.extend_from_slice(&data[..data.len().min(MAX_BODY - body.len())]);
+        if body.len() == MAX_BODY {
+            break;
+        }
+    }
+    Ok(())
+}
+
 impl Exchange for Connection {
-    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
-        // The octets kept aside are those of the first answer, and say nothing of how this one ends.
-        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match self.head.error() {
-            Some(error) => Failure::after_connect(&error),
-            None => failure,
+    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
+            // The octets kept aside are those of the first answer, and say nothing of how this one ends.
+            Sender::V2(_, head, _) => head.error().map_or(failure, |error| Failure::after_connect(&error)),
+            Sender::V1(_) => failure,
         })?;
         let status = Some(answer.status).filter(|status| !(200..400).contains(status));
-        Ok(Heard { octets: answer.body.len(), proof: answer.proof, status })
+        // The padding stands behind the page's own line.
+        let line = answer.body.iter().position(|o| *o == b'\n').map_or(answer.body.len(), |end| end + 1);
+        Ok(Heard { padding: answer.body[line..].to_vec(), proof: answer.proof, status })
     }
 
     fn may_close(&self) -> bool {
@@ -262,22 +374,24 @@ impl Exchange for Connection {
     }
 }
 
-/// Why no answer came.
+/// Why no answer came by HTTP/2.
 fn failure(error: &hyper::Error, head: &Head) -> Failure {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if let Some(h2) = cause.downcast_ref::<h2::Error>()
-            && h2.is_remote()
-        {
-            let wants_1 = h2.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED);
-            let reason = if wants_1 { Reason::Http2NotCarried } else { Reason::ResetAfterConnect };
-            return Failure::peer(reason).with("error", h2.to_string());
+        if let Some(h2) = cause.downcast_ref::<h2::Error>() {
+            if h2.is_remote() {
+                return ended_by_peer(h2, Reason::ResetAfterConnect);
+            }
+            // nginx, when what is behind it did not answer in HTTP.
+            if raw_status(&head.octets()) == Some("000") {
+                return Failure::peer(Reason::BadGateway).with("status", "000").with("behind_speaks", "no HTTP");
+            }
         }
         source = cause.source();
     }
     let mut failure = head.failure(Reason::HttpNotSpoken);
     // A head that began well and was cut off is HTTP all the same.
-    if failure.reason == Reason::HttpNotSpoken && error.is_incomplete_message() && head.octets().starts_with(b"HTTP/") {
+    if failure.reason == Reason::HttpNotSpoken && looks_like(&head.octets()) == Some("http/2") && head.ended().is_some() {
         failure.reason = Reason::ClosedAfterConnect;
     }
     failure.with("error", error.to_string())
@@ -289,6 +403,8 @@ struct Answer {
     status: u16,
     recognised: Recognised,
     location: Option<String>,
+    content_type: Option<String>,
+    retry_after: bool,
     proof: Option<String>,
     body: Vec<u8>,
     /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
@@ -297,90 +413,92 @@ struct Answer {
 }
 
 impl Answer {
-    async fn read(response: Response<Incoming>) -> Answer {
-        let (head, mut incoming) = response.into_parts();
-        let mut body = Vec::new();
-        let reading = async {
-            while let Some(Ok(frame)) = incoming.frame().await {
-                let data = frame.into_data().unwrap_or_default();
-                body.extend_from_slice(&data[..data.len().min(MAX_BODY - body.len())]);
-                if body.len() == MAX_BODY {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
-        let value = |name: &str| text(&head.headers, &HeaderName::try_from(name).ok()?);
+    fn of(status: u16, version: &str, headers: &HeaderMap, body: Vec<u8>) -> Answer {
+        let value = |name: &str| text(headers, &HeaderName::try_from(name).ok()?);
         let mut answer = Answer {
-            status: head.status.as_u16(),
-            recognised: recognise(head.status.as_u16(), &head.headers, &body),
+            status,
+            recognised: recognise(status, headers, &body),
             location: value("location"),
-            proof: proof_of(&head.headers),
+            content_type: value("content-type"),
+            retry_after: headers.contains_key(RETRY_AFTER),
+            proof: proof_of(headers),
             body,
-            closes: head.version == Version::HTTP_10 || value("connection").is_some_and(|c| c.to_ascii_lowercase().contains("close")),
+            closes: false,
             detail: Detail::new(),
-        };
-        let version = if head.version == Version::HTTP_2 {
-            "2"
-        } else if head.version == Version::HTTP_10 {
-            "1.0"
-        } else {
-            "1.1"
         };
         answer.detail.insert("status".into(), answer.status.into());
         answer.detail.insert("version".into(), version.into());
         answer.detail.insert("server".into(), value("server").into());
         answer.detail.insert("location".into(), answer.location.clone().into());
-        answer.detail.insert("content_type".into(), value("content-type").into());
+        answer.detail.insert("content_type".into(), answer.content_type.clone().into());
         answer.detail.insert("via".into(), value("via").into());
-        answer.detail.insert("clock_offset_s".into(), clock_offset(&head.headers).into());
+        answer.detail.insert("clock_offset_s".into(), clock_offset(headers).into());
+        answer.detail.insert("retry_after".into(), value("retry-after").into());
         answer.detail.insert("body_octets".into(), answer.body.len().into());
-        if answer.spoke_plain_to_tls() {
+        if status >= 400 {
+            answer.detail.insert("turned_away".into(), http_status::turned_away(&answer.body).into());
+            if answer.recognised.http_sys {
+                answer.detail.insert("http_sys".into(), true.into());
+            }
+        }
+        if answer.wants_tls() {
             answer.detail.insert("looks_like".into(), "tls".into());
         }
-        answer.detail.retain(|_, v| !v.is_null());
         answer
     }
 
-    /// What an answer without a proof means where the way must be open; `None` when the service itself answered.
-    fn reason(&self, origin: &Origin) -> Option<Reason> {
-        match self.status {
-            502..=504 => Some(Reason::BadGateway),
-            300..=399 => self.location.as_ref().filter(|l| !origin.has(l)).map(|_| Reason::HttpRedirected),
-            400 if self.spoke_plain_to_tls() => Some(Reason::HttpNotSpoken),
-            400 if contains(&self.body, b"HTTP/2 only endpoint") => Some(Reason::HttpStatus),
-            // An endpoint for machines answers a bare GET like this: its path is there, and it is the service that says so. 403 is not
-            // among them: that is the word of filters and gateways.
-            100..=299 | 400 | 401 | 405 | 406 | 411 | 415 | 426 => None,
-            _ => Some(Reason::HttpStatus),
+    fn wants_tls(&self) -> bool {
+        self.status == 400 && http_status::wants_tls(&self.body)
+    }
+
+    /// What an answer without a proof means where the way must be open.
+    fn said(&mut self, origin: &Origin) -> Said {
+        let place = self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
+        if place == Place::OwnHttps {
+            self.detail.insert("own_https".into(), true.into());
         }
+        let recognised = &self.recognised;
+        let shown = Shown {
+            place,
+            // An application that refuses a request keeps the connection, and says why; its server, which cannot read one, does not.
+            application: recognised.application && !(self.status == 400 && self.closes && self.body.is_empty()),
+            service: recognised.names_service(),
+            front_page: recognised.front_page,
+            http_sys: recognised.http_sys,
+            retry_after: self.retry_after,
+            turned_away: self.status >= 400 && http_status::turned_away(&self.body).is_some(),
+            wants_tls: self.wants_tls(),
+        };
+        let said = http_status::said(self.status, &shown);
+        if said == Said::No(Reason::HttpStatus) && (self.status == 429 || (self.status == 503 && self.retry_after)) {
+            self.detail.insert("rate_limit".into(), true.into());
+        }
+        said
     }
 
     /// The same for a published name of a cloud service: nobody knows what a bare GET is answered with there, and who answers is known by the
     /// certificate. Only what proxies and gateways say in its place counts.
-    fn reason_of_cloud(&self) -> Option<Reason> {
+    fn said_by_cloud(&self) -> Said {
         match self.status {
-            502..=504 => Some(Reason::BadGateway),
-            407 | 511 => Some(Reason::HttpStatus),
-            _ => None,
+            502..=504 => Said::No(Reason::BadGateway),
+            407 | 511 => Said::No(Reason::HttpStatus),
+            _ => Said::Yes,
         }
     }
 
-    /// nginx, Apache and Go answer plain HTTP on a TLS port in plain HTTP.
-    fn spoke_plain_to_tls(&self) -> bool {
-        self.status == 400
-            && [
-                &b"plain HTTP request was sent to HTTPS port"[..],
-                b"speaking plain HTTP to an SSL-enabled",
-                b"HTTP request to an HTTPS server",
-            ]
-            .iter()
-            .any(|words| contains(&self.body, words))
+    /// Whether another path was answered in the same way: a page may repeat the path that it was asked for, and the time of day.
+    fn is_like(&self, other: &Answer, path: &str, other_path: &str) -> bool {
+        let plain = |location: &Option<String>, path: &str| {
+            let last = path.rsplit('/').next().unwrap_or_default();
+            location.as_deref().map(|l| l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, ""))
+        };
+        let apart = self.body.len().abs_diff(other.body.len());
+        let kind = |answer: &Answer| answer.content_type.as_deref().and_then(|t| t.split(';').next()).map(str::to_ascii_lowercase);
+        self.status == other.status
+            && kind(self) == kind(other)
+            && plain(&self.location, path) == plain(&other.location, other_path)
+            && apart <= 4 * other_path.len() + self.body.len() / 10
     }
-}
-
-fn contains(body: &[u8], words: &[u8]) -> bool {
-    body.windows(words.len()).any(|window| window == words)
 }
 
 /// A header's value, fit for a table.
@@ -409,49 +527,48 @@ mod tests {
         Origin { scheme: "https", host: "psp.contoso.com".into(), port: 443 }
     }
 
-    fn answered(status: u16, location: Option<&str>, body: &[u8]) -> Option<Reason> {
-        Answer { status, location: location.map(str::to_owned), body: body.to_vec(), ..Answer::default() }.reason(&origin())
-    }
-
-    #[test]
-    fn what_a_status_means() {
-        for (status, reason) in [
-            (200, None),
-            (400, None),
-            (401, None),
-            (403, Some(Reason::HttpStatus)),
-            (404, Some(Reason::HttpStatus)),
-            (405, None),
-            (407, Some(Reason::HttpStatus)),
-            (415, None),
-            (426, None),
-            (500, Some(Reason::HttpStatus)),
-            (502, Some(Reason::BadGateway)),
-            (503, Some(Reason::BadGateway)),
-            (504, Some(Reason::BadGateway)),
-            (511, Some(Reason::HttpStatus)),
-        ] {
-            assert_eq!(answered(status, None, b""), reason, "{status}");
-        }
+    fn answered(status: u16, location: Option<&str>, body: &[u8]) -> Said {
+        Answer { status, location: location.map(str::to_owned), body: body.to_vec(), ..Answer::default() }.said(&origin())
     }
 
     #[test]
     fn a_redirect_counts_when_it_leaves() {
         for stays in ["/Agent/", "https://PSP.contoso.com/Agent/", "https://psp.contoso.com:443/x", "Agent/"] {
-            assert_eq!(answered(301, Some(stays), b""), None, "{stays}");
+            assert_eq!(answered(301, Some(stays), b""), Said::Yes, "{stays}");
         }
         for leaves in
             ["http://psp.contoso.com/", "https://portal.example/login", "https://psp.contoso.com:8443/", "//portal.example/", "http://"]
         {
-            assert_eq!(answered(302, Some(leaves), b""), Some(Reason::HttpRedirected), "{leaves}");
+            assert_eq!(answered(302, Some(leaves), b""), Said::No(Reason::HttpRedirected), "{leaves}");
         }
-        assert_eq!(answered(304, None, b""), None);
+        assert_eq!(answered(304, None, b""), Said::Yes);
+        let plain = Origin { scheme: "http", port: 80, ..origin() };
+        assert_eq!(plain.place("https://psp.contoso.com/"), Place::OwnHttps);
+        assert_eq!(plain.place("https://other.contoso.com/"), Place::Elsewhere);
     }
 
     #[test]
     fn plain_http_on_a_tls_port_is_seen() {
         let nginx = b"<html><body>The plain HTTP request was sent to HTTPS port</body></html>";
-        assert_eq!(answered(400, None, nginx), Some(Reason::HttpNotSpoken));
-        assert_eq!(answered(400, None, b"An HTTP/1.x request was sent to an HTTP/2 only endpoint."), Some(Reason::HttpStatus));
+        assert_eq!(answered(400, None, nginx), Said::No(Reason::HttpNotSpoken));
+        assert_eq!(answered(400, None, b"An HTTP/1.x request was sent to an HTTP/2 only endpoint."), Said::No(Reason::HttpStatus));
+    }
+
+    #[test]
+    fn one_page_for_every_path_is_known() {
+        let page = |status, body: &str, location: Option<&str>| Answer {
+            status,
+            body: body.as_bytes().to_vec(),
+            location: location.map(str::to_owned),
+            ..Answer::default()
+        };
+        let alike = |a: &Answer, b: &Answer| a.is_like(b, "/Agent", "/Agent-0123");
+        let form = "<form action=/sign-in?back=/Agent>".repeat(3);
+        assert!(alike(&page(200, &form, None), &page(200, &form.replace("/Agent", "/Agent-0123"), None)));
+        assert!(!alike(&page(200, "hello", None), &page(404, "hello", None)));
+        assert!(!alike(&page(200, &"a".repeat(2000), None), &page(200, "b", None)));
+        let to = |path: &str| page(302, "", Some(&format!("/sign-in?back={path}")));
+        assert!(alike(&to("/Agent"), &to("/Agent-0123")));
+        assert!(!alike(&page(302, "", Some("/Agent/")), &page(302, "", Some("/elsewhere"))));
     }
 }

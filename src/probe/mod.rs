@@ -2,15 +2,19 @@
 
 mod again;
 pub mod climb;
+mod draining;
+mod forgotten;
 pub mod greeting;
 pub mod grpc;
 pub mod http;
+mod http1;
 mod large;
 pub mod ldap;
 mod legacy;
 pub mod proxy;
 mod recognise;
 pub mod rpc;
+mod shared;
 mod starved;
 mod tap;
 pub mod tcp;
@@ -18,8 +22,10 @@ pub mod tcp;
 pub use climb::{Climb, RangeMode, Stop, Target, Tools};
 
 use crate::matrix::model::Protocol;
+use crate::net::failure::Failure;
 use crate::observation::Observation;
 use crate::proto::challenge::{Claims, ProofOutcome};
+use crate::reason::Reason;
 use std::net::SocketAddr;
 
 /// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof. `host` is the one
@@ -49,14 +55,42 @@ pub fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
+/// What it means that the other end broke off HTTP/2: by a code of RST_STREAM or GOAWAY, before a call has its status (RFC 9113 section 7).
+/// `otherwise` stands for codes that say nothing else.
+fn ended_by_peer(error: &h2::Error, otherwise: Reason) -> Failure {
+    let code = error.reason();
+    let reason = match code {
+        Some(h2::Reason::HTTP_1_1_REQUIRED) => Reason::Http2NotCarried,
+        // nginx and IIS in front of a host with which they speak HTTP/1.x.
+        Some(h2::Reason::INTERNAL_ERROR) if otherwise == Reason::GrpcFailed => Reason::Http2NotCarried,
+        // haproxy, when the host behind it hung up before an answer: on HTTP/1.x, which it does not speak, or because it never said a word.
+        Some(h2::Reason::REFUSED_STREAM) => Reason::BadGateway,
+        Some(h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM) if otherwise != Reason::GrpcFailed => Reason::ClosedAfterConnect,
+        _ => otherwise,
+    };
+    let failure = Failure::peer(reason).with("error", error.to_string());
+    match code {
+        Some(code @ (h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::REFUSED_STREAM)) => {
+            failure.with(if error.is_go_away() { "goaway" } else { "reset_stream" }, format!("{code:?}"))
+        }
+        _ => failure,
+    }
+}
+
 /// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed probe is an observation.
 pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     let mut climb = Climb::new(target, tools);
-    if ladder(&mut climb).await.is_err() {
+    let mut climbed = ladder(&mut climb).await;
+    if climbed.is_err() {
+        climbed = draining::look_again(&mut climb).await;
+    }
+    if climbed.is_err() {
         starved::look_again(&mut climb).await;
         legacy::look_again(&mut climb).await;
         large::look_again(&mut climb).await;
+        forgotten::look_again(&mut climb).await;
     }
+    shared::look(&mut climb).await;
     climb.finish()
 }
 

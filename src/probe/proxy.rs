@@ -2,31 +2,34 @@
 
 use super::Stop;
 use super::climb::Climb;
-use super::http::{AGENT, MAX_HEAD, drive, text};
-use super::tap::Tap;
+use super::http::{AGENT, text};
+use super::http1::Http1;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::observation::{Detail, StepKind};
+use crate::proto::http1::Head;
 use crate::reason::Reason;
 use crate::site::proxy::Proxy;
 use http_body_util::Empty;
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::header::{HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, USER_AGENT, VIA};
-use hyper::upgrade::Upgraded;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::{HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, USER_AGENT, VIA};
+use std::io::Cursor;
+use tokio::io::{AsyncReadExt as _, Chain, Join, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+
+/// A way that a proxy opened. What came with its answer is read first.
+pub type Way = Join<Chain<Cursor<Vec<u8>>, ReadHalf<TcpStream>>, WriteHalf<TcpStream>>;
 
 /// Ways of signing in that are told of one answer.
 const MAX_WAYS: usize = 8;
 
-/// Connects to the proxy and has it open the way: what is written from now on goes to the host.
+/// Connects to the proxy, at the first of its addresses that opens, and has it open the way: what is written from now on goes to the host.
 ///
 /// # Errors
 /// [`Stop`] when the proxy was not reached, or did not open the way.
-pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<TokioIo<Upgraded>, Stop> {
-    let stream = climb.connect(proxy.port).await?;
+pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<Way, Stop> {
+    let stream = climb.connect_any(&proxy.addresses, proxy.port).await?;
     let authority = authority(climb);
     let begun = clock::instant();
     let outcome = match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
@@ -55,27 +58,24 @@ pub(super) fn authority(climb: &Climb<'_>) -> String {
 ///
 /// # Errors
 /// The failure, when it does not open the way.
-pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(TokioIo<Upgraded>, Detail), Failure> {
+pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(Way, Detail), Failure> {
     let mut request = Request::connect(authority).header(HOST, authority).header(USER_AGENT, AGENT);
     if let Some(authorization) = proxy.authorization() {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
     let request = request.body(Empty::<Bytes>::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
-    let (tap, head) = Tap::new(stream);
-    let spoken = |e: hyper::Error| head.failure(Reason::HttpNotSpoken).with("error", e.to_string());
-    let builder = http1::Builder::new().max_headers(100).max_buf_size(usize::from(MAX_HEAD)).handshake(TokioIo::new(tap)).await;
-    let (mut sender, connection) = builder.map_err(spoken)?;
-    let _driver = drive(connection.with_upgrades());
-    let response = sender.send_request(request).await.map_err(spoken)?;
-    let detail = detail(&response);
-    match response.status().as_u16() {
+    let mut http = Http1::new(stream);
+    let head = http.ask(&request).await?;
+    let detail = detail(&head);
+    match head.status {
         200..=299 => {
-            let way = hyper::upgrade::on(response).await.map_err(spoken)?;
-            Ok((TokioIo::new(way), detail))
+            let (stream, came) = http.into_parts();
+            let (reader, writer) = tokio::io::split(stream);
+            Ok((tokio::io::join(Cursor::new(came).chain(reader), writer), detail))
         }
         // 401 is a server's word; tinyproxy says it to a wrong password all the same.
         401 | 407 => {
-            let wants = ways(&response);
+            let wants = ways(&head);
             let failure = Failure { detail, ..Failure::peer(Reason::ProxyAuthentication) };
             Err(failure.with("wants", wants).with("signed_in", proxy.authorization().is_some()))
         }
@@ -84,20 +84,20 @@ pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(T
 }
 
 /// How the proxy wants those to sign in who use it (RFC 9110 section 11.7.1): `Basic`, `Negotiate`, `NTLM`.
-fn ways(response: &Response<Incoming>) -> Vec<String> {
-    let said = response.headers().get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+fn ways(head: &Head) -> Vec<String> {
+    let said = head.headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let first_word = |value: &str| value.split([' ', ',']).next().unwrap_or_default().to_owned();
     said.map(first_word).filter(|word| !word.is_empty() && word.len() < 40).take(MAX_WAYS).collect()
 }
 
-fn detail(response: &Response<Incoming>) -> Detail {
-    let mut detail = Detail::from([("status".to_owned(), response.status().as_u16().into())]);
+fn detail(head: &Head) -> Detail {
+    let mut detail = Detail::from([("status".to_owned(), head.status.into())]);
     for (name, header) in [("server", &SERVER), ("via", &VIA)] {
-        if let Some(value) = text(response.headers(), header) {
+        if let Some(value) = text(&head.headers, header) {
             detail.insert(name.to_owned(), value.into());
         }
     }
-    if let Some(value) = text(response.headers(), &hyper::header::HeaderName::from_static("x-squid-error")) {
+    if let Some(value) = text(&head.headers, &HeaderName::from_static("x-squid-error")) {
         detail.insert("squid_error".to_owned(), value.into());
     }
     detail

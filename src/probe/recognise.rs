@@ -22,6 +22,19 @@ pub struct Recognised {
     pub words: Option<String>,
     /// Whether each of them only passes on what others say: nothing is known of the service then.
     pub only_fronts: bool,
+    /// Whether one of them runs applications, and serves nothing else.
+    pub application: bool,
+    /// Whether the page is one that a front makes.
+    pub front_page: bool,
+    /// Whether HTTP.sys of Windows answered in its own name: what it serves did not.
+    pub http_sys: bool,
+}
+
+impl Recognised {
+    /// Whether a product named itself that can be the service.
+    pub fn names_service(&self) -> bool {
+        self.words.is_some() && !self.only_fronts
+    }
 }
 
 /// A product, and whether it speaks for others.
@@ -49,6 +62,10 @@ const FRONTS: &[&str] = &[
     "microsoft-httpapi",
 ];
 
+/// `Server` names of products that run applications. What these answer, an application has been asked for.
+const APPLICATIONS: &[&str] =
+    &["kestrel", "jetty", "apache-coyote", "gunicorn", "uvicorn", "hypercorn", "werkzeug", "puma", "wildfly", "undertow", "tomcat"];
+
 /// Recognises products by an answer's status, headers and first octets.
 pub fn recognise(status: u16, headers: &HeaderMap, body: &[u8]) -> Recognised {
     let mut products: Vec<Product> = Vec::new();
@@ -63,9 +80,18 @@ pub fn recognise(status: u16, headers: &HeaderMap, body: &[u8]) -> Recognised {
     {
         first.words = format!("{} and ASP.NET {version}", first.words);
     }
+    let server = text(headers, &SERVER).unwrap_or_default().to_ascii_lowercase();
+    let server = server.split(['/', '(', ' ']).next().unwrap_or_default();
+    let mut recognised = Recognised {
+        application: APPLICATIONS.contains(&server) || headers.contains_key("x-aspnet-version"),
+        http_sys: server == "microsoft-httpapi",
+        ..Recognised::default()
+    };
+    let page = by_page(&body[..body.len().min(MAX_PAGE)]).filter(|_| status >= 400);
+    recognised.front_page = page.is_some();
     // A sign-in page is the word of the service, whoever draws it.
     if status >= 403
-        && let Some(page) = by_page(&body[..body.len().min(MAX_PAGE)])
+        && let Some(page) = page
     {
         // Who makes the page speaks for itself, whatever else it may be elsewhere.
         let alone = products.is_empty();
@@ -81,7 +107,7 @@ pub fn recognise(status: u16, headers: &HeaderMap, body: &[u8]) -> Recognised {
     }
     let words: Vec<&str> = products.iter().map(|p| p.words.as_str()).collect();
     let words = (!words.is_empty()).then(|| printable(words.join(", ").as_bytes(), MAX_NAME));
-    Recognised { only_fronts: words.is_some() && products.iter().all(|p| p.front), words }
+    Recognised { only_fronts: words.is_some() && products.iter().all(|p| p.front), words, ..recognised }
 }
 
 /// `nginx 1.22.1` and `nginx` are one product.
@@ -172,7 +198,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a value"));
         }
-        let Recognised { words, only_fronts } = recognise(status, &headers, body.as_bytes());
+        let Recognised { words, only_fronts, .. } = recognise(status, &headers, body.as_bytes());
         (words, only_fronts)
     }
 

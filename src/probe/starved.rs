@@ -24,6 +24,15 @@ pub async fn look_again(climb: &mut Climb<'_>) {
     if !matches!(tokio::time::timeout(climb.step_deadline(), shaking).await, Ok(Ok(_))) {
         return;
     }
+    // Packets of full size must be lost again: a connection that was lost by chance is no matter of size.
+    let shaking = async {
+        let stream = climb.dial_aside().await?;
+        tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &[]).await
+    };
+    if tokio::time::timeout(climb.step_deadline(), shaking).await.is_ok() {
+        climb.add_detail("once_more", "the handshake is not silent");
+        return;
+    }
     let failure = Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::MtuBlackHole) };
     climb.correct(failure.with("with_small_segments", "the handshake succeeds").with("small_segments_from", source.map(|s| s.to_string())));
 }

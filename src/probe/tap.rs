@@ -166,6 +166,16 @@ pub fn looks_like(octets: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// A status of an unreadable answer of HTTP/2, where it is one of those told apart: `:status` as HPACK writes one that its table lacks, index 8
+/// with a literal value (RFC 7541 sections 6.2.1 to 6.2.3).
+pub fn raw_status(octets: &[u8]) -> Option<&'static str> {
+    octets.windows(5).find_map(|window| match window {
+        [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0'] => Some("000"),
+        [0x08 | 0x18 | 0x48, 3, b'4', b'2', b'6'] => Some("426"),
+        _ => None,
+    })
+}
+
 /// Text from the network, fit for a table: at most `max` characters, everything that is not printable ASCII as a dot.
 pub fn printable(octets: &[u8], max: usize) -> String {
     octets.iter().take(max).map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' }).collect()

@@ -42,7 +42,7 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
         return settle(climb, &mut stream).await;
     };
     let begun = clock::instant();
-    let heard = match tokio::time::timeout(climb.step_deadline(), exchange(&mut stream, &asked, 0)).await {
+    let heard = match tokio::time::timeout(climb.step_deadline(), exchange(&mut stream, &asked, "")).await {
         Ok(Ok(heard)) => heard,
         // A service that resets on a first line that it does not know still took the connection; so does a proxy without a backend.
         Ok(Err(failure)) => {
@@ -64,20 +64,20 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
 struct Lines<S>(S);
 
 impl<S: Io> Exchange for Lines<S> {
-    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         // Who proved itself on this connection answers each line: none is its end.
         match exchange(&mut self.0, asked, padding).await? {
-            Heard { proof: None, octets: 0, .. } => Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into())),
+            Heard { proof: None, .. } => Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into())),
             heard => Ok(heard),
         }
     }
 }
 
 /// One line there, with padding behind the challenge, and one line back.
-async fn exchange(stream: &mut impl Io, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+async fn exchange(stream: &mut impl Io, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
     let talk = async {
-        let space = if padding > 0 { " " } else { "" };
-        stream.write_all(format!("{GREETING}{}{space}{}\r\n", asked.text, "p".repeat(padding)).as_bytes()).await?;
+        let space = if padding.is_empty() { "" } else { " " };
+        stream.write_all(format!("{GREETING}{}{space}{padding}\r\n", asked.text).as_bytes()).await?;
         stream.flush().await?;
         let mut line = Vec::new();
         let mut limited = stream.take((MAX_PROOF_LEN + MAX_PADDING + 64) as u64);
@@ -91,10 +91,14 @@ async fn exchange(stream: &mut impl Io, asked: &Asked, padding: usize) -> Result
         Ok::<_, io::Error>(line)
     };
     let line = talk.await.map_err(|e| Failure::after_connect(&e))?;
+    // A line that was cut off is none: what it says of a proof was not said to its end.
+    if line.starts_with(GREETING.as_bytes()) && !line.contains(&b'\n') {
+        return Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", true));
+    }
     let text = String::from_utf8_lossy(&line);
     let mut words = text.trim_end().strip_prefix(GREETING).unwrap_or_default().split(' ');
     let proof = words.next().filter(|word| !word.is_empty()).map(str::to_owned);
-    Ok(Heard { proof, octets: words.next().map_or(0, str::len), status: None })
+    Ok(Heard { proof, padding: words.next().unwrap_or_default().as_bytes().to_vec(), status: None })
 }
 
 /// How long a connection is watched on which nothing is said. A device that opens connections for a host that is not there resets them

@@ -11,7 +11,7 @@ use super::sighting::{Arrived, Sighting};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use ring::hmac;
+use ring::{digest, hmac};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -198,6 +198,9 @@ pub struct Claims {
     /// HTTP as the listener saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSeen>,
+    /// The version of the PROXY protocol, `v1` or `v2`, whose header came ahead of everything else on the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<String>,
     /// The listener's clock, RFC 3339 UTC.
     #[schemars(with = "String")]
     pub now: Timestamp,
@@ -287,6 +290,9 @@ pub struct TlsSeen {
 pub struct HttpSeen {
     /// `1.0`, `1.1` or `2`.
     pub version: String,
+    /// The path that was asked for, as it arrived; empty where an older listener does not tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
     /// Headers that a device on the way added: `via`, `x-forwarded-for`, `forwarded` and the like, as `name: value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<String>,
@@ -361,6 +367,18 @@ fn session_tag(key: &SiteKey, challenge: &Challenge, exporter: &Exporter) -> Str
     hex(&context.sign().as_ref()[..16])
 }
 
+/// Padding for a large exchange: letters that differ from one challenge to the next, and along their length.
+pub fn padding(challenge: &[u8; CHALLENGE_LEN], length: usize) -> String {
+    let mut text = String::with_capacity(length + 64);
+    let mut block = 0u32;
+    while text.len() < length {
+        text.push_str(&hex(digest::digest(&digest::SHA256, &[&challenge[..], &block.to_be_bytes()].concat()).as_ref()));
+        block += 1;
+    }
+    text.truncate(length);
+    text
+}
+
 fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
 }
@@ -416,6 +434,7 @@ mod tests {
             peer: "127.0.0.2:40000".parse().expect("an address"),
             tls: tls.then(TlsSeen::default),
             http: None,
+            proxy_protocol: None,
             now: Timestamp::UNIX_EPOCH,
             sighting: None,
             swept: None,

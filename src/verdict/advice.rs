@@ -1,7 +1,7 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::both_ends::{self, Told};
-use super::{Judgement, Verdict, directory};
+use super::{Judgement, Verdict, directory, http_status};
 use super::{clock, cloud, range, rpc, tls};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
@@ -27,8 +27,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         Some(source) => format!("look for {source} at {at} in {logs}"),
         None => format!("look at {at} in {logs}"),
     };
-    if let Some(words) = cloud::advice(hop, seen, judgement.reason, &flow) {
-        return Some(words);
+    let special = cloud::advice(hop, seen, judgement.reason, &flow).or_else(|| http_status::advice(hop, seen, judgement.reason, &flow));
+    if special.is_some() {
+        return special;
     }
     if let Some(words) = rpc::advice(hop, seen, judgement.reason, &flow, &log).or_else(|| range::advice(hop, seen, judgement.reason, &log))
     {
@@ -75,10 +76,6 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
-            format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
-        }
-        Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         Reason::StandInAnswered => format!("End `portmatrix listen` on {to} and start the service there: the way is open."),
         Reason::NotRecognised => format!("Look on {to} which program has port {port}: its answer does not name the service."),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),

@@ -7,6 +7,8 @@ use super::cloud;
 use super::directory;
 use super::expected::{self, Expected};
 use super::greeting::{self, Greeted};
+use super::http_status;
+use super::relay::{self, Behind};
 use super::rpc;
 use super::tls;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
@@ -94,6 +96,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         }
         return opinion(verdict, reason, who_failed(seen, reason));
     }
+    if relay::another_path(hop, seen).is_some() {
+        return opinion(failed, Reason::WrongListener, AnsweredBy::StandIn);
+    }
     // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
     let proved = proved(seen) || heard || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
@@ -121,6 +126,9 @@ fn answered(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Ve
     let found = certificate::judge(hop, seen, proved, failed).or_else(|| directory::judge(hop, seen, proved, failed));
     if let Some(found) = found {
         return found;
+    }
+    if !proved && http_status::doubt(hop, seen).is_some() {
+        return (Verdict::Inconclusive, Reason::NotProved);
     }
     if let Some((reason, _)) = seen.known.stranger.as_ref().filter(|_| !proved) {
         // What a directory of another name does, it warns of on every hop to it; of another listener's host, this one says nothing.
@@ -184,9 +192,7 @@ pub(super) fn claims(seen: &Observation) -> impl Iterator<Item = (&Claims, Optio
 
 /// Whether a proof came from the host behind the one that was connected to.
 pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
-    hop.flow.relayed_to.as_ref().is_some_and(|behind| {
-        behind.hosts.contains(&claims.host) && (claims.host != hop.to.host.label() || claims.local.port() != hop.port)
-    })
+    relay::behind(hop, claims) != Behind::No
 }
 
 /// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS session.
@@ -203,8 +209,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
     }
     for (claims, same_tls_session) in claims(seen) {
-        if came_through_relay(hop, claims) {
-            continue;
+        match relay::behind(hop, claims) {
+            Behind::Right => continue,
+            Behind::AnotherPort => return Some((Reason::WrongListener, AnsweredBy::StandIn)),
+            Behind::No => {}
         }
         let right_port = claims.local.port() == hop.port || hop.flow.protocol == Protocol::Rpc;
         if claims.host != hop.to.host.label() || !right_port {
@@ -214,7 +222,7 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
             return Some((Reason::TlsIntercepted, AnsweredBy::Middlebox));
         }
     }
-    None
+    relay::proxy_protocol(seen).map(|_| (Reason::ProxyProtocol, AnsweredBy::Middlebox))
 }
 
 /// Whether a proof names another port than the one that its connection was made to. Only probes of several ports note the latter.
@@ -243,7 +251,9 @@ fn names_service(seen: &Observation) -> bool {
 }
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
+    let own_https = || seen.first_failure().is_some_and(|s| s.detail.contains_key("own_https"));
     match reason {
+        Reason::HttpRedirected if own_https() => AnsweredBy::Unproved,
         Reason::AnsweredByMiddlebox
         | Reason::BadGateway
         | Reason::ProxyRefused
@@ -252,7 +262,7 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::TlsIntercepted
         | Reason::Http2NotCarried
         | Reason::GrpcBuffered => AnsweredBy::Middlebox,
-        _ if proved(seen) => AnsweredBy::StandIn,
+        _ if proved(seen) || (!seen.spread.is_empty() && claims(seen).next().is_some()) => AnsweredBy::StandIn,
         _ if names_service(seen) => AnsweredBy::Service,
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
@@ -283,6 +293,14 @@ pub(super) fn text<'a>(step: &'a Step, name: &str) -> &'a str {
 fn another_try(evidence: &Evidence) -> String {
     let syns = evidence.syns.filter(|syns| *syns > 1).map(|syns| format!(", after {syns} SYNs")).unwrap_or_default();
     format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
+}
+
+/// Which addresses of a name did not open before one did, or none did.
+fn tried_before(step: &Step) -> Option<String> {
+    let tried = step.detail.get("tried_before")?.as_array()?;
+    let words: Vec<&str> = tried.iter().filter_map(|v| v.as_str()).collect();
+    let to = text(step, "destination");
+    Some(format!("tried before {to}: {}", words.join(", ")))
 }
 
 /// What is wrong with the address.
@@ -320,6 +338,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     for (claims, _) in claims(seen) {
         let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
+        if let Some(version) = &claims.proxy_protocol {
+            notes.push(format!(
+                "a header of the PROXY protocol ({version}) came ahead of what was said: {} saw it as the first octets",
+                claims.host
+            ));
+        }
         if came_through_relay(hop, claims) {
             notes.push(format!("relayed to {} on port {}", claims.host, claims.local.port()));
         } else if hop.flow.relayed_to.is_some() {
@@ -353,6 +377,9 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         ));
     }
     notes.extend(greeting::notes(hop, seen));
+    notes.extend(relay::misled(hop, seen));
+    notes.extend(http_status::notes(hop, seen, proved(seen)));
+    notes.extend(seen.steps.iter().find_map(tried_before));
     notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
         format!(
             "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",

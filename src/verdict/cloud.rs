@@ -17,6 +17,19 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
         Reason::NameNotFound | Reason::NameNoAddress => {
             format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)
         }
+        Reason::ProxyRefused if behind_proxy(seen) => {
+            let said = fact(seen, StepKind::Proxy, "squid_error").or(fact(seen, StepKind::Proxy, "status")).unwrap_or_default();
+            let what = match fact(seen, StepKind::Proxy, "squid_error").unwrap_or_default().to_ascii_uppercase() {
+                error if error.contains("DNS_FAIL") => "it found no address for that name",
+                error if error.contains("CONNECT_FAIL") => "its connection did not open",
+                _ => "it got no answer from there",
+            };
+            format!(
+                "Behind the proxy {}, the way from it to {to}:{} is to be looked at: {what} (it says {said}). The way to the proxy is open.",
+                proxy_of(hop),
+                hop.port
+            )
+        }
         Reason::ProxyRefused => {
             let status = fact(seen, StepKind::Proxy, "status").map(|status| format!(" (it says {status})")).unwrap_or_default();
             format!("Allow {to}:{} on the proxy {}{status}, or let this host go there directly.", hop.port, proxy_of(hop))
@@ -66,7 +79,40 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
             "Behind the proxy {proxy} nobody speaks TLS for {to}:{}: look into its log, and at its rules for that name.",
             hop.port
         )),
+        // The way to the proxy was open, and it said that the way on is: what dies then dies behind it, or at it.
+        (
+            step,
+            Reason::ClosedAfterConnect
+            | Reason::ResetAfterConnect
+            | Reason::SilentAfterConnect
+            | Reason::HttpNotSpoken
+            | Reason::BadGateway,
+        ) if !matches!(step, StepKind::Resolve | StepKind::Connect | StepKind::Proxy) => Some(format!(
+            "The proxy {proxy} said that the way to {to}:{} is open, and then {}: look at the way behind the proxy, and into its log.",
+            hop.port,
+            match reason {
+                Reason::SilentAfterConnect => "nothing came",
+                Reason::HttpNotSpoken => "no HTTP came",
+                Reason::BadGateway => "an answer came that a gateway gives",
+                _ => "it ended",
+            }
+        )),
         _ => None,
+    }
+}
+
+/// Whether the proxy says that it could not reach the host, rather than that it may not.
+fn behind_proxy(seen: &Observation) -> bool {
+    let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.ok);
+    let fact = |name: &str| step.and_then(|s| s.detail.get(name));
+    let status = fact("status").and_then(|v| v.as_u64());
+    let error = fact("squid_error").and_then(|v| v.as_str()).unwrap_or_default().to_ascii_uppercase();
+    match status {
+        _ if error.starts_with("ERR_ACCESS_DENIED") => false,
+        _ if ["ERR_CONNECT_FAIL", "ERR_DNS_FAIL", "ERR_READ_TIMEOUT", "ERR_CANNOT_FORWARD"].iter().any(|e| error.starts_with(e)) => true,
+        // tinyproxy says 500 where it finds no address or opens no connection.
+        Some(500 | 502..=504) => true,
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ pub(super) use mend::behind_front;
 
 use super::allow::{came_through_relay, claims, failed_step, text};
 use super::certificate::showed_own;
+use super::relay;
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
@@ -95,7 +96,16 @@ fn stands(names: &Names, hop: &Hop, seen: &Observation, reason: Reason) -> [Stan
             let why = "somebody on the way changes answers; on which leg, nothing tells";
             return [Unknown(why.to_owned()), Unknown(why.to_owned())];
         }
-        Reason::WrongListener => return elsewhere(names, seen),
+        Reason::WrongListener => {
+            if let Some(why) = relay::misled(hop, seen) {
+                return [Carries("it passes the flow on".to_owned()), Broken(reason, why)];
+            }
+            return elsewhere(names, seen);
+        }
+        Reason::ProxyProtocol => {
+            let why = format!("{front} sends a header of the PROXY protocol ahead of each request");
+            return [Carries("it passes the flow on".to_owned()), Broken(reason, why)];
+        }
         Reason::TlsIntercepted => {
             return [Broken(reason, "somebody before it opens the session".to_owned()), Unknown("not reached".to_owned())];
         }
@@ -163,7 +173,7 @@ fn after_proof(names: &Names, step: &Step) -> [Stand; 2] {
     let reason = step.reason.unwrap_or(Reason::NotTested);
     let through = || Carries("it passes the flow on".to_owned());
     match reason {
-        Reason::HttpStatus if step.step == StepKind::Http => {
+        Reason::HttpStatus if step.step == StepKind::Http && !step.detail.contains_key("rate_limit") => {
             [through(), Broken(reason, format!("{behind} is reached, but answers with an error: is the path changed on the way?"))]
         }
         // On a connection that stays open, the front ends a stream.
@@ -247,6 +257,16 @@ fn refused(names: &Names, step: &Step) -> [Stand; 2] {
             Broken(Reason::HttpStatus, "a proxy of the network wants a sign-in before it lets this through".to_owned()),
             Unknown("not reached".to_owned()),
         ],
+        _ if step.detail.contains_key("rate_limit") => {
+            [Carries("it answers".to_owned()), Unknown(format!("a rate limit, or too much to do: {front} says so, or {behind}"))]
+        }
+        _ if step.detail.contains_key("turned_away") => [
+            Carries("it answers".to_owned()),
+            Unknown(format!(
+                "the request was turned away before its path was looked at ({}): by {front}, or by {behind}",
+                text(step, "turned_away")
+            )),
+        ],
         _ => {
             let what = if status == Some(413) { "a message of this size" } else { "the path" };
             let status = status.map(|s| format!(" with {s}")).unwrap_or_default();
@@ -265,6 +285,12 @@ fn lost(names: &Names, reason: Reason) -> [Stand; 2] {
 fn carried(names: &Names, step: &Step, reason: Reason) -> String {
     let Names { front, behind } = names;
     match (reason, status(step)) {
+        (Reason::BadGateway, _) if text(step, "behind_speaks") == "tls" => {
+            format!("{front} speaks plain HTTP there, to a port of {behind} that speaks TLS")
+        }
+        (Reason::BadGateway, _) if !text(step, "behind_speaks").is_empty() => {
+            format!("what {front} got there is no HTTP: is it the right port of {behind}, and plain HTTP or HTTPS as it is spoken there?")
+        }
         (Reason::BadGateway, Some(503)) => format!("{front} says that it has nobody to pass this on to (503)"),
         (Reason::BadGateway, Some(504)) => format!("{front} says that {behind} did not answer in time (504)"),
         (Reason::BadGateway, Some(status)) if status != 200 => format!("{front} says that it got no answer from {behind} ({status})"),
@@ -277,6 +303,9 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
         (Reason::GrpcTrailersLost, _) => format!("the answer loses its trailers between {behind} and {front}"),
         (Reason::GrpcBuffered, _) => format!("{front} holds the request back until it is whole"),
         (Reason::GrpcFailed, None) if step.step == StepKind::Payload => format!("{front} ends a call that carries a larger message"),
+        (_, Some(status)) if step.detail.contains_key("rate_limit") => {
+            format!("{front} has a rate limit or too much to do, or {behind} has ({status})")
+        }
         (_, Some(413)) => format!("{front} takes no message of this size (413)"),
         (_, Some(status)) => format!("{} ({status})", reason.summary()),
         _ => reason.summary().to_owned(),

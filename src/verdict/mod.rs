@@ -12,8 +12,10 @@ mod directory;
 mod expected;
 pub mod explain;
 mod greeting;
+mod http_status;
 mod legs;
 mod range;
+mod relay;
 mod rpc;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -148,6 +150,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement.notes.extend(directory::notes(hop, seen));
     judgement.notes.extend(rpc::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
+    judgement.notes.extend(relay::spread(seen));
     judgement.advice = advice_for(hop, seen, &judgement);
     judgement
 }

@@ -76,6 +76,7 @@ pub(crate) fn proof(host: &str, port: u16, own_certificate: bool, same: Option<b
         peer: ([127, 0, 0, 2], 40_000).into(),
         tls: Some(TlsSeen { own_certificate, ..TlsSeen::default() }),
         http: None,
+        proxy_protocol: None,
         now: Timestamp::UNIX_EPOCH,
     };
     ProofOutcome::Valid { claims, same_tls_session: same }
@@ -114,7 +115,10 @@ fn a_proof_from_elsewhere_fails() {
 
 #[test]
 fn a_front_may_end_tls_where_the_plan_has_one() {
-    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..flow()
+    };
     let seen = seen(up(), vec![proof("backend", 5000, false, Some(false))]);
     assert_eq!(verdict(&hop(relayed), &seen), (Verdict::Pass, Reason::Proved, AnsweredBy::StandIn));
     assert_eq!(verdict(&hop(flow()), &seen).0, Verdict::Fail, "without a front in the plan nobody may end TLS");
@@ -167,7 +171,10 @@ fn certificates_are_judged_unless_they_are_the_stand_ins_own() {
 
 #[test]
 fn a_stand_in_behind_a_relay_does_not_vouch_for_the_certificate_in_front() {
-    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..flow()
+    };
     let mut steps = vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, Some(Reason::TlsUntrusted), true)];
     steps[1].detail.insert("certificate_sha256".into(), "that of a device in front".into());
     let seen = seen(steps, vec![proof("backend", 5000, true, Some(false))]);
@@ -250,7 +257,10 @@ fn an_open_deny_hop_fails() {
 
 #[test]
 fn a_front_that_refuses_the_path_denies() {
-    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..deny() };
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..deny()
+    };
     let mut refused = seen(up(), vec![ProofOutcome::None]);
     refused.steps[2].detail.insert("status".into(), 404.into());
     assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied);
@@ -416,7 +426,10 @@ fn an_interface_with_one_blocked_port_of_several_warns() {
 
 #[test]
 fn a_stand_in_in_the_place_of_the_front_says_so() {
-    let relayed = PlannedFlow { relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()] }), ..flow() };
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..flow()
+    };
     let judged = judge(&hop(relayed), Some(&seen(up(), vec![proof("psp", 443, true, Some(true))])), Policy::default());
     assert!(judged.notes.iter().any(|n| n.contains("in the place of the front")), "{:?}", judged.notes);
 }

@@ -54,9 +54,10 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
     for other in [Some(key(2)), None] {
         let wanted = if other.is_some() { ProofOutcome::None } else { ProofOutcome::NotAsked };
         let seen = probe(Protocol::Http, http.address.port(), Some("/Agent"), other.clone()).await;
-        assert_eq!((seen.failed(), &seen.proofs), (None, &vec![wanted.clone()]));
+        // Who does not prove himself where he could is asked on further connections.
+        assert!(seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted), "{:?}", seen.proofs);
         let seen = probe(Protocol::Grpc, grpc.address.port(), None, other).await;
-        assert_eq!((seen.failed(), &seen.proofs), (None, &vec![wanted]));
+        assert!(seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted), "{:?}", seen.proofs);
         assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
         assert_eq!(seen.step(StepKind::Grpc).detail["health"], "SERVING");
     }

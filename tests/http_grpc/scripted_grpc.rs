@@ -82,7 +82,7 @@ async fn each_answer_has_its_reason() {
         ("a captive portal", |_, r| answer(r, 302, &[("location", "https://portal.example/")], b"", None), Some(Reason::HttpRedirected)),
         ("ASP.NET by HTTP/1.1", |_, r| answer(r, 426, &[GRPC, ("grpc-status", "13")], b"", None), Some(Reason::Http2NotCarried)),
         ("RST_STREAM INTERNAL_ERROR", |_, r| r.send_reset(h2::Reason::INTERNAL_ERROR), Some(Reason::Http2NotCarried)),
-        ("RST_STREAM REFUSED_STREAM", |_, r| r.send_reset(h2::Reason::REFUSED_STREAM), Some(Reason::BadGateway)),
+        ("RST_STREAM REFUSED_STREAM", |_, r| r.send_reset(h2::Reason::REFUSED_STREAM), Some(Reason::GrpcFailed)),
         ("RST_STREAM HTTP_1_1_REQUIRED", |_, r| r.send_reset(h2::Reason::HTTP_1_1_REQUIRED), Some(Reason::Http2NotCarried)),
         ("RST_STREAM CANCEL", |_, r| r.send_reset(h2::Reason::CANCEL), Some(Reason::GrpcFailed)),
     ];
@@ -96,8 +96,10 @@ async fn each_answer_has_its_reason() {
 #[tokio::test]
 async fn each_answer_to_the_preface_has_its_reason() {
     let goaway = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd];
+    let draining = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let http_1 = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n".to_vec();
     for (name, then, reason) in [
+        ("a server that drains", Then::Say(draining), Reason::GrpcFailed),
         ("Kestrel with HTTP/1.x only", Then::Say(goaway), Reason::Http2NotOffered),
         ("HTTP/1.1, and closes", Then::Say(http_1.clone()), Reason::Http2NotOffered),
         ("HTTP/1.1, and waits", Then::SayAndHold(http_1), Reason::Http2NotOffered),

@@ -77,6 +77,14 @@ async fn each_peer_has_its_reason() {
         ("TLS", Then::Say(tls_alert), Some(Reason::HttpNotSpoken)),
         ("SSH", Then::Say(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()), Some(Reason::HttpNotSpoken)),
         ("an endless head", Then::Say(endless.into_bytes()), Some(Reason::HttpNotSpoken)),
+        ("odd HTTP", Then::Say(b"http/1.1 299\nServer : x\nX: a\n b\n\nok".to_vec()), None),
+        ("an old version", Then::Say(b"HTTP/1.0 200 OK\r\n\r\nhello".to_vec()), None),
+        ("early hints", Then::Say(b"HTTP/1.1 103 Early\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec()), None),
+        ("HTTP/0.9", Then::Say(b"<html>hello</html>".to_vec()), Some(Reason::HttpNotSpoken)),
+        ("a host name that is not known", response("400 Bad Request", "", "Bad Request - Invalid Hostname"), Some(Reason::HttpStatus)),
+        ("a misdirected request", response("421 Misdirected Request", "", ""), Some(Reason::HttpStatus)),
+        ("a rate limit", response("503 Service Unavailable", "retry-after: 5\r\n", ""), Some(Reason::HttpStatus)),
+        ("a stopped pool", response("503 Service Unavailable", "server: Microsoft-HTTPAPI/2.0\r\n", ""), Some(Reason::HttpStatus)),
         ("half a head", Then::Say(b"HTTP/1.1 200 OK\r\nserv".to_vec()), Some(Reason::ClosedAfterConnect)),
         ("nothing, and closes", Then::Say(Vec::new()), Some(Reason::ClosedAfterConnect)),
         ("nothing, and waits", Then::SayAndHold(Vec::new()), Some(Reason::SilentAfterConnect)),
@@ -107,6 +115,20 @@ async fn a_body_without_end_does_not_hold_the_probe() {
     let seen = probe_for(&hop(Protocol::Http, port, None, Expect::Allow), None, 5000).await;
     assert_eq!(seen.failed(), None);
     assert_eq!(seen.step(StepKind::Http).detail["body_octets"], 9);
+}
+
+#[tokio::test]
+async fn what_is_unclear_or_odd_is_noted() {
+    let seen = get(response("400 Bad Request", "", ""), Expect::Allow).await;
+    assert!(seen.step(StepKind::Http).detail.contains_key("unclear"));
+    let seen = get(response("400 Bad Request", "server: Kestrel\r\n", "{}"), Expect::Allow).await;
+    assert!(!seen.step(StepKind::Http).detail.contains_key("unclear"), "an application says so");
+    let seen = get(response("400 Bad Request", "server: Kestrel\r\nconnection: close\r\n", ""), Expect::Allow).await;
+    assert!(seen.step(StepKind::Http).detail.contains_key("unclear"), "its server could not read the request");
+    let many = "set-cookie: a=b\r\n".repeat(300);
+    let seen = get(response("200 OK", &many, "hello"), Expect::Allow).await;
+    assert_eq!(seen.step(StepKind::Http).detail["odd"][0], "more than 100 header lines");
+    assert_eq!(seen.step(StepKind::Http).detail["no_such_path"], "answered alike", "this one answers everything so");
 }
 
 #[tokio::test]

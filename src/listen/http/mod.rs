@@ -63,19 +63,22 @@ async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> R
         .headers()
         .get(CHALLENGE_HEADER)
         .and_then(|challenge| challenge.to_str().ok())
-        .and_then(|challenge| here.prove_text(&seen, challenge, Some(seen::http_seen(request.version(), request.headers()))))
+        .and_then(|challenge| {
+            here.prove_text(&seen, challenge, Some(seen::http_seen(request.version(), request.uri().path(), request.headers())))
+        })
         .and_then(|proof| HeaderValue::try_from(proof).ok());
     if grpc::is_call(&request) {
         return Ok(grpc::answer(request, &here.paths, proof).await);
     }
-    // Padding comes back in the body, to whoever showed the key, and never more of it than came.
-    let padding = request.headers().get(PADDING_HEADER).filter(|_| proof.is_some()).map_or(0, |value| value.len().min(MAX_PADDING));
+    // Padding comes back in the body as it came, to whoever showed the key, and never more of it than came.
+    let padding = request.headers().get(PADDING_HEADER).filter(|_| proof.is_some()).map_or(&b""[..], |value| value.as_bytes());
+    let padding = &padding[..padding.len().min(MAX_PADDING)];
     let (status, text) = if here.paths.iter().any(|served| below(request.uri().path(), served).is_some()) {
         (StatusCode::OK, "OK\n")
     } else {
         (StatusCode::NOT_FOUND, "Not Found\n")
     };
-    let mut response = Response::new(whole(Bytes::from(format!("{text}{}", "p".repeat(padding)))));
+    let mut response = Response::new(whole(Bytes::from([text.as_bytes(), padding].concat())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     carry(response.headers_mut(), proof);

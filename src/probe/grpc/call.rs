@@ -3,11 +3,13 @@
 use super::Connection;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
+use crate::probe::ended_by_peer;
 use crate::probe::http::{AGENT, proof_of, text};
 use crate::probe::recognise::{Recognised, recognise};
-use crate::probe::tap::Head;
+use crate::probe::tap::{Head, raw_status};
 use crate::proto::challenge::CHALLENGE_HEADER;
 use crate::proto::grpc::{CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, STATUS_HEADER, frame, health_status, is_grpc};
+use crate::proto::http_status::{self, Said, Shown};
 use crate::reason::Reason;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
@@ -39,6 +41,8 @@ pub struct Answer {
     via: Option<String>,
     /// Seconds by which the other end's clock is ahead.
     clock_offset: Option<i64>,
+    retry_after: Option<String>,
+    turned_away: Option<&'static str>,
     octets: usize,
     serving: Option<&'static str>,
     trailers: bool,
@@ -81,6 +85,7 @@ pub async fn unary(connection: &Connection, prefix: &str, method: &str) -> Resul
         Ok((octets, trailers)) => {
             answer.recognised = recognise(answer.status, &head.headers, &octets);
             answer.octets = octets.len();
+            answer.turned_away = http_status::turned_away(&octets).filter(|_| answer.status >= 400);
             let mut messages = Deframer::default();
             messages.push(&octets);
             answer.serving = messages.next_message().ok().flatten().and_then(|m| health_status(&m.body));
@@ -119,6 +124,7 @@ impl Answer {
             location: text(headers, &header::LOCATION),
             via: text(headers, &header::VIA),
             clock_offset: super::super::http::clock_offset(headers),
+            retry_after: text(headers, &header::RETRY_AFTER),
             ..Answer::default()
         };
         answer.take_last(headers);
@@ -142,6 +148,9 @@ impl Answer {
             ("via".to_owned(), self.via.clone().into()),
             ("clock_offset_s".to_owned(), self.clock_offset.into()),
             ("location".to_owned(), self.location.clone().into()),
+            ("retry_after".to_owned(), self.retry_after.clone().into()),
+            ("turned_away".to_owned(), self.turned_away.into()),
+            ("http_sys".to_owned(), (self.recognised.http_sys && self.status >= 400).then_some(true).into()),
             ("path".to_owned(), format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into()),
             ("message_octets".to_owned(), self.octets.into()),
             ("health".to_owned(), self.serving.into()),
@@ -178,18 +187,34 @@ impl Answer {
             return Err(failure);
         }
         let speaks = self.content_type.as_deref().is_some_and(is_grpc);
+        let shown = Shown {
+            service: self.recognised.names_service(),
+            front_page: self.recognised.front_page,
+            http_sys: self.recognised.http_sys,
+            retry_after: self.retry_after.is_some(),
+            ..Shown::default()
+        };
+        let turned_away = self.turned_away.is_some();
+        let rate_limit = self.grpc_status.is_none() && (self.status == 429 || (self.status == 503 && shown.retry_after));
         let reason = match (self.status, self.grpc_status) {
             // ASP.NET to gRPC that reached it over HTTP/1.x, with or without a grpc-status.
             (426, _) => Reason::Http2NotCarried,
             // No server that runs says this of its health check; proxies that know gRPC say it of a host that they cannot reach.
+            (503, None) => match http_status::said(503, &shown) {
+                Said::No(reason) => reason,
+                _ => Reason::BadGateway,
+            },
             (502..=504, _) | (_, Some(Code::UNAVAILABLE)) => Reason::BadGateway,
             (_, Some(_)) => return Ok(self.detail()),
             (300..=399, None) => Reason::HttpRedirected,
             (200, None) if speaks && !self.trailers => Reason::GrpcTrailersLost,
+            // Every client of gRPC makes UNAUTHENTICATED of it: an answer, as on HTTP.
+            (401, None) if !turned_away => return Ok(self.detail()),
             (400..=599, None) => Reason::HttpStatus,
             _ => Reason::GrpcFailed,
         };
-        Err(self.failure(reason))
+        let failure = self.failure(reason);
+        Err(if rate_limit { failure.with("rate_limit", true) } else { failure })
     }
 }
 
@@ -205,7 +230,7 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
     }
     let words = error.to_string();
     if error.is_remote() {
-        return Failure::peer(of_code(error.reason())).with("error", words);
+        return ended_by_peer(error, Reason::GrpcFailed);
     }
     // The answer broke a rule of HTTP/2 and was dropped unread. Two such answers tell on their own: nginx gives status 000 when what is
     // behind it did not answer in HTTP/1.x, and passes on the `upgrade` of ASP.NET's 426, which has no place in HTTP/2.
@@ -214,27 +239,6 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
         _ => Failure::peer(Reason::GrpcFailed),
     }
     .with("error", words)
-}
-
-/// What a code of RST_STREAM or GOAWAY means before a call has its status (RFC 9113 section 7).
-fn of_code(code: Option<h2::Reason>) -> Reason {
-    match code {
-        // nginx and IIS in front of a host with which they speak HTTP/1.x.
-        Some(h2::Reason::INTERNAL_ERROR | h2::Reason::HTTP_1_1_REQUIRED) => Reason::Http2NotCarried,
-        // haproxy, when the host behind it hung up before an answer: on HTTP/1.x, which it does not speak, or because it never said a word.
-        Some(h2::Reason::REFUSED_STREAM) => Reason::BadGateway,
-        _ => Reason::GrpcFailed,
-    }
-}
-
-/// A status of an unreadable answer, where it is one of those told apart: `:status` as HPACK writes one that its table lacks, index 8 with
-/// a literal value (RFC 7541 sections 6.2.1 to 6.2.3).
-fn raw_status(octets: &[u8]) -> Option<&'static str> {
-    octets.windows(5).find_map(|window| match window {
-        [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0'] => Some("000"),
-        [0x08 | 0x18 | 0x48, 3, b'4', b'2', b'6'] => Some("426"),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
@@ -264,6 +268,8 @@ mod tests {
             (426, "application/grpc", Some(13), false, Some(Reason::Http2NotCarried)),
             (502, "text/html", None, false, Some(Reason::BadGateway)),
             (503, "text/html", None, false, Some(Reason::BadGateway)),
+            (401, "text/html", None, false, None),
+            (429, "text/html", None, false, Some(Reason::HttpStatus)),
             (504, "text/html", None, false, Some(Reason::BadGateway)),
         ] {
             assert_eq!(judged(status, content_type, grpc_status, trailers), reason, "{status} {content_type} {grpc_status:?} {trailers}");
@@ -271,11 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_codes_of_http2() {
-        assert_eq!(of_code(Some(h2::Reason::INTERNAL_ERROR)), Reason::Http2NotCarried);
-        assert_eq!(of_code(Some(h2::Reason::HTTP_1_1_REQUIRED)), Reason::Http2NotCarried);
-        assert_eq!(of_code(Some(h2::Reason::REFUSED_STREAM)), Reason::BadGateway);
-        assert_eq!(of_code(Some(h2::Reason::CANCEL)), Reason::GrpcFailed);
+    fn statuses_that_cannot_be_read() {
         assert_eq!(raw_status(b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000"), Some("000"));
         assert_eq!(raw_status(b"\x08\x03426"), Some("426"));
         assert_eq!(raw_status(b"\x48\x03200"), None);

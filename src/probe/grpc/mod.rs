@@ -106,6 +106,9 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
     if !climbed {
         return Err(Stop);
     }
+    if climb.light {
+        return Ok(());
+    }
     if !proved {
         return stranger(climb, &connection, &answer.prefix).await;
     }
@@ -149,14 +152,17 @@ impl Exchange for Calls {
     async fn hold(&mut self, asked: &Asked) -> Result<(), Failure> {
         self.connection.challenge = Some(asked.text.clone());
         let mut held = Held::open(&self.connection, &self.prefix).await?;
-        held.echo(&self.connection, b"before").await?;
+        let heard = held.echo(&self.connection, b"before").await?;
+        if heard != b"before" {
+            return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said"));
+        }
         self.held = Some(held);
         Ok(())
     }
 
     /// One more word on the call that is held, else a call of its own, on which the padding is said and heard. Only who showed the key gets
     /// an echo, so nothing else is proved by it.
-    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let held = self.held.take();
         let lasted = held.is_some();
         let mut call = match held {
@@ -166,9 +172,15 @@ impl Exchange for Calls {
                 Held::open(&self.connection, &self.prefix).await?
             }
         };
-        call.echo(&self.connection, &vec![b'p'; padding.max(1)]).await.map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
+        let word = if padding.is_empty() { b"after".as_slice() } else { padding.as_bytes() };
+        let heard = call.echo(&self.connection, word).await.map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
         call.close(&self.connection).await?;
-        Ok(Heard { proof: None, octets: padding, status: None })
+        let padding = match padding.is_empty() {
+            true if heard != word => heard,
+            true => Vec::new(),
+            false => heard,
+        };
+        Ok(Heard { proof: None, padding, status: None })
     }
 }
 
@@ -249,11 +261,15 @@ fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
         SETTINGS => Some(Ok(Detail::from([("first_frame".to_owned(), "SETTINGS".into())]))),
         // An HTTP/1.x-only endpoint of Kestrel says GOAWAY HTTP_1_1_REQUIRED and nothing else.
         GOAWAY => {
-            let code = octets.get(FRAME_HEADER + 4..GOAWAY_LEN).and_then(|o| o.try_into().ok()).map(u32::from_be_bytes);
-            let failure = Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY");
+            let code =
+                octets.get(FRAME_HEADER + 4..GOAWAY_LEN).and_then(|o| o.try_into().ok()).map(u32::from_be_bytes).map(h2::Reason::from);
             Some(Err(match code {
-                Some(code) => failure.with("code", format!("{:?}", h2::Reason::from(code))),
-                None => failure,
+                // Draining, or too much to do: it speaks HTTP/2, and takes nothing now.
+                Some(code @ (h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM)) => {
+                    Failure::peer(Reason::GrpcFailed).with("first_frame", "GOAWAY").with("goaway", format!("{code:?}"))
+                }
+                Some(code) => Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY").with("code", format!("{code:?}")),
+                None => Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY"),
             }))
         }
         _ => None,
@@ -273,6 +289,8 @@ mod tests {
         assert_eq!(reason(&[0, 0, 0, 4, 0, 0, 0, 0, 0]), Some(Reason::Answered));
         let kestrel = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd];
         assert_eq!(reason(&kestrel), Some(Reason::Http2NotOffered));
+        let draining = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(reason(&draining), Some(Reason::GrpcFailed), "it speaks HTTP/2");
         assert_eq!(reason(&kestrel[..9]), Some(Reason::Http2NotOffered), "cut off before its code");
         assert_eq!(reason(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Some(Reason::Http2NotOffered));
         assert_eq!(reason(b"SSH-2.0-OpenSSH"), None);

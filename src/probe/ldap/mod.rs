@@ -94,14 +94,14 @@ impl<S> Searches<S> {
 }
 
 impl<S: Io> Exchange for Searches<S> {
-    async fn exchange(&mut self, asked: &Asked, padding: usize) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
-        let padding = (padding > 0).then(|| format!("{PADDING_ATTRIBUTE}{}", "p".repeat(padding)));
+        let padding = (!padding.is_empty()).then(|| format!("{PADDING_ATTRIBUTE}{padding}"));
         let more: Vec<&str> = std::iter::once(challenge.as_str()).chain(padding.as_deref()).collect();
         let id = self.next_id();
         let (mut entry, _) = self.talk.root_dse(id, &more).await?;
-        let octets = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).map(Vec::len).sum();
-        Ok(Heard { proof: take_proof(&mut entry, &challenge), octets, status: None })
+        let padding = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).flatten().copied().collect();
+        Ok(Heard { proof: take_proof(&mut entry, &challenge), padding, status: None })
     }
 }
 

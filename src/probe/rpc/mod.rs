@@ -94,9 +94,12 @@ impl Exchange for Calls {
         false
     }
 
-    async fn exchange(&mut self, _: &Asked, padding: usize) -> Result<Heard, Failure> {
-        match self.0.call(CHALLENGE_CONTEXT, 0, vec![b'p'; padding]).await? {
-            Called::Answered(stub, _) => Ok(Heard { proof: None, octets: stub.len().saturating_sub(4 + token(&stub).len()), status: None }),
+    async fn exchange(&mut self, _: &Asked, padding: &str) -> Result<Heard, Failure> {
+        match self.0.call(CHALLENGE_CONTEXT, 0, padding.as_bytes().to_vec()).await? {
+            Called::Answered(stub, _) => {
+                let padding = stub.get(4 + token(&stub).len()..).unwrap_or_default().to_vec();
+                Ok(Heard { proof: None, padding, status: None })
+            }
             Called::Fault(code) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", session::hex(code))),
         }
     }

@@ -68,7 +68,7 @@ fn a_way_between_other_hosts_or_to_another_address_is_no_control() {
 #[test]
 fn what_comes_from_behind_a_front_is_a_control_for_the_host_there() {
     let through = |proofs: Vec<ProofOutcome>, behind: &str| {
-        let relayed = RelayedTo { role: "service".into(), hosts: vec![behind.into()] };
+        let relayed = RelayedTo { role: "service".into(), hosts: vec![behind.into()], ..RelayedTo::default() };
         let mut hop = hop(PlannedFlow { relayed_to: Some(relayed), ..flow() });
         hop.to.host = named("front");
         hop.address = Some([127, 0, 0, 9].into());
@@ -82,7 +82,7 @@ fn what_comes_from_behind_a_front_is_a_control_for_the_host_there() {
 
 #[test]
 fn a_front_that_refuses_a_path_must_pass_another_on() {
-    let relayed = || Some(RelayedTo { role: "service".into(), hosts: vec!["behind".into()] });
+    let relayed = || Some(RelayedTo { role: "service".into(), hosts: vec!["behind".into()], ..RelayedTo::default() });
     let path = || probed(hop(PlannedFlow { expect: Expect::Deny, relayed_to: relayed(), ..flow() }), allow().1);
     assert_eq!(row(allow(), Verdict::Pass, path()).reached, Reached::Yes);
     let (mut other_port, seen) = allow();

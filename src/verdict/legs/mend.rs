@@ -13,7 +13,21 @@ pub(in crate::verdict) fn behind_front(hop: &Hop, seen: &Observation, reason: Re
     let (front, behind) = (&leg.from, leg.to.join(" or "));
     let failed_at = seen.first_failure().map(|s| s.step);
     let too_large = seen.steps.iter().any(|s| !s.ok && s.detail.get("status").and_then(|v| v.as_u64()) == Some(413));
+    let behind_speaks = seen.steps.iter().find(|s| !s.ok).map(|s| super::text(s, "behind_speaks")).unwrap_or_default();
     let what = match reason {
+        Reason::BadGateway if behind_speaks == "tls" => {
+            format!(
+                "the port that is set up in {front} as its upstream speaks TLS, and {front} does not: mend the port, or use https there."
+            )
+        }
+        Reason::ProxyProtocol => {
+            format!(
+                "take the PROXY protocol out of what {front} sends (haproxy `send-proxy`, nginx `proxy_protocol on`), or have it expected there."
+            )
+        }
+        Reason::HttpStatus if seen.steps.iter().any(|s| !s.ok && s.detail.contains_key("rate_limit")) => {
+            format!("raise the rate limit, of {front} or of the service, or test again later.")
+        }
         Reason::BadGateway if matches!(hop.flow.protocol, Protocol::Grpc | Protocol::GrpcH2c) => format!(
             "test the way from {front} to the service, and look at the upstream that is set up in {front}: is it the right port, and is HTTP/2 spoken there?"
         ),

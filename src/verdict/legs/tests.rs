@@ -6,7 +6,7 @@ use crate::verdict::tests::{flow, hop, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 
 fn front(protocol: Protocol) -> Hop {
-    let behind = RelayedTo { role: "service".into(), hosts: vec!["backend".into()] };
+    let behind = RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() };
     hop(PlannedFlow { relayed_to: Some(behind), protocol, ..flow() })
 }
 

@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 /// Octets of a head that are waited for.
 const MAX_HEAD: usize = 16 * 1024;
 
-async fn backend(context: &Context, client: &TcpStream, to: u16) -> Option<TcpStream> {
+pub(super) async fn backend(context: &Context, client: &TcpStream, to: u16) -> Option<TcpStream> {
     let stream = TcpStream::connect(context.backend(client, to)).await.ok()?;
     let _ = stream.set_nodelay(true);
     Some(stream)
 }
 
 /// The next head of HTTP/1.1, with its empty line. What follows is read with it only where it came in the same packet.
-async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(super) async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     while !head.windows(4).any(|w| w == b"\r\n\r\n") {
         if head.len() > MAX_HEAD || stream.read_buf(&mut head).await.ok()? == 0 {

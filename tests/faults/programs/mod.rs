@@ -1,5 +1,6 @@
 //! The bed's own small programs: peers and devices that do one thing wrong. Each runs in a thread of this process, inside a namespace.
 
+mod contents;
 mod directory;
 mod dns;
 mod forward;
@@ -32,7 +33,18 @@ pub enum Kind {
         /// Begins only after this time.
         #[serde(default)]
         delay_ms: u64,
+        /// Says this to the backend first.
+        ahead: Option<String>,
+        ahead_hex: Option<String>,
     },
+    /// Passes everything on, with another path in the first request of HTTP/1.1.
+    Rewriter { port: u16, to: u16, from: String, into: String },
+    /// Passes everything on, and changes every octet of the bodies of HTTP/1.1 that come back.
+    Scrambler { port: u16, to: u16 },
+    /// Passes everything on, and holds an answer for a while that is larger than so many octets.
+    Holder { port: u16, to: u16, octets: usize, hold_ms: u64 },
+    /// Answers requests of HTTP/1.1 by themselves with one thing, as often as they come.
+    Page { port: u16, text: String },
     /// Resets once the first octets came.
     Resetter { port: u16 },
     /// Takes everything and never answers.
@@ -290,10 +302,14 @@ async fn accept(listener: TcpListener, kind: Arc<Kind>, context: Arc<Context>, m
 async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<&Made>) {
     let _ = stream.set_nodelay(true);
     match kind {
-        Kind::Relay { to, delay_ms, .. } => {
+        Kind::Relay { to, delay_ms, ahead, ahead_hex, .. } => {
             tokio::time::sleep(Duration::from_millis(*delay_ms)).await;
-            tcp::relay(context, stream, *to).await;
+            tcp::relay(context, stream, *to, &text_or_hex(ahead.as_deref(), ahead_hex.as_deref())).await;
         }
+        Kind::Rewriter { to, from, into, .. } => contents::rewrite(context, stream, *to, from, into).await,
+        Kind::Scrambler { to, .. } => contents::scramble(context, stream, *to).await,
+        Kind::Holder { to, octets, hold_ms, .. } => contents::hold(context, stream, *to, *octets, Duration::from_millis(*hold_ms)).await,
+        Kind::Page { text, .. } => contents::page(stream, text).await,
         Kind::Resetter { .. } => tcp::reset(stream).await,
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
@@ -332,6 +348,10 @@ impl Kind {
     fn port(&self) -> u16 {
         match self {
             Kind::Relay { port, .. }
+            | Kind::Rewriter { port, .. }
+            | Kind::Scrambler { port, .. }
+            | Kind::Holder { port, .. }
+            | Kind::Page { port, .. }
             | Kind::Resetter { port }
             | Kind::Swallower { port }
             | Kind::Closer { port }

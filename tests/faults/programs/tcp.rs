@@ -8,10 +8,11 @@ use tokio::net::TcpStream;
 /// How long a program that keeps a connection keeps it.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Passes everything on; closes in good order where it cannot.
-pub async fn relay(context: &Context, mut stream: TcpStream, to: u16) {
+/// Passes everything on, with something ahead of it; closes in good order where it cannot.
+pub async fn relay(context: &Context, mut stream: TcpStream, to: u16, ahead: &[u8]) {
     match TcpStream::connect(context.backend(&stream, to)).await {
         Ok(mut backend) => {
+            let _ = backend.write_all(ahead).await;
             let _ = copy_bidirectional(&mut stream, &mut backend).await;
         }
         Err(_) => close(stream).await,

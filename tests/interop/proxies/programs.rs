@@ -57,7 +57,7 @@ fn start(program: &str, folder: &Path, configuration: &str, arguments: &[&str], 
 /// nginx's configuration with these servers, in which `@` stands for the folder.
 pub fn nginx_configuration(folder: &Path, servers: &str) -> String {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|t| format!("{t}_temp_path @/{t};\n")).concat();
-    let http = format!("http {{\naccess_log off;\n{temporary}{servers}\n}}\n");
+    let http = format!("http {{\naccess_log off;\nlimit_req_zone $server_port zone=few:1m rate=1r/m;\n{temporary}{servers}\n}}\n");
     let whole = format!("daemon off;\nmaster_process off;\npid @/pid;\nerror_log stderr;\nevents {{}}\n{http}");
     whole.replace('@', folder.to_str().expect("a path in UTF-8"))
 }

@@ -1,7 +1,7 @@
 //! The rows: a path, what is behind it, and what must be reported.
 
 use super::Behind::{self, AspNet, Grpcio, GrpcioTls, Hung, Nobody, OverHttp1, Silent, StandIn, StandInTls, StandInWeb};
-use portmatrix::matrix::model::Protocol::{self, Grpc, GrpcH2c, Http};
+use portmatrix::matrix::model::Protocol::{self, Grpc, GrpcH2c, Http, Https};
 
 /// Who stands in front. `%F` is the front's address and port, `%B` those of what is behind it, `@` the folder with its certificate.
 #[derive(Clone, Copy)]
@@ -307,6 +307,84 @@ pub const ROWS: &[Row] = &[
             Http,
             nginx!(plain, "location /Agent { proxy_pass http://%B; }"),
             &[(StandInWeb, "fail http-status at http | unproved | nginx | ok, unknown")],
+        )
+    },
+    // Plain HTTP to a port of TLS.
+    row(
+        "nginx, plain to a TLS port, HTTP/1.1",
+        Https,
+        nginx!(http1, "location / { proxy_pass http://%B; }"),
+        &[(StandInTls, "fail bad-gateway at http | middlebox | - | ok, bad-gateway")],
+    ),
+    row(
+        "nginx, plain to a TLS port, HTTP/2",
+        Https,
+        nginx!(tls, "location / { proxy_pass http://%B; }"),
+        &[(StandInTls, "fail bad-gateway at http | middlebox | - | ok, bad-gateway")],
+    ),
+    row(
+        "nginx, plain to a TLS port, without TLS",
+        Http,
+        nginx!(plain, "location / { proxy_pass http://%B; }"),
+        &[(StandInTls, "fail bad-gateway at http | middlebox | - | ok, bad-gateway")],
+    ),
+    row(
+        "haproxy, plain to a TLS port",
+        Https,
+        haproxy!("ssl crt @/pem alpn http/1.1", "server s %B"),
+        &[(StandInTls, "fail bad-gateway at http | middlebox | haproxy | ok, bad-gateway")],
+    ),
+    // The PROXY protocol.
+    Row {
+        url: Some("/Agent"),
+        ..row(
+            "haproxy, send-proxy",
+            Http,
+            haproxy!("", "server s %B send-proxy"),
+            &[(StandInWeb, "fail proxy-protocol | middlebox | - | ok, proxy-protocol")],
+        )
+    },
+    row(
+        "haproxy, tcp, send-proxy-v2",
+        Grpc,
+        haproxy!("", "mode tcp\n server s %B send-proxy-v2"),
+        &[(StandInTls, "fail proxy-protocol | middlebox | - | ok, proxy-protocol")],
+    ),
+    // What says "not you", "not here" or "not now".
+    Row {
+        url: Some("/Agent"),
+        ..row(
+            "nginx wants a client certificate",
+            Https,
+            nginx!(http1, "ssl_verify_client on; ssl_client_certificate @/pem; location / { proxy_pass http://%B; }"),
+            &[(StandInWeb, "fail http-status at http | unproved | nginx | ok, unknown")],
+        )
+    },
+    Row {
+        url: Some("/Agent"),
+        ..row(
+            "nginx, one request a minute",
+            Http,
+            nginx!(plain, "limit_req zone=few; location / { proxy_pass http://%B; }"),
+            &[(StandInWeb, "fail http-status at payload | stand-in | nginx | ok, http-status")],
+        )
+    },
+    Row {
+        url: Some("/Agent"),
+        ..row(
+            "nginx, one page for every path",
+            Http,
+            nginx!(plain, "location / { default_type text/html; return 200 '<form action=/sign-in></form>'; }"),
+            &[(StandInWeb, "inconclusive not-proved | unproved | nginx | ok, unknown")],
+        )
+    },
+    Row {
+        url: Some("/Agent"),
+        ..row(
+            "nginx changes the path",
+            Http,
+            nginx!(plain, "location /Agent { proxy_pass http://%B/Agent/inner; }"),
+            &[(StandInWeb, "fail wrong-listener | stand-in | nginx | ok, wrong-listener")],
         )
     },
 ];

@@ -1,0 +1,38 @@
+//! A server that is about to end, or has too much to do, says so in HTTP/2 (GOAWAY, REFUSED_STREAM), and clients then try a new connection.
+
+use super::{Climb, Stop, ladder};
+use crate::net::failure::Failure;
+use crate::reason::Reason;
+
+/// Makes the hop once more on a new connection where the other end asked for that, and takes what comes of it.
+///
+/// # Errors
+/// [`Stop`] where nobody asked, or the new connection ends in the same way.
+pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    let Some(said) = said(climb) else { return Err(Stop) };
+    if climb.in_time().is_err() {
+        return Err(Stop);
+    }
+    let mut again = Climb::new(climb.target, climb.tools);
+    // The ladder is the one that this look belongs to: boxed, it has a size.
+    let climbed = Box::pin(ladder(&mut again)).await;
+    let repeated = self::said(&again).is_some();
+    climb.take_over(again);
+    climb.add_detail("an_earlier_connection", said);
+    // In a plan without a front nobody gives a call back in the name of a host behind: it is the server that takes none.
+    if repeated && climbed.is_err() && climb.target.hop.flow.relayed_to.is_none() {
+        let is_grpc =
+            matches!(climb.target.hop.flow.protocol, crate::matrix::model::Protocol::Grpc | crate::matrix::model::Protocol::GrpcH2c);
+        climb.correct(Failure::peer(if is_grpc { Reason::GrpcFailed } else { Reason::ClosedAfterConnect }));
+    }
+    climbed
+}
+
+/// What the other end broke off with, where that asks for another connection.
+fn said(climb: &Climb<'_>) -> Option<String> {
+    let step = climb.failed_step()?;
+    ["goaway", "reset_stream"].iter().find_map(|name| {
+        let code = step.detail.get(*name)?.as_str()?;
+        Some(format!("{} {code}", if *name == "goaway" { "GOAWAY" } else { "RST_STREAM" }))
+    })
+}

@@ -1,0 +1,151 @@
+//! What a proof tells of the way through a front: whether it came from behind it, from which port, on which path, and with what ahead of it.
+
+use super::allow::{claims, text};
+use crate::matrix::model::Protocol;
+use crate::observation::{Observation, StepKind};
+use crate::plan::model::Hop;
+use crate::proto::challenge::Claims;
+use std::collections::BTreeMap;
+
+/// Where a proof came from, on a hop with a front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Not from a host behind the front.
+    No,
+    /// From the host behind it, on the port of the flow.
+    Right,
+    /// From the host behind it, on another port than the tables lead the front to.
+    AnotherPort,
+}
+
+/// Whether a proof came from behind the front.
+pub(super) fn behind(hop: &Hop, claims: &Claims) -> Behind {
+    let Some(relayed) = &hop.flow.relayed_to else { return Behind::No };
+    let port = claims.local.port();
+    if !relayed.hosts.contains(&claims.host) || (claims.host == hop.to.host.label() && port == hop.port && !relayed.ports.contains(&port)) {
+        return Behind::No;
+    }
+    if relayed.ports.is_empty() || relayed.ports.contains(&port) { Behind::Right } else { Behind::AnotherPort }
+}
+
+/// What is wrong with the port or path at which a listener behind a front was reached, in words.
+pub(super) fn misled(hop: &Hop, seen: &Observation) -> Option<String> {
+    let another = claims(seen).map(|(c, _)| c).find(|c| behind(hop, c) == Behind::AnotherPort);
+    if let Some(claims) = another {
+        let wanted =
+            hop.flow.relayed_to.as_ref().map(|r| r.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")).unwrap_or_default();
+        return Some(format!(
+            "the front passes this on to port {} of {}: that is not the port of the flow behind it, {wanted}",
+            claims.local.port(),
+            claims.host
+        ));
+    }
+    another_path(hop, seen).map(|(asked, came)| format!("the path is changed on the way: {asked} was asked for, and {came} arrived"))
+}
+
+/// The path that was asked for, and another one that arrived.
+pub(super) fn another_path(hop: &Hop, seen: &Observation) -> Option<(String, String)> {
+    let asked = match hop.flow.protocol {
+        Protocol::Http | Protocol::Https => format!("/{}", hop.flow.path.as_deref().unwrap_or_default().trim_start_matches('/')),
+        // The call is made once more at the root where the flow's path has none: the step says which it was.
+        _ => text(seen.steps.iter().rev().find(|s| s.step == StepKind::Grpc)?, "path").to_owned(),
+    };
+    let planned = hop.flow.relayed_to.iter().flat_map(|r| &r.paths);
+    let fits = |came: &str| {
+        same_path(&asked, came)
+            || (matches!(hop.flow.protocol, Protocol::Http | Protocol::Https) && planned.clone().any(|path| same_path(path, came)))
+    };
+    let came =
+        claims(seen).filter_map(|(c, _)| c.http.as_ref()).map(|http| http.path.as_str()).find(|came| !came.is_empty() && !fits(came))?;
+    Some((asked, came.to_owned()))
+}
+
+/// Whether two paths are one to a server: a slash at the end, capitals (IIS) and the query do not count.
+fn same_path(a: &str, b: &str) -> bool {
+    let plain = |path: &str| path.split('?').next().unwrap_or_default().trim_matches('/').to_owned();
+    plain(a).eq_ignore_ascii_case(&plain(b))
+}
+
+/// Whether a header of the PROXY protocol came ahead of what was said, and of which version.
+pub(super) fn proxy_protocol(seen: &Observation) -> Option<&str> {
+    claims(seen).find_map(|(c, _)| c.proxy_protocol.as_deref())
+}
+
+/// How several connections of one hop ended, where not all of them ended alike.
+pub(super) fn spread(seen: &Observation) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for words in &seen.spread {
+        *counts.entry(words).or_default() += 1;
+    }
+    let all = seen.spread.len();
+    let each: Vec<String> = counts.iter().map(|(words, count)| format!("{count} of {all} connections: {words}")).collect();
+    (counts.len() > 1).then(|| format!("the way is shared out: {}", each.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::model::{PlannedFlow, RelayedTo};
+    use crate::proto::challenge::{HttpSeen, ProofOutcome};
+    use crate::reason::Reason;
+    use crate::verdict::tests::{flow, hop, proof, seen, up};
+    use crate::verdict::{Policy, Verdict, judge};
+
+    fn front(ports: &[u16]) -> Hop {
+        let relayed =
+            RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ports: ports.to_vec(), paths: vec!["/Agent".into()] };
+        hop(PlannedFlow { relayed_to: Some(relayed), path: Some("/Agent".into()), ..flow() })
+    }
+
+    fn stand(hop: &Hop, proof: ProofOutcome) -> (Verdict, Reason) {
+        let judged = judge(hop, Some(&seen(up(), vec![proof])), Policy::default());
+        (judged.verdict, judged.reason)
+    }
+
+    fn changed(mut proof: ProofOutcome, change: impl Fn(&mut Claims)) -> ProofOutcome {
+        if let ProofOutcome::Valid { claims, .. } = &mut proof {
+            change(claims);
+        }
+        proof
+    }
+
+    #[test]
+    fn the_port_behind_is_compared_where_the_tables_name_one() {
+        let from = |port| proof("backend", port, false, Some(false));
+        assert_eq!(stand(&front(&[5000]), from(5000)), (Verdict::Pass, Reason::Proved));
+        assert_eq!(stand(&front(&[5000]), from(5001)), (Verdict::Fail, Reason::WrongListener));
+        assert_eq!(stand(&front(&[]), from(5001)), (Verdict::Pass, Reason::Proved));
+        let judged = judge(&front(&[5000]), Some(&seen(up(), vec![from(5001)])), Policy::default());
+        assert!(judged.notes.iter().any(|n| n.contains("port 5001") && n.contains("5000")), "{:?}", judged.notes);
+        assert!(judged.advice.is_some_and(|a| a.starts_with("Between psp and backend")));
+    }
+
+    #[test]
+    fn the_path_that_arrived_is_compared() {
+        let on = |path: &str| {
+            changed(proof("backend", 5000, false, Some(false)), |c| c.http = Some(HttpSeen { path: path.into(), ..HttpSeen::default() }))
+        };
+        for same in ["/Agent", "/agent/", ""] {
+            assert_eq!(stand(&front(&[5000]), on(same)), (Verdict::Pass, Reason::Proved), "{same}");
+        }
+        for other in ["/", "/Agent/x", "/other"] {
+            assert_eq!(stand(&front(&[5000]), on(other)), (Verdict::Fail, Reason::WrongListener), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_the_proxy_protocol_is_one_reason() {
+        let with = changed(proof("backend", 5000, false, Some(false)), |c| c.proxy_protocol = Some("v1".into()));
+        assert_eq!(stand(&front(&[5000]), with), (Verdict::Fail, Reason::ProxyProtocol));
+    }
+
+    #[test]
+    fn what_is_shared_out_is_said() {
+        let mut seen = seen(up(), vec![]);
+        assert_eq!(spread(&seen), None);
+        seen.spread = vec!["a".into(), "a".into(), "a".into()];
+        assert_eq!(spread(&seen), None);
+        seen.spread = vec!["a".into(), "b".into(), "a".into()];
+        assert_eq!(spread(&seen).as_deref(), Some("the way is shared out: 2 of 3 connections: a; 1 of 3 connections: b"));
+    }
+}
