@@ -23,6 +23,7 @@ use crate::site::model::Host;
 use crate::site::proxy::{NoProxy, Route};
 use crate::verdict::{AnsweredBy, Expected, Policy, Verdict};
 use clap::Args as ClapArgs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -196,6 +197,16 @@ enum TraceWhen {
     Never,
 }
 
+impl From<TraceWhen> for run::TraceWhen {
+    fn from(when: TraceWhen) -> Self {
+        match when {
+            TraceWhen::Always => run::TraceWhen::Always,
+            TraceWhen::Failed => run::TraceWhen::Failed,
+            TraceWhen::Never => run::TraceWhen::Never,
+        }
+    }
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
@@ -261,11 +272,7 @@ pub fn run(args: &Args) -> Outcome {
         policy: Policy { expected },
         only: if args.flows.is_empty() { args.hops.clone() } else { Vec::new() },
         loopback_sources: inputs.site.port_offset != 0,
-        trace: match args.trace {
-            TraceWhen::Always => run::TraceWhen::Always,
-            TraceWhen::Failed => run::TraceWhen::Failed,
-            TraceWhen::Never => run::TraceWhen::Never,
-        },
+        trace: args.trace.into(),
     };
     let untested = untested(args, &inputs.plan, &from.roles);
     let started = clock::now();
@@ -382,7 +389,7 @@ fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key_fingerprint
     if args.format == Format::Table {
         print(&words)?;
     } else {
-        eprint!("{words}");
+        let _ = std::io::stderr().lock().write_all(words.as_bytes());
         print(&args.format.render(&file))?;
     }
     Ok(exit(&file))

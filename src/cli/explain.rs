@@ -113,6 +113,7 @@ mod tests {
         "Get-NetNeighbor",
         "Get-NetTCPConnection",
         "Get-NetTCPSetting",
+        "Get-Process",
         "Resolve-DnsName",
         "Test-NetConnection",
         "ausearch",

@@ -1,7 +1,10 @@
 use super::*;
 
+/// An exchange, what the server says in it, whom it is recognised as, and a remark.
+type Sample = (Greeting, Vec<Vec<u8>>, &'static str, Option<&'static str>);
+
 /// What real servers say, in the order in which they say it: one text for each time that they speak.
-fn samples() -> Vec<(Greeting, Vec<Vec<u8>>, &'static str, Option<&'static str>)> {
+fn samples() -> Vec<Sample> {
     let mysql = |version: &str| {
         let packet = [&[10][..], version.as_bytes(), &[0, 7, 0, 0, 0], b"abcdefgh", &[0, 0xff, 0xf7, 33, 2, 0]].concat();
         [&[u8::try_from(packet.len()).expect("it is short"), 0, 0, 0][..], &packet].concat()
