@@ -246,10 +246,14 @@ async fn life(lifetime: Duration, patient: &AtomicBool) {
 }
 
 async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
-    let first = proxy_header::take_off(&mut stream);
+    // A service that speaks first does not wait for the header of a front: nothing would ever be said.
+    let speaks_first = here.greeting.is_some_and(|greeting| crate::proto::greeting::stand_in(greeting, &[], 0).is_some());
     let (proxy_protocol, head) = match here.protocol.is_tls() {
-        true => tokio::time::timeout(HANDSHAKE, first).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
-        false => first.await?,
+        true => tokio::time::timeout(HANDSHAKE, proxy_header::take_off(&mut stream))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??,
+        false if speaks_first => (None, Vec::new()),
+        false => proxy_header::take_off(&mut stream).await?,
     };
     let (stream, seen) = (Rewound { head: head.into(), inner: stream }, Seen { proxy_protocol, ..seen });
     match &here.tls {
