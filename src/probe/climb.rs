@@ -369,6 +369,11 @@ impl<'a> Climb<'a> {
         self.watch.as_ref().and_then(Watch::look).is_some_and(|info| info.is_window_shut())
     }
 
+    /// Ends the watch on the connection under way: it is a handle of the socket, which stays open with it.
+    pub fn let_go(&mut self) {
+        self.watch = None;
+    }
+
     /// Whether everything that was said on the connection under way has arrived, at the first try; `None` where the system does not tell.
     pub fn was_delivered(&self) -> Option<bool> {
         let info = self.watch.as_ref().and_then(Watch::look)?;

@@ -81,8 +81,11 @@ fn ended_by_peer(error: &h2::Error, otherwise: Reason) -> Failure {
 pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     let mut climb = Climb::new(target, tools);
     let mut climbed = ladder(&mut climb).await;
+    // A server that serves one connection after the other serves no other before this one is closed.
+    climb.let_go();
     if climbed.is_err() {
         climbed = draining::look_again(&mut climb).await;
+        climb.let_go();
     }
     if climbed.is_err() {
         starved::look_again(&mut climb).await;

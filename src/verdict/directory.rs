@@ -105,6 +105,12 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
             ),
             _ => return None,
         },
+        // Known from another hop to the same address.
+        Reason::NotActiveDirectory if told(hop, seen).is_none() => {
+            format!(
+                "Look what answers LDAP at the address of {to}: it is no Active Directory domain controller, and the way to one is not shown."
+            )
+        }
         Reason::NotActiveDirectory => {
             format!(
                 "Look what answers LDAP at {to}:{}: it is no Active Directory domain controller, and the way to one is not shown.",
