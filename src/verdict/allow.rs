@@ -121,20 +121,26 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
 }
 
-/// How a hop stands that was climbed to its end.
+/// How a hop stands that was climbed to its end. What another hop showed of the host there makes it worse, and never better.
 fn answered(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Verdict, Reason) {
+    let own = by_itself(hop, seen, proved, failed);
+    let of_host = seen.known.stranger.as_ref().filter(|_| !proved).map(|(reason, _)| match reason {
+        // Of another listener's host, this one says nothing.
+        Reason::WrongListener => (Verdict::Inconclusive, Reason::NotProved),
+        // What a directory of another name does, it warns of on every hop to it.
+        reason => (Verdict::Warn, *reason),
+    });
+    of_host.filter(|(verdict, _)| *verdict > own.0).unwrap_or(own)
+}
+
+/// The same, by what was seen on it alone.
+fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Verdict, Reason) {
     let found = certificate::judge(hop, seen, proved, failed).or_else(|| directory::judge(hop, seen, proved, failed));
     if let Some(found) = found {
         return found;
     }
     if !proved && http_status::doubt(hop, seen).is_some() {
         return (Verdict::Inconclusive, Reason::NotProved);
-    }
-    if let Some((reason, _)) = seen.known.stranger.as_ref().filter(|_| !proved) {
-        // What a directory of another name does, it warns of on every hop to it; of another listener's host, this one says nothing.
-        let verdict = if *reason == Reason::WrongListener { Verdict::Inconclusive } else { Verdict::Warn };
-        let reason = if *reason == Reason::WrongListener { Reason::NotProved } else { *reason };
-        return (verdict, reason);
     }
     if let Some(found) = rpc::judge(hop, seen) {
         return found;
