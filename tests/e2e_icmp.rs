@@ -133,17 +133,17 @@ fn what_this_machine_does_to_itself_is_local() {
 
 /// A local rule that drops is silent; only the walk, on which not even the first router answers, hints at it.
 #[test]
-fn a_local_drop_is_silence_from_the_first_node_on() {
+fn a_local_drop_is_told_by_the_counters_of_this_machine() {
     let Some(site) = Deployment::new("direct") else { return };
     site.net.host("psp").must_sh(
         "nft add table inet t; nft add chain inet t o '{ type filter hook output priority 0; }'; nft add rule inet t o tcp dport 389 drop",
     );
     let seen = site.connect("psp", KEY, QUICK);
     let hop = seen.allow_to("dc", 389)[0];
-    assert_eq!(told(hop), ("timed-out".to_owned(), "unknown".to_owned(), String::new()), "{hop:#}");
+    assert_eq!((text(hop, "/verdict"), text(hop, "/reason")), ("inconclusive", "local-permission"), "{hop:#}");
     assert_eq!(hop["evidence"].as_array().map(Vec::len), Some(2), "{hop:#}");
     assert_eq!(hop["trace"]["nodes"], json!([{ "ttl": 1, "answer": "silent" }]), "{hop:#}");
-    assert!(text(hop, "/advice").contains("in the logs of this machine's own firewall and of its first router"), "{hop:#}");
+    assert!(text(hop, "/advice").contains("Mend this machine first"), "{hop:#}");
 }
 
 #[test]

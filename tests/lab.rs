@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+#[cfg(unix)]
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Child,
+    time::Duration,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_portmatrix");
 
@@ -34,8 +38,10 @@ fn flows_of(table: &str) -> Vec<String> {
 }
 
 /// A program that is ended with the test.
+#[cfg(unix)]
 struct Running(Child);
 
+#[cfg(unix)]
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();

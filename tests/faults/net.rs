@@ -105,7 +105,7 @@ impl Bed {
 
     /// Begins to count what the workstation sends to the host's ports, and what names it looks up.
     pub fn count_packets(&self) {
-        let chain = "chain c { type filter hook prerouting priority -400; meta l4proto { tcp, udp } th dport { 53, 7000-7999 } counter; }";
+        let chain = "chain c { type filter hook prerouting priority -400; tcp flags & (syn | ack) != syn accept; meta l4proto { tcp, udp } th dport { 53, 7000-7999 } counter; }";
         let text = format!("table inet begun\ndelete table inet begun\ntable inet begun {{\n{chain}\n}}\n");
         self.node(At::R1).feed("nft", &["-f", "-"], &text).unwrap_or_else(|e| panic!("{e}"));
     }
