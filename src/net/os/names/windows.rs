@@ -25,7 +25,7 @@ pub fn addresses_of(name: &str, _patient: bool) -> Result<Named, NameError> {
     // The standard library starts Winsock with its first socket.
     drop(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)));
     let wide: Vec<u16> = name.encode_utf16().chain([0]).collect();
-    let hints = ADDRINFOW { ai_flags: AI_CANONNAME as i32, ai_socktype: SOCK_STREAM as i32, ..Default::default() };
+    let hints = ADDRINFOW { ai_flags: AI_CANONNAME as i32, ai_socktype: SOCK_STREAM, ..Default::default() };
     let mut list: *mut ADDRINFOW = ptr::null_mut();
     // SAFETY: name and hints live until the call returns; the list is the system's, and given back below.
     let code = unsafe { GetAddrInfoW(wide.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
