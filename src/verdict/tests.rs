@@ -316,6 +316,26 @@ fn both_ends(step: StepKind, reason: Option<Reason>, sighting: Sighting) -> Obse
 }
 
 #[test]
+fn what_was_sent_on_to_another_port_of_the_host_never_arrived() {
+    let plain = PlannedFlow { protocol: Protocol::Tcp, first_bytes: false, ..flow() };
+    let other = Some(([10, 0, 0, 9], 8443).into());
+    let peer = Some(([10, 0, 0, 1], 50000).into());
+    let sent_on = Sighting { own: true, doubt: Some(Doubt::OthersCame), peer, local: other, elsewhere: other, ..told(Seen::Unknown, true) };
+    let judged = |sighting: &Sighting, holds: bool| {
+        let mut seen = both_ends(StepKind::Settle, None, sighting.clone());
+        seen.known.listener_holds = holds;
+        let judged = judge(&hop(plain.clone()), Some(&seen), Policy::default());
+        (judged.verdict, judged.reason, judged.notes.iter().any(|n| n.contains("was sent on")))
+    };
+    assert_eq!(judged(&sent_on, true), (Verdict::Fail, Reason::AnsweredByMiddlebox, true));
+    let unknown = (Verdict::Inconclusive, Reason::NotProved, false);
+    assert_eq!(judged(&sent_on, false), unknown, "another program has the port: it may have got the connection");
+    assert_eq!(judged(&Sighting { translated: true, ..sent_on.clone() }, true), unknown, "NAT gives ports anew");
+    assert_eq!(judged(&Sighting { own: false, ..sent_on.clone() }, true), unknown, "not the listener's own address");
+    assert_eq!(judged(&Sighting { elsewhere: None, ..sent_on }, true), unknown, "others came, this one perhaps among them");
+}
+
+#[test]
 fn a_connection_that_is_cut_off_is_shut_only_where_the_listener_saw_it() {
     for reason in [Reason::ClosedAfterConnect, Reason::ResetAfterConnect, Reason::SilentAfterConnect] {
         let judged = |sighting| judge(&hop(deny()), Some(&both_ends(StepKind::Http, Some(reason), sighting)), Policy::default());
