@@ -106,8 +106,8 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Tol
         (Some(Reason::Refused), state) if state >= Seen::HalfOpen => Some(Told::Rejected { arrived: true }),
         // Of another program's port nobody knows what it takes and what it refuses.
         (Some(Reason::Refused), Seen::Nothing) if sighting.listening => Some(Told::Rejected { arrived: false }),
-        // Opened here, and sent on to another port of the host: the very source port is known there, and no connection of this run was made to it.
-        (None, Seen::Unknown) if sent_on(sighting) && seen.known.listener_holds && opened(seen, failed) => Some(Told::NeverArrived),
+        // Opened here, and nothing came to the port: what came from the very source port came to another one (sent on there, or another connection).
+        (None, Seen::Unknown) if came_elsewhere(sighting) && seen.known.listener_holds && opened(seen, failed) => Some(Told::NeverArrived),
         (_, Seen::Unknown) => None,
         _ if !opened(seen, failed) => None,
         // Nothing at all came to the port, from whatever address: NAT makes no difference. Who answered there with an error has said himself who he is.
@@ -124,8 +124,9 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Tol
     }
 }
 
-/// Whether the connection itself arrived at another port of the host, with nothing between that changes where it comes from.
-fn sent_on(sighting: &Sighting) -> bool {
+/// Whether nothing came to the port itself, and what came from the very source port came elsewhere on the host, with nothing between that changes
+/// where it comes from.
+fn came_elsewhere(sighting: &Sighting) -> bool {
     sighting.elsewhere.is_some() && sighting.local == sighting.elsewhere && sighting.own && !sighting.translated
 }
 
@@ -177,9 +178,9 @@ fn of_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Str
     let other = failed.and_then(|s| s.reason) == Some(Reason::TimedOut) && sighting.state > Seen::HalfOpen;
     Some(match sighting.state {
         _ if other => return None,
-        Seen::Unknown if failed.is_none() && seen.known.listener_holds && sent_on(sighting) => {
+        Seen::Unknown if failed.is_none() && seen.known.listener_holds && came_elsewhere(sighting) => {
             let local = sighting.local?;
-            format!("the connection{from} was sent on: {host} saw it arrive at {local}, not at port {}", hop.port)
+            format!("{host} saw nothing{from} at port {}; what came from there came to {local}", hop.port)
         }
         // Said of what works it would be said of every real service.
         Seen::Unknown if failed.is_none() => return None,

@@ -325,7 +325,7 @@ fn what_was_sent_on_to_another_port_of_the_host_never_arrived() {
         let mut seen = both_ends(StepKind::Settle, None, sighting.clone());
         seen.known.listener_holds = holds;
         let judged = judge(&hop(plain.clone()), Some(&seen), Policy::default());
-        (judged.verdict, judged.reason, judged.notes.iter().any(|n| n.contains("was sent on")))
+        (judged.verdict, judged.reason, judged.notes.iter().any(|n| n.contains("came from there came to")))
     };
     assert_eq!(judged(&sent_on, true), (Verdict::Fail, Reason::AnsweredByMiddlebox, true));
     let unknown = (Verdict::Inconclusive, Reason::NotProved, false);
