@@ -54,7 +54,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
     let hops = (0..hops).map(|i| Hop {
         id: format!("bench/flow/from{i}/to:{port}"),
         flow: flow.clone(),
-        from: HopEnd { role: "from".into(), host: Host::Named { name: format!("from{i}"), addresses: vec![] } },
+        from: HopEnd { role: "from".into(), host: Host::Named { name: format!("from{i}"), addresses: vec![LOOPBACK] } },
         to: HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) },
         address: Some(LOOPBACK),
         port,
