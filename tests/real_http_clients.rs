@@ -248,7 +248,11 @@ async fn the_connector_speaks_with_grpcio() {
         assert_eq!(seen.failed(), None, "{:#?}", seen.steps);
         assert_eq!(seen.step(StepKind::Grpc).detail["grpc_status_name"], status);
         // An answer without a proof is asked for on more connections, for the way may be shared out; none of them is proved.
-        assert!(!seen.proofs.is_empty() && seen.proofs.iter().all(|proof| *proof == ProofOutcome::None), "a real server ignores the challenge: {:?}", seen.proofs);
+        assert!(
+            !seen.proofs.is_empty() && seen.proofs.iter().all(|proof| *proof == ProofOutcome::None),
+            "a real server ignores the challenge: {:?}",
+            seen.proofs
+        );
         let seen = probe(Protocol::Http, port, None, None).await;
         assert_eq!(seen.failed(), Some((StepKind::Http, Reason::HttpNotSpoken)), "{:#?}", seen.steps);
         drop(child.stdin.take());

@@ -1,5 +1,7 @@
 //! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it, else by HTTP/1.1.
 
+mod compare;
+
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
 use super::http1::Http1;
@@ -8,9 +10,9 @@ use super::tap::{Head, Tap, looks_like, printable, raw_status};
 use super::{Climb, Stop, ended_by_peer, proxy};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
-use crate::net::{Io, clock, random, tls};
+use crate::net::{Io, clock, tls};
 use crate::observation::{Detail, StepKind};
-use crate::proto::challenge::{self, CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
+use crate::proto::challenge::{CHALLENGE_HEADER, Exporter, MAX_PROOF_LEN, PADDING_HEADER, PROOF_HEADER, ProofOutcome};
 use crate::proto::http_status::{self, Place, Said, Shown};
 use crate::proto::question::mark;
 use crate::reason::Reason;
@@ -20,6 +22,7 @@ use hyper::client::conn::http2;
 use hyper::header::{AGE, DATE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
 use hyper::{HeaderMap, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +113,9 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
         }
         Said::Yes => {
             if counts && !proved && !climb.light && climb.target.hop.class.is_none() {
-                anything_else(climb, &mut connection, &mut answer).await;
+                compare::with_no_such_path(climb, &mut connection, &mut answer).await;
+            } else if !proved && !climb.light && flow.expect == Expect::Deny {
+                compare::refusal(climb, &mut connection, &mut answer).await;
             }
             Ok(answer.detail)
         }
@@ -145,35 +150,6 @@ async fn speaks_tls(climb: &Climb<'_>) -> bool {
         tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &[]).await
     };
     matches!(tokio::time::timeout(climb.step_deadline(), shaking).await, Ok(Ok(_)))
-}
-
-/// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
-/// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
-async fn anything_else(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
-    let flow = &climb.target.hop.flow;
-    let path = rooted(flow.path.as_deref());
-    let is_open = matches!(answer.status, 200..=399 | 401);
-    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.names_service() {
-        return;
-    }
-    let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
-    let asking = async {
-        if !connection.closes || connection.form.by_http2 {
-            connection.form.path.clone_from(&unlikely);
-            if let Ok(other) = connection.ask(None, "").await {
-                return Some(other);
-            }
-        }
-        let (mut fresh, _) = aside(climb).await?;
-        fresh.form.path.clone_from(&unlikely);
-        fresh.ask(None, "").await.ok()
-    };
-    let other = tokio::time::timeout(climb.step_deadline(), asking).await.ok().flatten();
-    connection.form.path.clone_from(&path);
-    if let Some(other) = other {
-        let same = answer.is_like(&other, &path, &unlikely);
-        answer.detail.insert("no_such_path".into(), if same { "answered alike".into() } else { other.status.into() });
-    }
 }
 
 /// One more connection to the hop's port, as far as its first request; it belongs to no rung.
@@ -406,6 +382,8 @@ struct Answer {
     content_type: Option<String>,
     retry_after: bool,
     proof: Option<String>,
+    /// The names of its headers, sorted.
+    headers: BTreeSet<String>,
     body: Vec<u8>,
     /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
     closes: bool,
@@ -422,6 +400,7 @@ impl Answer {
             content_type: value("content-type"),
             retry_after: headers.contains_key(RETRY_AFTER),
             proof: proof_of(headers),
+            headers: headers.keys().map(|name| name.as_str().to_owned()).collect(),
             body,
             closes: false,
             detail: Detail::new(),
@@ -484,20 +463,6 @@ impl Answer {
             407 | 511 => Said::No(Reason::HttpStatus),
             _ => Said::Yes,
         }
-    }
-
-    /// Whether another path was answered in the same way: a page may repeat the path that it was asked for, and the time of day.
-    fn is_like(&self, other: &Answer, path: &str, other_path: &str) -> bool {
-        let plain = |location: &Option<String>, path: &str| {
-            let last = path.rsplit('/').next().unwrap_or_default();
-            location.as_deref().map(|l| l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, ""))
-        };
-        let apart = self.body.len().abs_diff(other.body.len());
-        let kind = |answer: &Answer| answer.content_type.as_deref().and_then(|t| t.split(';').next()).map(str::to_ascii_lowercase);
-        self.status == other.status
-            && kind(self) == kind(other)
-            && plain(&self.location, path) == plain(&other.location, other_path)
-            && apart <= 4 * other_path.len() + self.body.len() / 10
     }
 }
 

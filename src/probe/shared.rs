@@ -41,7 +41,7 @@ pub async fn look(climb: &mut Climb<'_>) {
 /// Whether two connections of this hop may end at two hosts.
 fn may_be_shared(climb: &Climb<'_>) -> bool {
     let (target, flow) = (climb.target, &climb.target.hop.flow);
-    if target.question.is_some() || target.small_segments || climb.light || target.hop.proxy.is_some() || flow.protocol == Protocol::Rpc {
+    if target.question.is_some() || target.small_segments || climb.light || target.hop.proxy.is_some() {
         return false;
     }
     let step = climb.failed_step();

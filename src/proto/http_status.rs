@@ -42,6 +42,11 @@ const fn row(from: u16, to: u16, meaning: Meaning, words: &'static str) -> Row {
     Row { from, to, meaning, words }
 }
 
+/// Whether a front refuses a path by this answer. 401 is none: whoever asks for a password is reached by everybody.
+pub fn is_refusing(status: u16) -> bool {
+    matches!(status, 403 | 404 | 410 | 451)
+}
+
 /// Every status, the narrower rows first.
 pub const TABLE: &[Row] = &[
     row(101, 101, Meaning::NotReached, "another protocol, for which nobody asked"),

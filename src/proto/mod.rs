@@ -13,5 +13,6 @@ pub mod question;
 pub mod rpc;
 pub mod sighting;
 pub mod stamp;
+pub mod stand_in;
 pub mod tls_alert;
 pub mod tls_hello;

@@ -13,7 +13,7 @@ use crate::proto::challenge::ProofOutcome;
 use crate::proto::ports;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
-use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Reached, Verdict};
+use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Reached, Still, Verdict};
 use std::net::{IpAddr, SocketAddr};
 
 /// The second look at every deny hop, once the run is over.
@@ -57,7 +57,7 @@ pub(super) struct Row {
     pub control: Option<Open>,
     lossy: bool,
     pub again: Option<Again>,
-    pub after: Option<bool>,
+    pub after: Option<Still>,
 }
 
 /// What shows that two hosts reach each other.

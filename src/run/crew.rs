@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +52,8 @@ pub(super) struct Crew {
     pub(super) stop: CancellationToken,
     pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
     pub(super) tasks: JoinSet<Done>,
+    /// Ends when the probe that was spawned last has its turn: the next one is begun after it, so that a run has one order.
+    pub(super) last: Option<oneshot::Receiver<()>>,
 }
 
 impl Crew {
@@ -79,12 +81,21 @@ impl Crew {
         let places = hop.peer_address().map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
+        let (begun, begins) = oneshot::channel();
+        let before = self.last.replace(begins);
         self.tasks.spawn(async move {
             let work = async {
+                // Nothing is ever sent: it ends when the one before has begun, or is given up.
+                if let Some(before) = before {
+                    let _ = before.await;
+                }
+                let mut begun = Some(begun);
                 let mut alone = Duration::ZERO;
                 for retry in 0.. {
                     let turn = turns.take().await;
-                    pace.wait().await;
+                    let at = pace.next().await;
+                    begun.take();
+                    tokio::time::sleep_until(at.into()).await;
                     if retry == 0 {
                         let _ = started.send(hop.clone());
                     }

@@ -114,6 +114,7 @@ pub async fn run(
         walks: Arc::new(Walks::new(settings.trace)),
         started,
         tasks: JoinSet::new(),
+        last: None,
     };
     // By place in the plan: the hops that came of it.
     let mut probed: Vec<Vec<Probed>> = plan.hops.iter().map(|_| Vec::new()).collect();

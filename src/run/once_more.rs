@@ -9,93 +9,108 @@ use crate::net::dial;
 use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools};
-use crate::verdict::{self, Again};
+use crate::reason::Reason;
+use crate::verdict::{self, Again, Still};
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Time for each step when something is tried once more: a second SYN fits into it.
 const ONCE_MORE: Duration = Duration::from_millis(1500);
 /// Hops tried once more at a time.
 const AT_A_TIME: usize = 64;
 
+/// Time for the rows that are tried one after the other, altogether.
+const ONE_BY_ONE: Duration = Duration::from_secs(8);
+
 /// Tries each row that has a control; its control at the same moment, since a guard that shuts this machine out for a while shuts it out everywhere.
 pub(super) async fn rows(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    let tried = rows.iter().enumerate().filter(|(_, row)| row.control.is_some()).map(|(number, row)| async move {
-        let this = &probed[row.place];
-        let again = async {
-            match &this.seen {
-                Some(seen) => again(&this.hop, seen, asking).await,
-                None => None,
-            }
-        };
-        let (again, control) = tokio::join!(again, works_at_once(row.control.as_ref(), probed, asking));
-        (number, again, control)
-    });
-    for (number, again, control) in together(tried.collect()).await {
-        rows[number].again = again;
-        rows[number].after = Some(control);
+    let tried: Vec<usize> = (0..rows.len()).filter(|number| rows[*number].control.is_some()).collect();
+    for batch in tried.chunks(AT_A_TIME) {
+        let agains = batch.iter().map(|number| again(&probed[rows[*number].place], asking));
+        // Several rows have the same control: it is tried once for all of them.
+        let controls: BTreeSet<&Open> = batch.iter().filter_map(|number| rows[*number].control.as_ref()).collect();
+        let beside = controls.iter().map(|control| async { ((*control).clone(), stays_open(control, probed, asking).await) });
+        let (agains, beside) = tokio::join!(join_all(agains), join_all(beside));
+        let beside: BTreeMap<Open, Still> = beside.into_iter().collect();
+        for (number, again) in batch.iter().zip(agains) {
+            let row = &mut rows[*number];
+            (row.again, row.after) = (again, row.control.as_ref().and_then(|control| beside.get(control).copied()));
+        }
+    }
+    let _ = tokio::time::timeout(ONE_BY_ONE, one_by_one(probed, rows, asking)).await;
+}
+
+/// Rows whose control did not work at the same moment: one after the other, since some ways carry one connection at a time.
+async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
+    for row in rows.iter_mut().filter(|row| row.after == Some(Still::Shut) && row.again == Some(Again::Shut)) {
+        let Some(control) = row.control.clone() else { continue };
+        let before = holds(&control, probed, asking).await;
+        let again = again(&probed[row.place], asking).await;
+        (row.again, row.after) = (again, Some(before.max(holds(&control, probed, asking).await)));
     }
 }
 
 /// Whether a control works at once, and once more a second later.
-async fn works_at_once(control: Option<&Open>, probed: &[Probed], asking: &Asking) -> bool {
-    let Some(control) = control else { return false };
-    for pause in [Duration::ZERO, Duration::from_millis(1000)] {
-        tokio::time::sleep(pause).await;
-        if !holds(control, probed, asking).await {
-            return false;
-        }
+async fn stays_open(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
+    let first = holds(control, probed, asking).await;
+    if first != Still::Open {
+        return first;
     }
-    true
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    holds(control, probed, asking).await
 }
 
 /// Whether a control works from its first rung to its last, without any packet sent twice.
-async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
+    let still = |failed: Option<Reason>, evidence: &[Evidence]| match failed {
+        Some(Reason::LocalResources) => Still::Unknown,
+        None if !evidence.iter().any(Evidence::needed_another_try) => Still::Open,
+        _ => Still::Shut,
+    };
     match control {
         Open::Declared(to, source) => {
             let (evidence, outcome) = dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
-            outcome.is_ok() && !evidence.iter().any(Evidence::needed_another_try)
+            still(outcome.err().map(|failure| failure.reason), &evidence)
         }
         Open::Hop(place) => {
-            let Some(this) = probed.get(*place) else { return false };
-            let (hop, Some(address)) = (&this.hop, this.hop.address) else { return false };
-            asking.pace.wait().await;
-            let server_name = server_name(hop, address);
-            let source = source(this.seen.as_ref());
-            let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
-            let seen = probe::probe(&target, &quick(&asking.tools)).await;
-            seen.first_failure().is_none() && !seen.evidence.iter().any(Evidence::needed_another_try)
+            let Some(seen) = probed.get(*place).and_then(|this| quick_probe(this, asking)) else { return Still::Shut };
+            let seen = seen.await;
+            still(seen.first_failure().and_then(|step| step.reason), &seen.evidence)
         }
     }
 }
 
 /// The same hop once more: only its connection, where that did not open.
-async fn again(hop: &Hop, before: &Observation, asking: &Asking) -> Option<Again> {
-    let address = hop.address?;
-    asking.pace.wait().await;
+async fn again(this: &Probed, asking: &Asking) -> Option<Again> {
+    let (hop, before) = (&this.hop, this.seen.as_ref()?);
     let first = before.first_failure();
     if let Some(step) = first.filter(|s| s.step == StepKind::Connect) {
+        asking.pace.wait().await;
         let deadline = ONCE_MORE.min(asking.tools.connect_deadline);
-        let (_, outcome) = dial::connect(source(Some(before)), SocketAddr::new(address, hop.port), deadline, 0).await;
+        let (_, outcome) = dial::connect(source(Some(before)), SocketAddr::new(hop.address?, hop.port), deadline, 0).await;
         return Some(match outcome {
             Ok(_) => Again::Open,
             Err(failure) => verdict::shut_again(step.reason, failure.reason, failure.initiator),
         });
     }
-    let target = Target {
-        hop,
-        address,
-        server_name: server_name(hop, address),
-        source: source(Some(before)),
-        places: None,
-        question: None,
-        small_segments: false,
-    };
-    let seen = probe::probe(&target, &quick(&asking.tools)).await;
+    let seen = quick_probe(this, asking)?.await;
     Some(verdict::same_again(before, &seen))
+}
+
+/// A hop from its first rung on, in less time; `None` without an address.
+fn quick_probe<'a>(this: &'a Probed, asking: &'a Asking) -> Option<impl Future<Output = Observation> + 'a> {
+    let hop: &Hop = &this.hop;
+    let address = hop.address?;
+    let server_name = server_name(hop, address);
+    let source = source(this.seen.as_ref());
+    Some(async move {
+        asking.pace.wait().await;
+        let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+        probe::probe(&target, &quick(&asking.tools)).await
+    })
 }
 
 /// The same tools with less time: at the end of a run nobody waits for long.
@@ -113,21 +128,18 @@ fn quick(tools: &Tools) -> Tools {
 /// Tries each control, and notes of the rows whether theirs still holds.
 pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
     let controls: BTreeSet<Open> = rows.iter().filter_map(|row| row.control.clone()).collect();
-    let all = controls.iter().map(|control| async move { (control.clone(), holds(control, probed, asking).await) });
-    let after: BTreeMap<Open, bool> = together(all.collect()).await.into_iter().collect();
+    let controls: Vec<Open> = controls.into_iter().collect();
+    let mut after: BTreeMap<Open, Still> = BTreeMap::new();
+    for batch in controls.chunks(AT_A_TIME) {
+        let all = batch.iter().map(|control| async { (control.clone(), holds(control, probed, asking).await) });
+        for (control, still) in join_all(all).await {
+            // Side by side with others it may be one connection too many.
+            let still = if still == Still::Shut && batch.len() > 1 { holds(&control, probed, asking).await } else { still };
+            after.insert(control, still);
+        }
+    }
     for row in rows {
         let holds = row.control.as_ref().and_then(|control| after.get(control).copied());
-        row.after = row.after.zip(holds).map(|(then, now)| then && now);
+        row.after = row.after.zip(holds).map(|(then, now)| then.max(now));
     }
-}
-
-/// Several at a time, in the order in which they were given.
-async fn together<T>(work: Vec<impl Future<Output = T>>) -> Vec<T> {
-    let limit = Semaphore::new(AT_A_TIME);
-    let limited = work.into_iter().map(|work| async {
-        // Nobody closes it.
-        let _turn = limit.acquire().await;
-        work.await
-    });
-    futures_util::future::join_all(limited).await
 }

@@ -18,12 +18,15 @@ impl Pace {
 
     /// Waits for this caller's turn.
     pub async fn wait(&self) {
-        let turn = {
-            let mut next = self.next.lock().await;
-            let turn = (*next).max(clock::instant());
-            *next = turn + self.gap;
-            turn
-        };
+        let turn = self.next().await;
         tokio::time::sleep_until(turn.into()).await;
+    }
+
+    /// Takes the next turn that is free, and says when it is.
+    pub async fn next(&self) -> Instant {
+        let mut next = self.next.lock().await;
+        let turn = (*next).max(clock::instant());
+        *next = turn + self.gap;
+        turn
     }
 }

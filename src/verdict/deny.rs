@@ -7,6 +7,7 @@ use super::{AnsweredBy, Judgement, Verdict};
 use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
+use crate::proto::http_status;
 use crate::proto::sighting::Doubt;
 use crate::reason::Reason;
 
@@ -24,9 +25,6 @@ const FITTING: &[Reason] = &[
 /// How a connection ends that a filter cuts off, once it is open. So does one to a service that was asked in another protocol than its own: it
 /// fits only where the site's own listener has the port, saw the connection, and would have answered.
 const CUT_OFF: &[Reason] = &[Reason::ResetAfterConnect, Reason::ClosedAfterConnect, Reason::SilentAfterConnect];
-
-/// HTTP answers by which a front refuses a path. 401 is none: whoever asks for a password is reached by everybody.
-const REFUSING_STATUS: &[u64] = &[403, 404, 410, 451];
 
 /// Our own listener refuses every path that the plan does not name, whatever the real front will do.
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
@@ -69,7 +67,12 @@ fn status(seen: &Observation) -> Option<u64> {
 }
 
 fn is_refusing(status: u64) -> bool {
-    REFUSING_STATUS.contains(&status)
+    u16::try_from(status).is_ok_and(http_status::is_refusing)
+}
+
+/// Who refused a path, where its answer was told to be somebody else's than the front's.
+fn refused_by(seen: &Observation) -> Option<&str> {
+    seen.steps.iter().rev().find(|s| s.step == StepKind::Http)?.detail.get("refused_by")?.as_str()
 }
 
 /// A listener of the site proved itself. On a path rule the front itself must refuse: our own listener in the front's place refuses every path that the
@@ -125,6 +128,16 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
     } else if is_refusing(status) && hop.flow.relayed_to.is_none() {
         // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself that answers so, on an open port.
         otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
+    } else if is_refusing(status) && refused_by(seen) == Some("stand-in") {
+        let note = format!(
+            "refused with HTTP status {status} in the words of a listener that did not prove itself to this key and clock: the front passed the request on"
+        );
+        otherwise(AnsweredBy::Unproved, &note)
+    } else if is_refusing(status) && refused_by(seen) == Some("service") {
+        let note = format!(
+            "refused with HTTP status {status}, just as the service behind the front refuses a path that it does not have: the front may have passed the request on"
+        );
+        otherwise(AnsweredBy::Unproved, &note)
     } else if is_refusing(status) && seen.recognised.is_some() && !seen.only_fronts {
         let product = seen.recognised.as_deref().unwrap_or_default();
         otherwise(
@@ -208,6 +221,17 @@ pub enum Again {
     Otherwise(Reason),
 }
 
+/// How a control was when it was tried once more: another way between the two hosts of a deny hop, which was open before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Still {
+    /// Open each time.
+    Open,
+    /// This machine had no port or descriptor left for it, so that nothing is known.
+    Unknown,
+    /// Not open, once at least.
+    Shut,
+}
+
 /// What the rest of a run shows of a deny hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Control {
@@ -218,13 +242,13 @@ pub struct Control {
     /// How the hop itself was at the end; absent where it was not tried again.
     pub again: Option<Again>,
     /// Whether they still reached each other after that; absent where that was not tried.
-    pub after: Option<bool>,
+    pub after: Option<Still>,
 }
 
 impl Control {
     /// One that holds in every respect, in as far as the hosts reach each other.
     pub fn that_holds(reached: Reached) -> Self {
-        Control { reached, lossy: false, again: Some(Again::Shut), after: Some(true) }
+        Control { reached, lossy: false, again: Some(Again::Shut), after: Some(Still::Open) }
     }
 }
 
@@ -248,10 +272,14 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
         Control { again: Some(Again::Open), .. } => {
             (Reason::DeniedOtherwise, "it was shut at first, and open when it was tried once more at the end of the run".to_owned())
         }
+        Control { again: Some(Again::Otherwise(Reason::LocalResources)), .. } | Control { after: Some(Still::Unknown), .. } => (
+            Reason::Denied,
+            "this machine had no port or file descriptor left to see that it stays shut while another way is open".to_owned(),
+        ),
         Control { again: Some(Again::Otherwise(reason)), .. } => {
             (Reason::DeniedOtherwise, format!("it was shut at first, and ended otherwise when it was tried once more: {reason}"))
         }
-        Control { after: Some(false), .. } => {
+        Control { after: Some(Still::Shut), .. } => {
             (Reason::Denied, "the open way between the two hosts that was seen before did not work any more afterwards".to_owned())
         }
         Control { again: None, .. } | Control { after: None, .. } => {
@@ -260,7 +288,7 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
         Control { lossy: true, .. } if silent => {
             (Reason::Denied, "packets between these two hosts were lost in this run, so silence shows no rule".to_owned())
         }
-        Control { again: Some(Again::Shut), after: Some(true), .. } => {
+        Control { again: Some(Again::Shut), after: Some(Still::Open), .. } => {
             judgement.verdict = Verdict::Pass;
             return judgement;
         }

@@ -22,7 +22,7 @@ pub(crate) mod tests;
 mod tls;
 
 pub use address::{Machine, misplaced};
-pub use deny::{Again, Control, Reached, same_again, shut_again, with_control};
+pub use deny::{Again, Control, Reached, Still, same_again, shut_again, with_control};
 pub use expected::Expected;
 pub use legs::{Leg, first_broken, legs};
 

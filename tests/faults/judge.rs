@@ -57,6 +57,39 @@ pub fn family(seen: &Result<Value, String>, family: Family, expected: &[Expect])
     Judged { reported: reported.unwrap_or_default(), differences }
 }
 
+/// Hops whose verdict is denied by their own notes, or by the listener's word: in whatever scenario, on whatever flow.
+pub fn contradictions(seen: &Result<Value, String>) -> Vec<Difference> {
+    let Ok(json) = seen else { return Vec::new() };
+    let all = hops(json).filter_map(|hop| Some((hop, contradiction(hop)?)));
+    all.map(|(hop, what)| Difference { what: format!("{}: {what}", text(hop, "/flow")), hop: Some(hop.clone()) }).collect()
+}
+
+/// What a hop's notes say against its verdict.
+fn contradiction(hop: &Value) -> Option<&'static str> {
+    let notes = hop["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ");
+    let says = |words: &str| notes.contains(words);
+    let (verdict, reason, by) = (text(hop, "/verdict"), text(hop, "/reason"), text(hop, "/answered_by"));
+    let (deny, green) = (hop["expect"] == "deny", matches!(verdict, "pass" | "warn"));
+    let state = text(hop, "/sighting/state");
+    // A filter that resets at the first data is a rule, though the connection arrives.
+    let cut_off = says("cut off: reset") && state == "opened";
+    let rules: [(bool, &str); 12] = [
+        (deny && green && says("proved itself on it"), "denied, and the listener proved itself on it"),
+        (deny && green && matches!(state, "opened" | "proved" | "half-open") && !cut_off, "denied, and the listener saw it"),
+        (deny && green && says("not tested"), "denied, and it says that something was not tested"),
+        (deny && green && by == "stand-in", "denied, and a listener of the site answered"),
+        (reason == "timed-out" && says("proved itself on it"), "timed out, and the listener proved itself on it"),
+        (reason == "unexpectedly-open" && (by == "middlebox" || says("a device on the way")), "open, and a device on the way took it"),
+        (reason == "proved" && !deny && says("saw no connection"), "proved, and the listener saw nothing"),
+        (reason == "answered-by-middlebox" && says("proved itself on it"), "a device answered, and the listener proved itself on it"),
+        (green && reason == "proved" && by != "stand-in", "proved, and not by a stand-in"),
+        (green && reason == "answered" && by == "nobody", "answered, and by nobody"),
+        (green && says("cannot tell who"), "green, and it cannot be told who answered"),
+        (reason == "reply-lost" && says("saw no connection"), "only the reply is lost, and the listener saw nothing"),
+    ];
+    rules.into_iter().find(|(found, _)| *found).map(|(_, what)| what)
+}
+
 /// Hops of families that the scenario does not have.
 pub fn unexpected(seen: &Result<Value, String>, families: &[Family]) -> Vec<Difference> {
     let Ok(json) = seen else { return Vec::new() };

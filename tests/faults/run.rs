@@ -164,10 +164,11 @@ pub fn run(scenario: &Scenario, way: Way, shared: &Shared) -> Vec<Row> {
             }
         })
         .collect();
-    // A hop that nobody expected is a difference too.
+    // A hop that nobody expected is a difference too, and so is a verdict that its own notes deny.
     if let Some(row) = rows.first_mut() {
         for seen in &seen {
             row.differences.extend(judge::unexpected(seen, &scenario.families));
+            row.differences.extend(judge::contradictions(seen));
         }
     }
     rows

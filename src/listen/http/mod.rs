@@ -10,6 +10,7 @@ use super::{Seen, StandIn};
 use crate::net::{Io, clock};
 use crate::proto::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER, PROOF_HEADER};
 use crate::proto::question::mark_in;
+use crate::proto::stand_in;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -74,13 +75,13 @@ async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> R
     let padding = request.headers().get(PADDING_HEADER).filter(|_| proof.is_some()).map_or(&b""[..], |value| value.as_bytes());
     let padding = &padding[..padding.len().min(MAX_PADDING)];
     let (status, text) = if here.paths.iter().any(|served| below(request.uri().path(), served).is_some()) {
-        (StatusCode::OK, "OK\n")
+        (StatusCode::OK, stand_in::OK)
     } else {
-        (StatusCode::NOT_FOUND, "Not Found\n")
+        (StatusCode::NOT_FOUND, stand_in::NOT_FOUND)
     };
     let mut response = Response::new(whole(Bytes::from([text.as_bytes(), padding].concat())));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(stand_in::CONTENT_TYPE));
     carry(response.headers_mut(), proof);
     Ok(response)
 }

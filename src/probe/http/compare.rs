@@ -1,0 +1,126 @@
+//! Who gave an answer, told by another one: what a path gets that cannot be there.
+
+use super::{Answer, Connection, aside, rooted};
+use crate::net::random;
+use crate::probe::Climb;
+use crate::proto::challenge;
+use crate::proto::http_status::is_refusing;
+use crate::proto::stand_in;
+use std::collections::BTreeSet;
+
+/// Headers that come and go with an answer's contents, or belong to the connection.
+const CHANGING: &[&str] =
+    &["content-length", "transfer-encoding", "connection", "keep-alive", "date", "age", "etag", "last-modified", "set-cookie", "vary"];
+
+/// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
+/// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
+pub(super) async fn with_no_such_path(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+    let flow = &climb.target.hop.flow;
+    let path = rooted(flow.path.as_deref());
+    let is_open = matches!(answer.status, 200..=399 | 401);
+    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.names_service() {
+        return;
+    }
+    let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
+    if let Some(other) = ask_for(climb, connection, &unlikely).await {
+        let same = answer.is_like(&other, &path, &unlikely);
+        answer.detail.insert("no_such_path".into(), if same { "answered alike".into() } else { other.status.into() });
+    }
+}
+
+/// Who refused a path that must be refused at the front: detail `refused_by` is `stand-in` where it was refused in the words of a listener that does
+/// not prove itself, and `service` where a path that the front passes on, and that cannot be there, is refused in just the same way. A page that only
+/// fronts make is the front's own.
+pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+    let Some(behind) = &climb.target.hop.flow.relayed_to else { return };
+    if !is_refusing(answer.status) || answer.recognised.front_page {
+        return;
+    }
+    if stand_in::is_its_refusal(answer.status, answer.content_type.as_deref(), &answer.body) {
+        answer.detail.insert("refused_by".into(), "stand-in".into());
+        return;
+    }
+    let path = rooted(climb.target.hop.flow.path.as_deref());
+    let Some(passed_on) = behind.paths.iter().map(|passed| rooted(Some(passed.as_str()))).find(|passed| !is_below(&path, passed)) else {
+        return;
+    };
+    let unlikely = format!("{}/{}", passed_on.trim_end_matches('/'), challenge::hex(&random::<8>()));
+    if let Some(other) = ask_for(climb, connection, &unlikely).await
+        && answer.is_like(&other, &path, &unlikely)
+        && answer.lasting_headers() == other.lasting_headers()
+    {
+        answer.detail.insert("refused_by".into(), "service".into());
+    }
+}
+
+/// Whether a path is another one, or one below it.
+fn is_below(path: &str, other: &str) -> bool {
+    path.to_ascii_lowercase()
+        .strip_prefix(&other.trim_end_matches('/').to_ascii_lowercase())
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Asks for another path, without a challenge: on the same connection where it stays open, else on one of its own.
+async fn ask_for(climb: &Climb<'_>, connection: &mut Connection, path: &str) -> Option<Answer> {
+    let asking = async {
+        if !connection.closes || connection.form.by_http2 {
+            let own = std::mem::replace(&mut connection.form.path, path.to_owned());
+            let other = connection.ask(None, "").await;
+            connection.form.path = own;
+            if let Ok(other) = other {
+                return Some(other);
+            }
+        }
+        let (mut fresh, _) = aside(climb).await?;
+        path.clone_into(&mut fresh.form.path);
+        fresh.ask(None, "").await.ok()
+    };
+    tokio::time::timeout(climb.step_deadline(), asking).await.ok().flatten()
+}
+
+impl Answer {
+    /// Whether another path was answered in the same way: a page may repeat the path that it was asked for, and the time of day.
+    pub(super) fn is_like(&self, other: &Answer, path: &str, other_path: &str) -> bool {
+        let plain = |location: &Option<String>, path: &str| {
+            let last = path.rsplit('/').next().unwrap_or_default();
+            location.as_deref().map(|l| l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, ""))
+        };
+        let apart = self.body.len().abs_diff(other.body.len());
+        let kind = |answer: &Answer| answer.content_type.as_deref().and_then(|t| t.split(';').next()).map(str::to_ascii_lowercase);
+        self.status == other.status
+            && kind(self) == kind(other)
+            && plain(&self.location, path) == plain(&other.location, other_path)
+            && apart <= 4 * other_path.len() + self.body.len() / 10
+    }
+
+    /// The headers that whoever made the answer writes on all of its answers.
+    fn lasting_headers(&self) -> BTreeSet<&str> {
+        self.headers.iter().map(String::as_str).filter(|name| !CHANGING.contains(name)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str, headers: &[&str]) -> Answer {
+        let headers = headers.iter().map(|name| (*name).to_owned()).collect();
+        Answer { status: 404, body: body.as_bytes().to_vec(), headers, ..Answer::default() }
+    }
+
+    #[test]
+    fn who_writes_other_headers_is_another() {
+        let (front, service) = (refused("", &["date", "server"]), refused("", &["date", "server", "x-powered-by"]));
+        assert!(front.is_like(&service, "/", "/Agent/0"));
+        assert_ne!(front.lasting_headers(), service.lasting_headers());
+        assert_eq!(service.lasting_headers(), refused("", &["server", "x-powered-by", "content-length"]).lasting_headers());
+    }
+
+    #[test]
+    fn a_path_below_another_is_known_in_either_case() {
+        assert!(is_below("/agent/x", "/Agent"));
+        assert!(is_below("/anything", "/"));
+        assert!(!is_below("/Agents", "/Agent"));
+        assert!(!is_below("/", "/Agent"));
+    }
+}
