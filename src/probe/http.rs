@@ -23,6 +23,7 @@ use hyper::header::{AGE, DATE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
 use hyper::{HeaderMap, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::collections::BTreeSet;
+use std::io;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -257,6 +258,8 @@ struct Connection {
 }
 
 enum Sender {
+    /// It was closed at this end.
+    Closed,
     V1(Box<Http1<Box<dyn Io>>>),
     V2(http2::SendRequest<Empty<Bytes>>, Arc<Head>, #[expect(dead_code, reason = "it drives the connection while it lives")] Driver),
 }
@@ -281,6 +284,7 @@ impl Connection {
     async fn ask(&mut self, challenge: Option<&str>, padding: &str) -> Result<Answer, Failure> {
         let request = self.form.request(challenge, padding)?;
         let mut answer = match &mut self.sender {
+            Sender::Closed => return Err(Failure::after_connect(&io::ErrorKind::NotConnected.into())),
             Sender::V1(http) => {
                 let head = http.ask(&request).await?;
                 let framing = head.framing(request.method());
@@ -337,7 +341,7 @@ impl Exchange for Connection {
         let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
             // The octets kept aside are those of the first answer, and say nothing of how this one ends.
             Sender::V2(_, head, _) => head.error().map_or(failure, |error| Failure::after_connect(&error)),
-            Sender::V1(_) => failure,
+            Sender::V1(_) | Sender::Closed => failure,
         })?;
         let status = Some(answer.status).filter(|status| !(200..400).contains(status));
         // The padding stands behind the page's own line.

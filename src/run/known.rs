@@ -7,8 +7,9 @@ use super::ways::{Way, began};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Change, Evidence, Observation, StepKind};
+use crate::plan::model::Hop;
 use crate::probe::plain;
-use crate::proto::challenge::ProofOutcome;
+use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 use crate::verdict::{self, Policy};
 use jiff::{SignedDuration, Timestamp};
@@ -26,22 +27,28 @@ pub(super) fn of_listeners(probed: &mut [Probed], ways: &[Way]) {
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
         seen.known.listener_holds = ways.iter().any(|way| way.holds_port_of(&this.hop));
-        seen.known.clone_at = clone_at(seen, ways.iter().filter(|way| way.is_to(&this.hop) && way.has_its_address()));
+        seen.known.clone_at = clone_at(seen, ways.iter().filter(|way| is_meant(way, &this.hop) && way.has_its_address()));
+    }
+}
+
+/// Whether a way leads straight to the host that a hop is to reach: its own, or one behind the front.
+fn is_meant(way: &Way, hop: &Hop) -> bool {
+    match &hop.flow.relayed_to {
+        Some(behind) => way.straight && behind.hosts.contains(&way.host),
+        None => way.is_to(hop),
     }
 }
 
 /// Where a proof came from that the listener at the hop's own address did not give.
-fn clone_at<'w>(seen: &Observation, mut holders: impl Iterator<Item = &'w Way>) -> Option<SocketAddr> {
-    let holder = holders.next()?;
+fn clone_at<'w>(seen: &Observation, holders: impl Iterator<Item = &'w Way>) -> Option<SocketAddr> {
+    let holders: Vec<&Way> = holders.collect();
+    let is_clone = |claims: &Claims| {
+        let mut own = holders.iter().filter(|holder| holder.host == claims.host).peekable();
+        let known = own.peek().is_some() && !claims.instance.is_empty();
+        known && own.all(|holder| claims.instance != holder.instance && plain(claims.local).ip() != holder.local)
+    };
     seen.proofs.iter().find_map(|proof| match proof {
-        ProofOutcome::Valid { claims, .. }
-            if claims.host == holder.host
-                && !claims.instance.is_empty()
-                && claims.instance != holder.instance
-                && plain(claims.local).ip() != holder.local =>
-        {
-            Some(claims.local)
-        }
+        ProofOutcome::Valid { claims, .. } if is_clone(claims) => Some(claims.local),
         _ => None,
     })
 }

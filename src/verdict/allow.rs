@@ -395,7 +395,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes.extend(seen.known.clone_at.map(|at| {
         format!(
             "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",
-            hop.to.host.label()
+            hop.flow.relayed_to.as_ref().map_or_else(|| hop.to.host.label(), |behind| behind.hosts.join(" or "))
         )
     }));
     notes.extend(

@@ -83,10 +83,10 @@ class Net:
                 # Without duplicate address detection an address can be used at once. Link-local addresses are given by hand: the kernel makes
                 # them only once it has noticed that the other end is up.
                 settings = {"ipv6/conf/default/accept_dad": 0, "ipv6/conf/default/dad_transmits": 0, "ipv6/conf/default/addr_gen_mode": 1,
-                            "ipv6/conf/default/accept_ra": 0}
+                            "ipv6/conf/default/accept_ra": 0, "ipv4/icmp_ratelimit": 0, "ipv6/icmp/ratelimit": 0,
+                            "ipv4/icmp_msgs_per_sec": 100000, "ipv4/icmp_msgs_burst": 10000}
                 if node in ROUTERS:
-                    settings |= {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1, "ipv4/icmp_ratelimit": 0, "ipv6/icmp/ratelimit": 0,
-                                 "ipv4/icmp_msgs_per_sec": 100000, "ipv4/icmp_msgs_burst": 10000}
+                    settings |= {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
                 for setting, value in settings.items():
                     self.setting(setting, value)
         batch([f"link add {b} netns {self.name(a)} type veth peer name {a} netns {self.name(b)}" for a, b, _ in LINKS])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import plan
-from model import Model
+from model import SYN, Model, Packet
 from net import OWNER, ROUTERS, place_of
 
 GREEN, FAIL, UNTOLD = "green", "fail", "inconclusive"
@@ -151,7 +151,8 @@ class Oracle:
                 return "cut"
             return "arrives" if fate.node == host else "elsewhere"
         if fate.end == "closed":
-            return "closed" if fate.node == host else "elsewhere"
+            # Led to a port that nobody has, it is the way that shuts it; but no rule is seen.
+            return ("closed" if fate.port == port else "taken") if fate.node == host else "elsewhere"
         found = fate.endpoint
         if found.kind == "relay":
             inner = self.arrives(fate.inner, host, port)
@@ -311,8 +312,15 @@ class Oracle:
             fate = self.fate(self.moments[0], "ws", place, family, flow.port)
             # The listener can say that it has the port only where it has it, and where no other connection of the run could be this one.
             has = self.world.endpoint("srv", place, family, flow.port)
-            named = reasons(fate, family, asked and has is not None and has.kind == "listener" and not self.answers_reset() and not fate.passed)
+            named = frozenset() if self.answer_is_lost(self.moments[0], fate, family, flow.port) else reasons(fate, family, asked and has is not None and has.kind == "listener" and not self.answers_reset() and not fate.passed)
         return Right(frozenset(allowed), why, reasons=named)
+
+    def answer_is_lost(self, moment, fate, family, port):
+        """Whether the rejection of a connection may itself be stopped on its way back."""
+        if fate.end != "stopped" or fate.rule.do != "reject":
+            return False
+        back = moment.walk(Packet(family, fate.rule.node, "ws", port, None), SYN)
+        return back[0] == "stopped" or back[5] == "maybe"
 
     def shut_row(self, flow, place, family):
         came = {self.arrives(self.fate(m, "ws", place, family, flow.port), "srv", flow.port, m.rules) for m in self.moments}

@@ -255,7 +255,7 @@ class World:
                 break
             run()
         try:
-            code = process.wait(60)
+            code = process.wait(120)
         except subprocess.TimeoutExpired:
             self.net.end(process)
             code = None

@@ -1,6 +1,6 @@
 //! Who gave an answer, told by another one: what a path gets that cannot be there.
 
-use super::{Answer, Connection, aside, rooted};
+use super::{Answer, Connection, Sender, aside, rooted};
 use crate::net::random;
 use crate::probe::Climb;
 use crate::proto::challenge;
@@ -71,6 +71,8 @@ async fn ask_for(climb: &Climb<'_>, connection: &mut Connection, path: &str) -> 
                 return Some(other);
             }
         }
+        // A server that takes one connection at a time takes the next one only once this one is closed.
+        connection.sender = Sender::Closed;
         let (mut fresh, _) = aside(climb).await?;
         path.clone_into(&mut fresh.form.path);
         fresh.ask(None, "").await.ok()

@@ -13,7 +13,8 @@ class FrontNat(Primitive):
         return {"node": rng.choice(("r1", "r2")), "to": rng.choice((["srv", 7443], ["srv", 7086], ["other", 9101], ["other", 9999])), "mode": rng.choice(("silent", "closer", "web")), "when": when(rng, 0.1)}
 
     def claims(self, params):
-        return ("front-nat",)
+        # The real server in the listener's place serves one connection at a time.
+        return ("front-nat", "port https") if params["to"] == ["srv", 7443] else ("front-nat",)
 
     def put(self, world, node, to, mode, when):
         if to[1] == 9101:
