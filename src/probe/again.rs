@@ -89,7 +89,8 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
             Ok(heard) => {
                 let detail = detail(kind, wait, padding.len(), &heard);
                 let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
-                match same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), padding.as_bytes()) {
+                let same = Same { hosts: hosts_behind(climb), proves: connection.proves(), padding: padding.as_bytes() };
+                match same_listener(climb.proofs().last(), &proof, &heard, &same) {
                     Ok(()) => Ok(detail),
                     Err(failure) => Err(Failure { detail: detail.into_iter().chain(failure.detail).collect(), ..failure }),
                 }
@@ -123,7 +124,8 @@ async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connect
         let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, "")).await;
         let heard = exchanged.unwrap_or_else(|_| Err(Failure::silent())).and_then(|heard| {
             let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
-            same_listener(climb.proofs().last(), &proof, &heard, connection.proves(), b"")
+            let same = Same { hosts: hosts_behind(climb), proves: connection.proves(), padding: b"" };
+            same_listener(climb.proofs().last(), &proof, &heard, &same)
         });
         if let Err(failure) = heard {
             climb.note(StepKind::Payload, begun, Err(failure.with("small_exchange", true)));
@@ -136,12 +138,32 @@ async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connect
 fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Detail {
     match (kind, wait) {
         (StepKind::Idle, Some(wait)) => Detail::from([("idle_ms".to_owned(), millis(wait).into())]),
-        _ => Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]),
+        _ => {
+            let mut detail =
+                Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]);
+            detail.extend(heard.status.map(|status| ("status".to_owned(), status.into())));
+            detail
+        }
     }
 }
 
+/// By what it is told whether the same one answered again.
+struct Same<'a> {
+    /// Hosts that the plan has behind a front: it may share out requests among them.
+    hosts: &'a [String],
+    /// Whether each exchange brings a proof.
+    proves: bool,
+    /// What was sent and is to come back.
+    padding: &'a [u8],
+}
+
+fn hosts_behind<'a>(climb: &Climb<'a>) -> &'a [String] {
+    climb.target.hop.flow.relayed_to.as_ref().map_or(&[], |behind| &behind.hosts)
+}
+
 /// Whether the one who proved itself at first answered again: a device may share out the requests of one connection among several hosts.
-fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, proves: bool, padding: &[u8]) -> Result<(), Failure> {
+fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, same: &Same<'_>) -> Result<(), Failure> {
+    let Same { hosts, proves, padding } = *same;
     let what = "a later request on the connection";
     let changed = || {
         changed(padding, &heard.padding)
@@ -152,11 +174,14 @@ fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard
     };
     match (now, heard.status) {
         (ProofOutcome::Invalid { why }, _) => Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
+        (ProofOutcome::Valid { claims, .. }, _) if hosts.contains(&claims.host) && claims.local.port() == before.local.port() => changed(),
         (ProofOutcome::Valid { claims, .. }, _) if (&claims.host, claims.local.port()) != (&before.host, before.local.port()) => {
             let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
             Err(failure.with("why", format!("{what} was answered by {} on port {}", claims.host, claims.local.port())))
         }
         (ProofOutcome::Valid { .. }, _) => changed(),
+        // A front may take less in a header than is sent here, and agents send none such: nothing of the flow is refused.
+        (_, Some(400 | 413 | 414 | 431 | 494)) if !padding.is_empty() => Ok(()),
         // What has just passed a request on, and now says that it is not available, has a limit.
         (_, Some(status @ (429 | 503))) => Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true)),
         (_, Some(status @ (502 | 504))) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
@@ -250,7 +275,9 @@ mod tests {
         };
         let reason = |now: ProofOutcome, came: &[u8], status| {
             let heard = Heard { proof: None, padding: came.to_vec(), status };
-            same_listener(Some(&valid("psp", 80)), &now, &heard, true, b"abc").err().map(|f| f.reason)
+            same_listener(Some(&valid("psp", 80)), &now, &heard, &Same { hosts: &[], proves: true, padding: b"abc" })
+                .err()
+                .map(|f| f.reason)
         };
         assert_eq!(reason(valid("psp", 80), b"abc", None), None);
         assert_eq!(reason(valid("psp", 80), b"ab", None), Some(Reason::ProofInvalid));
@@ -262,7 +289,14 @@ mod tests {
         assert_eq!(reason(ProofOutcome::None, b"", Some(503)), Some(Reason::HttpStatus), "a limit");
         assert_eq!(reason(ProofOutcome::None, b"", Some(404)), Some(Reason::HttpStatus));
         let heard = Heard::default();
-        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, b"").is_ok(), "an echo is a proof of its own");
-        assert!(same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, false, b"abc").is_err(), "a short one is none");
+        assert!(
+            same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, &Same { hosts: &[], proves: false, padding: b"" }).is_ok(),
+            "an echo is a proof of its own"
+        );
+        assert!(
+            same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, &Same { hosts: &[], proves: false, padding: b"abc" })
+                .is_err(),
+            "a short one is none"
+        );
     }
 }

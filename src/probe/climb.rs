@@ -123,6 +123,8 @@ pub struct Climb<'a> {
     pub only_fronts: bool,
     /// One of several connections: the rungs above the proof are left to the first.
     pub light: bool,
+    /// Offers HTTP/1.1 alone where HTTP/2 might be chosen (ALPN).
+    pub by_http1: bool,
     /// Small exchanges ahead of the large one.
     pub small_words: usize,
     /// What became of each of several connections, in words.
@@ -152,6 +154,7 @@ impl<'a> Climb<'a> {
             proofs: Vec::new(),
             only_fronts: false,
             light: false,
+            by_http1: false,
             small_words: 0,
             spread: Vec::new(),
             watch: None,

@@ -22,7 +22,7 @@ use hyper::client::conn::http2;
 use hyper::header::{AGE, DATE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
 use hyper::{HeaderMap, Request, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ const MAX_BODY: usize = 4 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(2);
 /// Octets of a head.
 pub(super) const MAX_HEAD: u16 = 32 * 1024;
+/// Headers by which products name themselves.
+const MAKERS: &[&str] = &["server", "via", "x-powered-by", "x-aspnet-version"];
 /// Characters of a header's value that are told.
 const MAX_VALUE: usize = 200;
 
@@ -56,8 +58,9 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 }
 
 async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io + 'static) -> Result<(), Stop> {
-    let offered = ["h2", "http/1.1"];
-    let session = climb.tls(stream, &offered).await?;
+    // Many clients speak HTTP/1.1 alone, and a front may do something else with them.
+    let offered: &[&str] = if climb.by_http1 { &["http/1.1"] } else { &["h2", "http/1.1"] };
+    let session = climb.tls(stream, offered).await?;
     let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);
     climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
     let by_http2 = session.alpn.as_deref() == Some("h2");
@@ -96,7 +99,7 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && proved);
     let mut said = match climb.target.hop.class {
         _ if !counts => Said::Yes,
-        Some(_) => answer.said_by_cloud(),
+        Some(_) => answer.said_by_cloud(&Origin::of(climb)),
         None => answer.said(&Origin::of(climb)),
     };
     // Said inside TLS, "plain HTTP came to a port of TLS" is about the port behind whoever ended the session; elsewhere it may be.
@@ -116,6 +119,10 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
             if counts && !proved && !climb.light && climb.target.hop.class.is_none() {
                 compare::with_no_such_path(climb, &mut connection, &mut answer).await;
             } else if !proved && !climb.light && flow.expect == Expect::Deny {
+                let origin = Origin::of(climb);
+                if answer.location.as_deref().is_some_and(|location| origin.place(location) == Place::Elsewhere) {
+                    answer.detail.insert("leads_elsewhere".into(), true.into());
+                }
                 compare::refusal(climb, &mut connection, &mut answer).await;
             }
             Ok(answer.detail)
@@ -291,8 +298,9 @@ impl Connection {
                 let reading = http.await_body(framing, MAX_BODY);
                 if head.headers.contains_key(PROOF_HEADER) {
                     reading.await?;
-                } else {
-                    let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
+                } else if let Ok(outcome) = tokio::time::timeout(BODY_DEADLINE, reading).await {
+                    // One that does not end is a stream, perhaps; one that is cut off in its middle is none.
+                    outcome.map_err(|failure| failure.with("status", head.status).with("cut_off", true))?;
                 }
                 let body = http.take_body(framing, MAX_BODY);
                 let mut answer = Answer::of(head.status, &head.version, &head.headers, body);
@@ -312,8 +320,8 @@ impl Connection {
                 let reading = read(&mut incoming, &mut body);
                 if parts.headers.contains_key(PROOF_HEADER) {
                     reading.await.map_err(|e| failure(&e, head))?;
-                } else {
-                    let _ = tokio::time::timeout(BODY_DEADLINE, reading).await;
+                } else if let Ok(Err(error)) = tokio::time::timeout(BODY_DEADLINE, reading).await {
+                    return Err(failure(&error, head).with("status", parts.status.as_u16()).with("cut_off", true));
                 }
                 Answer::of(parts.status.as_u16(), "2", &parts.headers, body)
             }
@@ -388,6 +396,8 @@ struct Answer {
     proof: Option<String>,
     /// The names of its headers, sorted.
     headers: BTreeSet<String>,
+    /// The headers by which products name themselves.
+    makers: BTreeMap<&'static str, String>,
     body: Vec<u8>,
     /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
     closes: bool,
@@ -405,6 +415,7 @@ impl Answer {
             retry_after: headers.contains_key(RETRY_AFTER),
             proof: proof_of(headers),
             headers: headers.keys().map(|name| name.as_str().to_owned()).collect(),
+            makers: MAKERS.iter().filter_map(|name| Some((*name, value(name)?))).collect(),
             body,
             closes: false,
             detail: Detail::new(),
@@ -414,6 +425,7 @@ impl Answer {
         answer.detail.insert("server".into(), value("server").into());
         answer.detail.insert("location".into(), answer.location.clone().into());
         answer.detail.insert("content_type".into(), answer.content_type.clone().into());
+        answer.detail.insert("age".into(), value("age").and_then(|age| age.trim().parse::<u64>().ok()).filter(|age| *age > 0).into());
         answer.detail.insert("via".into(), value("via").into());
         answer.detail.insert("clock_offset_s".into(), clock_offset(headers).into());
         answer.detail.insert("retry_after".into(), value("retry-after").into());
@@ -440,6 +452,10 @@ impl Answer {
         if place == Place::OwnHttps {
             self.detail.insert("own_https".into(), true.into());
         }
+        if place == Place::Here && (300..400).contains(&self.status) && self.location.as_deref().is_some_and(http_status::leads_to_sign_in)
+        {
+            self.detail.insert("sign_in".into(), true.into());
+        }
         let recognised = &self.recognised;
         let shown = Shown {
             place,
@@ -461,8 +477,11 @@ impl Answer {
 
     /// The same for a published name of a cloud service: nobody knows what a bare GET is answered with there, and who answers is known by the
     /// certificate. Only what proxies and gateways say in its place counts.
-    fn said_by_cloud(&self) -> Said {
+    fn said_by_cloud(&self, origin: &Origin) -> Said {
+        let leaves = |location: &str| origin.place(location) == Place::Elsewhere;
         match self.status {
+            // In the clear nobody shows a certificate: it may be the sign-in page of the network.
+            300..=399 if origin.scheme == "http" && self.location.as_deref().is_some_and(leaves) => Said::Unknown,
             502..=504 => Said::No(Reason::BadGateway),
             407 | 511 => Said::No(Reason::HttpStatus),
             _ => Said::Yes,

@@ -19,13 +19,15 @@ pub async fn look(climb: &mut Climb<'_>) {
     let tools = Tools { idle: None, range: RangeMode::Never, ..climb.tools.clone() };
     let mut all = vec![climb.seen_so_far()];
     let mut begun = vec![climb.started_at()];
-    for _ in 1..CONNECTIONS {
+    for number in 1..CONNECTIONS {
         if climb.in_time().is_err() {
             break;
         }
         begun.push(clock::instant());
         let mut further = Climb::new(climb.target, &tools);
         further.light = true;
+        // One of them as clients do that know nothing newer.
+        further.by_http1 = number == 1;
         // The ladder is the one that this look belongs to: boxed, it has a size.
         let _ = Box::pin(ladder(&mut further)).await;
         let seen = further.finish();

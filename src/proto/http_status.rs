@@ -141,6 +141,8 @@ pub enum Said {
 pub fn said(status: u16, shown: &Shown) -> Said {
     match of(status).meaning {
         _ if shown.wants_tls => Said::No(Reason::HttpNotSpoken),
+        // 405 and its like in a page of a front's own: the front said so, whether there is anything behind or not.
+        Meaning::Answer if status >= 400 && shown.front_page => Said::Unknown,
         Meaning::Answer => Said::Yes,
         Meaning::Redirect if shown.place == Place::Here => Said::Yes,
         Meaning::Redirect => Said::No(Reason::HttpRedirected),
@@ -153,6 +155,18 @@ pub fn said(status: u16, shown: &Shown) -> Said {
         Meaning::Unavailable | Meaning::Gateway => Said::No(Reason::BadGateway),
         Meaning::NotReached | Meaning::Limited | Meaning::Broken => Said::No(Reason::HttpStatus),
     }
+}
+
+/// Segments of paths under which sign-ins live, in small letters.
+const SIGN_IN: &[&str] = &[
+    "login", "log-in", "logon", "signin", "sign-in", "sign_in", "sso", "oauth", "oauth2", "openid", "saml", "saml2", "adfs", "auth",
+    "authelia",
+];
+
+/// Whether a redirect leads to a sign-in, by its path.
+pub fn leads_to_sign_in(location: &str) -> bool {
+    let path = location.split(['?', '#']).next().unwrap_or_default().to_lowercase();
+    path.split('/').any(|segment| SIGN_IN.contains(&segment.split('.').next().unwrap_or_default()))
 }
 
 /// Sentences of pages that say why a request was turned away before its path was looked at, in small letters; and what that is, in words.
@@ -251,6 +265,16 @@ mod tests {
         assert_eq!(said(302, &Shown::default()), Said::Yes);
         for place in [Place::OwnHttps, Place::Elsewhere] {
             assert_eq!(said(302, &Shown { place, ..Shown::default() }), Said::No(Reason::HttpRedirected));
+        }
+    }
+
+    #[test]
+    fn sign_ins_are_known_by_their_paths() {
+        for path in ["/oauth2/start?rd=/app", "https://psp.contoso.com/Account/Login.aspx?x", "/login", "/adfs/ls/"] {
+            assert!(leads_to_sign_in(path), "{path}");
+        }
+        for path in ["/Agent/", "/?next=/login", "/authors/", "/application"] {
+            assert!(!leads_to_sign_in(path), "{path}");
         }
     }
 

@@ -7,7 +7,10 @@
 
 use super::challenge::{hex, unhex};
 use ring::digest;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A few octets by which an address is known to those who know it; zeros stand for "that of the connection on which it is asked".
@@ -28,8 +31,12 @@ pub fn address_tag(address: IpAddr) -> AddressTag {
 
 /// The tag of a hop's id, as it stands in a challenge.
 pub fn hop_tag(hop_id: &str) -> [u8; 8] {
+    // Every workstation of a network has hops of the same id: what one of them sent is not to speak for another one.
+    static RUN: OnceLock<u64> = OnceLock::new();
+    let run = RUN.get_or_init(|| RandomState::new().build_hasher().finish());
     let mut tag = [0; 8];
-    tag.copy_from_slice(&digest::digest(&digest::SHA256, hop_id.as_bytes()).as_ref()[..8]);
+    let salted = [&run.to_be_bytes()[..], hop_id.as_bytes()].concat();
+    tag.copy_from_slice(&digest::digest(&digest::SHA256, &salted).as_ref()[..8]);
     tag
 }
 

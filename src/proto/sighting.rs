@@ -86,6 +86,24 @@ pub struct Arrived {
     pub whole: bool,
 }
 
+impl Arrived {
+    /// What arrived at either of two hosts.
+    #[must_use]
+    pub fn and(self, other: Arrived) -> Arrived {
+        Arrived {
+            proved: self.proved.saturating_add(other.proved),
+            marked: self.marked.saturating_add(other.marked),
+            path: self.path.saturating_add(other.path),
+            whole: self.whole && other.whole,
+        }
+    }
+
+    /// Whether it is known that nothing arrived.
+    pub fn is_nothing(self) -> bool {
+        self.whole && self.proved == 0 && self.marked == 0 && self.path == 0
+    }
+}
+
 /// Why a listener cannot tell how far a connection came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -5,11 +5,13 @@ use super::Probed;
 use super::crew::server_name;
 use super::pace::Pace;
 use super::ways::Way;
+use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Evidence, Observation};
 use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::{Claims, ProofOutcome};
+use crate::proto::ports;
 use crate::proto::question::{AddressTag, Asked, HopQuestion, Question, address_tag, hop_tag, millis, path_tag};
 use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
 use crate::reason::Reason;
@@ -25,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 /// Hops of one host that are asked about, and of a whole run. Hops beyond them keep what the connector saw alone.
 const MAX_PER_HOST: usize = 64;
 const MAX: usize = 512;
+/// So many times as many of the rows that must be shut.
+const MANY: usize = 16;
 /// Ways over which one hop is asked about, one after the other, until one can tell.
 const MAX_WAYS: usize = 4;
 /// Questions at a time.
@@ -126,11 +130,19 @@ fn errands(probed: &[Probed], ways: &[Way]) -> Vec<Errand> {
         fit.sort_by_key(|way| rank(way, &lost.hop, &attempts));
         let Some(best) = fit.first() else { continue };
         let count = asked.entry(best.host.clone()).or_default();
-        if *count >= MAX_PER_HOST || errands.len() >= MAX {
+        // A row that must be shut passes only where nobody saw anything come: each of them is asked about.
+        let many = if lost.hop.flow.expect == Expect::Deny { MANY } else { 1 };
+        if *count >= MAX_PER_HOST * many || errands.len() >= MAX * many {
             continue;
         }
         *count += 1;
-        let ways = fit.into_iter().take(MAX_WAYS).cloned().collect();
+        let mut ways: Vec<Way> = fit.iter().take(MAX_WAYS).map(|way| (*way).clone()).collect();
+        // Of several hosts behind a front each knows of its own requests alone.
+        for way in fit.iter().skip(MAX_WAYS).take(MAX_PER_HOST) {
+            if ways.iter().all(|other| other.host != way.host) {
+                ways.push((*way).clone());
+            }
+        }
         errands.push(Errand { about, hop: lost.hop.clone(), ways, attempts, since });
     }
     errands
@@ -235,15 +247,38 @@ impl Errand {
         told
     }
 
-    /// What of the hop's requests arrived.
+    /// What of the hop's requests arrived: at its host or, behind a front, at all hosts there together.
     async fn arrived(&self, asking: &Asking) -> Option<Arrived> {
         let since = self.since?;
-        for way in &self.ways {
+        let own = [self.hop.to.host.label()];
+        let hosts = self.hop.flow.relayed_to.as_ref().map_or(&own[..], |behind| &behind.hosts);
+        let mut sum: Option<Arrived> = None;
+        let mut all = true;
+        for host in hosts {
+            match self.arrived_at(host, since, asking).await {
+                Some(told) => sum = Some(sum.map_or(told, |sum| sum.and(told))),
+                None => all = false,
+            }
+        }
+        sum.map(|sum| Arrived { whole: sum.whole && all, ..sum })
+    }
+
+    /// Whether a listener has every port at which requests of the hop may arrive, as far as the plan knows them.
+    fn holds_all_meant(&self, listener_ports: &str) -> bool {
+        let own = [self.hop.port];
+        let meant = self.hop.flow.relayed_to.as_ref().map_or(&own[..], |behind| &behind.ports);
+        !meant.is_empty() && meant.iter().all(|port| ports::holds(listener_ports, *port))
+    }
+
+    /// The same at one host.
+    async fn arrived_at(&self, host: &str, since: Timestamp, asking: &Asking) -> Option<Arrived> {
+        for way in self.ways.iter().filter(|way| way.host == host) {
             let path = crate::probe::http::rooted(self.hop.flow.path.as_deref());
             let (hop, path) = (hop_tag(&self.hop.id), path_tag(&path));
             let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
             if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await {
-                return Some(arrived);
+                // It sees only what comes to its own ports: where the real service has one of those that are meant, the requests go there.
+                return Some(Arrived { whole: arrived.whole && self.holds_all_meant(&way.ports), ..arrived });
             }
         }
         None

@@ -14,6 +14,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         return None;
     }
     let to = hop.to.host.label();
+    // The listener belongs where the flow ends: behind a front, not on it.
+    let behind = hop.flow.relayed_to.as_ref().map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
     let evidence = Evidence::decisive(&seen.evidence);
     let port = evidence.map_or(hop.port, |e| e.destination.port());
     let flow = match evidence {
@@ -76,7 +78,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
         }
         Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::StandInAnswered => format!("End `portmatrix listen` on {to} and start the service there: the way is open."),
+        Reason::StandInAnswered => format!("End `portmatrix listen` on {behind} and start the service there: the way is open."),
         Reason::NotRecognised => format!("Look on {to} which program has port {port}: its answer does not name the service."),
         Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
         Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
@@ -112,6 +114,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
 /// What to do where nobody proved himself.
 fn not_proved(hop: &Hop, seen: &Observation) -> String {
     let to = hop.to.host.label();
+    // The listener belongs where the flow ends: behind a front, not on it.
+    let behind = hop.flow.relayed_to.as_ref().map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
     if clock::hides_proof(seen).is_some() {
         return format!(
             "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
@@ -119,7 +123,7 @@ fn not_proved(hop: &Hop, seen: &Observation) -> String {
         );
     }
     format!(
-        "Run `portmatrix listen` on {to} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+        "Run `portmatrix listen` on {behind} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
     )
 }
 
@@ -186,9 +190,11 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
             "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
             hop.to.host.label()
         ),
-        _ if hop.flow.relayed_to.is_some() => format!(
-            "To prove that {} refuses this path, test a path that it passes on in the same run, through the same port.",
-            hop.to.host.label()
+        _ if let Some(behind) = &hop.flow.relayed_to => format!(
+            "To prove that {} itself refuses this path, run `portmatrix listen` on {} with the site key during the test, and test a path that it passes on \
+             in the same run: the listener tells what arrives.",
+            hop.to.host.label(),
+            behind.hosts.join(" or ")
         ),
         _ => format!(
             "To prove that the firewall blocks this, start `portmatrix listen` on {to} and run again, or name a port that is open there under `[controls]` \

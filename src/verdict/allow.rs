@@ -16,6 +16,7 @@ use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, ProofOutcome};
+use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
 use std::net::SocketAddr;
 
@@ -238,10 +239,9 @@ fn answered_by_another_port(step: &Step) -> bool {
     step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
 }
 
-/// Whether the only host behind the front has a listener that remembers all its requests, and none of this hop came there.
+/// Whether every host behind the front has a listener that remembers all its requests, and none of this hop came to any of them.
 fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
-    let alone = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.len() == 1);
-    alone && seen.known.arrived.is_some_and(|a| a.whole && a.proved + a.marked + a.path == 0)
+    hop.flow.relayed_to.is_some() && seen.known.arrived.is_some_and(Arrived::is_nothing)
 }
 
 /// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.

@@ -4,11 +4,11 @@ use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, Shots, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::http_status;
-use crate::proto::sighting::Doubt;
+use crate::proto::sighting::{Arrived, Doubt};
 use crate::reason::Reason;
 
 /// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well. Nor does `reply-lost`: what
@@ -61,18 +61,23 @@ fn shut(answered_by: AnsweredBy, note: &str) -> Judgement {
     opinion(Verdict::Inconclusive, Reason::Denied, answered_by, note)
 }
 
+/// The rung of the last HTTP answer.
+fn last_http(seen: &Observation) -> Option<&Step> {
+    seen.steps.iter().rev().find(|s| s.step == StepKind::Http)
+}
+
 /// The last HTTP status that came.
 fn status(seen: &Observation) -> Option<u64> {
-    seen.steps.iter().rev().find(|s| s.step == StepKind::Http).and_then(|s| s.detail.get("status")).and_then(|v| v.as_u64())
+    last_http(seen)?.detail.get("status")?.as_u64()
 }
 
 fn is_refusing(status: u64) -> bool {
     u16::try_from(status).is_ok_and(http_status::is_refusing)
 }
 
-/// Who refused a path, where its answer was told to be somebody else's than the front's.
+/// Who refused a path, as far as other paths tell.
 fn refused_by(seen: &Observation) -> Option<&str> {
-    seen.steps.iter().rev().find(|s| s.step == StepKind::Http)?.detail.get("refused_by")?.as_str()
+    last_http(seen)?.detail.get("refused_by")?.as_str()
 }
 
 /// A listener of the site proved itself. On a path rule the front itself must refuse: our own listener in the front's place refuses every path that the
@@ -123,34 +128,63 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
     let status = status(seen)?;
     // Without a key nothing proves who refused; a certificate that a listener made for itself says that it was no front.
     let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
-    Some(if is_refusing(status) && not_asked && showed_own(seen) {
-        otherwise(AnsweredBy::Unproved, STAND_IN_REFUSED)
-    } else if is_refusing(status) && hop.flow.relayed_to.is_none() {
+    if is_refusing(status) && not_asked && showed_own(seen) {
+        return Some(otherwise(AnsweredBy::Unproved, STAND_IN_REFUSED));
+    }
+    Some(match &hop.flow.relayed_to {
         // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself that answers so, on an open port.
-        otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
-    } else if is_refusing(status) && refused_by(seen) == Some("stand-in") {
-        let note = format!(
-            "refused with HTTP status {status} in the words of a listener that did not prove itself to this key and clock: the front passed the request on"
-        );
-        otherwise(AnsweredBy::Unproved, &note)
-    } else if is_refusing(status) && refused_by(seen) == Some("service") {
-        let note = format!(
-            "refused with HTTP status {status}, just as the service behind the front refuses a path that it does not have: the front may have passed the request on"
-        );
-        otherwise(AnsweredBy::Unproved, &note)
-    } else if is_refusing(status) && seen.recognised.is_some() && !seen.only_fronts {
-        let product = seen.recognised.as_deref().unwrap_or_default();
-        otherwise(
-            AnsweredBy::Service,
-            &format!("refused with HTTP status {status} by {product}, which is no front: the request was passed on"),
-        )
-    } else if is_refusing(status) {
-        shut(AnsweredBy::Unproved, &format!("refused with HTTP status {status}"))
-    } else if status < 400 {
-        open(AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
-    } else {
-        otherwise(AnsweredBy::Unproved, &format!("answered with HTTP status {status}"))
+        None if is_refusing(status) => {
+            otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
+        }
+        Some(_) if is_refusing(status) => by_refusal(seen, status),
+        // A page of the front's own, or one that sends people elsewhere, shuts the path too where nothing of it arrives behind.
+        Some(_) if seen.known.arrived.is_some_and(Arrived::is_nothing) && !refused_alone(seen) => shut(
+            AnsweredBy::Unproved,
+            &format!("answered with HTTP status {status} by the front itself: no request for it arrived behind it"),
+        ),
+        Some(_) if leads_elsewhere(seen) => {
+            let note = format!("sent elsewhere with HTTP status {status}: by the front, or by what is behind it; nothing tells which");
+            otherwise(AnsweredBy::Unproved, &note)
+        }
+        _ if status < 400 => open(AnsweredBy::Unproved, &format!("answered with HTTP status {status}")),
+        _ => otherwise(AnsweredBy::Unproved, &format!("answered with HTTP status {status}")),
     })
+}
+
+/// Who refused a path: the front itself, or whoever it passed the request on to.
+fn by_refusal(seen: &Observation, status: u64) -> Judgement {
+    let nothing_arrived = seen.known.arrived.is_some_and(Arrived::is_nothing);
+    let refused = format!("refused with HTTP status {status}");
+    let unproved = |note: &str| otherwise(AnsweredBy::Unproved, &format!("{refused} {note}"));
+    if refused_alone(seen) {
+        return unproved("alone: a path below it is answered otherwise, so that the rule is not for what begins with it");
+    }
+    match refused_by(seen) {
+        Some("stand-in") => {
+            unproved("in the words of a listener that did not prove itself to this key and clock: the front passed the request on")
+        }
+        _ if nothing_arrived => shut(AnsweredBy::Unproved, &refused),
+        Some("service") => unproved(
+            "just as a path below one that the front passes on, which cannot be there: the service behind the front may have refused it",
+        ),
+        _ if seen.recognised.is_some() && !seen.only_fronts => {
+            let product = seen.recognised.as_deref().unwrap_or_default();
+            let note = format!("{refused} by {product}, which is no front: the request was passed on");
+            otherwise(AnsweredBy::Service, &note)
+        }
+        Some("front") => shut(AnsweredBy::Unproved, &refused),
+        _ => unproved("by the front, or by the service behind it; nothing tells which"),
+    }
+}
+
+/// Whether a path below the refused one was answered otherwise.
+fn refused_alone(seen: &Observation) -> bool {
+    last_http(seen).is_some_and(|step| step.detail.contains_key("refused_alone"))
+}
+
+/// Whether an answer leads to another host.
+fn leads_elsewhere(seen: &Observation) -> bool {
+    last_http(seen).is_some_and(|step| step.detail.contains_key("leads_elsewhere"))
 }
 
 /// A path rule can only be seen where a path was asked for.
@@ -308,7 +342,11 @@ pub fn shut_again(first: Option<Reason>, now: Reason, initiator: Initiator) -> A
 pub fn same_again(before: &Observation, now: &Observation) -> Again {
     let failed = now.first_failure().and_then(|s| s.reason);
     match (status(before), status(now)) {
-        (Some(_), Some(now)) if is_refusing(now) => Again::Shut,
+        _ if claims(now).next().is_some() && claims(before).next().is_none() => Again::Open,
+        (Some(was), Some(is)) if was == is && refused_by(before) == refused_by(now) && refused_alone(before) == refused_alone(now) => {
+            Again::Shut
+        }
+        (Some(_), Some(is)) if is_refusing(is) => Again::Otherwise(Reason::HttpStatus),
         (Some(_), Some(_)) => Again::Open,
         (None, None) if failed.is_some_and(|reason| CUT_OFF.contains(&reason)) => Again::Shut,
         _ => failed.map_or(Again::Open, Again::Otherwise),

@@ -27,7 +27,14 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
         ));
     }
     let front = hop.to.host.label();
-    let sign_in = http_status::of(status).meaning == Meaning::SignIn || text(step, "grpc_status_name") == "UNAUTHENTICATED";
+    if let Some(age) = step.detail.get("age") {
+        return Some(format!(
+            "the answer is {age} seconds old: a cache gave it, and nothing tells whether what it is a copy of is still there"
+        ));
+    }
+    let sign_in = http_status::of(status).meaning == Meaning::SignIn
+        || step.detail.contains_key("sign_in")
+        || text(step, "grpc_status_name") == "UNAUTHENTICATED";
     match &hop.flow.relayed_to {
         Some(behind) if sign_in => {
             Some(format!("a sign-in is wanted: by {front} itself, or by {} behind it; nothing tells which", behind.hosts.join(" or ")))

@@ -5,7 +5,7 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
 use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
-use crate::proto::sighting::{Doubt, Seen, Sighting};
+use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use jiff::Timestamp;
@@ -263,7 +263,18 @@ fn a_front_that_refuses_the_path_denies() {
     };
     let mut refused = seen(up(), vec![ProofOutcome::None]);
     refused.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied);
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "nothing tells who refused");
+    for (by, reason) in [("front", Reason::Denied), ("service", Reason::DeniedOtherwise), ("stand-in", Reason::DeniedOtherwise)] {
+        refused.steps[2].detail.insert("refused_by".into(), by.into());
+        assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by}");
+    }
+    refused.steps[2].detail.insert("refused_by".into(), "service".into());
+    refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied, "the listener behind knows that nothing came");
+    refused.steps[2].detail.insert("refused_alone".into(), 200.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "a path below it is passed on");
+    refused.steps[2].detail.remove("refused_alone");
+    refused.known.arrived = None;
     // Where no front is meant it is the host that says 404, on a port that is open.
     assert_eq!(verdict(&hop(deny()), &refused).1, Reason::DeniedOtherwise);
     // Who is asked for a password has reached it.

@@ -367,7 +367,7 @@ class Oracle:
             return Right(frozenset({GREEN} if control and not self.changes else {GREEN, UNTOLD}), why)
         if came == {"not-asked"}:
             return Right(frozenset({UNTOLD}), why)
-        if came <= {"refused", "not-asked", "unsure"}:
+        if came <= {"refused", "not-asked", "unsure"} or (self.changes and came <= {"refused", "not-asked", "unsure", "elsewhere"}):
             return Right(frozenset({GREEN, UNTOLD}), why)
         if came == {"passed-on"} and not self.changes and not self.world.front.strip and not self.world.front.limit:
             return Right(frozenset({FAIL}), why, open_hop=True)

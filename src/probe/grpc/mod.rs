@@ -128,8 +128,10 @@ async fn stranger(climb: &mut Climb<'_>, connection: &Connection, prefix: &str) 
     if climb.target.hop.flow.expect == Expect::Deny {
         return Ok(());
     }
-    let begun = clock::instant();
-    let Some(outcome) = stream::answered_while_open(connection, prefix, climb.step_deadline()).await.transpose() else { return Ok(()) };
+    let (begun, behind_front) = (clock::instant(), climb.target.hop.flow.relayed_to.is_some());
+    let Some(outcome) = stream::answered_while_open(connection, prefix, behind_front, climb.step_deadline()).await.transpose() else {
+        return Ok(());
+    };
     let climbed = outcome.is_ok();
     climb.note(StepKind::GrpcStream, begun, outcome);
     if climbed { Ok(()) } else { Err(Stop) }

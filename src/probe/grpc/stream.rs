@@ -68,14 +68,23 @@ pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration
 /// still open. `None` where that does not tell: an answer that never came, or a stream that was reset.
 ///
 /// # Errors
-/// `grpc-buffered` when the answer comes only once the request is closed.
-pub async fn answered_while_open(connection: &Connection, prefix: &str, deadline: Duration) -> Result<Option<Detail>, Failure> {
+/// `grpc-buffered` when the answer comes only once the request is closed; `http-status` when a front refuses the method.
+pub async fn answered_while_open(
+    connection: &Connection,
+    prefix: &str,
+    behind_front: bool,
+    deadline: Duration,
+) -> Result<Option<Detail>, Failure> {
     let begun = tokio::time::timeout(deadline, begin(connection, prefix, PING_PONG)).await;
     let Ok(Ok((mut response, mut send))) = begun else { return Ok(None) };
     let _ = send.send_data(Bytes::from(frame(WORDS[0])), false);
     match tokio::time::timeout(deadline, &mut response).await {
         Ok(Ok(answer)) => {
             let status = status_of(answer.headers()).map(|code| code.name());
+            // Every gRPC server says so in its own words. A front that lets the health check through, and nothing else, says so in words of HTTP.
+            if behind_front && status.is_none() && answer.status().as_u16() >= 300 {
+                return Err(Failure::peer(Reason::HttpStatus).with("status", answer.status().as_u16()).with("method", PING_PONG));
+            }
             Ok(Some(Detail::from([("answered_while_open".to_owned(), status.map_or_else(|| true.into(), Into::into))])))
         }
         Ok(Err(_)) => Ok(None),

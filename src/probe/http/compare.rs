@@ -4,7 +4,7 @@ use super::{Answer, Connection, Sender, aside, rooted};
 use crate::net::random;
 use crate::probe::Climb;
 use crate::proto::challenge;
-use crate::proto::http_status::is_refusing;
+use crate::proto::http_status::{Meaning, is_refusing, of};
 use crate::proto::stand_in;
 use std::collections::BTreeSet;
 
@@ -17,8 +17,9 @@ const CHANGING: &[&str] =
 pub(super) async fn with_no_such_path(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
     let flow = &climb.target.hop.flow;
     let path = rooted(flow.path.as_deref());
-    let is_open = matches!(answer.status, 200..=399 | 401);
-    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.names_service() {
+    let is_open = matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
+    // An application is not asked for every path: what is made in its name is its own.
+    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.application {
         return;
     }
     let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
@@ -28,12 +29,16 @@ pub(super) async fn with_no_such_path(climb: &Climb<'_>, connection: &mut Connec
     }
 }
 
-/// Who refused a path that must be refused at the front: detail `refused_by` is `stand-in` where it was refused in the words of a listener that does
-/// not prove itself, and `service` where a path that the front passes on, and that cannot be there, is refused in just the same way. A page that only
-/// fronts make is the front's own.
+/// Who refused a path that must be refused at the front, by what other paths get. Detail `refused_by` says
+///
+/// - `stand-in`: it is in the words of a listener that does not prove itself;
+/// - `service`: a path that the front passes on, and that cannot be there, is refused in just the same way;
+/// - `front`: such a path gets another answer, and somebody else makes this one, or it is a page that fronts make.
+///
+/// It is absent where nothing tells. `refused_alone` says that a path below the refused one is not refused like it.
 pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
     let Some(behind) = &climb.target.hop.flow.relayed_to else { return };
-    if !is_refusing(answer.status) || answer.recognised.front_page {
+    if !is_refusing(answer.status) {
         return;
     }
     if stand_in::is_its_refusal(answer.status, answer.content_type.as_deref(), &answer.body) {
@@ -41,23 +46,38 @@ pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answ
         return;
     }
     let path = rooted(climb.target.hop.flow.path.as_deref());
-    let Some(passed_on) = behind.paths.iter().map(|passed| rooted(Some(passed.as_str()))).find(|passed| !is_below(&path, passed)) else {
-        return;
+    let (below, passed_on) = (unlikely(&path), behind.paths.first().map(|passed| unlikely(&rooted(Some(passed.as_str())))));
+    let of_service = match &passed_on {
+        Some(passed_on) => ask_for(climb, connection, passed_on).await,
+        None => None,
     };
-    let unlikely = format!("{}/{}", passed_on.trim_end_matches('/'), challenge::hex(&random::<8>()));
-    if let Some(other) = ask_for(climb, connection, &unlikely).await
-        && answer.is_like(&other, &path, &unlikely)
-        && answer.lasting_headers() == other.lasting_headers()
+    let is_of_service = |other: &Answer, asked: &str| {
+        of_service
+            .as_ref()
+            .zip(passed_on.as_ref())
+            .is_some_and(|(of_service, passed_on)| other.is_of_one_maker(of_service, asked, passed_on))
+    };
+    if let Some(other) = ask_for(climb, connection, &below).await
+        && !answer.is_of_one_maker(&other, &path, &below)
+        && (!is_refusing(other.status) || is_of_service(&other, &below))
     {
-        answer.detail.insert("refused_by".into(), "service".into());
+        answer.detail.insert("refused_alone".into(), other.status.into());
+    }
+    let refused_by = match &of_service {
+        Some(_) if is_of_service(answer, &path) => Some("service"),
+        Some(other) if answer.makers != other.makers => Some("front"),
+        // Where the tables do not say what is passed on, there is nothing to compare it with.
+        Some(_) => answer.recognised.front_page.then_some("front"),
+        None => (answer.recognised.front_page && passed_on.is_none()).then_some("front"),
+    };
+    if let Some(refused_by) = refused_by {
+        answer.detail.insert("refused_by".into(), refused_by.into());
     }
 }
 
-/// Whether a path is another one, or one below it.
-fn is_below(path: &str, other: &str) -> bool {
-    path.to_ascii_lowercase()
-        .strip_prefix(&other.trim_end_matches('/').to_ascii_lowercase())
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// A path below another one that cannot be there.
+fn unlikely(path: &str) -> String {
+    format!("{}/{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()))
 }
 
 /// Asks for another path, without a challenge: on the same connection where it stays open, else on one of its own.
@@ -95,6 +115,11 @@ impl Answer {
             && apart <= 4 * other_path.len() + self.body.len() / 10
     }
 
+    /// Whether another answer is like this one, and made by the same.
+    fn is_of_one_maker(&self, other: &Answer, path: &str, other_path: &str) -> bool {
+        self.is_like(other, path, other_path) && self.makers == other.makers && self.lasting_headers() == other.lasting_headers()
+    }
+
     /// The headers that whoever made the answer writes on all of its answers.
     fn lasting_headers(&self) -> BTreeSet<&str> {
         self.headers.iter().map(String::as_str).filter(|name| !CHANGING.contains(name)).collect()
@@ -104,6 +129,12 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_there_is_below() {
+        assert!(unlikely("/Agent/").starts_with("/Agent/"));
+        assert!(unlikely("/").starts_with('/') && unlikely("/").len() == 17);
+    }
 
     fn refused(body: &str, headers: &[&str]) -> Answer {
         let headers = headers.iter().map(|name| (*name).to_owned()).collect();
@@ -116,13 +147,5 @@ mod tests {
         assert!(front.is_like(&service, "/", "/Agent/0"));
         assert_ne!(front.lasting_headers(), service.lasting_headers());
         assert_eq!(service.lasting_headers(), refused("", &["server", "x-powered-by", "content-length"]).lasting_headers());
-    }
-
-    #[test]
-    fn a_path_below_another_is_known_in_either_case() {
-        assert!(is_below("/agent/x", "/Agent"));
-        assert!(is_below("/anything", "/"));
-        assert!(!is_below("/Agents", "/Agent"));
-        assert!(!is_below("/", "/Agent"));
     }
 }
