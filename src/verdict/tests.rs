@@ -287,6 +287,7 @@ fn a_front_that_refuses_the_path_denies() {
     // Without a key only the certificate says so.
     let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
     without_key.steps[2].detail.insert("status".into(), 404.into());
+    without_key.steps[2].detail.insert("refused_by".into(), "front".into());
     assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::Denied, "a certificate of somebody else's");
     without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
     assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
