@@ -10,6 +10,7 @@ mod support {
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, CrlDistributionPoint, CustomExtension, DnType, IsCa, KeyPair};
 use serde_json::Value;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::deployment::{Deployment, Seen, text};
 use support::netns::Process;
@@ -292,7 +293,10 @@ fn squid(cloud: &Cloud, port: u16, wants: &str) -> Process {
     );
     let file = site.path(&format!("squid{port}.conf"));
     std::fs::write(&file, conf).expect("a file");
-    let mut squid = dc.start("squid", &["-N", "-f", &file]);
+    // Squids of one name share memory, and tests run side by side.
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let name = format!("squid{}n{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+    let mut squid = dc.start("squid", &["-n", &name, "-N", "-f", &file]);
     squid.wait_listening(dc, &[port], Duration::from_secs(30));
     squid
 }
