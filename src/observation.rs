@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+/// How the words of [`Observation::spread`] on a connection end that was made by HTTP/1.1, where it might have been HTTP/2.
+pub const BY_HTTP1: &str = ", by HTTP/1.1";
+
 /// One step of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

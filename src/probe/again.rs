@@ -138,12 +138,7 @@ async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connect
 fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Detail {
     match (kind, wait) {
         (StepKind::Idle, Some(wait)) => Detail::from([("idle_ms".to_owned(), millis(wait).into())]),
-        _ => {
-            let mut detail =
-                Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]);
-            detail.extend(heard.status.map(|status| ("status".to_owned(), status.into())));
-            detail
-        }
+        _ => Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]),
     }
 }
 
@@ -155,6 +150,11 @@ struct Same<'a> {
     proves: bool,
     /// What was sent and is to come back.
     padding: &'a [u8],
+}
+
+/// Whether two answers may come from one service: from the same host, or from two of those that the plan has behind the front.
+fn is_one_of(hosts: &[String], before: &String, now: &String) -> bool {
+    before == now || (hosts.contains(before) && hosts.contains(now))
 }
 
 fn hosts_behind<'a>(climb: &Climb<'a>) -> &'a [String] {
@@ -174,14 +174,13 @@ fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard
     };
     match (now, heard.status) {
         (ProofOutcome::Invalid { why }, _) => Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
-        (ProofOutcome::Valid { claims, .. }, _) if hosts.contains(&claims.host) && claims.local.port() == before.local.port() => changed(),
-        (ProofOutcome::Valid { claims, .. }, _) if (&claims.host, claims.local.port()) != (&before.host, before.local.port()) => {
+        (ProofOutcome::Valid { claims, .. }, _)
+            if claims.local.port() != before.local.port() || !is_one_of(hosts, &before.host, &claims.host) =>
+        {
             let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
             Err(failure.with("why", format!("{what} was answered by {} on port {}", claims.host, claims.local.port())))
         }
         (ProofOutcome::Valid { .. }, _) => changed(),
-        // A front may take less in a header than is sent here, and agents send none such: nothing of the flow is refused.
-        (_, Some(400 | 413 | 414 | 431 | 494)) if !padding.is_empty() => Ok(()),
         // What has just passed a request on, and now says that it is not available, has a limit.
         (_, Some(status @ (429 | 503))) => Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true)),
         (_, Some(status @ (502 | 504))) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
@@ -288,6 +287,13 @@ mod tests {
         assert_eq!(reason(ProofOutcome::None, b"", Some(502)), Some(Reason::BadGateway));
         assert_eq!(reason(ProofOutcome::None, b"", Some(503)), Some(Reason::HttpStatus), "a limit");
         assert_eq!(reason(ProofOutcome::None, b"", Some(404)), Some(Reason::HttpStatus));
+        let both = ["psp".to_owned(), "psp2".to_owned()];
+        let shared = |now: ProofOutcome| {
+            let heard = Heard { proof: None, padding: b"abc".to_vec(), status: None };
+            same_listener(Some(&valid("psp", 80)), &now, &heard, &Same { hosts: &both, proves: true, padding: b"abc" }).is_ok()
+        };
+        assert!(shared(valid("psp2", 80)), "a front may share out requests among the hosts behind it");
+        assert!(!shared(valid("psp2", 81)) && !shared(valid("dc", 80)));
         let heard = Heard::default();
         assert!(
             same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, &Same { hosts: &[], proves: false, padding: b"" }).is_ok(),

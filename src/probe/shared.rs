@@ -4,10 +4,12 @@
 use super::{Climb, RangeMode, Tools, ladder};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::clock;
-use crate::observation::{Initiator, Observation, Step, StepKind};
+use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 
+/// The alert of a server that speaks none of the protocols that were offered (RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: u8 = 120;
 /// Connections that are made on such a way.
 const CONNECTIONS: usize = 3;
 
@@ -32,7 +34,9 @@ pub async fn look(climb: &mut Climb<'_>) {
         let _ = Box::pin(ladder(&mut further)).await;
         let seen = further.finish();
         // What this machine lacks for one more connection says nothing of the way.
-        if failed(&seen).is_none_or(|s| s.initiator != Some(Initiator::Local)) {
+        let is_local = failed(&seen).is_some_and(|s| s.initiator == Some(Initiator::Local));
+        // A server for HTTP/2 alone says so in the handshake, and has been reached.
+        if !is_local && !(number == 1 && speaks_no_http1(&seen)) {
             all.push(seen);
         }
     }
@@ -54,6 +58,16 @@ fn may_be_shared(climb: &Climb<'_>) -> bool {
         Expect::Deny => flow.relayed_to.is_some() && !is_local,
         Expect::Allow => !is_local && !is_silent && (flow.relayed_to.is_some() || is_translated(climb) || is_unproved(climb)),
     }
+}
+
+/// Whether the handshake was broken off since HTTP/1.1 is not spoken there.
+fn speaks_no_http1(seen: &Observation) -> bool {
+    failed(seen).is_some_and(|s| s.step == StepKind::Tls && s.detail.get("alert_code").is_some_and(|v| *v == NO_APPLICATION_PROTOCOL))
+}
+
+/// Whether a connection was one of HTTP/1.1 by choice of this end, where it might have been HTTP/2.
+fn is_by_http1(seen: &Observation) -> bool {
+    seen.steps.iter().any(|s| s.step == StepKind::Alpn && s.detail.get("offered").is_some_and(|v| *v == serde_json::json!(["http/1.1"])))
 }
 
 /// Whether the other end saw other addresses than this one.
@@ -168,7 +182,8 @@ fn words(seen: &Observation) -> String {
         _ => None,
     });
     let status = status(seen).map(|status| format!(" (status {status})")).unwrap_or_default();
-    match (failed(seen), proof) {
+    let by_http1 = if is_by_http1(seen) { BY_HTTP1 } else { "" };
+    let ended = match (failed(seen), proof) {
         (Some(step), proof) => {
             let reason = step.reason.map_or("failed", Reason::code);
             let proof = proof.map(|proof| format!(", after it was {proof}")).unwrap_or_default();
@@ -176,7 +191,8 @@ fn words(seen: &Observation) -> String {
         }
         (None, Some(proof)) => proof,
         (None, None) => format!("answered without a proof{status}"),
-    }
+    };
+    format!("{ended}{by_http1}")
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub fn address_tag(address: IpAddr) -> AddressTag {
     tag
 }
 
-/// The tag of a hop's id, as it stands in a challenge.
+/// The tag of a hop's id, as it stands in a challenge: eight octets of a SHA-256 over the id and a number of this process. It means nothing to anybody
+/// else, and another run of the same hop has another one.
 pub fn hop_tag(hop_id: &str) -> [u8; 8] {
     // Every workstation of a network has hops of the same id: what one of them sent is not to speak for another one.
     static RUN: OnceLock<u64> = OnceLock::new();
@@ -177,6 +178,13 @@ mod tests {
             assert_eq!(Asked::decode(&nonce, tag), asked);
             assert_eq!(nonce[..5], [9; 5], "chance stays");
         }
+    }
+
+    #[test]
+    fn a_tag_is_of_one_run() {
+        let plain = digest::digest(&digest::SHA256, b"m/f/a/b:1");
+        assert_ne!(hop_tag("m/f/a/b:1")[..], plain.as_ref()[..8], "another machine's run of the same row has the same id");
+        assert_eq!(hop_tag("m/f/a/b:1"), hop_tag("m/f/a/b:1"));
     }
 
     #[test]

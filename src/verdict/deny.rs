@@ -137,11 +137,13 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
             otherwise(AnsweredBy::Unproved, &format!("something answers HTTP there (status {status}): no rule is seen that shuts the way"))
         }
         Some(_) if is_refusing(status) => by_refusal(seen, status),
-        // A page of the front's own, or one that sends people elsewhere, shuts the path too where nothing of it arrives behind.
-        Some(_) if seen.known.arrived.is_some_and(Arrived::is_nothing) && !refused_alone(seen) => shut(
-            AnsweredBy::Unproved,
-            &format!("answered with HTTP status {status} by the front itself: no request for it arrived behind it"),
-        ),
+        // It may be its way to refuse, or a sign-in that opens the path to whoever signs in.
+        Some(_) if status < 400 && seen.known.arrived.is_some_and(Arrived::is_nothing) => {
+            let note = format!(
+                "answered with HTTP status {status} by the front itself: nothing arrived behind it, and it refuses nothing in so many words"
+            );
+            otherwise(AnsweredBy::Unproved, &note)
+        }
         Some(_) if leads_elsewhere(seen) => {
             let note = format!("sent elsewhere with HTTP status {status}: by the front, or by what is behind it; nothing tells which");
             otherwise(AnsweredBy::Unproved, &note)
@@ -163,16 +165,17 @@ fn by_refusal(seen: &Observation, status: u64) -> Judgement {
         Some("stand-in") => {
             unproved("in the words of a listener that did not prove itself to this key and clock: the front passed the request on")
         }
-        _ if nothing_arrived => shut(AnsweredBy::Unproved, &refused),
-        Some("service") => unproved(
-            "just as a path below one that the front passes on, which cannot be there: the service behind the front may have refused it",
-        ),
+        // Whoever names himself is behind the front, be it another host than the plan's.
         _ if seen.recognised.is_some() && !seen.only_fronts => {
             let product = seen.recognised.as_deref().unwrap_or_default();
             let note = format!("{refused} by {product}, which is no front: the request was passed on");
             otherwise(AnsweredBy::Service, &note)
         }
         Some("front") => shut(AnsweredBy::Unproved, &refused),
+        _ if nothing_arrived => shut(AnsweredBy::Unproved, &refused),
+        Some("service") => unproved(
+            "just as a path below one that the front passes on, which cannot be there: the service behind the front may have refused it",
+        ),
         _ => unproved("by the front, or by the service behind it; nothing tells which"),
     }
 }
@@ -352,3 +355,6 @@ pub fn same_again(before: &Observation, now: &Observation) -> Again {
         _ => failed.map_or(Again::Open, Again::Otherwise),
     }
 }
+
+#[cfg(test)]
+mod tests;

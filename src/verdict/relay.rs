@@ -2,10 +2,10 @@
 
 use super::allow::{claims, text};
 use crate::matrix::model::Protocol;
-use crate::observation::{Observation, StepKind};
+use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::Claims;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a proof came from, on a hop with a front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +73,20 @@ pub(super) fn proxy_protocol(seen: &Observation) -> Option<&str> {
 
 /// How several connections of one hop ended, where not all of them ended alike.
 pub(super) fn spread(seen: &Observation) -> Option<String> {
+    let ends: BTreeSet<&str> = seen.spread.iter().map(|words| words.trim_end_matches(BY_HTTP1)).collect();
+    if ends.len() < 2 {
+        return None;
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for words in &seen.spread {
         *counts.entry(words).or_default() += 1;
     }
     let all = seen.spread.len();
     let each: Vec<String> = counts.iter().map(|(words, count)| format!("{count} of {all} connections: {words}")).collect();
-    (counts.len() > 1).then(|| format!("the way is shared out: {}", each.join("; ")))
+    // Which version of HTTP was spoken may be what makes the difference.
+    let by_version = seen.spread.iter().any(|words| words.ends_with(BY_HTTP1));
+    let lead = if by_version { "not all connections end alike" } else { "the way is shared out" };
+    Some(format!("{lead}: {}", each.join("; ")))
 }
 
 #[cfg(test)]
@@ -147,5 +154,14 @@ mod tests {
         assert_eq!(spread(&seen), None);
         seen.spread = vec!["a".into(), "b".into(), "a".into()];
         assert_eq!(spread(&seen).as_deref(), Some("the way is shared out: 2 of 3 connections: a; 1 of 3 connections: b"));
+    }
+
+    #[test]
+    fn a_version_of_http_alone_is_no_difference() {
+        let of = |words: &[&str]| Observation { spread: words.iter().map(|w| (*w).to_owned()).collect(), ..seen(up(), vec![]) };
+        assert_eq!(spread(&of(&["proved", "proved, by HTTP/1.1", "proved"])), None);
+        let differs = spread(&of(&["proved", "http-status at http, by HTTP/1.1", "proved"])).expect("a note");
+        assert!(differs.starts_with("not all connections end alike: "), "{differs}");
+        assert!(spread(&of(&["proved", "timed-out at connect"])).expect("a note").starts_with("the way is shared out: "));
     }
 }

@@ -5,7 +5,7 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, Step, StepKind, Trace};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow, RelayedTo};
 use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
-use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
+use crate::proto::sighting::{Doubt, Seen, Sighting};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use jiff::Timestamp;
@@ -86,7 +86,7 @@ pub(crate) fn up() -> Vec<Step> {
     vec![rung(StepKind::Connect, None, true), rung(StepKind::Tls, None, true), rung(StepKind::Http, None, true)]
 }
 
-fn verdict(hop: &Hop, seen: &Observation) -> (Verdict, Reason, AnsweredBy) {
+pub(crate) fn verdict(hop: &Hop, seen: &Observation) -> (Verdict, Reason, AnsweredBy) {
     let j = judge(hop, Some(seen), Policy::default());
     (j.verdict, j.reason, j.answered_by)
 }
@@ -218,83 +218,8 @@ fn an_address_outside_the_published_ranges_warns() {
     assert_eq!(verdict(&hop(cloud), &seen(up(), vec![])).1, Reason::AddressOutsideRanges);
 }
 
-fn deny() -> PlannedFlow {
+pub(crate) fn deny() -> PlannedFlow {
     PlannedFlow { expect: Expect::Deny, protocol: Protocol::Http, ..flow() }
-}
-
-#[test]
-fn a_deny_hop_passes_only_with_an_open_way_beside_it() {
-    let shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
-    let judged = judge(&hop(deny()), Some(&shut), Policy::default());
-    assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
-    assert_eq!(with_control(judged.clone(), Reached::No, false).verdict, Verdict::Inconclusive);
-    assert_eq!(with_control(judged, Reached::Yes, false).verdict, Verdict::Pass);
-}
-
-#[test]
-fn a_deny_hop_does_not_pass_for_another_reason() {
-    for (step, reason) in [
-        (StepKind::Resolve, Reason::NameNotFound),
-        (StepKind::Connect, Reason::LocalResources),
-        (StepKind::Connect, Reason::LocalNoRoute),
-        (StepKind::Connect, Reason::Refused),
-    ] {
-        let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, Reached::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
-    }
-}
-
-#[test]
-fn an_open_deny_hop_fails() {
-    let open = seen(up(), vec![proof("psp", 443, true, None)]);
-    assert_eq!(verdict(&hop(deny()), &open).1, Reason::UnexpectedlyOpen);
-    let mut page = seen(up(), vec![]);
-    page.steps[2].detail.insert("status".into(), 200.into());
-    assert_eq!(verdict(&hop(deny()), &page).1, Reason::UnexpectedlyOpen);
-    let silent = seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(Reason::SilentAfterConnect), false)], vec![]);
-    assert_eq!(verdict(&hop(deny()), &silent).1, Reason::UnexpectedlyOpen, "the port is open");
-}
-
-#[test]
-fn a_front_that_refuses_the_path_denies() {
-    let relayed = PlannedFlow {
-        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
-        ..deny()
-    };
-    let mut refused = seen(up(), vec![ProofOutcome::None]);
-    refused.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "nothing tells who refused");
-    for (by, reason) in [("front", Reason::Denied), ("service", Reason::DeniedOtherwise), ("stand-in", Reason::DeniedOtherwise)] {
-        refused.steps[2].detail.insert("refused_by".into(), by.into());
-        assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by}");
-    }
-    refused.steps[2].detail.insert("refused_by".into(), "service".into());
-    refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied, "the listener behind knows that nothing came");
-    refused.steps[2].detail.insert("refused_alone".into(), 200.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "a path below it is passed on");
-    refused.steps[2].detail.remove("refused_alone");
-    refused.known.arrived = None;
-    // Where no front is meant it is the host that says 404, on a port that is open.
-    assert_eq!(verdict(&hop(deny()), &refused).1, Reason::DeniedOtherwise);
-    // Who is asked for a password has reached it.
-    refused.steps[2].detail.insert("status".into(), 401.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise);
-    // Our own listener in the front's place refuses as well, and shows nothing.
-    let mut stand_in = seen(up(), vec![proof("psp", 443, true, Some(true))]);
-    stand_in.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &stand_in).0, Verdict::Inconclusive);
-    // Without a key only the certificate says so.
-    let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
-    without_key.steps[2].detail.insert("status".into(), 404.into());
-    without_key.steps[2].detail.insert("refused_by".into(), "front".into());
-    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::Denied, "a certificate of somebody else's");
-    without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
-    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
-    // A front that passes the path on is a finding, whatever the host behind it says.
-    let mut passed_on = seen(up(), vec![proof("backend", 5000, true, Some(false))]);
-    passed_on.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(relayed), &passed_on).1, Reason::UnexpectedlyOpen);
 }
 
 /// What the listener at the other end says of a connection from port 50000 to the hop's own.
@@ -306,7 +231,7 @@ fn told(state: Seen, listening: bool) -> Sighting {
 }
 
 /// The second look, with a control that holds in every respect.
-fn with_control(judgement: super::Judgement, reached: Reached, opened: bool) -> super::Judgement {
+pub(crate) fn with_control(judgement: super::Judgement, reached: Reached, opened: bool) -> super::Judgement {
     super::with_control(judgement, &Control::that_holds(reached), opened)
 }
 

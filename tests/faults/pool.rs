@@ -1,5 +1,6 @@
 //! Arguments, a few scenarios at a time, the table, and what is wrong.
 
+use crate::judge;
 use crate::netns;
 use crate::report::{self, Mark};
 use crate::run::{self, Row, Shared};
@@ -36,7 +37,7 @@ pub fn main() -> Result<(), String> {
         return Ok(());
     }
     let pages = portmatrix::verdict::explain::pages()?;
-    let document = check_document(&scenarios, &pages).and(check_reasons(&scenarios, &pages));
+    let document = check_document(&scenarios, &pages).and(check_reasons(&scenarios, &pages)).and(judge::words_are_said());
     if let Err(why) = netns::available() {
         println!("left out: network namespaces cannot be made here ({why})");
         return document;

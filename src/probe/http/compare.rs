@@ -41,7 +41,7 @@ pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answ
     if !is_refusing(answer.status) {
         return;
     }
-    if stand_in::is_its_refusal(answer.status, answer.content_type.as_deref(), &answer.body) {
+    if answer.is_a_stand_ins() {
         answer.detail.insert("refused_by".into(), "stand-in".into());
         return;
     }
@@ -59,7 +59,7 @@ pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answ
     };
     if let Some(other) = ask_for(climb, connection, &below).await
         && !answer.is_of_one_maker(&other, &path, &below)
-        && (!is_refusing(other.status) || is_of_service(&other, &below))
+        && (!is_refusing(other.status) || other.is_a_stand_ins() || is_of_service(&other, &below))
     {
         answer.detail.insert("refused_alone".into(), other.status.into());
     }
@@ -113,6 +113,11 @@ impl Answer {
             && kind(self) == kind(other)
             && plain(&self.location, path) == plain(&other.location, other_path)
             && apart <= 4 * other_path.len() + self.body.len() / 10
+    }
+
+    /// Whether it is a listener's own refusal.
+    fn is_a_stand_ins(&self) -> bool {
+        stand_in::is_its_refusal(self.status, self.content_type.as_deref(), &self.body)
     }
 
     /// Whether another answer is like this one, and made by the same.

@@ -1,0 +1,155 @@
+//! What an answer of HTTP says, and where it leads.
+
+use super::{clock_offset, proof_of, text};
+use crate::matrix::model::Protocol;
+use crate::observation::Detail;
+use crate::probe::Climb;
+use crate::probe::recognise::{Recognised, recognise};
+use crate::proto::http_status::{self, Place, Said, Shown};
+use crate::reason::Reason;
+use hyper::header::{HeaderName, RETRY_AFTER};
+use hyper::{HeaderMap, Uri};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Headers by which products name themselves.
+const MAKERS: &[&str] = &["server", "via", "x-powered-by", "x-aspnet-version"];
+/// What came back.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) recognised: Recognised,
+    pub(super) location: Option<String>,
+    pub(super) content_type: Option<String>,
+    pub(super) retry_after: bool,
+    pub(super) proof: Option<String>,
+    /// The names of its headers, sorted.
+    pub(super) headers: BTreeSet<String>,
+    /// The headers by which products name themselves.
+    pub(super) makers: BTreeMap<&'static str, String>,
+    pub(super) body: Vec<u8>,
+    /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
+    pub(super) closes: bool,
+    pub(super) detail: Detail,
+}
+
+impl Answer {
+    pub(super) fn of(status: u16, version: &str, headers: &HeaderMap, body: Vec<u8>) -> Answer {
+        let value = |name: &str| text(headers, &HeaderName::try_from(name).ok()?);
+        let mut answer = Answer {
+            status,
+            recognised: recognise(status, headers, &body),
+            location: value("location"),
+            content_type: value("content-type"),
+            retry_after: headers.contains_key(RETRY_AFTER),
+            proof: proof_of(headers),
+            headers: headers.keys().map(|name| name.as_str().to_owned()).collect(),
+            makers: MAKERS.iter().filter_map(|name| Some((*name, value(name)?))).collect(),
+            body,
+            closes: false,
+            detail: Detail::new(),
+        };
+        answer.detail.insert("status".into(), answer.status.into());
+        answer.detail.insert("version".into(), version.into());
+        answer.detail.insert("server".into(), value("server").into());
+        answer.detail.insert("location".into(), answer.location.clone().into());
+        answer.detail.insert("content_type".into(), answer.content_type.clone().into());
+        answer.detail.insert("age".into(), value("age").and_then(|age| age.trim().parse::<u64>().ok()).filter(|age| *age > 0).into());
+        answer.detail.insert("via".into(), value("via").into());
+        answer.detail.insert("clock_offset_s".into(), clock_offset(headers).into());
+        answer.detail.insert("retry_after".into(), value("retry-after").into());
+        answer.detail.insert("body_octets".into(), answer.body.len().into());
+        if status >= 400 {
+            answer.detail.insert("turned_away".into(), http_status::turned_away(&answer.body).into());
+            if answer.recognised.http_sys {
+                answer.detail.insert("http_sys".into(), true.into());
+            }
+        }
+        if answer.wants_tls() {
+            answer.detail.insert("looks_like".into(), "tls".into());
+        }
+        answer
+    }
+
+    pub(super) fn wants_tls(&self) -> bool {
+        self.status == 400 && http_status::wants_tls(&self.body)
+    }
+
+    /// What an answer without a proof means where the way must be open.
+    pub(super) fn said(&mut self, origin: &Origin) -> Said {
+        let place = self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
+        if place == Place::OwnHttps {
+            self.detail.insert("own_https".into(), true.into());
+        }
+        if place == Place::Here && (300..400).contains(&self.status) && self.location.as_deref().is_some_and(http_status::leads_to_sign_in)
+        {
+            self.detail.insert("sign_in".into(), true.into());
+        }
+        let recognised = &self.recognised;
+        let shown = Shown {
+            place,
+            // An application that refuses a request keeps the connection, and says why; its server, which cannot read one, does not.
+            application: recognised.application && !(self.status == 400 && self.closes && self.body.is_empty()),
+            service: recognised.names_service(),
+            front_page: recognised.front_page,
+            http_sys: recognised.http_sys,
+            retry_after: self.retry_after,
+            turned_away: self.status >= 400 && http_status::turned_away(&self.body).is_some(),
+            wants_tls: self.wants_tls(),
+        };
+        let said = http_status::said(self.status, &shown);
+        if said == Said::No(Reason::HttpStatus) && (self.status == 429 || (self.status == 503 && self.retry_after)) {
+            self.detail.insert("rate_limit".into(), true.into());
+        }
+        said
+    }
+
+    /// The same for a published name of a cloud service: nobody knows what a bare GET is answered with there, and who answers is known by the
+    /// certificate. Only what proxies and gateways say in its place counts.
+    pub(super) fn said_by_cloud(&self, origin: &Origin) -> Said {
+        let leaves = |location: &str| origin.place(location) == Place::Elsewhere;
+        match self.status {
+            // In the clear nobody shows a certificate: it may be the sign-in page of the network.
+            300..=399 if origin.scheme == "http" && self.location.as_deref().is_some_and(leaves) => Said::Unknown,
+            502..=504 => Said::No(Reason::BadGateway),
+            407 | 511 => Said::No(Reason::HttpStatus),
+            _ => Said::Yes,
+        }
+    }
+}
+
+/// Scheme, name and port that were asked.
+pub(super) struct Origin {
+    pub(super) scheme: &'static str,
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Origin {
+    pub(super) fn of(climb: &Climb<'_>) -> Self {
+        let scheme = if climb.target.hop.flow.protocol == Protocol::Https { "https" } else { "http" };
+        Origin { scheme, host: climb.target.server_name.clone(), port: climb.target.hop.port }
+    }
+
+    /// Where a `Location` leads (RFC 3986 section 4.2). A relative one stays here; what cannot be read does not.
+    pub(super) fn place(&self, location: &str) -> Place {
+        let absolute = match location.strip_prefix("//") {
+            Some(rest) => format!("{}://{rest}", self.scheme),
+            None if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) => location.to_owned(),
+            None => return Place::Here,
+        };
+        let Ok(uri) = absolute.parse::<Uri>() else { return Place::Elsewhere };
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Place::Elsewhere };
+        let port = uri.port_u16().unwrap_or(default_port(scheme));
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        match host.eq_ignore_ascii_case(&self.host) {
+            true if scheme == self.scheme && port == self.port => Place::Here,
+            true if scheme == "https" && self.scheme == "http" => Place::OwnHttps,
+            _ => Place::Elsewhere,
+        }
+    }
+}
+
+/// The port that a URL of this scheme means when it names none.
+pub(super) fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
+}

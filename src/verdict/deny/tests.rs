@@ -1,0 +1,131 @@
+//! Rows that must be shut: one observation in, one verdict out.
+
+use super::super::tests::{deny, hop, proof, rung, seen, up, verdict, with_control};
+use super::super::{Policy, Verdict, judge};
+use super::{Again, Control, Reached, Still, same_again};
+use crate::observation::{Observation, StepKind};
+use crate::plan::model::{PlannedFlow, RelayedTo};
+use crate::proto::challenge::ProofOutcome;
+use crate::proto::sighting::Arrived;
+use crate::reason::Reason;
+
+#[test]
+fn a_deny_hop_passes_only_with_an_open_way_beside_it() {
+    let shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
+    let judged = judge(&hop(deny()), Some(&shut), Policy::default());
+    assert_eq!((judged.verdict, judged.reason), (Verdict::Inconclusive, Reason::Denied));
+    assert_eq!(with_control(judged.clone(), Reached::No, false).verdict, Verdict::Inconclusive);
+    assert_eq!(with_control(judged, Reached::Yes, false).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_deny_hop_does_not_pass_for_another_reason() {
+    for (step, reason) in [
+        (StepKind::Resolve, Reason::NameNotFound),
+        (StepKind::Connect, Reason::LocalResources),
+        (StepKind::Connect, Reason::LocalNoRoute),
+        (StepKind::Connect, Reason::Refused),
+    ] {
+        let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
+        assert_eq!(with_control(judged, Reached::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
+    }
+}
+
+#[test]
+fn an_open_deny_hop_fails() {
+    let open = seen(up(), vec![proof("psp", 443, true, None)]);
+    assert_eq!(verdict(&hop(deny()), &open).1, Reason::UnexpectedlyOpen);
+    let mut page = seen(up(), vec![]);
+    page.steps[2].detail.insert("status".into(), 200.into());
+    assert_eq!(verdict(&hop(deny()), &page).1, Reason::UnexpectedlyOpen);
+    let silent = seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(Reason::SilentAfterConnect), false)], vec![]);
+    assert_eq!(verdict(&hop(deny()), &silent).1, Reason::UnexpectedlyOpen, "the port is open");
+}
+
+#[test]
+fn a_front_that_refuses_the_path_denies() {
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..deny()
+    };
+    let mut refused = seen(up(), vec![ProofOutcome::None]);
+    refused.steps[2].detail.insert("status".into(), 404.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "nothing tells who refused");
+    for (by, reason) in [("front", Reason::Denied), ("service", Reason::DeniedOtherwise), ("stand-in", Reason::DeniedOtherwise)] {
+        refused.steps[2].detail.insert("refused_by".into(), by.into());
+        assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by}");
+    }
+    refused.steps[2].detail.insert("refused_by".into(), "service".into());
+    refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied, "the listener behind knows that nothing came");
+    refused.steps[2].detail.insert("refused_alone".into(), 200.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "a path below it is passed on");
+    refused.steps[2].detail.remove("refused_alone");
+    refused.known.arrived = None;
+    // Where no front is meant it is the host that says 404, on a port that is open.
+    assert_eq!(verdict(&hop(deny()), &refused).1, Reason::DeniedOtherwise);
+    // Who is asked for a password has reached it.
+    refused.steps[2].detail.insert("status".into(), 401.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise);
+    // Our own listener in the front's place refuses as well, and shows nothing.
+    let mut stand_in = seen(up(), vec![proof("psp", 443, true, Some(true))]);
+    stand_in.steps[2].detail.insert("status".into(), 404.into());
+    assert_eq!(verdict(&hop(relayed.clone()), &stand_in).0, Verdict::Inconclusive);
+    // Without a key only the certificate says so.
+    let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
+    without_key.steps[2].detail.insert("status".into(), 404.into());
+    without_key.steps[2].detail.insert("refused_by".into(), "front".into());
+    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::Denied, "a certificate of somebody else's");
+    without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
+    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
+    // A front that passes the path on is a finding, whatever the host behind it says.
+    let mut passed_on = seen(up(), vec![proof("backend", 5000, true, Some(false))]);
+    passed_on.steps[2].detail.insert("status".into(), 404.into());
+    assert_eq!(verdict(&hop(relayed), &passed_on).1, Reason::UnexpectedlyOpen);
+}
+
+#[test]
+fn a_front_that_answers_by_itself_may_refuse_or_want_a_sign_in() {
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..deny()
+    };
+    let mut page = seen(up(), vec![ProofOutcome::None]);
+    page.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
+    for status in [200, 302, 401, 429, 502] {
+        page.steps[2].detail.insert("status".into(), status.into());
+        assert_eq!(verdict(&hop(relayed.clone()), &page).0, Verdict::Inconclusive, "{status}");
+        assert_eq!(verdict(&hop(relayed.clone()), &page).1, Reason::DeniedOtherwise, "{status}");
+    }
+    // Who names himself was reached, though it is none of the plan's hosts.
+    page.steps[2].detail.insert("status".into(), 404.into());
+    page.recognised = Some("Kestrel".into());
+    assert_eq!(verdict(&hop(relayed), &page).1, Reason::DeniedOtherwise);
+}
+
+#[test]
+fn only_the_same_refusal_is_still_shut() {
+    let refused = |status: u64, by: Option<&str>, proofs| {
+        let mut seen = seen(up(), proofs);
+        seen.steps[2].detail.insert("status".into(), status.into());
+        seen.steps[2].detail.extend(by.map(|by| ("refused_by".to_owned(), by.into())));
+        seen
+    };
+    let first = refused(403, Some("front"), vec![ProofOutcome::None]);
+    let again = |now: &Observation| same_again(&first, now);
+    assert_eq!(again(&refused(403, Some("front"), vec![ProofOutcome::None])), Again::Shut);
+    assert_eq!(again(&refused(404, Some("service"), vec![ProofOutcome::None])), Again::Otherwise(Reason::HttpStatus));
+    assert_eq!(again(&refused(403, Some("service"), vec![ProofOutcome::None])), Again::Otherwise(Reason::HttpStatus));
+    assert_eq!(again(&refused(404, None, vec![proof("backend", 5000, true, None)])), Again::Open, "the listener behind was reached");
+    assert_eq!(again(&refused(200, None, vec![ProofOutcome::None])), Again::Open);
+}
+
+#[test]
+fn a_control_of_which_nothing_is_known_lets_nothing_pass() {
+    let shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
+    let judged = judge(&hop(deny()), Some(&shut), Policy::default());
+    for after in [None, Some(Still::Unknown), Some(Still::Shut)] {
+        let control = Control { after, ..Control::that_holds(Reached::Holds) };
+        assert_eq!(super::with_control(judged.clone(), &control, false).verdict, Verdict::Inconclusive, "{after:?}");
+    }
+}
