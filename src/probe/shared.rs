@@ -36,7 +36,8 @@ pub async fn look(climb: &mut Climb<'_>) {
         // What this machine lacks for one more connection says nothing of the way.
         let is_local = failed(&seen).is_some_and(|s| s.initiator == Some(Initiator::Local));
         // A server for HTTP/2 alone says so in the handshake, and has been reached.
-        if !is_local && !(number == 1 && speaks_no_http1(&seen)) {
+        let is_another = number == 1 && speaks_no_http1(&seen);
+        if !is_local && !is_another {
             all.push(seen);
         }
     }
