@@ -1,7 +1,10 @@
 //! Ports of known services: the stand-in answers their greeting, in its real form and with nothing in it, so that what looks into connections on the
-//! way sees the protocol that it expects. Nothing is proved on such a connection; the listener's word about it, given over another hop, proves it.
+//! way sees the protocol that it expects. Nothing is proved on such a connection; the listener's word about it, given over another hop, proves it. Whoever
+//! says a challenge first, where the client is the one to speak first, is answered as on any port of plain TCP.
 
-use super::StandIn;
+use super::rewound::Rewound;
+use super::tcp;
+use super::{Seen, StandIn};
 use crate::net::Io;
 use crate::proto::greeting::{self, MAX_GREETING};
 use std::io;
@@ -11,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn serve(mut stream: impl Io, here: &StandIn) -> io::Result<()> {
+pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     let Some(greeting) = here.greeting else { return stream.shutdown().await };
     let mut heard = Vec::new();
     let mut said = 0;
@@ -27,6 +30,9 @@ pub async fn serve(mut stream: impl Io, here: &StandIn) -> io::Result<()> {
             break;
         }
         heard.extend_from_slice(&chunk[..read]);
+        if said == 0 && heard.starts_with(tcp::GREETING.as_bytes()) {
+            return tcp::serve(Rewound::new(heard, stream), seen, here).await;
+        }
     }
     stream.shutdown().await
 }

@@ -12,6 +12,7 @@ mod proxy_header;
 pub mod range;
 pub mod receipts;
 pub mod requests;
+mod rewound;
 pub mod rpc;
 pub mod server;
 pub mod sightings;

@@ -179,7 +179,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
     }
     tracker.close();
     let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
-    shared.sightings.begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::now());
+    shared.sightings.begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::steady());
     Ok(Opened { ports, ranges, tracker })
 }
 

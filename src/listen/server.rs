@@ -2,13 +2,13 @@
 
 use super::journal::{Arrival, Journal};
 use super::patience::within;
+use super::rewound::Rewound;
 use super::stand_in::{Seen, StandIn};
 use super::{greeting, http, ldap, proxy_header, rpc, tcp};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock, serve as sockets, tls};
 use crate::proto::sighting;
 use crate::proto::sighting::Seen::{NotAllowed, Opened, TurnedAway};
-use bytes::Bytes;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::future::Future as _;
@@ -159,7 +159,7 @@ pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, jou
         };
         let passed = gate.admit(peer.ip());
         let state = passed.as_ref().err().copied().unwrap_or(Opened);
-        here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), state, clock::now());
+        here.sightings.note(peer, stream.local_addr().unwrap_or(endpoint), state, clock::steady());
         let Ok(pass) = passed else {
             journal.turned_away(endpoint);
             sockets::reset(stream);
@@ -194,7 +194,7 @@ impl Arrived {
         let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
         let at = clock::now();
         let lifetime = pass.gate.limits.lifetime;
-        let limited = Limited::new(Rewound { head: head.into(), inner: stream }, pass.gate.limits.bytes, IDLE, patient.clone());
+        let limited = Limited::new(Rewound::new(head, stream), pass.gate.limits.bytes, IDLE, patient.clone());
         let ended = tokio::select! {
             () = stop.cancelled() => "the listener was ended".to_owned(),
             () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
@@ -205,37 +205,6 @@ impl Arrived {
         };
         journal.arrived(endpoint, Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended });
         drop(pass);
-    }
-}
-
-/// A stream of which the first octets were read already.
-struct Rewound<S> {
-    head: Bytes,
-    inner: S,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.head.is_empty() {
-            return Pin::new(&mut self.inner).poll_read(cx, buf);
-        }
-        let next = self.head.len().min(buf.remaining());
-        buf.put_slice(&self.head.split_to(next));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
@@ -255,7 +224,7 @@ async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<S
         false if speaks_first => (None, Vec::new()),
         false => proxy_header::take_off(&mut stream).await?,
     };
-    let (stream, seen) = (Rewound { head: head.into(), inner: stream }, Seen { proxy_protocol, ..seen });
+    let (stream, seen) = (Rewound::new(head, stream), Seen { proxy_protocol, ..seen });
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
             let stream = shake_hands(&server.acceptor, stream).await?;
@@ -268,7 +237,7 @@ async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<S
 
 async fn speak(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
     match here.protocol {
-        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => greeting::serve(stream, here).await,
+        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => greeting::serve(stream, seen, here).await,
         Protocol::Tcp | Protocol::Tls | Protocol::Udp => tcp::serve(stream, seen, here).await,
         Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c => http::serve(stream, seen, here.clone()).await,
         Protocol::Ldap | Protocol::Ldaps => ldap::serve(stream, seen, here).await,

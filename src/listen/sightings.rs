@@ -2,7 +2,7 @@
 
 use super::nonces::Nonces;
 use super::requests::Requests;
-use crate::net::half_open::{self, Table};
+use crate::net::half_open::{self, Stands, Table};
 use crate::net::{clock, random};
 use crate::proto::challenge::hex;
 use crate::proto::ports;
@@ -29,6 +29,8 @@ const MAX_WORDS: usize = 512;
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
 /// The same for what came from elsewhere, which is a reason for doubt only where it came at that time.
 const SHORTLY: SignedDuration = SignedDuration::from_millis(150);
+/// A connection that is half open for longer than this has lost its answer, and that answer's first repetition.
+const LASTING: SignedDuration = SignedDuration::from_secs(1);
 /// How much later than the attempt the listener may seem to have begun, for the same reason, and the attempt still came too early for it.
 const LITTLE: SignedDuration = SignedDuration::from_millis(20);
 
@@ -87,6 +89,13 @@ struct Entry {
     at: Timestamp,
     last: Timestamp,
     state: Seen,
+}
+
+impl Entry {
+    /// Whether it was seen for so long that it is no handshake under way.
+    fn is_lasting(&self) -> bool {
+        self.last.duration_since(self.at) >= LASTING
+    }
 }
 
 /// Without the form of IPv4 addresses inside IPv6.
@@ -210,7 +219,7 @@ impl Sightings {
         if self.own_ports() <= MANY
             && let Ok(table) = half_open::table(true)
         {
-            self.take_in(Table { half_open: Vec::new(), ..table }, clock::now());
+            self.take_in(Table { half_open: Vec::new(), ..table }, clock::steady());
         }
     }
 
@@ -241,10 +250,10 @@ impl Sightings {
             (None, Named::Is(address)) => Some(SocketAddr::new(address, sought.source_port)),
             _ => None,
         };
-        if let Some(there) = there
-            && half_open::is_half_open(here, there) == Some(true)
-        {
-            return Sighting { state: Seen::HalfOpen, peer: Some(there), local: Some(here), at: Some(now), ..answer };
+        let stands = there.and_then(|there| half_open::connection(here, there));
+        answer.in_table = stands.map(|stands| stands != Stands::Absent);
+        if stands == Some(Stands::HalfOpen) {
+            return Sighting { state: Seen::HalfOpen, peer: there, local: Some(here), at: Some(now), ..answer };
         }
         match found {
             Some((peer, entry)) => Sighting { state: entry.state, peer: Some(peer), local: Some(here), at: Some(entry.at), ..answer },
@@ -322,6 +331,10 @@ impl Inner {
     fn doubt(&self, sought: &Sought, here: SocketAddr, another: bool) -> Option<Doubt> {
         if half_open::is_listened_on(&self.full, here) {
             return Some(Doubt::QueueFull);
+        }
+        let begins = |((_, local), e): (&Key, &Entry)| *local == here && e.state == Seen::HalfOpen && e.at >= sought.since && e.is_lasting();
+        if self.entries.iter().any(begins) {
+            return Some(Doubt::OthersBegan);
         }
         if another {
             return Some(Doubt::AnotherProgram);

@@ -114,7 +114,8 @@ impl StandIn {
     pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
-        let now = clock::now();
+        // The clock may be set at any time: what is remembered goes by another one.
+        let (wall, now) = (clock::now(), clock::steady());
         // Before anything is answered: this connection is no stranger's.
         self.sightings.note(seen.peer, seen.local, Proved, now);
         let asked = challenge.asks();
@@ -141,13 +142,13 @@ impl StandIn {
             tls: seen.tls.clone(),
             http,
             proxy_protocol: seen.proxy_protocol.map(str::to_owned),
-            now,
+            now: wall,
             sighting,
             arrived,
             swept: (asked == Some(Asked::Sweep)).then(swept),
             ports: self.sightings.would_answer_on(seen.local.ip(), now),
             instance,
-            started,
+            started: started.map(|began| wall - now.duration_since(began)),
         };
         if let Some(hop) = challenge.hop() {
             self.sightings.requests.proved(hop, now);

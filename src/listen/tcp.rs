@@ -7,7 +7,7 @@ use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// How the line begins, in both directions (the connector's `probe::tcp` has the same).
-const GREETING: &str = "PORTMATRIX/1 ";
+pub(super) const GREETING: &str = "PORTMATRIX/1 ";
 /// Longest line of somebody who has not shown the key: greeting, challenge, CR LF.
 const FIRST_LINE: usize = GREETING.len() + CHALLENGE_LEN * 2 + 2;
 /// Longest line of somebody who has: the same, with a space and padding.

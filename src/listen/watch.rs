@@ -43,6 +43,6 @@ pub async fn watch(sightings: &Sightings, stop: CancellationToken) {
                 Table { listening: Some(sightings.own_alone()), ..Table::default() }
             }
         };
-        sightings.take_in(table, clock::now());
+        sightings.take_in(table, clock::steady());
     }
 }

@@ -1,11 +1,20 @@
 //! The only clock.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Wall-clock time, UTC.
 pub fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// Wall-clock time as it goes on from this process' first question for it, UTC: whoever sets the clock meanwhile does not change it. For times that are
+/// compared with each other.
+pub fn steady() -> Timestamp {
+    static BEGUN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+    let (wall, monotonic) = *BEGUN.get_or_init(|| (now(), instant()));
+    wall + SignedDuration::try_from(monotonic.elapsed()).unwrap_or_default()
 }
 
 /// Monotonic time, for durations.

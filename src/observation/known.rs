@@ -11,6 +11,8 @@ pub struct Known {
     pub arrived: Option<Arrived>,
     /// The site's own listener proved itself at this very address, and holds the hop's port there: it would have answered.
     pub listener_holds: bool,
+    /// Whether the kernel of the host had a connection to the hop's port while it was open here, as the listener beside the service says.
+    pub at_host: Option<bool>,
     /// Where a proof of this hop came from, and where the listener is that has the address: two listeners with one name and one key.
     pub clone_at: Option<SocketAddr>,
     /// What became of the listener while the run was under way.
@@ -23,6 +25,8 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
+    /// Of connections that were open to the port at the same time, how many the way took; where it takes only so many.
+    pub limit: Option<Spread>,
     /// Seconds by which the host's clock is ahead, by its own word on another hop.
     pub host_clock: Option<i64>,
 }

@@ -117,6 +117,21 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
     Ok(())
 }
 
+/// Something large on one more connection of a hop, to a port of its own; noted only where it does not come back as it was sent.
+///
+/// # Errors
+/// [`Stop`] when it does not.
+pub async fn large_on(climb: &mut Climb<'_>, port: u16, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+    let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
+    let padding = challenge::padding(&asked.octets, PADDING);
+    let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await;
+    let outcome = exchanged.unwrap_or_else(|_| Err(Failure::silent())).map_err(|failure| judge(StepKind::Payload, None, failure, None));
+    let outcome = outcome.and_then(|heard| is_unchanged(padding.as_bytes(), &heard.padding));
+    let Err(failure) = outcome else { return Ok(()) };
+    climb.note(StepKind::Payload, begun, Err(failure.with("port", port)));
+    Err(Stop)
+}
+
 /// Small exchanges, so that small packets are seen to pass; what fails then is no matter of size.
 async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
     for _ in 0..climb.small_words {
@@ -165,10 +180,7 @@ fn hosts_behind<'a>(climb: &Climb<'a>) -> &'a [String] {
 fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, same: &Same<'_>) -> Result<(), Failure> {
     let Same { hosts, proves, padding } = *same;
     let what = "a later request on the connection";
-    let changed = || {
-        changed(padding, &heard.padding)
-            .map_or(Ok(()), |why| Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true)))
-    };
+    let changed = || is_unchanged(padding, &heard.padding);
     let (Some(ProofOutcome::Valid { claims: before, .. }), true) = (first, proves) else {
         return changed();
     };
@@ -190,6 +202,11 @@ fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard
             Err(failure.with("why", format!("{what} was answered without a proof: by somebody else")))
         }
     }
+}
+
+/// Whether octets came back as they were sent.
+fn is_unchanged(sent: &[u8], came: &[u8]) -> Result<(), Failure> {
+    changed(sent, came).map_or(Ok(()), |why| Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true)))
 }
 
 /// What became of octets that were to come back as they were sent; `None` when they did.

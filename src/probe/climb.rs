@@ -147,7 +147,7 @@ impl<'a> Climb<'a> {
             latency: Latency::default(),
             sweep: None,
             fastest: None,
-            started: clock::now(),
+            started: clock::steady(),
             origin: clock::instant(),
             steps: Vec::new(),
             evidence: Vec::new(),
@@ -297,8 +297,11 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// The failure, when it does not open.
     pub async fn dial_once(&self, port: u16) -> Result<TcpStream, Failure> {
-        let to = SocketAddr::new(self.target.address, port);
-        dial::connect(self.target.source, to, self.connect_deadline(), 0).await.1
+        let (source, to) = (self.target.source, SocketAddr::new(self.target.address, port));
+        if self.target.small_segments {
+            return dial::connect_with_small_segments(source, to, self.connect_deadline()).await.ok_or_else(Failure::silent);
+        }
+        dial::connect(source, to, self.connect_deadline(), 0).await.1
     }
 
     /// How many milliseconds such a connection takes, which is closed at once; `None` when it does not open.
@@ -506,6 +509,11 @@ impl<'a> Climb<'a> {
     /// The rung that was tried last.
     pub fn last_step(&self) -> Option<&Step> {
         self.steps.last()
+    }
+
+    /// Takes the last rung back: it showed nothing.
+    pub fn forget_last_step(&mut self) {
+        self.steps.pop();
     }
 
     /// Gives the last rung another reason, which a second look has found; its facts stay.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod compare;
+mod large;
 
 use self::answer::{Answer, Origin, default_port};
 use super::again::{Exchange, Heard, again};
@@ -131,6 +132,10 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     climb.note_proof(proof);
     if !climbed {
         return Err(Stop);
+    }
+    if !proved && counts && !climb.light && climb.target.hop.class.is_none() && climb.target.hop.proxy.is_none() {
+        drop(connection);
+        return large::to_service(climb).await;
     }
     again(climb, exporter.as_ref(), &mut connection).await
 }

@@ -1,7 +1,7 @@
 //! A large exchange that goes silent may have been too large for the way, or too much for somebody on it. The same hop twice more tells which: in
 //! small packets, which must pass, and in large ones, which must be lost again.
 
-use super::{Climb, Target, Tools, ladder};
+use super::{Climb, RangeMode, Target, Tools, ladder};
 use crate::net::failure::Failure;
 use crate::observation::{Initiator, Step, StepKind};
 use crate::reason::Reason;
@@ -10,13 +10,21 @@ use crate::reason::Reason;
 const SMALL_WORDS: usize = 4;
 
 /// Looks at the rung that ended the climb, and corrects its reason to `mtu-black-hole` where small packets were seen to pass and large ones are lost
-/// once more.
+/// once more. Of a service that proves nobody silence alone is none.
 pub async fn look_again(climb: &mut Climb<'_>) {
+    compare(climb).await;
+    let of_stranger = |s: &Step| !s.ok && s.detail.contains_key("unproved") && s.reason != Some(Reason::MtuBlackHole);
+    if climb.last_step().is_some_and(of_stranger) {
+        climb.forget_last_step();
+    }
+}
+
+async fn compare(climb: &mut Climb<'_>) {
     let lost = climb.last_step().is_some_and(|s| s.step == StepKind::Payload && s.reason == Some(Reason::SilentAfterConnect));
     if !lost || climb.target.small_segments || climb.in_time().is_err() {
         return;
     }
-    let tools = Tools { idle: None, ..climb.tools.clone() };
+    let tools = Tools { idle: None, range: RangeMode::Never, ..climb.tools.clone() };
     let can_shape = cfg!(target_os = "linux");
     if can_shape {
         let small = Target { small_segments: true, ..climb.target.clone() };

@@ -35,6 +35,9 @@ pub struct Sighting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub elsewhere: Option<SocketAddr>,
+    /// Whether the host's kernel has this very connection now, whichever program has the port; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_table: Option<bool>,
     /// When it was first seen, by the listener's clock, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -56,6 +59,7 @@ impl Sighting {
             peer: None,
             local: None,
             elsewhere: None,
+            in_table: None,
             at: None,
             counters: None,
         }
@@ -120,6 +124,8 @@ pub enum Doubt {
     GoneAtOnce,
     /// Something came to the port from another address or port: NAT may have made that of it.
     OthersCame,
+    /// The same, and its answer was lost: it stayed half open for as long as it was looked at.
+    OthersBegan,
 }
 
 impl Doubt {
@@ -132,6 +138,9 @@ impl Doubt {
             Doubt::QueueFull => "the program that has the port has as many connections waiting as it takes, and the host drops what comes",
             Doubt::GoneAtOnce => "connections that had begun were reset at that time, before anybody could see from where they came",
             Doubt::OthersCame => "something came from another address or port, which NAT may have given it",
+            Doubt::OthersBegan => {
+                "a connection from another address or port, which NAT may have given it, began at that time, and its answer was never taken up"
+            }
         }
     }
 }

@@ -230,7 +230,7 @@ impl Errand {
         let mut told = None;
         for attempt in self.attempts.iter().rev() {
             let source = attempt.source?;
-            let age = clock::now().duration_since(attempt.sent_at);
+            let age = clock::steady().duration_since(attempt.sent_at);
             tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
             let same = way.is_to(&self.hop) && way.source == source.ip();
             let claims = asking.over(way, || Some(Asked::Connection(question(attempt, source, same)))).await.ok()?;
@@ -287,7 +287,7 @@ impl Errand {
 
 /// How long ago that was, as questions say it.
 fn age(since: Timestamp) -> u32 {
-    millis(clock::now().duration_since(since).try_into().unwrap_or_default())
+    millis(clock::steady().duration_since(since).try_into().unwrap_or_default())
 }
 
 /// The question about an attempt. `same` says that it is asked from the same address at the same one; else the listener must be told which are meant.

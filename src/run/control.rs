@@ -27,6 +27,7 @@ pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement],
     }
     if rows.iter().any(|row| row.control.is_some()) && !asking.stop.is_cancelled() {
         once_more::rows(probed, &mut rows, asking).await;
+        once_more::from_other_ports(probed, &mut rows, asking).await;
         once_more::controls(probed, &mut rows, asking).await;
     }
     for row in rows {

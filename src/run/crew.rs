@@ -151,12 +151,12 @@ async fn observe(
     let Some(address) = hop.peer_address() else {
         let step = resolve_step?;
         let ms = step.ms;
-        return Some(Observation::of_steps(&hop.id, clock::now(), ms, vec![step]));
+        return Some(Observation::of_steps(&hop.id, clock::steady(), ms, vec![step]));
     };
     // Whoever answers there is not the host: nobody is asked.
     if let Some(misplaced) = misplaced.filter(|m| !m.may_be_right()) {
         let step = misplaced_step(resolve_step, address, misplaced);
-        return Some(Observation { misplaced: Some(misplaced), ..Observation::of_steps(&hop.id, clock::now(), step.ms, vec![step]) });
+        return Some(Observation { misplaced: Some(misplaced), ..Observation::of_steps(&hop.id, clock::steady(), step.ms, vec![step]) });
     }
     let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None, small_segments: false };
     let mut seen = Observation { misplaced, ..probe(&target, tools).await };

@@ -123,7 +123,7 @@ enum State {
 
 async fn state(way: &Way, asking: &Asking) -> State {
     match asking.over(way, || None).await {
-        Ok(claims) => State::There { began: began(&claims, clock::now()) },
+        Ok(claims) => State::There { began: began(&claims, clock::steady()) },
         Err(seen) => match seen.first_failure().and_then(|s| s.reason) {
             Some(Reason::Refused | Reason::ResetAfterConnect | Reason::ClosedAfterConnect) => State::Gone,
             // Somebody else answers there now.

@@ -1,12 +1,13 @@
 //! Packets that this machine's own rules refuse look like silence, or like a reset of the host. The kernel counts the repetitions that it could not send;
 //! where that count grew, each silent hop is tried once more alone. A reset of this machine's own making comes over its loopback device, whose packets are
-//! counted too.
+//! counted too. What this machine does not take in, it counts as well: an answer that came and was given to nobody.
 
 use super::Probed;
 use super::ask::Asking;
-use crate::net::{dial, os};
+use crate::net::{clock, dial, os};
 use crate::observation::Evidence;
 use crate::reason::Reason;
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -15,6 +16,13 @@ use std::time::Duration;
 const TIME: Duration = Duration::from_millis(1200);
 /// Destinations that are tried alone.
 const MAX: usize = 16;
+
+/// Time for an answer to come, where the system counts what it did not take in.
+const ANSWER: Duration = Duration::from_millis(400);
+/// Time for all destinations together; the one that is under way is looked at to its end.
+const ALL: Duration = Duration::from_secs(8);
+/// Attempts at once, where others are refused or not taken in as well.
+const CROWD: u64 = 48;
 
 /// Attempts that must each be seen on the loopback device, which is quiet before and after for as long.
 const ATTEMPTS: u32 = 3;
@@ -66,25 +74,100 @@ async fn is_reset_here(source: Option<IpAddr>, to: SocketAddr) -> bool {
     false
 }
 
-/// Looks at the silent hops, where the kernel has refused to repeat anything since the run began.
-pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Option<u64>) {
-    if before.is_none() || os::refused_retransmissions() <= before {
+/// What this machine has counted of packets that its own rules did not let through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    /// Repetitions that could not be sent.
+    refused: Option<u64>,
+    /// Packets that came and were given to nobody.
+    not_delivered: Option<u64>,
+}
+
+impl Counted {
+    /// Up to now.
+    pub fn now() -> Self {
+        Counted { refused: os::refused_retransmissions(), not_delivered: os::packets_not_delivered() }
+    }
+}
+
+/// Looks at the silent hops, where the kernel has refused to repeat anything since the run began, or has not delivered what came.
+pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
+    let now = Counted::now();
+    let sending = (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
+    let taking = (before.not_delivered.is_some() && now.not_delivered > before.not_delivered)
+        .then_some(Sign { count: os::packets_not_delivered, time: ANSWER });
+    let signs: Vec<Sign> = sending.into_iter().chain(taking).collect();
+    if signs.is_empty() {
         return;
     }
     let mut refused: BTreeMap<SocketAddr, bool> = BTreeMap::new();
+    let until = clock::instant() + ALL;
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
         let silent = seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| silent) else { continue };
-        let to = attempt.destination;
+        let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
         if !refused.contains_key(&to) {
-            if refused.len() == MAX || asking.stop.is_cancelled() {
+            if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
                 continue;
             }
-            let count = os::refused_retransmissions();
-            let _ = dial::connect(attempt.source.map(|s| s.ip()), to, TIME, 0).await;
-            refused.insert(to, os::refused_retransmissions() > count);
+            let mut ours = false;
+            for sign in &signs {
+                ours = ours || sign.shows(source, to).await;
+            }
+            refused.insert(to, ours);
         }
         seen.known.refused_here = refused.get(&to).copied().unwrap_or_default();
+    }
+}
+
+/// A count of this machine that grows with each attempt which its own rules stop.
+#[derive(Clone, Copy)]
+struct Sign {
+    count: fn() -> Option<u64>,
+    /// So long an attempt needs to be counted.
+    time: Duration,
+}
+
+impl Sign {
+    /// Whether attempts to this destination make it grow. Others may do so meanwhile: then many at once must do so by as much more.
+    async fn shows(&self, source: Option<IpAddr>, to: SocketAddr) -> bool {
+        if self.by_attempts(1, source, to).await == 0 {
+            return false;
+        }
+        let quiet = self.by_others().await;
+        if quiet == 0 {
+            return self.by_attempts(1, source, to).await > 0;
+        }
+        let grown = self.by_attempts(CROWD, source, to).await;
+        stands_out(grown, quiet.max(self.by_others().await))
+    }
+
+    async fn by_attempts(&self, attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {
+        let before = (self.count)();
+        join_all((0..attempts).map(|_| dial::connect(source, to, self.time, 0))).await;
+        (self.count)().zip(before).map_or(0, |(after, before)| after.saturating_sub(before))
+    }
+
+    async fn by_others(&self) -> u64 {
+        let before = (self.count)();
+        tokio::time::sleep(self.time).await;
+        (self.count)().zip(before).map_or(0, |(after, before)| after.saturating_sub(before))
+    }
+}
+
+/// Whether a count grew by so much more than it does without our attempts that they made it grow.
+fn stands_out(grown: u64, by_others: u64) -> bool {
+    grown.saturating_sub(by_others) >= CROWD * 3 / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_are_refused_is_not_ours() {
+        assert!(stands_out(CROWD, 0) && stands_out(CROWD + 30, 35));
+        assert!(!stands_out(30, 25) && !stands_out(12, 40));
     }
 }

@@ -1,10 +1,12 @@
 //! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The only caller of `verdict`.
 
+mod alone;
 mod ask;
 mod clocks;
 mod control;
 mod crew;
 mod directory;
+mod held;
 mod known;
 mod local;
 mod once_more;
@@ -12,6 +14,7 @@ mod pace;
 mod revocation;
 mod sample;
 mod shots;
+mod spoken;
 mod spread;
 mod trace;
 mod turns;
@@ -20,7 +23,7 @@ mod whose;
 
 use crate::event::Event;
 use crate::net::resolve::{Found, Resolver};
-use crate::net::{host, os};
+use crate::net::host;
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
@@ -98,7 +101,7 @@ pub async fn run(
     stop: &CancellationToken,
     mut listener: impl FnMut(Event<'_>),
 ) -> Vec<HopResult> {
-    let refused_before = os::refused_retransmissions();
+    let counted_before = local::Counted::now();
     let (started, mut starts) = tokio::sync::mpsc::unbounded_channel::<Arc<Hop>>();
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
@@ -163,7 +166,7 @@ pub async fn run(
     let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
     let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
-    second_sight(&mut probed, resolver, &asking, settings.policy, refused_before).await;
+    second_sight(&mut probed, resolver, &asking, settings.policy, counted_before).await;
     let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
     control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
     let results = probed
@@ -176,11 +179,14 @@ pub async fn run(
 }
 
 /// What others know of each hop: the listeners, this machine's kernel, and the other hops.
-async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, refused_before: Option<u64>) {
-    local::look(probed, asking, refused_before).await;
+async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, counted_before: local::Counted) {
+    local::look(probed, asking, counted_before).await;
     local::look_at_resets(probed, asking).await;
+    alone::look(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
+    spoken::look(probed, &ways, asking).await;
+    held::look(probed, &ways, asking).await;
     ask::ask(probed, &ways, asking).await;
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;

@@ -22,6 +22,12 @@ const ONCE_MORE: Duration = Duration::from_millis(1500);
 /// Hops tried once more at a time.
 const AT_A_TIME: usize = 64;
 
+/// Rows that are tried from several source ports more, and how many connections there are at a time.
+const MAX_SPREAD: usize = 256;
+const SPREAD: usize = 512;
+/// Source ports that one row is tried from: of a way on which three of four are dead, sixteen find a good one in 99 of 100 cases.
+const PORTS: usize = 16;
+
 /// Time for the rows that are tried one after the other, altogether.
 const ONE_BY_ONE: Duration = Duration::from_secs(8);
 
@@ -50,6 +56,27 @@ async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
         let before = holds(&control, probed, asking).await;
         let again = again(&probed[row.place], asking).await;
         (row.again, row.after) = (again, Some(before.max(holds(&control, probed, asking).await)));
+    }
+}
+
+/// Tries the rows that are still shut from several source ports more: where ways are shared out by source port, most of them may be dead, and the others open.
+pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
+    let is_shut = |row: &Row| row.again == Some(Again::Shut);
+    let shut: Vec<usize> = (0..rows.len()).filter(|number| is_shut(&rows[*number])).take(MAX_SPREAD).collect();
+    for batch in shut.chunks(AT_A_TIME) {
+        let ports = (SPREAD / batch.len()).min(PORTS);
+        let tried = batch.iter().map(|number| async {
+            let this = &probed[rows[*number].place];
+            let opened = this.seen.as_ref().and_then(|s| s.first_failure()).is_none_or(|step| step.step != StepKind::Connect);
+            // What the way does with an open connection depends on what is said on it, and not on its port.
+            if opened { Vec::new() } else { join_all((0..ports).map(|_| again(this, asking))).await }
+        });
+        let tried = join_all(tried).await;
+        for (number, agains) in batch.iter().zip(tried) {
+            if agains.contains(&Some(Again::Open)) {
+                rows[*number].again = Some(Again::Open);
+            }
+        }
     }
 }
 

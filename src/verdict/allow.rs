@@ -111,7 +111,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((verdict, reason)) = another.filter(|_| policy.expected == Expected::StandIn) {
         return opinion(verdict, reason, answered_by);
     }
-    if hidden.is_some() && !proved {
+    // Of a certificate that everybody trusts it does not matter on which machine it is shown.
+    let elsewhere = seen.known.at_host == Some(false) && !certificate::is_public(seen);
+    if (hidden.is_some() || elsewhere) && !proved {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     let (verdict, reason) = answered(hop, seen, proved, failed);
@@ -153,7 +155,7 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
     if hop.address.is_some_and(|address| cloud::is_outside(hop, address)) {
         return (Verdict::Warn, Reason::AddressOutsideRanges);
     }
-    let retried = seen.evidence.iter().any(Evidence::needed_another_try);
+    let retried = seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
     let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
@@ -392,6 +394,19 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             spread.of, spread.opened
         )
     }));
+    notes.extend(seen.known.limit.map(|limit| {
+        format!(
+            "of {} connections at the same time {} opened, and the others were rejected: the way takes only so many from one address. It was tried again alone",
+            limit.of, limit.opened
+        )
+    }));
+    if seen.known.at_host == Some(false) {
+        notes.push(format!(
+            "the kernel of {} has no connection from here on port {} while one is open here: the port is led to another host, or to a container",
+            hop.to.host.label(),
+            hop.port
+        ));
+    }
     notes.extend(seen.known.clone_at.map(|at| {
         format!(
             "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",

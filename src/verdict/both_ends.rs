@@ -95,7 +95,10 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Tol
         }
         // Something came from elsewhere; but from here, nothing is changed on the way to this host.
         (Some(Reason::Refused), Seen::Unknown)
-            if sighting.doubt == Some(Doubt::OthersCame) && sighting.own && !sighting.translated && seen.known.listener_holds =>
+            if matches!(sighting.doubt, Some(Doubt::OthersCame | Doubt::OthersBegan))
+                && sighting.own
+                && !sighting.translated
+                && seen.known.listener_holds =>
         {
             Some(Told::Rejected { arrived: false })
         }

@@ -59,7 +59,7 @@ pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) ->
 
 async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> Result<Response<Body>, Infallible> {
     let mark = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
-    here.sightings.requests.http(request.uri().path(), mark, clock::now());
+    here.sightings.requests.http(request.uri().path(), mark, clock::steady());
     let proof = request
         .headers()
         .get(CHALLENGE_HEADER)

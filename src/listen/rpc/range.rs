@@ -109,7 +109,7 @@ impl Greeter for Doorman {
         let endpoint = self.endpoint;
         let passed = self.gate.admit(peer.ip());
         let local = stream.local_addr().unwrap_or(SocketAddr::new(endpoint.ip(), port));
-        self.here.sightings.note(peer, local, passed.as_ref().err().copied().unwrap_or(Opened), clock::now());
+        self.here.sightings.note(peer, local, passed.as_ref().err().copied().unwrap_or(Opened), clock::steady());
         let Ok(pass) = passed else { return self.journal.turned_away(endpoint) };
         let _inside = self.runtime.enter();
         let Ok(stream) = TcpStream::try_from(stream) else { return };

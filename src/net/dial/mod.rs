@@ -118,7 +118,7 @@ fn evidence(attempts: Vec<Attempt>, decided: usize, failed: Option<Reason>) -> V
 
 /// The evidence of an attempt that is only about to begin.
 fn blank(to: SocketAddr, number: u32) -> Evidence {
-    Evidence { source: None, destination: to, sent_at: clock::now(), attempts: number, syns: None, outcome: None, icmp: None }
+    Evidence { source: None, destination: to, sent_at: clock::steady(), attempts: number, syns: None, outcome: None, icmp: None }
 }
 
 /// What a policy (a cgroup's, a sandbox's) answers on Linux. A route that prohibits answers `EACCES`.

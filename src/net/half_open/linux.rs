@@ -1,6 +1,6 @@
 //! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
 
-use super::{Counters, Line, Process, Table};
+use super::{Counters, Line, Process, Stands, Table};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
@@ -65,20 +65,34 @@ fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
-/// Asks for one connection, by its addresses and ports. The kernel finds it in its hash table, however many others there are.
-pub fn is_half_open(local: SocketAddr, peer: SocketAddr) -> Option<bool> {
+/// Asks for one connection, by its addresses and ports. The kernel finds it in its hash table, however many others there are; one to a socket of both
+/// families by its IPv4 addresses too.
+pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
     let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG))).ok()?;
     socket.set_read_timeout(Some(DEADLINE)).ok()?;
     socket.send(&request_one(local, peer)).ok()?;
     let mut octets = vec![0; 4096];
     let length = socket.read(&mut octets).ok()?;
-    let mut table = Table::default();
-    match read(&octets[..length], &mut table) {
-        Ok(_) => Some(!table.half_open.is_empty()),
+    match read(&octets[..length], &mut Table::default()) {
+        Ok(_) => stands(&octets[..length], (local, peer)),
         // The kernel's word for one that is not there.
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Some(false),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Some(Stands::Absent),
         Err(_) => None,
     }
+}
+
+/// The state in the answer about one connection. Where there is none the kernel may tell of the socket that listens at the port: none of that.
+fn stands(octets: &[u8], (local, peer): (SocketAddr, SocketAddr)) -> Option<Stands> {
+    let message = octets.get(HEADER..HEADER + ADDRESSES)?;
+    let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
+    if (port(4), port(6)) != (local.port(), peer.port()) {
+        return Some(Stands::Absent);
+    }
+    Some(match message[1] {
+        LISTEN => Stands::Absent,
+        SYN_RECV | NEW_SYN_RECV => Stands::HalfOpen,
+        _ => Stands::Opened,
+    })
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2` with the ends of one connection, seen from here.

@@ -21,7 +21,7 @@ mod system {
         None
     }
 
-    pub fn is_half_open(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<bool> {
+    pub fn connection(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<super::Stands> {
         None
     }
 
@@ -113,10 +113,21 @@ pub fn table(with_listening: bool) -> io::Result<Table> {
     system::table(with_listening)
 }
 
-/// Whether this very connection is half open now. A table that is full of others may not have been read as far as that. `None` where the system does
-/// not tell it of one connection.
-pub fn is_half_open(local: SocketAddr, peer: SocketAddr) -> Option<bool> {
-    system::is_half_open(plain(local), plain(peer))
+/// How one connection stands at this end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    /// The system has no such connection.
+    Absent,
+    /// Its SYN was answered, and the answer not yet taken up.
+    HalfOpen,
+    /// It has opened; it may be closing already.
+    Opened,
+}
+
+/// How this very connection stands now, whoever has the port. A table that is full of others may not have been read as far as that. `None` where the
+/// system does not tell it.
+pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
+    system::connection(plain(local), plain(peer))
 }
 
 /// A program that runs on this machine.

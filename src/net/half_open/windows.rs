@@ -1,6 +1,6 @@
 //! Windows: `GetExtendedTcpTable`, which needs no privilege.
 
-use super::{Line, Process, Table};
+use super::{Line, Process, Stands, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,14 +21,12 @@ const TOO_SMALL: u32 = 122;
 pub fn table(with_listening: bool) -> io::Result<Table> {
     let mut table = Table { listening: with_listening.then(BTreeSet::new), ..Table::default() };
     for row in rows::<MIB_TCPROW_OWNER_PID>(AF_INET)? {
-        let local = SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort));
-        let peer = SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort));
+        let (local, peer) = ends_of_4(&row);
         add(&mut table, (row.dwState, row.dwOwningPid), local, peer);
     }
     // A machine may have no IPv6 at all.
     for row in rows::<MIB_TCP6ROW_OWNER_PID>(AF_INET6).unwrap_or_default() {
-        let local = SocketAddr::new(Ipv6Addr::from(row.ucLocalAddr).into(), port(row.dwLocalPort));
-        let peer = SocketAddr::new(Ipv6Addr::from(row.ucRemoteAddr).into(), port(row.dwRemotePort));
+        let (local, peer) = ends_of_6(&row);
         add(&mut table, (row.dwState, row.dwOwningPid), local, peer);
     }
     // They come with the others, wanted or not.
@@ -81,9 +79,41 @@ fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
     Err(io::ErrorKind::OutOfMemory.into())
 }
 
-/// There is no question about one connection.
-pub fn is_half_open(_: std::net::SocketAddr, _: std::net::SocketAddr) -> Option<bool> {
-    None
+/// There is no question about one connection: the table of its family is read.
+pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
+    let both = (local, peer);
+    let state = if local.is_ipv4() {
+        let found = rows::<MIB_TCPROW_OWNER_PID>(AF_INET).ok()?.into_iter().find(|row| ends_of_4(row) == both).map(|row| row.dwState);
+        // A socket of both families stands in the other table, with the IPv4 addresses inside IPv6.
+        found.or_else(|| state_in_6(both))
+    } else {
+        state_in_6(both)
+    };
+    Some(match state {
+        None => Stands::Absent,
+        Some(state) if i64::from(state) == i64::from(MIB_TCP_STATE_SYN_RCVD) => Stands::HalfOpen,
+        Some(_) => Stands::Opened,
+    })
+}
+
+fn state_in_6((local, peer): (SocketAddr, SocketAddr)) -> Option<u32> {
+    let all = rows::<MIB_TCP6ROW_OWNER_PID>(AF_INET6).unwrap_or_default();
+    let is_it = |(l, p): (SocketAddr, SocketAddr)| (super::plain(l), super::plain(p)) == (local, peer);
+    all.into_iter().find(|row| is_it(ends_of_6(row))).map(|row| row.dwState)
+}
+
+fn ends_of_4(row: &MIB_TCPROW_OWNER_PID) -> (SocketAddr, SocketAddr) {
+    (
+        SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort)),
+        SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort)),
+    )
+}
+
+fn ends_of_6(row: &MIB_TCP6ROW_OWNER_PID) -> (SocketAddr, SocketAddr) {
+    (
+        SocketAddr::new(Ipv6Addr::from(row.ucLocalAddr).into(), port(row.dwLocalPort)),
+        SocketAddr::new(Ipv6Addr::from(row.ucRemoteAddr).into(), port(row.dwRemotePort)),
+    )
 }
 
 /// `GetTcpStatistics` counts IPv4 and IPv6 apart and costs a call for each; the table itself is no dearer.

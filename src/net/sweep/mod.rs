@@ -312,7 +312,7 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         self.allowance.give_back(1);
         let packets = (!matches!(fate, Fate::Answered(_))).then(|| Try {
             source: held.stream.local_addr().ok(),
-            sent_at: clock::now() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
+            sent_at: clock::steady() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
             icmp,
         });
         (self.told)(held.port, Ended { fate, begun: held.begun, packets });

@@ -8,7 +8,7 @@ mod port;
 mod range;
 mod session;
 
-use super::again::{Exchange, Heard, again};
+use super::again::{Exchange, Heard, again, large_on};
 use super::climb::Asked;
 use super::{Climb, Stop};
 use crate::matrix::model::{Expect, Interface};
@@ -52,8 +52,9 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let proved = is_proved(climb);
     let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
     let flow = climb.target.hop.flow.clone();
+    let mut dynamic = None;
     for interface in &flow.interfaces {
-        outcome = one_interface(climb, &mut mapper, interface).await.and(outcome);
+        outcome = one_interface(climb, &mut mapper, interface, &mut dynamic).await.and(outcome);
     }
     if flow.expect == Expect::Allow {
         let swept = range::climb(climb, proved).await;
@@ -65,9 +66,26 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         }
     }
     match mapper {
-        // On the mapper's connection alone: the way to the other ports is the same.
-        Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await,
+        Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await?,
+        _ => {}
+    }
+    match dynamic {
+        // A rule of its own may be for the range.
+        Some((interface, port)) if outcome.is_ok() && !climb.light => large_on_port(climb, interface, port).await,
         _ => outcome,
+    }
+}
+
+/// Something large on a connection of its own to one of the ports that the mapper gave, where the listener proves itself on it once more.
+async fn large_on_port(climb: &mut Climb<'_>, interface: Syntax, port: u16) -> Result<(), Stop> {
+    let (Ok(stream), Some(asked)) = (dial(climb, port).await, climb.challenge()) else { return Ok(()) };
+    let binding = within(climb.step_deadline(), Session::bind(stream, interface, Some(&asked.octets))).await;
+    let Some(mut session) = binding.ok().filter(|bound| bound.challenge_accepted).map(|bound| bound.session) else { return Ok(()) };
+    let called = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await;
+    let Ok(Called::Answered(stub, _)) = called else { return Ok(()) };
+    match climb.weigh(Some(&asked), Some(&token(&stub)), None) {
+        ProofOutcome::Valid { .. } => large_on(climb, port, &mut Calls(session)).await,
+        _ => Ok(()),
     }
 }
 
@@ -105,7 +123,12 @@ impl Exchange for Calls {
     }
 }
 
-async fn one_interface(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, interface: &Interface) -> Result<(), Stop> {
+async fn one_interface(
+    climb: &mut Climb<'_>,
+    mapper: &mut Option<Session<TcpStream>>,
+    interface: &Interface,
+    dynamic: &mut Option<(Syntax, u16)>,
+) -> Result<(), Stop> {
     let begun = clock::instant();
     let uuid = Uuid::parse_str(&interface.uuid);
     let found = match uuid {
@@ -118,7 +141,9 @@ async fn one_interface(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStr
             let mut detail = located.detail(climb.target.address);
             detail.extend(look_up::about(interface));
             climb.note(StepKind::RpcMap, begun, Ok(detail));
-            port::try_all(climb, interface, &located).await
+            let tried = port::try_all(climb, interface, &located).await;
+            *dynamic = dynamic.take().or_else(|| Some((located.interface, port::proved(climb, &located)?)));
+            tried
         }
         Err(mut failure) => {
             failure.detail.extend(look_up::about(interface));

@@ -9,6 +9,7 @@ use crate::net::failure::Failure;
 use crate::observation::{Detail, Initiator, PortState, Segment, StepKind};
 use crate::probe::climb::Asked;
 use crate::probe::{Climb, Stop};
+use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -62,6 +63,12 @@ pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, locate
         }
     }
     outcome
+}
+
+/// The first of these ports on which the listener proved itself.
+pub(super) fn proved(climb: &Climb<'_>, located: &Located) -> Option<u16> {
+    let on = |port: u16| climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.local.port() == port));
+    located.ports.iter().copied().find(|port| on(*port))
 }
 
 /// Connects to one port, at the address that is in use already, and binds.

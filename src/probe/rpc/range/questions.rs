@@ -137,9 +137,9 @@ pub(super) async fn reply_lost(climb: &Climb<'_>, board: &mut Board, silent: &[V
 async fn arrived(climb: &Climb<'_>, attempt: Option<&(u16, Try)>) -> Option<bool> {
     let (port, packets) = *attempt?;
     let Some(source) = packets.source else { return Some(false) };
-    let age = clock::now().duration_since(packets.sent_at);
+    let age = clock::steady().duration_since(packets.sent_at);
     tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
-    let age_ms = millis(clock::now().duration_since(packets.sent_at).try_into().unwrap_or_default());
+    let age_ms = millis(clock::steady().duration_since(packets.sent_at).try_into().unwrap_or_default());
     let this = AddressTag::default();
     let question = Question { port, source_port: source.port(), age_ms, source: this, destination: this };
     let sighting = put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now())).await?.sighting;

@@ -1,0 +1,34 @@
+//! Something large for a service that proves nobody: any answer shows that large packets pass. That there is none shows nothing yet: a service may keep
+//! silent at a header that it does not like (see [`crate::probe::large`]).
+
+use super::aside;
+use crate::net::clock;
+use crate::net::failure::Failure;
+use crate::net::random;
+use crate::observation::{Detail, StepKind};
+use crate::probe::{Climb, Stop};
+use crate::proto::challenge::{CHALLENGE_LEN, PADDING, padding};
+
+/// Rung `payload`, on a connection of its own: some servers serve one after the other, and many close after an answer.
+///
+/// # Errors
+/// [`Stop`] when nothing at all came back.
+pub(super) async fn to_service(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    let opening = tokio::time::timeout(climb.step_deadline(), aside(climb)).await;
+    let Ok(Some((mut connection, _))) = opening else { return Ok(()) };
+    let begun = clock::instant();
+    let words = padding(&random::<CHALLENGE_LEN>(), PADDING);
+    match tokio::time::timeout(climb.step_deadline(), connection.ask(None, &words)).await {
+        Ok(Ok(answer)) => {
+            let detail = [("octets_sent", PADDING.into()), ("status", answer.status.into()), ("unproved", true.into())];
+            climb.note(StepKind::Payload, begun, Ok(detail.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Detail>()));
+            Ok(())
+        }
+        // Whoever ends the connection has had something of it, or does not like it.
+        Ok(Err(_)) => Ok(()),
+        Err(_) => {
+            climb.note(StepKind::Payload, begun, Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)));
+            Err(Stop)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Rows of plain TCP on which a real service is not to be spoken to, or is only greeted: where it is known that the site's own listener has the port, the
+//! challenge may be spoken there all the same, and with it something large. That a connection opens shows of no way that it carries data.
+
+use super::Probed;
+use super::ask::Asking;
+use super::crew::server_name;
+use super::ways::Way;
+use crate::matrix::model::{Expect, Protocol};
+use crate::observation::{Observation, Step, StepKind};
+use crate::plan::model::Hop;
+use crate::probe::{self, Target, Tools};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Hops that are looked at so, and at a time.
+const MAX: usize = 256;
+const AT_A_TIME: usize = 16;
+
+/// Speaks on each such row once more, and notes what came of it.
+pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+    let limit = Arc::new(Semaphore::new(AT_A_TIME));
+    let mut tasks = JoinSet::new();
+    let all = probed.iter().enumerate().filter(|(_, this)| is_unspoken(this, ways)).map(|(place, this)| (place, spoken(&this.hop)));
+    for (place, hop) in all.take(MAX) {
+        let (asking, limit) = (asking.clone(), limit.clone());
+        let source = super::control::source(probed[place].seen.as_ref());
+        tasks.spawn(async move {
+            let _turn = limit.acquire_owned().await;
+            let Some(address) = hop.address else { return (place, None) };
+            let server_name = server_name(&hop, address);
+            let target = Target { hop: &hop, address, server_name, source, places: None, question: None, small_segments: false };
+            let tools = Tools { idle: None, ..(*asking.tools).clone() };
+            asking.pace.wait().await;
+            let seen = tokio::select! {
+                biased;
+                () = asking.stop.cancelled() => None,
+                seen = probe::probe(&target, &tools) => Some(seen),
+            };
+            (place, seen)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        if let Ok((place, Some(spoken))) = done
+            && let Some(seen) = &mut probed[place].seen
+        {
+            take_in(seen, spoken, probed[place].hop.flow.greeting.is_some());
+        }
+    }
+}
+
+/// Whether a row was climbed without a word of ours, to a port that the listener has.
+fn is_unspoken(this: &Probed, ways: &[Way]) -> bool {
+    let (hop, Some(seen)) = (&this.hop, &this.seen) else { return false };
+    let flow = &hop.flow;
+    let silent = matches!(flow.protocol, Protocol::Tcp | Protocol::Tls) && (flow.greeting.is_some() || !flow.first_bytes);
+    silent
+        && flow.expect == Expect::Allow
+        && hop.proxy.is_none()
+        && flow.relayed_to.is_none()
+        && seen.first_failure().is_none()
+        && ways.iter().any(|way| way.holds_port_of(hop))
+}
+
+/// The same row, to be spoken on.
+fn spoken(hop: &Hop) -> Hop {
+    let mut flow = hop.flow.clone();
+    let plain = Arc::make_mut(&mut flow);
+    (plain.greeting, plain.first_bytes) = (None, true);
+    Hop { flow, ..hop.clone() }
+}
+
+/// Takes over what was climbed above the connection. Where a greeting was answered, something on the way may know that protocol and no other: then only
+/// what a listener has answered counts.
+fn take_in(seen: &mut Observation, spoken: Observation, greeted: bool) {
+    let is_said = |step: &&Step| matches!(step.step, StepKind::Proof | StepKind::Payload);
+    let failed = spoken.first_failure().filter(is_said);
+    let counts = match failed {
+        None => spoken.first_failure().is_none(),
+        Some(step) => !greeted || step.step == StepKind::Payload,
+    };
+    if counts {
+        seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
+        seen.proofs = spoken.proofs;
+        seen.evidence.extend(spoken.evidence);
+    }
+}
