@@ -6,11 +6,11 @@ use super::ask::Asking;
 use super::crew::server_name;
 use crate::matrix::model::Expect;
 use crate::net::dial;
-use crate::observation::{Evidence, PortSpread, StepKind};
+use crate::observation::{Evidence, Observation, PortSpread, StepKind};
 use crate::probe::{self, Target};
 use crate::reason::Reason;
 use futures_util::future::join_all;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -18,31 +18,44 @@ use std::time::Duration;
 const MAX: usize = 64;
 /// Connections of a crowd, all open at the same time.
 const CROWD: u32 = 32;
+/// Time between tries.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Time for each.
 const TIME: Duration = Duration::from_millis(1400);
 
 /// Looks at the rejected hops to addresses at which others opened.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
-    let rejected: Vec<usize> = rejected_beside_others(probed).into_iter().take(MAX).collect();
-    for place in rejected {
+    let mut alone: Vec<(usize, Observation)> = Vec::new();
+    for place in rejected_beside_others(probed).into_iter().take(MAX) {
         if asking.stop.is_cancelled() {
             return;
         }
-        let Some((source, to)) = ends(&probed[place]) else { continue };
-        if dial::connect(source, to, TIME, 0).await.1.is_err() {
-            continue;
-        }
-        let limit = in_a_crowd(source, to).await;
-        if limit.opened == limit.of {
-            // It was rejected for a while, by whatever it was.
-            continue;
-        }
-        let hop = probed[place].hop.clone();
+        // What was closed before is still being closed on the way.
+        tokio::time::sleep(PAUSE).await;
+        let (hop, Some((source, to))) = (probed[place].hop.clone(), ends(&probed[place])) else { continue };
         let server_name = server_name(&hop, to.ip());
         let target = Target { hop: &hop, address: to.ip(), server_name, source, places: None, question: None, small_segments: false };
-        let mut seen = probe::probe(&target, &asking.tools).await;
-        seen.known.limit = Some(limit);
-        probed[place].seen = Some(seen);
+        let seen = probe::probe(&target, &asking.tools).await;
+        if !is_rejected(&seen) {
+            alone.push((place, seen));
+        }
+    }
+    let mut limits: BTreeMap<IpAddr, PortSpread> = BTreeMap::new();
+    for (place, mut seen) in alone {
+        let Some((source, to)) = ends(&probed[place]) else { continue };
+        let limit = match limits.get(&to.ip()) {
+            Some(limit) => *limit,
+            None => in_a_crowd(source, to).await,
+        };
+        limits.insert(to.ip(), limit);
+        // Where a crowd opens, it was rejected for a while, by whatever it was.
+        if limit.opened < limit.of {
+            seen.known.limit = Some(limit);
+            probed[place].seen = Some(seen);
+        }
+    }
+    if !limits.is_empty() {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -65,13 +78,17 @@ fn rejected_beside_others(probed: &[Probed]) -> Vec<usize> {
     let evidence = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence);
     let opened: BTreeSet<IpAddr> = evidence.filter(|e| e.outcome.is_none()).map(|e| e.destination.ip()).collect();
     let rejected = |this: &Probed| {
-        let step = this.seen.as_ref().and_then(|s| s.first_failure());
         this.hop.flow.expect == Expect::Allow
             && this.hop.proxy.is_none()
             && this.hop.address.is_some_and(|address| opened.contains(&address))
-            && step.is_some_and(|s| s.step == StepKind::Connect && s.reason.is_some_and(|reason| REJECTED.contains(&reason)))
+            && this.seen.as_ref().is_some_and(is_rejected)
     };
     probed.iter().enumerate().filter(|(_, this)| rejected(this)).map(|(place, _)| place).collect()
+}
+
+fn is_rejected(seen: &Observation) -> bool {
+    let step = seen.first_failure();
+    step.is_some_and(|s| s.step == StepKind::Connect && s.reason.is_some_and(|reason| REJECTED.contains(&reason)))
 }
 
 /// How a connection ends that is one too many.

@@ -185,9 +185,11 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     alone::look(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
-    spoken::look(probed, &ways, asking).await;
     held::look(probed, &ways, asking).await;
     ask::ask(probed, &ways, asking).await;
+    spoken::look(probed, &ways, asking, policy).await;
+    // It has brought proofs of its own.
+    known::of_listeners(probed, &ways);
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
     spread::look(probed, asking).await;

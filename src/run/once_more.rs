@@ -25,6 +25,8 @@ const AT_A_TIME: usize = 64;
 /// Rows that are tried from several source ports more, and how many connections there are at a time.
 const MAX_SPREAD: usize = 256;
 const SPREAD: usize = 512;
+/// Time for their attempts to begin, at a low rate.
+const SPREAD_TIME: Duration = Duration::from_secs(4);
 /// Source ports that one row is tried from: of a way on which three of four are dead, sixteen find a good one in 99 of 100 cases.
 const PORTS: usize = 16;
 
@@ -61,10 +63,10 @@ async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
 
 /// Tries the rows that are still shut from several source ports more: where ways are shared out by source port, most of them may be dead, and the others open.
 pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    let is_shut = |row: &Row| row.again == Some(Again::Shut);
+    let is_shut = |row: &Row| row.again == Some(Again::Shut) && row.after == Some(Still::Open);
     let shut: Vec<usize> = (0..rows.len()).filter(|number| is_shut(&rows[*number])).take(MAX_SPREAD).collect();
     for batch in shut.chunks(AT_A_TIME) {
-        let ports = (SPREAD / batch.len()).min(PORTS);
+        let ports = (SPREAD.min(asking.pace.within(SPREAD_TIME)) / batch.len()).clamp(1, PORTS);
         let tried = batch.iter().map(|number| async {
             let this = &probed[rows[*number].place];
             let opened = this.seen.as_ref().and_then(|s| s.first_failure()).is_none_or(|step| step.step != StepKind::Connect);

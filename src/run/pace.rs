@@ -16,6 +16,11 @@ impl Pace {
         Pace { gap: Duration::from_secs(1) / rate.max(1), next: Mutex::new(clock::instant()) }
     }
 
+    /// How many turns there are in so much time.
+    pub fn within(&self, time: Duration) -> usize {
+        usize::try_from(time.as_nanos() / self.gap.as_nanos().max(1)).unwrap_or(usize::MAX)
+    }
+
     /// Waits for this caller's turn.
     pub async fn wait(&self) {
         let turn = self.next().await;

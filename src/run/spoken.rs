@@ -9,6 +9,8 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
+use crate::proto::greeting::stand_in;
+use crate::verdict::{self, Policy, Verdict};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,10 +20,10 @@ const MAX: usize = 256;
 const AT_A_TIME: usize = 16;
 
 /// Speaks on each such row once more, and notes what came of it.
-pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, policy: Policy) {
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    let all = probed.iter().enumerate().filter(|(_, this)| is_unspoken(this, ways)).map(|(place, this)| (place, spoken(&this.hop)));
+    let all = probed.iter().enumerate().filter(|(_, this)| is_unspoken(this, ways, policy)).map(|(place, this)| (place, spoken(&this.hop)));
     for (place, hop) in all.take(MAX) {
         let (asking, limit) = (asking.clone(), limit.clone());
         let source = super::control::source(probed[place].seen.as_ref());
@@ -49,17 +51,24 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     }
 }
 
-/// Whether a row was climbed without a word of ours, to a port that the listener has.
-fn is_unspoken(this: &Probed, ways: &[Way]) -> bool {
+/// Whether a row was climbed without a word of ours, to a port that the listener has, and nothing yet shows that it was somebody else who took it.
+fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
     let (hop, Some(seen)) = (&this.hop, &this.seen) else { return false };
     let flow = &hop.flow;
-    let silent = matches!(flow.protocol, Protocol::Tcp | Protocol::Tls) && (flow.greeting.is_some() || !flow.first_bytes);
-    silent
+    let quiet = if let Some(greeting) = flow.greeting {
+        // Whoever greets first does not wait for anything else.
+        stand_in(greeting, &[], 0).is_none()
+    } else {
+        !flow.first_bytes
+    };
+    quiet
+        && matches!(flow.protocol, Protocol::Tcp | Protocol::Tls)
         && flow.expect == Expect::Allow
         && hop.proxy.is_none()
         && flow.relayed_to.is_none()
         && seen.first_failure().is_none()
         && ways.iter().any(|way| way.holds_port_of(hop))
+        && verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail
 }
 
 /// The same row, to be spoken on.

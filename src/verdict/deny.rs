@@ -4,7 +4,6 @@ use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::{AnsweredBy, Judgement, Verdict};
-use crate::matrix::model::Protocol;
 use crate::observation::{Evidence, Initiator, Observation, Shots, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
@@ -40,7 +39,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     let told = both_ends::told(hop, seen);
     by_both_ends(hop, seen, told)
         .or_else(|| by_status(hop, seen))
-        .unwrap_or_else(|| if hop.flow.relayed_to.is_some() { no_path_asked(seen) } else { by_connection(hop, seen, told) })
+        .unwrap_or_else(|| if hop.flow.relayed_to.is_some() { no_path_asked(seen) } else { by_connection(seen, told) })
 }
 
 fn opinion(verdict: Verdict, reason: Reason, answered_by: AnsweredBy, note: &str) -> Judgement {
@@ -198,7 +197,7 @@ fn no_path_asked(seen: &Observation) -> Judgement {
 }
 
 /// By how the connection ended.
-fn by_connection(hop: &Hop, seen: &Observation, told: Option<Told>) -> Judgement {
+fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
     let Some(step) = seen.first_failure() else { return open(AnsweredBy::Unproved, "") };
     let reason = told.and_then(Told::reason).or(step.reason).unwrap_or(Reason::NotTested);
     let opened = seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) || reason == Reason::ResetAfterConnect;
@@ -221,10 +220,6 @@ fn by_connection(hop: &Hop, seen: &Observation, told: Option<Told>) -> Judgement
     } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
     } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
-        if hop.flow.protocol == Protocol::Tcp && hop.flow.greeting.is_none() {
-            let note = format!("the connection opens, and what is sent on it is cut off ({reason}): a filter that does not know it may let the row's own application through");
-            return otherwise(AnsweredBy::Nobody, &note);
-        }
         shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
     } else if opened {
         open(AnsweredBy::Unproved, &format!("the port is open; what answered there: {}", reason.summary()))
