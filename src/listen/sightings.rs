@@ -332,7 +332,8 @@ impl Inner {
         if half_open::is_listened_on(&self.full, here) {
             return Some(Doubt::QueueFull);
         }
-        let begins = |((_, local), e): (&Key, &Entry)| *local == here && e.state == Seen::HalfOpen && e.at >= sought.since && e.is_lasting();
+        let begins =
+            |((_, local), e): (&Key, &Entry)| *local == here && e.state == Seen::HalfOpen && e.at >= sought.since && e.is_lasting();
         if self.entries.iter().any(begins) {
             return Some(Doubt::OthersBegan);
         }

@@ -34,7 +34,7 @@ pub(super) use crate::net::fetch::{AGENT, Driver, drive};
 /// Octets of a body that are looked at.
 const MAX_BODY: usize = 4 * 1024;
 /// Time for the body after the head came: it is a detail, and may be a stream without end.
-const BODY_DEADLINE: Duration = Duration::from_secs(2);
+const BODY_DEADLINE: Duration = Duration::from_secs(1);
 /// Octets of a head.
 pub(super) const MAX_HEAD: u16 = 32 * 1024;
 /// Characters of a header's value that are told.

@@ -92,5 +92,11 @@ fn is_rejected(seen: &Observation) -> bool {
 }
 
 /// How a connection ends that is one too many.
-const REJECTED: &[Reason] =
-    &[Reason::Refused, Reason::Rejected, Reason::AdminProhibited, Reason::PortUnreachable, Reason::HostUnreachable, Reason::ResetAfterConnect];
+const REJECTED: &[Reason] = &[
+    Reason::Refused,
+    Reason::Rejected,
+    Reason::AdminProhibited,
+    Reason::PortUnreachable,
+    Reason::HostUnreachable,
+    Reason::ResetAfterConnect,
+];

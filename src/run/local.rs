@@ -93,7 +93,8 @@ impl Counted {
 /// Looks at the silent hops, where the kernel has refused to repeat anything since the run began, or has not delivered what came.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
     let now = Counted::now();
-    let sending = (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
+    let sending =
+        (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
     let taking = (before.not_delivered.is_some() && now.not_delivered > before.not_delivered)
         .then_some(Sign { count: os::packets_not_delivered, time: ANSWER });
     let signs: Vec<Sign> = sending.into_iter().chain(taking).collect();

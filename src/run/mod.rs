@@ -22,8 +22,8 @@ mod ways;
 mod whose;
 
 use crate::event::Event;
-use crate::net::resolve::{Found, Resolver};
 use crate::net::host;
+use crate::net::resolve::{Found, Resolver};
 use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;

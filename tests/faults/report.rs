@@ -112,23 +112,22 @@ const LIMITS: &str = "
 - **A rule by method, by `User-Agent`, or by a header that only agents send.** What is asked for is one GET, and on gRPC the health check and one method.
 - **Whether an old answer's service is still there**, where a cache hides its age; and who would get past a sign-in.
 - **This machine's own rules where others speak over its loopback device.** A reset of its own making is then taken for one of the way.
+- **This machine's own NAT rules.** What they make of a connection stands in no counter that everybody may read, and the kernel undoes it on the way back.
+- **A copy of the listener's machine at the very same address**, where a way by policy or a balancer shares the address out.
+- **Which applications a filter knows.** A row that must be shut and that a filter cuts off once something is said on it is `denied`: what was said is all
+  that is known to be cut off.
+- **A port that is led by NAT to a machine which is off.** It is shut, and `denied` where it must be; that a rule meant it nobody can see.
 - **On Windows** there are no counters of half-open connections, no message of what this machine dropped silently, and no walk along the path.
 
 ### Not told yet
 
 Found by people who attacked the program. It could be told, and is not: until it is, a pass of such a hop says less than it seems to.
 
-- Large packets, or all data, lost on the dynamic ports of RPC, and on rows on which nothing is said first or a greeting alone: only the mapper's connection
-  and those of protocols that a listener answers carry 3000 octets. To a service that proves nobody, nothing large is sent at all.
-- The port of a real service that is led to another host, though a listener with the key stands on the right one, at other ports.
-- A copy of the listener at the very same address (a cloned machine, a way by policy).
-- Rows that must be shut: the source translated on that port alone and the answer lost; this machine's own NAT rules; a port led by NAT to a machine that is
-  off (`host-unreachable`); a filter that resets what it does not know and lets another application through; a way on which most source ports are dead.
-- A clock that is set by seconds during the run, or a limit of connections that resets: rows may fail that are well. Another program of this machine that is
-  shut out by local rules meanwhile: `local-permission`.
+- Packets of more than some hundred octets lost on rows that are greeted: a proof may be one of them, so that the greeting alone counts. On rows where the
+  server greets first, and to services other than HTTP that prove nobody, nothing large is sent.
+- A gRPC call that is answered `UNIMPLEMENTED` by a front of its own accord.
 - A front that takes less than 3000 octets in a header fails the step `payload`, though no agent may send so much.
-- A gRPC call that is answered `UNIMPLEMENTED` by a front of its own accord. Of many connections that are rejected at once some are `timed-out`, since Linux
-  answers with few ICMP messages a second.
+- Of many connections that are rejected at once some are `timed-out`, since Linux answers with few ICMP messages a second.
 ";
 
 /// The distinct outcomes of a scenario's own hops; a family is named where the other one has another outcome.

@@ -51,8 +51,14 @@ pub enum Kind {
     Swallower { port: u16 },
     /// Closes once the first octets came.
     Closer { port: u16 },
-    /// Says one thing once the first octets came.
-    Banner { port: u16, text: Option<String>, hex: Option<String> },
+    /// Says one thing once the first octets came, and closes then, where it is said.
+    Banner {
+        port: u16,
+        text: Option<String>,
+        hex: Option<String>,
+        #[serde(default)]
+        closes: bool,
+    },
     /// The same inside TLS, with a certificate of this kind.
     TlsBanner {
         port: u16,
@@ -313,7 +319,7 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         Kind::Resetter { .. } => tcp::reset(stream).await,
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
-        Kind::Banner { text, hex, .. } => tcp::say(stream, text.as_deref(), hex.as_deref()).await,
+        Kind::Banner { text, hex, closes, .. } => tcp::say(stream, text.as_deref(), hex.as_deref(), *closes).await,
         Kind::Talker { first, says, pause_ms, .. } => talker::talk(stream, *first, says, *pause_ms).await,
         Kind::Echo { .. } => talker::echo(stream).await,
         Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,

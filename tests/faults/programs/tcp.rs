@@ -41,11 +41,13 @@ pub async fn close(mut stream: TcpStream) {
 }
 
 /// Says one thing once the first octets came, and then nothing more.
-pub async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: Option<&str>, hex: Option<&str>) {
+pub async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: Option<&str>, hex: Option<&str>, closes: bool) {
     let _ = stream.read(&mut [0; 8192]).await;
     let _ = stream.write_all(&text_or_hex(text, hex)).await;
     let _ = stream.flush().await;
-    let _ = tokio::time::timeout(LONG, swallow(stream)).await;
+    if !closes {
+        let _ = tokio::time::timeout(LONG, swallow(stream)).await;
+    }
 }
 
 /// Passes the first connection on, and keeps what the backend said; everybody who comes later hears that.

@@ -53,7 +53,7 @@ pub fn acceptor(made: &Made, root: &CertificateDer<'static>, speaks: &Speaks) ->
 /// Says one thing inside TLS, as [`tcp::say`] does.
 pub async fn banner(stream: TcpStream, acceptor: &TlsAcceptor, text: &str) {
     match acceptor.accept(stream).into_fallible().await {
-        Ok(inside) => tcp::say(inside, Some(text), None).await,
+        Ok(inside) => tcp::say(inside, Some(text), None, false).await,
         // The alert must get out before the end, and no reset behind it.
         Err((_, mut stream)) => {
             let _ = stream.shutdown().await;
