@@ -113,7 +113,10 @@ class Oracle:
             # Only a listener with the site's key says that it is another one.
             return "wrong" if found.key == "site" else "elsewhere", f"the listener at {fate.node}:{fate.port}" + ("" if found.key == "site" else " with another key")
         if flow.protocol == "mute" and (fate.data is not True or fate.large is not True):
-            return "blind-right", "opens, and data is lost"
+            # The listener has the port, and may be spoken to there once it has said so on another hop.
+            told = found.kind == "listener" and found.key == "site" and found.host == host and found.allow != "others"
+            certain = fate.data is False or fate.large is False
+            return "quiet-lost" if told and certain else "blind-right", "opens, and data is lost"
         if fate.data is not False and fate.large is False:
             return "large-lost", "large data is lost"
         if fate.data is False or fate.large is False:
@@ -297,12 +300,14 @@ class Oracle:
             return Right(ANY, why, sometimes=True)
         allowed = {
             "right": {GREEN}, "unproved": {GREEN, UNTOLD}, "blind-right": {GREEN, UNTOLD}, "local": {FAIL, UNTOLD}, "away": {FAIL, UNTOLD}, "full": {FAIL, UNTOLD},
-            "soft-wrong": {FAIL, UNTOLD}, "large-lost": {FAIL}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
+            "soft-wrong": {FAIL, UNTOLD}, "large-lost": {FAIL}, "quiet-lost": {FAIL} if asked else {GREEN, UNTOLD}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
         }[next(iter(kinds))]
         allowed = set(allowed)
         if next(iter(kinds)) == "wrong" and (flow.protocol in ("mute", "tcp") or self.changes):
             # Where nothing speaks, only the listener's word tells; and where other things change meanwhile, its word may be missing.
             allowed |= set() if asked and not self.changes else {UNTOLD}
+        if kinds == {"quiet-lost"} and self.changes:
+            allowed |= {UNTOLD}
         if next(iter(kinds)) == "right" and flow.protocol == "mute" and (not asked or self.changes):
             allowed |= {UNTOLD}
         if next(iter(kinds)) == "wrong" and flow.protocol == "mute" and not asked:
