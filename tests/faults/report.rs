@@ -105,7 +105,8 @@ const LIMITS: &str = "
   not, sixteen more are made; where none of a run's connections was hit, nothing shows.
 - **An answer that somebody else gives as the service would, on a host without a listener.** `answered` says only that the protocol was spoken, and names who it
   was taken for. `--expect stand-in` and a listener prove it.
-- **A copy of the key and the name.** Two listeners with both are told apart by their addresses, and only where the right one was reached on another hop.
+- **A copy of the key and the name.** Two listeners with both are told apart by their addresses, and only where the right one was reached on another hop. A
+  copy at the address that this system gives for the name is the host, for all that can be seen.
 - **Who refused a path, where the service behind a front draws pages that fronts draw, or refuses one path in another way than all others.** A listener
   behind the front tells. Without one the refusal is compared with that of a path which the front passes on and which cannot be there, and counts as the
   front's only where another maker shows, or a page that fronts make.

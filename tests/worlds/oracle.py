@@ -264,10 +264,17 @@ class Oracle:
 
     def of(self, flow, hop):
         """What may be said of a hop as it stands in a result."""
+        meant = [place_of(address) for address in self.world.names.get("srv") or []]
+        if flow.front and any(at and self.is_copied("srv", OWNER[at[0]]) for at in meant):
+            return Right(ANY, "behind the front is the host, and its name means a copy")
         if ("rp" if flow.front else flow.host) in self.world.names:
             return self.by_name(flow, hop)
         where = place_of(hop["to"].get("address") or "")
         return self.right(flow, *where) if where else None
+
+    def is_copied(self, host, to):
+        """Whether there is a listener with this host's name on another one."""
+        return any(who == host and at == to for who, at, _ in self.world.extra)
 
     def by_name(self, flow, hop):
         """What may be said of a hop of a host that is looked up."""
@@ -282,6 +289,9 @@ class Oracle:
         if where is None:
             return Right(frozenset({FAIL, UNTOLD}), "its name means this machine")
         if OWNER[where[0]] != host:
+            if self.is_copied(host, OWNER[where[0]]):
+                # Name, key and address are right, as far as this machine is told: it is the host, for all that anybody can see.
+                return Right(ANY, f"its name means {where[0]}, where a copy of its listener is")
             return Right(frozenset({FAIL, UNTOLD}) if not flow.deny else ANY, f"its name means {where[0]}")
         return self.right(flow, *where)
 
