@@ -14,7 +14,7 @@ const CHANGING: &[&str] =
 
 /// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
 /// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
-pub(super) async fn with_no_such_path(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
     let flow = &climb.target.hop.flow;
     let path = rooted(flow.path.as_deref());
     let is_open = matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
@@ -36,7 +36,7 @@ pub(super) async fn with_no_such_path(climb: &Climb<'_>, connection: &mut Connec
 /// - `front`: such a path gets another answer, and somebody else makes this one, or it is a page that fronts make.
 ///
 /// It is absent where nothing tells. `refused_alone` says that a path below the refused one is not refused like it.
-pub(super) async fn refusal(climb: &Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+pub(super) async fn refusal(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
     let Some(behind) = &climb.target.hop.flow.relayed_to else { return };
     if !is_refusing(answer.status) {
         return;
@@ -81,7 +81,8 @@ fn unlikely(path: &str) -> String {
 }
 
 /// Asks for another path, without a challenge: on the same connection where it stays open, else on one of its own.
-async fn ask_for(climb: &Climb<'_>, connection: &mut Connection, path: &str) -> Option<Answer> {
+async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str) -> Option<Answer> {
+    let deadline = climb.step_deadline();
     let asking = async {
         if !connection.closes || connection.form.by_http2 {
             let own = std::mem::replace(&mut connection.form.path, path.to_owned());
@@ -93,11 +94,12 @@ async fn ask_for(climb: &Climb<'_>, connection: &mut Connection, path: &str) -> 
         }
         // A server that takes one connection at a time takes the next one only once this one is closed.
         connection.sender = Sender::Closed;
+        climb.let_go();
         let (mut fresh, _) = aside(climb).await?;
         path.clone_into(&mut fresh.form.path);
         fresh.ask(None, "").await.ok()
     };
-    tokio::time::timeout(climb.step_deadline(), asking).await.ok().flatten()
+    tokio::time::timeout(deadline, asking).await.ok().flatten()
 }
 
 impl Answer {

@@ -14,6 +14,7 @@ use crate::proto::challenge::{CHALLENGE_LEN, PADDING, padding};
 /// # Errors
 /// [`Stop`] when nothing at all came back.
 pub(super) async fn to_service(climb: &mut Climb<'_>) -> Result<(), Stop> {
+    climb.let_go();
     let opening = tokio::time::timeout(climb.step_deadline(), aside(climb)).await;
     let Ok(Some((mut connection, _))) = opening else { return Ok(()) };
     let begun = clock::instant();

@@ -65,8 +65,10 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
             mapper = another_session(climb).await;
         }
     }
+    // What a sweep left open does not hide what is certain.
+    let is_open = climb.failed_step().is_none_or(|step| step.reason == Some(Reason::ChangedMeanwhile));
     match mapper {
-        Some(session) if outcome.is_ok() && session.challenged => again(climb, None, &mut Calls(session)).await?,
+        Some(session) if is_open && session.challenged => again(climb, None, &mut Calls(session)).await?,
         _ => {}
     }
     match dynamic {
