@@ -41,6 +41,11 @@ pub trait Exchange {
         true
     }
 
+    /// Whether a service answers what is sent again although it knows nothing of challenges and padding.
+    fn answers_anybody(&self) -> bool {
+        false
+    }
+
     /// Whether the other end has said that it closes after each answer.
     fn may_close(&self) -> bool {
         false
@@ -58,8 +63,13 @@ pub trait Exchange {
 /// # Errors
 /// [`Stop`] when one of them is not climbed.
 pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
-    if climb.light || climb.target.hop.flow.expect == Expect::Deny || !matches!(climb.proofs().last(), Some(ProofOutcome::Valid { .. })) {
+    if climb.light || climb.target.hop.flow.expect == Expect::Deny {
         return Ok(());
+    }
+    match climb.proofs().last() {
+        Some(ProofOutcome::Valid { .. }) => {}
+        Some(ProofOutcome::None) if connection.answers_anybody() => return large_to_service(climb, connection).await,
+        _ => return Ok(()),
     }
     let quiet = climb.tools.idle;
     small_words(climb, exporter, connection).await?;
@@ -115,6 +125,21 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
         }
     }
     Ok(())
+}
+
+/// Something large for a service that proves nobody: rung `payload`. That it is silent shows nothing yet (see [`super::large`]).
+async fn large_to_service(climb: &mut Climb<'_>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+    let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
+    let padding = challenge::padding(&asked.octets, PADDING);
+    let outcome = match tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await {
+        Ok(Ok(_)) => Ok(Detail::from([("octets_sent".to_owned(), PADDING.into()), ("unproved".to_owned(), true.into())])),
+        // Whoever ends the connection has had something of it, or does not like it.
+        Ok(Err(_)) => return Ok(()),
+        Err(_) => Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
+    };
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Payload, begun, outcome);
+    if climbed { Ok(()) } else { Err(Stop) }
 }
 
 /// Something large on one more connection of a hop, to a port of its own; noted only where it does not come back as it was sent.

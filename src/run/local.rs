@@ -5,7 +5,7 @@
 use super::Probed;
 use super::ask::Asking;
 use crate::net::{clock, dial, os};
-use crate::observation::Evidence;
+use crate::observation::{Evidence, Observation};
 use crate::reason::Reason;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -18,9 +18,9 @@ const TIME: Duration = Duration::from_millis(1200);
 const MAX: usize = 16;
 
 /// Time for an answer to come, where the system counts what it did not take in.
-const ANSWER: Duration = Duration::from_millis(400);
+const ANSWER: Duration = Duration::from_millis(250);
 /// Time for all destinations together; the one that is under way is looked at to its end.
-const ALL: Duration = Duration::from_secs(8);
+const ALL: Duration = Duration::from_secs(20);
 /// Attempts at once, where others are refused or not taken in as well.
 const CROWD: u64 = 48;
 
@@ -97,24 +97,33 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
         (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
     let taking = (before.not_delivered.is_some() && now.not_delivered > before.not_delivered)
         .then_some(Sign { count: os::packets_not_delivered, time: ANSWER });
-    let signs: Vec<Sign> = sending.into_iter().chain(taking).collect();
-    if signs.is_empty() {
+    if sending.is_none() && taking.is_none() {
         return;
     }
+    let is_silent = |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
+    if !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
+        return;
+    }
+    let quiet = match sending {
+        Some(sign) => sign.by_others().await,
+        None => 0,
+    };
     let mut refused: BTreeMap<SocketAddr, bool> = BTreeMap::new();
     let until = clock::instant() + ALL;
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
-        let silent = seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
-        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| silent) else { continue };
+        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| is_silent(seen)) else { continue };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
         if !refused.contains_key(&to) {
             if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
                 continue;
             }
             let mut ours = false;
-            for sign in &signs {
-                ours = ours || sign.shows(source, to).await;
+            if let Some(sign) = sending {
+                ours = sign.stops(quiet, source, to).await;
+            }
+            if let (false, Some(sign)) = (ours, taking) {
+                ours = sign.keeps_out(source, to).await;
             }
             refused.insert(to, ours);
         }
@@ -131,17 +140,21 @@ struct Sign {
 }
 
 impl Sign {
-    /// Whether attempts to this destination make it grow. Others may do so meanwhile: then many at once must do so by as much more.
-    async fn shows(&self, source: Option<IpAddr>, to: SocketAddr) -> bool {
-        if self.by_attempts(1, source, to).await == 0 {
-            return false;
+    /// Whether what is sent to this destination makes it grow. Where it grows by itself as well, many at once must make it grow by as many more.
+    async fn stops(&self, quiet: u64, source: Option<IpAddr>, to: SocketAddr) -> bool {
+        match self.by_attempts(1, source, to).await {
+            0 => false,
+            _ if quiet == 0 => true,
+            _ => stands_out(self.by_attempts(CROWD, source, to).await, quiet.max(self.by_others().await)),
         }
-        let quiet = self.by_others().await;
-        if quiet == 0 {
-            return self.by_attempts(1, source, to).await > 0;
-        }
-        let grown = self.by_attempts(CROWD, source, to).await;
-        stands_out(grown, quiet.max(self.by_others().await))
+    }
+
+    /// Whether what is answered from there makes it grow: of one attempt, of many at once by about as many, and of one again. Answers that nobody took are
+    /// sent again for a minute, so that it is never quiet meanwhile; but not by so many at just these moments.
+    async fn keeps_out(&self, source: Option<IpAddr>, to: SocketAddr) -> bool {
+        self.by_attempts(1, source, to).await > 0
+            && stands_out(self.by_attempts(CROWD, source, to).await, 0)
+            && self.by_attempts(1, source, to).await > 0
     }
 
     async fn by_attempts(&self, attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {

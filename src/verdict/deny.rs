@@ -3,13 +3,15 @@
 use super::allow::{address_note, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
+use super::relay::{self, Behind};
 use super::{AnsweredBy, Judgement, Verdict};
 use crate::observation::{Evidence, Initiator, Observation, Shots, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::ProofOutcome;
+use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::proto::http_status;
 use crate::proto::sighting::{Arrived, Doubt};
 use crate::reason::Reason;
+use std::net::SocketAddr;
 
 /// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today refuses as well. Nor does `reply-lost`: what
 /// was to be shut out arrives, and only the answer is lost.
@@ -34,7 +36,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         return otherwise(AnsweredBy::Nobody, &note);
     }
     if let Some((claims, _)) = claims(seen).next() {
-        return answered_with_proof(hop, seen, came_through_relay(hop, claims));
+        return answered_with_proof(hop, seen, claims);
     }
     let told = both_ends::told(hop, seen);
     by_both_ends(hop, seen, told)
@@ -82,11 +84,27 @@ fn refused_by(seen: &Observation) -> Option<&str> {
 
 /// A listener of the site proved itself. On a path rule the front itself must refuse: our own listener in the front's place refuses every path that the
 /// plan does not name, which says nothing of the front that will stand there.
-fn answered_with_proof(hop: &Hop, seen: &Observation, relayed: bool) -> Judgement {
+fn answered_with_proof(hop: &Hop, seen: &Observation, claims: &Claims) -> Judgement {
+    let relayed = came_through_relay(hop, claims);
+    // No front makes its own connections from here.
+    if relay::behind(hop, claims) == Behind::AnotherPort && came_from_here(seen, claims) {
+        let note = format!(
+            "what is meant for the front is led straight to port {} of {}: the front never came to see the path",
+            claims.local.port(),
+            claims.host
+        );
+        return otherwise(AnsweredBy::StandIn, &note);
+    }
     if hop.flow.relayed_to.is_some() && !relayed && status(seen).is_some_and(is_refusing) {
         return otherwise(AnsweredBy::StandIn, STAND_IN_REFUSED);
     }
     open(AnsweredBy::StandIn, "a listener behind it was reached and proved it")
+}
+
+/// Whether the other end saw a connection from the very address and port that one was made from.
+fn came_from_here(seen: &Observation, claims: &Claims) -> bool {
+    let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    seen.evidence.iter().any(|e| e.source.map(plain) == Some(plain(claims.peer)))
 }
 
 /// By what this machine and the other end know of it.

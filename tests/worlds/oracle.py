@@ -118,6 +118,10 @@ class Oracle:
             certain = fate.data is False or fate.large is False
             return "quiet-lost" if told and certain else "blind-right", "opens, and data is lost"
         if fate.data is not False and fate.large is False:
+            # What is large is sent to who proves himself, and to the services of HTTP and LDAP.
+            proves = found.kind == "listener" and found.key == "site" and found.host == host
+            if not proves and flow.protocol not in ("http", "https", "ldap", "ldaps"):
+                return "any", "large data is lost, to one that proves nobody"
             return "large-lost", "large data is lost"
         if fate.data is False or fate.large is False:
             return "wrong", "data is lost"

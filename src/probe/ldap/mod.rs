@@ -94,6 +94,10 @@ impl<S> Searches<S> {
 }
 
 impl<S: Io> Exchange for Searches<S> {
+    fn answers_anybody(&self) -> bool {
+        true
+    }
+
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
         let padding = (!padding.is_empty()).then(|| format!("{PADDING_ATTRIBUTE}{padding}"));
