@@ -3,9 +3,13 @@
 
 use super::Probed;
 use super::ask::Asking;
+use super::control::source;
+use super::crew::server_name;
 use crate::matrix::model::Expect;
 use crate::net::dial;
-use crate::observation::{Evidence, PortSpread};
+use crate::observation::{Evidence, Observation, PortSpread, StepKind};
+use crate::plan::model::Hop;
+use crate::probe::{self, Target, Tools};
 use crate::reason::Reason;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +22,8 @@ use tokio::task::JoinSet;
 const CONNECTIONS: u32 = 16;
 /// Time for each: a second SYN fits into it, so that one lost packet is not taken for a way that is shut.
 const TIME: Duration = Duration::from_millis(1400);
+/// Tries of a hop of which a quarter opens: one in 32 finds none.
+const TRIES: usize = 12;
 /// Hops that are looked at so, and at a time.
 const MAX: usize = 48;
 const AT_A_TIME: usize = 12;
@@ -35,11 +41,41 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         }
     }
     let all = jobs(probed, |_, to| suspects.contains(&to.ip()));
-    for (place, spread) in connect(all, asking).await {
-        if let Some(seen) = &mut probed[place].seen {
-            seen.known.spread = Some(spread);
+    let spreads = connect(all, asking).await;
+    let mut tasks = JoinSet::new();
+    for (place, spread) in &spreads {
+        let Some(seen) = &mut probed[*place].seen else { continue };
+        seen.known.spread = Some(*spread);
+        if seen.first_failure().is_some() && spread.opened < spread.of && spread.opened * 4 >= spread.of {
+            let (place, hop, source, asking) = (*place, probed[*place].hop.clone(), source(probed[*place].seen.as_ref()), asking.clone());
+            tasks.spawn(async move { (place, until_open(&hop, source, &asking).await) });
         }
     }
+    while let Some(done) = tasks.join_next().await {
+        if let Ok((place, Some(mut seen))) = done {
+            seen.known.spread = probed[place].seen.as_ref().and_then(|s| s.known.spread);
+            probed[place].seen = Some(seen);
+        }
+    }
+}
+
+/// Tries a silent hop to which others of as many connections open until one does: that some open shows nothing of who answers there.
+async fn until_open(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> Option<Observation> {
+    let address = hop.address?;
+    let server_name = server_name(hop, address);
+    let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+    let tools = Tools { connect_deadline: TIME.min(asking.tools.connect_deadline), retries: 0, ..(*asking.tools).clone() };
+    for _ in 0..TRIES {
+        if asking.stop.is_cancelled() {
+            break;
+        }
+        asking.pace.wait().await;
+        let seen = probe::probe(&target, &tools).await;
+        if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) {
+            return Some(seen);
+        }
+    }
+    None
 }
 
 /// A hop, by its place, and the ends of its connections.

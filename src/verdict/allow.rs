@@ -70,12 +70,6 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     // A listener whose clock is days off answers as a stranger's: with an error, or as a directory that is none.
     let hidden = clock::hides_proof(seen).filter(|_| !names_service(seen));
-    // A second source port decides: some of them get through, and others do not.
-    let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
-    if shared_out && failed_step(seen).is_none_or(|step| step.reason == Some(Reason::TimedOut)) {
-        let answered_by = if proved(seen) { AnsweredBy::StandIn } else { AnsweredBy::Nobody };
-        return opinion(Verdict::Warn, Reason::Retried, answered_by);
-    }
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         if hidden.is_some() && strangers_answer(reason) {
@@ -155,7 +149,9 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
     if hop.address.is_some_and(|address| cloud::is_outside(hop, address)) {
         return (Verdict::Warn, Reason::AddressOutsideRanges);
     }
-    let retried = seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
+    // A second source port decides: some of them get through, and others do not.
+    let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
+    let retried = shared_out || seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
     let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
