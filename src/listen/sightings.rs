@@ -2,7 +2,7 @@
 
 use super::nonces::Nonces;
 use super::requests::Requests;
-use crate::net::half_open::{self, Stands, Table};
+use crate::net::half_open::{self, Ends, Stands, Table};
 use crate::net::{clock, random};
 use crate::proto::challenge::hex;
 use crate::proto::ports;
@@ -247,11 +247,19 @@ impl Sightings {
         answer.elsewhere = elsewhere;
         // Of thousands at once the table tells some; the one that is asked about is looked for by itself.
         let there = match (found, sought.source) {
-            (None, Named::Is(address)) => Some(SocketAddr::new(address, sought.source_port)),
+            (None, Named::Is(address)) if sought.source_port != 0 => Some(SocketAddr::new(address, sought.source_port)),
             _ => None,
         };
         let stands = there.and_then(|there| half_open::connection(here, there));
-        answer.in_table = stands.map(|stands| stands != Stands::Absent);
+        if !answer.own {
+            answer.connections = half_open::count(Ends::Port(here.port()));
+            answer.in_table = stands.and_then(|stands| match stands {
+                Stands::HalfOpen | Stands::Opened => Some(true),
+                // At another port of this host it arrived all the same; and what this host leads on itself is in none of its tables.
+                Stands::Absent if there.is_some_and(|there| half_open::count(Ends::Peer(there)) != Some(0)) => None,
+                Stands::Absent => (answer.listening && !half_open::is_led_on(here)).then_some(false),
+            });
+        }
         if stands == Some(Stands::HalfOpen) {
             return Sighting { state: Seen::HalfOpen, peer: there, local: Some(here), at: Some(now), ..answer };
         }

@@ -292,6 +292,16 @@ impl<'a> Climb<'a> {
         self.dial_once(self.target.hop.port).await
     }
 
+    /// The same, with the watch on it.
+    ///
+    /// # Errors
+    /// The failure, when it does not open.
+    pub async fn dial_watched(&mut self) -> Result<TcpStream, Failure> {
+        let outcome = self.dial_aside().await;
+        self.watch = outcome.as_ref().ok().and_then(Watch::on);
+        outcome
+    }
+
     /// The same to another port: that of a proxy on the way.
     ///
     /// # Errors

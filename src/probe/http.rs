@@ -164,8 +164,8 @@ async fn speaks_tls(climb: &Climb<'_>) -> bool {
 }
 
 /// One more connection to the hop's port, as far as its first request; it belongs to no rung.
-async fn aside(climb: &Climb<'_>) -> Option<(Connection, Option<Exporter>)> {
-    let stream = climb.dial_aside().await.ok()?;
+async fn aside(climb: &mut Climb<'_>) -> Option<(Connection, Option<Exporter>)> {
+    let stream = climb.dial_watched().await.ok()?;
     if climb.target.hop.flow.protocol != Protocol::Https {
         return Some((Connection::open(stream, Form::of(climb, false)).await.ok()?, None));
     }

@@ -38,6 +38,9 @@ pub struct Sighting {
     /// Whether the host's kernel has this very connection now, whichever program has the port; absent where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_table: Option<bool>,
+    /// How many connections to that port the host's kernel has, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
     /// When it was first seen, by the listener's clock, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -60,6 +63,7 @@ impl Sighting {
             local: None,
             elsewhere: None,
             in_table: None,
+            connections: None,
             at: None,
             counters: None,
         }

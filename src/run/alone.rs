@@ -40,14 +40,18 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             alone.push((place, seen));
         }
     }
-    let mut limits: BTreeMap<IpAddr, PortSpread> = BTreeMap::new();
+    let mut limits: BTreeMap<SocketAddr, PortSpread> = BTreeMap::new();
     for (place, mut seen) in alone {
         let Some((source, to)) = ends(&probed[place]) else { continue };
-        let limit = match limits.get(&to.ip()) {
+        // A limit at one port says nothing of another one.
+        let limit = match limits.get(&to) {
             Some(limit) => *limit,
-            None => in_a_crowd(source, to).await,
+            None => {
+                tokio::time::sleep(PAUSE).await;
+                in_a_crowd(source, to).await
+            }
         };
-        limits.insert(to.ip(), limit);
+        limits.insert(to, limit);
         // Where a crowd opens, it was rejected for a while, by whatever it was.
         if limit.opened < limit.of {
             seen.known.limit = Some(limit);

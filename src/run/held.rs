@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 /// Hops that are looked at so, and at a time.
 const MAX: usize = 256;
 const AT_A_TIME: usize = 16;
+/// Connections held at once: as many more must be seen at the port where they come from another address than they were sent from.
+const HELD: u32 = 3;
 /// Time for the connection to open: it did a moment ago.
 const TIME: Duration = Duration::from_millis(1400);
 
@@ -64,21 +66,26 @@ fn way_beside<'w>(this: &Probed, ways: &'w [Way]) -> Option<&'w Way> {
 
 /// Whether the host's kernel has a connection to this port while it is open here; `None` where it was not open for so long, or nobody tells.
 async fn is_there(way: &Way, port: u16, asking: &Asking) -> Option<bool> {
-    asking.pace.wait().await;
-    let to = SocketAddr::new(way.address, port);
-    let held = dial::connect(Some(way.source), to, TIME, 0).await.1.ok()?;
     let this = AddressTag::default();
-    let question = Question { port, source_port: held.local_addr().ok()?.port(), age_ms: 0, source: this, destination: this };
-    let sighting = asking.over(way, || Some(Asked::Connection(question))).await.ok()?.sighting?;
-    told(&sighting, is_open(&held))
+    let question = |source_port| Question { port, source_port, age_ms: 0, source: this, destination: this };
+    let before = asking.over(way, || Some(Asked::Connection(question(0)))).await.ok()?.sighting?.connections;
+    let to = SocketAddr::new(way.address, port);
+    let mut held = Vec::new();
+    for _ in 0..HELD {
+        asking.pace.wait().await;
+        held.push(dial::connect(Some(way.source), to, TIME, 0).await.1.ok()?);
+    }
+    let source_port = held.first()?.local_addr().ok()?.port();
+    let sighting = asking.over(way, || Some(Asked::Connection(question(source_port)))).await.ok()?.sighting?;
+    told(before, &sighting, held.iter().all(is_open))
 }
 
-/// What a sighting tells, with whether the connection was open at this end all the time.
-fn told(sighting: &Sighting, open: bool) -> Option<bool> {
+/// What a sighting tells, with how many connections there were before, and whether those of this end were open all the time.
+fn told(before: Option<u32>, sighting: &Sighting, open: bool) -> Option<bool> {
     match sighting.in_table? {
         true => Some(true),
-        // One that has ended may be in no table any more.
-        false => open.then_some(false),
+        // One that has ended may be in no table any more; and from another address, which NAT gave them, as many more came meanwhile.
+        false => (open && sighting.connections? < before? + HELD).then_some(false),
     }
 }
 
@@ -103,7 +110,10 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_open_here_and_not_there_is_somebody_elses() {
-        let of = |in_table, open| told(&Sighting { in_table, ..Sighting::of(Seen::Unknown) }, open);
+        let with = |in_table, connections, open| told(Some(7), &Sighting { in_table, connections, ..Sighting::of(Seen::Unknown) }, open);
+        let of = |in_table, open| with(in_table, Some(7), open);
+        assert_eq!(with(Some(false), Some(7 + HELD), true), None, "they came from elsewhere");
+        assert_eq!(with(Some(false), None, true), None);
         assert_eq!(of(Some(true), true), Some(true));
         assert_eq!(of(Some(true), false), Some(true));
         assert_eq!(of(Some(false), true), Some(false));

@@ -1,6 +1,6 @@
 //! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
 
-use super::{Counters, Line, Process, Stands, Table};
+use super::{Counters, Ends, Line, Process, Stands, Table};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
@@ -18,6 +18,7 @@ const REQUEST_DUMP: u16 = 0x301;
 const REQUEST_ONE: u16 = 0x1;
 /// TCP states (include/net/tcp_states.h); a request socket is 12 inside the kernel and 3 in its answers.
 const SYN_RECV: u8 = 3;
+const CLOSE: u8 = 7;
 const LISTEN: u8 = 10;
 const NEW_SYN_RECV: u8 = 12;
 /// Octets of `struct nlmsghdr`, and of `struct inet_diag_req_v2` behind it.
@@ -93,6 +94,66 @@ fn stands(octets: &[u8], (local, peer): (SocketAddr, SocketAddr)) -> Option<Stan
         SYN_RECV | NEW_SYN_RECV => Stands::HalfOpen,
         _ => Stands::Opened,
     })
+}
+
+/// Counts connections by a port of theirs, which the kernel compares, and by the other end's address, which is compared here.
+pub fn count(ends: Ends) -> Option<u32> {
+    let mut found = 0;
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut octets = request(u8::try_from(family).unwrap_or_default(), false);
+        // Every state but that of a listening socket, and of a closed one.
+        let states: u32 = 0xffff & !(1 << LISTEN) & !(1 << CLOSE) & !1;
+        octets[HEADER + 4..HEADER + 8].copy_from_slice(&states.to_ne_bytes());
+        let (at, port) = match ends {
+            Ends::Port(port) => (HEADER + 8, port),
+            Ends::Peer(peer) => (HEADER + 10, peer.port()),
+        };
+        octets[at..at + 2].copy_from_slice(&port.to_be_bytes());
+        answers(&octets, |message| {
+            let is_it = match ends {
+                Ends::Port(port) => message.get(4..6) == Some(&port.to_be_bytes()[..]),
+                Ends::Peer(peer) => {
+                    message.get(6..8) == Some(&peer.port().to_be_bytes()[..])
+                        && address_at(message, 24).is_some_and(|address| address.to_canonical() == peer.ip())
+                }
+            };
+            found += u32::from(is_it);
+        })
+        .ok()?;
+    }
+    Some(found)
+}
+
+/// The address at this place of a message.
+fn address_at(message: &[u8], at: usize) -> Option<IpAddr> {
+    if i32::from(*message.first()?) == libc::AF_INET {
+        <[u8; 4]>::try_from(message.get(at..at + 4)?).ok().map(|o| Ipv4Addr::from(o).into())
+    } else {
+        <[u8; 16]>::try_from(message.get(at..at + 16)?).ok().map(|o| Ipv6Addr::from(o).into())
+    }
+}
+
+/// Asks the kernel, and gives each message of its answer without the header.
+fn answers(request: &[u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
+    socket.set_read_timeout(Some(DEADLINE))?;
+    socket.send(request)?;
+    let mut octets = vec![0; 32 * 1024];
+    for _ in 0..MAX_READINGS {
+        let length = socket.read(&mut octets)?;
+        let mut rest = &octets[..length];
+        while let Some(length) = rest.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes) {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let Some(message) = rest.get(..length).filter(|_| length >= HEADER) else { break };
+            match u16::from_ne_bytes([message[4], message[5]]) {
+                NLMSG_DONE => return Ok(()),
+                NLMSG_ERROR => return Err(io::ErrorKind::Other.into()),
+                _ => each(&message[HEADER..]),
+            }
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+    Ok(())
 }
 
 /// `struct nlmsghdr` and `struct inet_diag_req_v2` with the ends of one connection, seen from here.

@@ -25,6 +25,10 @@ mod system {
         None
     }
 
+    pub fn count(_: super::Ends) -> Option<u32> {
+        None
+    }
+
     pub fn processes(_: &std::collections::BTreeSet<u32>) -> std::collections::BTreeMap<u32, super::Process> {
         std::collections::BTreeMap::new()
     }
@@ -129,6 +133,33 @@ pub enum Stands {
 pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
     system::connection(plain(local), plain(peer))
 }
+
+/// Which connections are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// Those to this port of the host.
+    Port(u16),
+    /// Those from this address and port, to whichever port.
+    Peer(SocketAddr),
+}
+
+/// How many connections of these there are, whoever has the port; `None` where the system does not tell.
+pub fn count(ends: Ends) -> Option<u32> {
+    system::count(match ends {
+        Ends::Peer(peer) => Ends::Peer(plain(peer)),
+        port @ Ends::Port(_) => port,
+    })
+}
+
+/// Whether this host itself leads what comes to an own address and port elsewhere: to a container, or by a redirection. Such a connection stands in no
+/// table of its own, not even one that is made here.
+pub fn is_led_on(here: SocketAddr) -> bool {
+    let Ok(own) = std::net::TcpStream::connect_timeout(&here, LOCAL) else { return true };
+    own.local_addr().is_ok_and(|from| connection(here, from) != Some(Stands::Opened))
+}
+
+/// Time for a connection to this very machine.
+const LOCAL: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// A program that runs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
