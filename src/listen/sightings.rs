@@ -204,7 +204,7 @@ impl Sightings {
                 inner.listening = listening;
                 inner.full = table.full;
             }
-            let gone = |counters: Counters| counters.reset + counters.dropped;
+            let gone = |counters: Counters| counters.reset + counters.dropped + counters.cookies;
             if let (Some(before), Some(counters)) = (inner.counters, table.counters)
                 && gone(counters) > gone(before)
             {

@@ -9,6 +9,7 @@ use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteK
 use crate::proto::ports::Swept;
 use crate::proto::question::Asked;
 use crate::proto::sighting::Seen::Proved;
+use crate::proto::sighting::Sighting;
 use crate::proto::stamp::{self, STAMP_LEN, SWEEP_LEN};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -123,7 +124,8 @@ impl StandIn {
         let sighting = match &asked {
             Some(Asked::Connection(question)) => {
                 self.sightings.refresh();
-                Some(self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now))
+                let sighting = self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now);
+                Some(Sighting { at: sighting.at.map(|at| wall - now.duration_since(at)), ..sighting })
             }
             _ => None,
         };

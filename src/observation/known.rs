@@ -47,6 +47,8 @@ pub enum Shots {
     Reset,
     /// Each was ended by an ICMP message about its answer.
     ReplyRefused,
+    /// Each was answered with a cookie, and the answer never taken up.
+    ReplyLost,
     /// Each found a full queue.
     QueueFull,
     /// None was counted: they never arrived.

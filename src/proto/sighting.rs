@@ -79,6 +79,9 @@ pub struct Counters {
     pub dropped: u64,
     /// The program that has the port had as many waiting as it takes.
     pub overflowed: u64,
+    /// They were answered with a cookie, of which nothing is remembered (RFC 4987 section 3.6).
+    #[serde(default)]
+    pub cookies: u64,
 }
 
 /// What a listener knows of the requests of one hop.
@@ -140,7 +143,9 @@ impl Doubt {
             Doubt::NotRemembered => "too much came at that time",
             Doubt::BeganLater => "the listener was started only afterwards",
             Doubt::QueueFull => "the program that has the port has as many connections waiting as it takes, and the host drops what comes",
-            Doubt::GoneAtOnce => "connections that had begun were reset at that time, before anybody could see from where they came",
+            Doubt::GoneAtOnce => {
+                "connections that had begun were reset at that time, or answered with a cookie, before anybody could see from where they came"
+            }
             Doubt::OthersCame => "something came from another address or port, which NAT may have given it",
             Doubt::OthersBegan => {
                 "a connection from another address or port, which NAT may have given it, began at that time, and its answer was never taken up"

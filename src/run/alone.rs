@@ -6,6 +6,7 @@ use super::ask::Asking;
 use super::crew::server_name;
 use crate::matrix::model::Expect;
 use crate::net::dial;
+use crate::net::failure::Failure;
 use crate::observation::{Evidence, Observation, PortSpread, StepKind};
 use crate::probe::{self, Target};
 use crate::reason::Reason;
@@ -18,8 +19,13 @@ use std::time::Duration;
 const MAX: usize = 64;
 /// Connections of a crowd, all open at the same time.
 const CROWD: u32 = 32;
+/// Connections one after the other, and the time between two.
+const SINGLY: u32 = 16;
+const BETWEEN: Duration = Duration::from_millis(10);
+/// Tries of a row of which some source ports get through.
+const TRIES: usize = 6;
 /// Time between tries.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(40);
 /// Time for each.
 const TIME: Duration = Duration::from_millis(1400);
 
@@ -35,14 +41,32 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         let (hop, Some((source, to))) = (probed[place].hop.clone(), ends(&probed[place])) else { continue };
         let server_name = server_name(&hop, to.ip());
         let target = Target { hop: &hop, address: to.ip(), server_name, source, places: None, question: None, small_segments: false };
-        let seen = probe::probe(&target, &asking.tools).await;
+        let mut seen = probe::probe(&target, &asking.tools).await;
+        if is_rejected(&seen) && one_by_one(source, to, Duration::ZERO).await.opened > 0 {
+            // Some source ports get through.
+            for _ in 0..TRIES {
+                seen = probe::probe(&target, &asking.tools).await;
+                if !is_rejected(&seen) {
+                    break;
+                }
+            }
+        }
         if !is_rejected(&seen) {
             alone.push((place, seen));
         }
     }
+    let mut shared_out = BTreeSet::new();
     let mut limits: BTreeMap<SocketAddr, PortSpread> = BTreeMap::new();
     for (place, mut seen) in alone {
         let Some((source, to)) = ends(&probed[place]) else { continue };
+        // Of a way that is shared out by source port some are rejected one after the other too.
+        let singly = one_by_one(source, to, BETWEEN).await;
+        if singly.opened < singly.of {
+            seen.known.spread = Some(singly);
+            probed[place].seen = Some(seen);
+            shared_out.insert(to.ip());
+            continue;
+        }
         // A limit at one port says nothing of another one.
         let limit = match limits.get(&to) {
             Some(limit) => *limit,
@@ -61,6 +85,26 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     if !limits.is_empty() {
         tokio::time::sleep(PAUSE).await;
     }
+    for this in probed.iter_mut().filter(|this| this.hop.address.is_some_and(|address| shared_out.contains(&address))) {
+        let (Some((source, to)), Some(seen)) = (ends(this), &mut this.seen) else { continue };
+        if this.hop.flow.expect == Expect::Allow
+            && this.hop.proxy.is_none()
+            && seen.known.spread.is_none()
+            && seen.first_failure().is_none()
+        {
+            seen.known.spread = Some(one_by_one(source, to, BETWEEN).await);
+        }
+    }
+}
+
+/// How many of some connections open, each closed before the next one.
+async fn one_by_one(source: Option<IpAddr>, to: SocketAddr, between: Duration) -> PortSpread {
+    let mut spread = PortSpread { opened: 0, of: SINGLY };
+    for _ in 0..SINGLY {
+        spread.opened += u32::from(dial::connect(source, to, TIME, 0).await.1.is_ok());
+        tokio::time::sleep(between).await;
+    }
+    spread
 }
 
 /// How many of a crowd open.
@@ -68,7 +112,9 @@ async fn in_a_crowd(source: Option<IpAddr>, to: SocketAddr) -> PortSpread {
     let held = join_all((0..CROWD).map(|_| dial::connect(source, to, TIME, 0))).await;
     // A connection that this machine had no room for says nothing of the way.
     let told = held.iter().filter(|(_, outcome)| !outcome.as_ref().is_err_and(|f| f.reason == Reason::LocalResources));
-    let opened = told.clone().filter(|(_, outcome)| outcome.is_ok()).count();
+    // What is reset once it is open has opened: the other end may have its own limit.
+    let opens = |outcome: &Result<_, Failure>| outcome.as_ref().err().is_none_or(|f| f.reason == Reason::ResetAfterConnect);
+    let opened = told.clone().filter(|(_, outcome)| opens(outcome)).count();
     PortSpread { opened: u32::try_from(opened).unwrap_or(CROWD), of: u32::try_from(told.count()).unwrap_or(CROWD) }
 }
 
@@ -96,11 +142,4 @@ fn is_rejected(seen: &Observation) -> bool {
 }
 
 /// How a connection ends that is one too many.
-const REJECTED: &[Reason] = &[
-    Reason::Refused,
-    Reason::Rejected,
-    Reason::AdminProhibited,
-    Reason::PortUnreachable,
-    Reason::HostUnreachable,
-    Reason::ResetAfterConnect,
-];
+const REJECTED: &[Reason] = &[Reason::Refused, Reason::Rejected, Reason::AdminProhibited, Reason::PortUnreachable, Reason::HostUnreachable];

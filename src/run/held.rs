@@ -21,6 +21,8 @@ const MAX: usize = 256;
 const AT_A_TIME: usize = 16;
 /// Connections held at once: as many more must be seen at the port where they come from another address than they were sent from.
 const HELD: u32 = 3;
+/// Connections of others at the port among which those of this end are counted.
+const FEW: u32 = 16;
 /// Time for the connection to open: it did a moment ago.
 const TIME: Duration = Duration::from_millis(1400);
 
@@ -50,8 +52,7 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     }
 }
 
-/// The way over which the listener beside a service can be asked: of the same host at the same address, with nothing between that changes where a connection
-/// comes from.
+/// The way over which the listener beside a service can be asked: of the same host at the same address.
 fn way_beside<'w>(this: &Probed, ways: &'w [Way]) -> Option<&'w Way> {
     let (hop, seen) = (&this.hop, this.seen.as_ref()?);
     let straight = hop.flow.expect == Expect::Allow && hop.proxy.is_none() && hop.flow.relayed_to.is_none();
@@ -60,7 +61,7 @@ fn way_beside<'w>(this: &Probed, ways: &'w [Way]) -> Option<&'w Way> {
         return None;
     }
     let source = seen.evidence.first()?.source?.ip();
-    let fits = |way: &&Way| way.is_to(hop) && way.has_its_address() && way.untranslated && way.source == source;
+    let fits = |way: &&Way| way.is_to(hop) && way.has_its_address() && way.source == source;
     ways.iter().filter(fits).min_by_key(|way| way.cost())
 }
 
@@ -77,7 +78,9 @@ async fn is_there(way: &Way, port: u16, asking: &Asking) -> Option<bool> {
     }
     let source_port = held.first()?.local_addr().ok()?.port();
     let sighting = asking.over(way, || Some(Asked::Connection(question(source_port)))).await.ok()?.sighting?;
-    told(before, &sighting, held.iter().all(is_open))
+    // Where many others come and go, what NAT has changed cannot be counted.
+    let told = told(before, &sighting, held.iter().all(is_open));
+    told.filter(|there| *there || way.untranslated || before <= Some(FEW))
 }
 
 /// What a sighting tells, with how many connections there were before, and whether those of this end were open all the time.

@@ -152,9 +152,14 @@ impl Sign {
     /// Whether what is answered from there makes it grow: of one attempt, of many at once by about as many, and of one again. Answers that nobody took are
     /// sent again for a minute, so that it is never quiet meanwhile; but not by so many at just these moments.
     async fn keeps_out(&self, source: Option<IpAddr>, to: SocketAddr) -> bool {
-        self.by_attempts(1, source, to).await > 0
-            && stands_out(self.by_attempts(CROWD, source, to).await, 0)
-            && self.by_attempts(1, source, to).await > 0
+        if self.by_attempts(1, source, to).await == 0 {
+            return false;
+        }
+        let before = self.by_others().await;
+        let grown = self.by_attempts(CROWD, source, to).await;
+        let after = self.by_others().await;
+        // The answers to an earlier crowd come again in one of the two at most.
+        stands_out(grown, before.min(after)) && self.by_attempts(1, source, to).await > 0
     }
 
     async fn by_attempts(&self, attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {

@@ -69,14 +69,18 @@ pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking
         let ports = (SPREAD.min(asking.pace.within(SPREAD_TIME)) / batch.len()).clamp(1, PORTS);
         let tried = batch.iter().map(|number| async {
             let this = &probed[rows[*number].place];
-            let opened = this.seen.as_ref().and_then(|s| s.first_failure()).is_none_or(|step| step.step != StepKind::Connect);
-            // What the way does with an open connection depends on what is said on it, and not on its port.
-            if opened { Vec::new() } else { join_all((0..ports).map(|_| again(this, asking))).await }
+            // A path is refused whatever the port.
+            let by_path = this.seen.as_ref().is_none_or(|s| s.first_failure().is_none());
+            if by_path { Vec::new() } else { join_all((0..ports).map(|_| again(this, asking))).await }
         });
         let tried = join_all(tried).await;
         for (number, agains) in batch.iter().zip(tried) {
+            // Where this machine has no port left, the others tell.
+            let otherwise = |again: &&Option<Again>| matches!(again, Some(Again::Otherwise(reason)) if *reason != Reason::LocalResources);
             if agains.contains(&Some(Again::Open)) {
                 rows[*number].again = Some(Again::Open);
+            } else if let Some(otherwise) = agains.iter().find(otherwise) {
+                rows[*number].again = *otherwise;
             }
         }
     }

@@ -50,7 +50,9 @@ async fn shoot(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Askin
 /// What became of the attempts, where each of them was counted, or none.
 fn meaning(before: Counters, after: Counters) -> Option<Shots> {
     let grown = |of: fn(&Counters) -> u64| of(&after).saturating_sub(of(&before)) >= ATTEMPTS;
-    if before == after {
+    // Each question is a connection too, and may be answered with a cookie.
+    let cookies = after.cookies.saturating_sub(before.cookies);
+    if (Counters { cookies: 0, ..before }) == (Counters { cookies: 0, ..after }) && cookies <= 1 {
         Some(Shots::NoneArrived)
     } else if grown(|c| c.overflowed) {
         Some(Shots::QueueFull)
@@ -58,6 +60,8 @@ fn meaning(before: Counters, after: Counters) -> Option<Shots> {
         Some(Shots::Reset)
     } else if grown(|c| c.dropped) {
         Some(Shots::ReplyRefused)
+    } else if cookies > ATTEMPTS {
+        Some(Shots::ReplyLost)
     } else {
         None
     }
@@ -76,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_attempt_must_have_been_counted() {
-        let counters = |reset, dropped, overflowed| Counters { reset, dropped, overflowed };
+        let counters = |reset, dropped, overflowed| Counters { reset, dropped, overflowed, cookies: 5 };
         let before = counters(10, 10, 10);
         let of = |after| meaning(before, after);
         assert_eq!(of(counters(13, 10, 10)), Some(Shots::Reset));
@@ -84,5 +88,8 @@ mod tests {
         assert_eq!(of(counters(10, 10, 14)), Some(Shots::QueueFull));
         assert_eq!(of(counters(12, 12, 12)), None, "others' noise");
         assert_eq!(of(before), Some(Shots::NoneArrived));
+        let cookies = |cookies| of(Counters { cookies, ..before });
+        assert_eq!(cookies(6), Some(Shots::NoneArrived), "that of the question");
+        assert_eq!(cookies(9), Some(Shots::ReplyLost));
     }
 }

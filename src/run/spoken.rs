@@ -9,7 +9,9 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
+use crate::proto::challenge::ProofOutcome;
 use crate::proto::greeting::stand_in;
+use crate::reason::Reason;
 use crate::verdict::{self, Policy, Verdict};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -86,11 +88,14 @@ fn take_in(seen: &mut Observation, spoken: Observation, greeted: bool) {
     let failed = spoken.first_failure().filter(is_said);
     let counts = match failed {
         None => spoken.first_failure().is_none(),
-        Some(step) => !greeted || step.step == StepKind::Payload,
+        // Whoever resets it may know the row's own application alone.
+        Some(step) => step.step == StepKind::Payload || (!greeted && step.reason == Some(Reason::SilentAfterConnect)),
     };
     if counts {
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
-        seen.proofs = spoken.proofs;
+        if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
+            seen.proofs = spoken.proofs;
+        }
         seen.evidence.extend(spoken.evidence);
     }
 }

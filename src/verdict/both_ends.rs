@@ -68,8 +68,8 @@ pub(super) fn ended_early(seen: &Observation) -> bool {
 fn by_counters(reason: Option<Reason>, seen: &Observation) -> Option<Told> {
     match (reason?, seen.known.shots?) {
         (Reason::TimedOut | Reason::Refused, Shots::QueueFull) => Some(Told::QueueFull),
-        (Reason::TimedOut, Shots::Reset | Shots::ReplyRefused) => Some(Told::ReplyLost),
-        (Reason::Refused, Shots::Reset | Shots::ReplyRefused) => Some(Told::Rejected { arrived: true }),
+        (Reason::TimedOut, Shots::Reset | Shots::ReplyRefused | Shots::ReplyLost) => Some(Told::ReplyLost),
+        (Reason::Refused, Shots::Reset | Shots::ReplyRefused | Shots::ReplyLost) => Some(Told::Rejected { arrived: true }),
         (Reason::Refused, Shots::NoneArrived) => Some(Told::Rejected { arrived: false }),
         _ => None,
     }
@@ -158,6 +158,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         let what = match shots {
             Shots::Reset => "each is reset while it is half open",
             Shots::ReplyRefused => "its answer to each is sent back by an ICMP message",
+            Shots::ReplyLost => "its answer to each is never taken up",
             Shots::QueueFull => "it drops each, since the program that has the port takes no more",
             Shots::NoneArrived => return format!("more attempts were made, and the kernel of {host} counted none: they do not arrive"),
         };

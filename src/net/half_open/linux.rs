@@ -51,7 +51,8 @@ pub fn counters() -> Option<Counters> {
 fn read_counters(text: &str) -> Option<Counters> {
     let of = |name| counter(text, "TcpExt:", name);
     let overflowed = of("ListenOverflows").unwrap_or(0);
-    Some(Counters { reset: of("EmbryonicRsts")?, dropped: of("ListenDrops").unwrap_or(0).saturating_sub(overflowed), overflowed })
+    let cookies = of("SyncookiesSent").unwrap_or(0);
+    Some(Counters { reset: of("EmbryonicRsts")?, dropped: of("ListenDrops").unwrap_or(0).saturating_sub(overflowed), overflowed, cookies })
 }
 
 pub fn segments_in() -> Option<u64> {
@@ -284,7 +285,7 @@ mod tests {
         assert_eq!(counter(text, "TcpExt:", "Other"), None);
         assert!(table(false).expect("Linux has a table").counters.is_some());
         let text = "TcpExt: EmbryonicRsts ListenOverflows ListenDrops\nTcpExt: 1 3 10\n";
-        assert_eq!(read_counters(text), Some(Counters { reset: 1, dropped: 7, overflowed: 3 }));
+        assert_eq!(read_counters(text), Some(Counters { reset: 1, dropped: 7, overflowed: 3, cookies: 0 }));
     }
 
     #[test]

@@ -20,16 +20,15 @@ pub(super) async fn to_service(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let begun = clock::instant();
     let words = padding(&random::<CHALLENGE_LEN>(), PADDING);
     let outcome = match tokio::time::timeout(climb.step_deadline(), connection.ask(None, &words)).await {
-        Ok(Ok(answer)) => {
+        // Who tires of waiting has not had all of it (RFC 9110 section 15.5.9).
+        Ok(Ok(answer)) if answer.status != 408 => {
             let detail = [("octets_sent", PADDING.into()), ("status", answer.status.into()), ("unproved", true.into())];
             climb.note(StepKind::Payload, begun, Ok(detail.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Detail>()));
             Ok(())
         }
-        // Whoever ends the connection has had something of it, or does not like it.
-        Ok(Err(_)) => Ok(()),
-        // What has arrived is not lost for its size: whoever took it is silent.
-        Err(_) if climb.was_delivered() != Some(false) => Ok(()),
-        Err(_) => {
+        // What has arrived is not lost for its size: whoever took it is silent, or does not like it.
+        Ok(Err(_)) | Err(_) if climb.was_delivered() != Some(false) => Ok(()),
+        _ => {
             climb.note(StepKind::Payload, begun, Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)));
             Err(Stop)
         }
