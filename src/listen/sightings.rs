@@ -251,8 +251,8 @@ impl Sightings {
             _ => None,
         };
         let stands = there.and_then(|there| half_open::connection(here, there));
+        answer.connections = half_open::count(Ends::Port(here.port()));
         if !answer.own {
-            answer.connections = half_open::count(Ends::Port(here.port()));
             answer.in_table = stands.and_then(|stands| match stands {
                 Stands::HalfOpen | Stands::Opened => Some(true),
                 // At another port of this host it arrived all the same; and what this host leads on itself is in none of its tables.

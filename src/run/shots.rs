@@ -9,11 +9,14 @@ use crate::observation::{Evidence, Shots};
 use crate::proto::question::{AddressTag, Asked, Question};
 use crate::proto::sighting::{Counters, Doubt};
 use crate::reason::Reason;
+use futures_util::future::join_all;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Attempts for one hop: each must be counted.
 const ATTEMPTS: u64 = 3;
+/// Attempts at once, where others' half-open connections are to be told from them.
+const SALVO: u32 = 12;
 /// Time for each. Below a second the system sends no second SYN by itself.
 const TIME: Duration = Duration::from_millis(250);
 /// Hops of a run that are looked at so, one after the other, since counters are of the whole host.
@@ -25,7 +28,7 @@ pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) 
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
         let doubt = seen.sighting.as_ref().and_then(|s| s.doubt);
-        let gone = matches!(doubt, Some(Doubt::GoneAtOnce | Doubt::QueueFull));
+        let gone = matches!(doubt, Some(Doubt::GoneAtOnce | Doubt::QueueFull | Doubt::OthersBegan));
         let failed = seen.first_failure().and_then(|s| s.reason).is_some_and(|r| matches!(r, Reason::TimedOut | Reason::Refused));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| gone && failed) else { continue };
         let mut fit: Vec<&Way> = ways.iter().filter(|way| way.is_to(&this.hop)).collect();
@@ -35,7 +38,11 @@ pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) 
             return;
         }
         looked += 1;
-        seen.known.shots = shoot(way, attempt.source.map(|s| s.ip()), attempt.destination, asking).await;
+        let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
+        seen.known.shots = match doubt {
+            Some(Doubt::OthersBegan) => salvo(way, source, to, asking).await,
+            _ => shoot(way, source, to, asking).await,
+        };
     }
 }
 
@@ -45,6 +52,29 @@ async fn shoot(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Askin
         let _ = dial::connect(source, to, TIME, 0).await;
     }
     meaning(before, counters(way, asking).await?)
+}
+
+/// Many attempts at once: where they arrive, from whatever address NAT gives them, the other end has as many more half-open connections at the port.
+async fn salvo(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Asking) -> Option<Shots> {
+    let before = connections(way, to.port(), asking).await?;
+    join_all((0..SALVO).map(|_| dial::connect(source, to, TIME, 0))).await;
+    of_salvo(before, connections(way, to.port(), asking).await?)
+}
+
+/// What a salvo tells: others may come and go meanwhile.
+fn of_salvo(before: u32, after: u32) -> Option<Shots> {
+    match after.saturating_sub(before) {
+        SALVO.. => Some(Shots::ReplyLost),
+        grown if grown <= SALVO / 2 => Some(Shots::NoneArrived),
+        _ => None,
+    }
+}
+
+/// How many connections to a port the other end's kernel has.
+async fn connections(way: &Way, port: u16, asking: &Asking) -> Option<u32> {
+    let this = AddressTag::default();
+    let question = Question { port, source_port: 1, age_ms: 0, source: this, destination: this };
+    asking.over(way, || Some(Asked::Connection(question))).await.ok()?.sighting?.connections
 }
 
 /// What became of the attempts, where each of them was counted, or none.
@@ -77,6 +107,14 @@ async fn counters(way: &Way, asking: &Asking) -> Option<Counters> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_salvo_stands_out_among_others() {
+        assert_eq!(of_salvo(40, 40 + SALVO), Some(Shots::ReplyLost));
+        assert_eq!(of_salvo(40, 43), Some(Shots::NoneArrived));
+        assert_eq!(of_salvo(40, 38), Some(Shots::NoneArrived));
+        assert_eq!(of_salvo(40, 48), None);
+    }
 
     #[test]
     fn every_attempt_must_have_been_counted() {

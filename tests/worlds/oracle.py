@@ -116,7 +116,7 @@ class Oracle:
             # The listener has the port, and may be spoken to there once it has said so on another hop.
             told = found.kind == "listener" and found.key == "site" and found.host == host and found.allow != "others"
             certain = fate.data is False or fate.large is False
-            return "quiet-lost" if told and certain else "blind-right", "opens, and data is lost"
+            return "any" if told and not certain else "quiet-lost" if told else "blind-right", "opens, and data is lost"
         if fate.data is not False and fate.large is False:
             # What is large is sent to who proves himself, and to the services of HTTP and LDAP.
             proves = found.kind == "listener" and found.key == "site" and found.host == host
@@ -254,7 +254,7 @@ class Oracle:
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"slow; {found.why}", found.sometimes, found.open_hop)
         if world.starved and flow.deny:
             return Right(found.allowed | {UNTOLD}, found.why, found.sometimes, found.open_hop)
-        if world.limited and not flow.front:
+        if world.limited:
             return Right(found.allowed | {UNTOLD} | (set() if flow.deny else ANY), f"few at a time; {found.why}", found.sometimes, found.open_hop)
         if world.clock and abs(world.clock[1]) >= 60:
             # A challenge of another day proves nothing, and the front's certificate may not be valid yet.
