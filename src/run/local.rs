@@ -1,6 +1,6 @@
 //! Packets that this machine's own rules refuse look like silence, or like a reset of the host. The kernel counts the repetitions that it could not send;
 //! where that count grew, each silent hop is tried once more alone. A reset of this machine's own making comes over its loopback device, whose packets are
-//! counted too. What this machine does not take in, it counts as well: an answer that came and was given to nobody.
+//! counted too.
 
 use super::Probed;
 use super::ask::Asking;
@@ -17,8 +17,6 @@ const TIME: Duration = Duration::from_millis(1200);
 /// Destinations that are tried alone.
 const MAX: usize = 16;
 
-/// Time for an answer to come, where the system counts what it did not take in.
-const ANSWER: Duration = Duration::from_millis(250);
 /// Time for all destinations together; the one that is under way is looked at to its end.
 const ALL: Duration = Duration::from_secs(20);
 /// Attempts at once, where others are refused or not taken in as well.
@@ -79,35 +77,26 @@ async fn is_reset_here(source: Option<IpAddr>, to: SocketAddr) -> bool {
 pub(super) struct Counted {
     /// Repetitions that could not be sent.
     refused: Option<u64>,
-    /// Packets that came and were given to nobody.
-    not_delivered: Option<u64>,
 }
 
 impl Counted {
     /// Up to now.
     pub fn now() -> Self {
-        Counted { refused: os::refused_retransmissions(), not_delivered: os::packets_not_delivered() }
+        Counted { refused: os::refused_retransmissions() }
     }
 }
 
-/// Looks at the silent hops, where the kernel has refused to repeat anything since the run began, or has not delivered what came.
+/// Looks at the silent hops, where the kernel has refused to repeat anything since the run began.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
     let now = Counted::now();
     let sending =
         (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
-    let taking = (before.not_delivered.is_some() && now.not_delivered > before.not_delivered)
-        .then_some(Sign { count: os::packets_not_delivered, time: ANSWER });
-    if sending.is_none() && taking.is_none() {
-        return;
-    }
+    let Some(sign) = sending else { return };
     let is_silent = |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
     if !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
         return;
     }
-    let quiet = match sending {
-        Some(sign) => sign.by_others().await,
-        None => 0,
-    };
+    let quiet = sign.by_others().await;
     let mut refused: BTreeMap<SocketAddr, bool> = BTreeMap::new();
     let until = clock::instant() + ALL;
     for this in probed.iter_mut() {
@@ -118,13 +107,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
             if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
                 continue;
             }
-            let mut ours = false;
-            if let Some(sign) = sending {
-                ours = sign.stops(quiet, source, to).await;
-            }
-            if let (false, Some(sign)) = (ours, taking) {
-                ours = sign.keeps_out(source, to).await;
-            }
+            let ours = sign.stops(quiet, source, to).await;
             refused.insert(to, ours);
         }
         seen.known.refused_here = refused.get(&to).copied().unwrap_or_default();
@@ -147,19 +130,6 @@ impl Sign {
             _ if quiet == 0 => true,
             _ => stands_out(self.by_attempts(CROWD, source, to).await, quiet.max(self.by_others().await)),
         }
-    }
-
-    /// Whether what is answered from there makes it grow: of one attempt, of many at once by about as many, and of one again. Answers that nobody took are
-    /// sent again for a minute, so that it is never quiet meanwhile; but not by so many at just these moments.
-    async fn keeps_out(&self, source: Option<IpAddr>, to: SocketAddr) -> bool {
-        if self.by_attempts(1, source, to).await == 0 {
-            return false;
-        }
-        let before = self.by_others().await;
-        let grown = self.by_attempts(CROWD, source, to).await;
-        let after = self.by_others().await;
-        // The answers to an earlier crowd come again in one of the two at most.
-        stands_out(grown, before.min(after)) && self.by_attempts(1, source, to).await > 0
     }
 
     async fn by_attempts(&self, attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {

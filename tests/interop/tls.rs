@@ -71,9 +71,10 @@ impl Bed {
     /// OpenSSL's server on a port, with more of its options.
     fn serve(&self, port: u16, certificate: &str, more: &str) -> Process {
         let command = format!(
-            "cd {} && exec openssl s_server -accept {port} -cert {certificate}.pem -key {certificate}.key {} {more}",
+            "cd {} && head -c 3000 /dev/zero | tr '\\0' x > app && exec openssl s_server -accept {port} -cert {certificate}.pem -key {certificate}.key {} {more}",
             self.folder.path().display(),
-            if port == HTTPS { "-www" } else { "-rev" }
+            // A page for the flow's path alone: who answers every path with one page may be anybody.
+            if port == HTTPS { "-WWW" } else { "-rev" }
         );
         let mut process = self.srv().start("sh", &["-c", &command]);
         process.wait_listening(self.srv(), &[port], Duration::from_secs(20));

@@ -64,22 +64,6 @@ fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
-/// Of both families, what the IP layer received less what it gave to anybody, or sent on (proc_net_snmp in the kernel's documentation, RFC 4293).
-pub fn packets_not_delivered() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/net/snmp").ok()?;
-    let of_4 = |name| counter(&text, "Ip:", name);
-    // What is addressed to others, or malformed, no rule has kept out.
-    let known_4: u64 = ["InDelivers", "ForwDatagrams", "InHdrErrors", "InAddrErrors"].into_iter().filter_map(of_4).sum();
-    let lost_4 = of_4("InReceives")?.saturating_sub(known_4);
-    // One line for each counter; a machine may have no IPv6 at all.
-    let text = std::fs::read_to_string("/proc/net/snmp6").unwrap_or_default();
-    let of_6 = |name| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok()).unwrap_or(0);
-    let known_6: u64 =
-        ["Ip6InDelivers ", "Ip6OutForwDatagrams ", "Ip6InHdrErrors ", "Ip6InAddrErrors ", "Ip6InNoRoutes "].into_iter().map(of_6).sum();
-    let lost_6 = of_6("Ip6InReceives ").saturating_sub(known_6);
-    Some(lost_4 + lost_6)
-}
-
 /// Packets received by `lo` (proc_net_dev(5)): octets, then packets.
 pub fn loopback_packets() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/net/dev").ok()?;

@@ -56,12 +56,3 @@ pub fn loopback_packets() -> Option<u64> {
     #[cfg(not(target_os = "linux"))]
     None
 }
-
-/// IP packets that came to this machine and were given to nobody since it began, by its own rules or because nobody here wants them; `None` where the
-/// system does not tell.
-pub fn packets_not_delivered() -> Option<u64> {
-    #[cfg(target_os = "linux")]
-    return linux::packets_not_delivered();
-    #[cfg(not(target_os = "linux"))]
-    None
-}
