@@ -19,7 +19,7 @@ const MAX: usize = 16;
 
 /// Time for all destinations together; the one that is under way is looked at to its end.
 const ALL: Duration = Duration::from_secs(20);
-/// Attempts at once, where others are refused or not taken in as well.
+/// Attempts at once, where others are refused as well.
 const CROWD: u64 = 48;
 
 /// Attempts that must each be seen on the loopback device, which is quiet before and after for as long.
@@ -72,31 +72,29 @@ async fn is_reset_here(source: Option<IpAddr>, to: SocketAddr) -> bool {
     false
 }
 
-/// What this machine has counted of packets that its own rules did not let through.
+/// How many repetitions this machine could not send up to some moment, where it counts them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counted {
-    /// Repetitions that could not be sent.
-    refused: Option<u64>,
-}
+pub(super) struct Counted(Option<u64>);
 
 impl Counted {
     /// Up to now.
     pub fn now() -> Self {
-        Counted { refused: os::refused_retransmissions() }
+        Counted(os::refused_retransmissions())
+    }
+
+    /// How many more since then; 0 where nobody counts.
+    fn grown(self) -> u64 {
+        Counted::now().0.zip(self.0).map_or(0, |(now, then)| now.saturating_sub(then))
     }
 }
 
 /// Looks at the silent hops, where the kernel has refused to repeat anything since the run began.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
-    let now = Counted::now();
-    let sending =
-        (before.refused.is_some() && now.refused > before.refused).then_some(Sign { count: os::refused_retransmissions, time: TIME });
-    let Some(sign) = sending else { return };
     let is_silent = |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
-    if !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
+    if before.grown() == 0 || !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
         return;
     }
-    let quiet = sign.by_others().await;
+    let quiet = by_others().await;
     let mut refused: BTreeMap<SocketAddr, bool> = BTreeMap::new();
     let until = clock::instant() + ALL;
     for this in probed.iter_mut() {
@@ -107,42 +105,33 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
             if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
                 continue;
             }
-            let ours = sign.stops(quiet, source, to).await;
+            let ours = is_stopped_here(quiet, source, to).await;
             refused.insert(to, ours);
         }
         seen.known.refused_here = refused.get(&to).copied().unwrap_or_default();
     }
 }
 
-/// A count of this machine that grows with each attempt which its own rules stop.
-#[derive(Clone, Copy)]
-struct Sign {
-    count: fn() -> Option<u64>,
-    /// So long an attempt needs to be counted.
-    time: Duration,
+/// Whether this machine's own rules stop what is sent to a destination: the count grows with an attempt. Where it grows by itself as well, many at
+/// once must make it grow by as many more.
+async fn is_stopped_here(quiet: u64, source: Option<IpAddr>, to: SocketAddr) -> bool {
+    match by_attempts(1, source, to).await {
+        0 => false,
+        _ if quiet == 0 => true,
+        _ => stands_out(by_attempts(CROWD, source, to).await, quiet.max(by_others().await)),
+    }
 }
 
-impl Sign {
-    /// Whether what is sent to this destination makes it grow. Where it grows by itself as well, many at once must make it grow by as many more.
-    async fn stops(&self, quiet: u64, source: Option<IpAddr>, to: SocketAddr) -> bool {
-        match self.by_attempts(1, source, to).await {
-            0 => false,
-            _ if quiet == 0 => true,
-            _ => stands_out(self.by_attempts(CROWD, source, to).await, quiet.max(self.by_others().await)),
-        }
-    }
+async fn by_attempts(attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {
+    let before = Counted::now();
+    join_all((0..attempts).map(|_| dial::connect(source, to, TIME, 0))).await;
+    before.grown()
+}
 
-    async fn by_attempts(&self, attempts: u64, source: Option<IpAddr>, to: SocketAddr) -> u64 {
-        let before = (self.count)();
-        join_all((0..attempts).map(|_| dial::connect(source, to, self.time, 0))).await;
-        (self.count)().zip(before).map_or(0, |(after, before)| after.saturating_sub(before))
-    }
-
-    async fn by_others(&self) -> u64 {
-        let before = (self.count)();
-        tokio::time::sleep(self.time).await;
-        (self.count)().zip(before).map_or(0, |(after, before)| after.saturating_sub(before))
-    }
+async fn by_others() -> u64 {
+    let before = Counted::now();
+    tokio::time::sleep(TIME).await;
+    before.grown()
 }
 
 /// Whether a count grew by so much more than it does without our attempts that they made it grow.

@@ -11,6 +11,7 @@ use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::greeting::stand_in;
+use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::verdict::{self, Policy, Verdict};
 use std::sync::Arc;
@@ -70,7 +71,12 @@ fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
         && flow.relayed_to.is_none()
         && seen.first_failure().is_none()
         && ways.iter().any(|way| way.holds_port_of(hop))
-        && verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail
+        && (only_began(seen) || verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail)
+}
+
+/// Whether the other end saw no more than the beginning of it. One lost packet does that too, until the kernel repeats it.
+fn only_began(seen: &Observation) -> bool {
+    seen.sighting.as_ref().is_some_and(|sighting| sighting.state == Seen::HalfOpen)
 }
 
 /// The same row, to be spoken on.
@@ -95,6 +101,8 @@ fn take_in(seen: &mut Observation, spoken: Observation, greeted: bool) {
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
         if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
             seen.proofs = spoken.proofs;
+            // What came to its end is known better than by what the other end had seen of an earlier one.
+            seen.sighting = seen.sighting.take().filter(|sighting| sighting.state != Seen::HalfOpen);
         }
         seen.evidence.extend(spoken.evidence);
     }

@@ -117,6 +117,8 @@ const LIMITS: &str = "
 - **A copy of the listener's machine at the very same address**, where a way by policy or a balancer shares the address out.
 - **Which applications a filter knows.** A row that must be shut and that a filter cuts off once something is said on it is `denied`: what was said is all
   that is known to be cut off.
+- **Large answers of a real service.** What is large is sent to it. Whether a large answer comes back shows only where it gives one: pages are as
+  large as they are, and nobody makes a service say more than it would.
 - **A port that is led by NAT to a machine which is off.** It is shut, and `denied` where it must be; that a rule meant it nobody can see.
 - **On Windows** there are no counters of half-open connections, no message of what this machine dropped silently, and no walk along the path.
 

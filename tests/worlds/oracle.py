@@ -31,10 +31,11 @@ ICMP_REASONS = {
 }
 
 
-def reasons(fate, family, asked):
-    """What a connection that ended like this is called; nothing where more than one word is right."""
+def reasons(fate, family, asked, port):
+    """What a connection to a port that ended like this is called; nothing where more than one word is right."""
     if fate.end == "closed" and not fate.opened:
-        return frozenset(("refused",))
+        # Led to another port that nobody has: the listener that holds the row's own port saw nothing come, as with a device that resets.
+        return frozenset(("refused",)) if fate.port == port else frozenset(("refused", "rejected"))
     if fate.end == "reply-lost" and fate.rule.do == "drop" and not fate.opened and fate.endpoint:
         return frozenset(("reply-lost",)) if asked and fate.endpoint.kind == "listener" else frozenset(("reply-lost", "timed-out"))
     if fate.end == "stopped" and not fate.taken and fate.rule.node != "ws":
@@ -331,7 +332,8 @@ class Oracle:
             fate = self.fate(self.moments[0], "ws", place, family, flow.port)
             # The listener can say that it has the port only where it has it, and where no other connection of the run could be this one.
             has = self.world.endpoint("srv", place, family, flow.port)
-            named = frozenset() if self.answer_is_lost(self.moments[0], fate, family, flow.port) else reasons(fate, family, asked and has is not None and has.kind == "listener" and not self.answers_reset() and not fate.passed)
+            tells = asked and has is not None and has.kind == "listener" and not self.answers_reset() and not fate.passed
+            named = frozenset() if self.answer_is_lost(self.moments[0], fate, family, flow.port) else reasons(fate, family, tells, flow.port)
         return Right(frozenset(allowed), why, reasons=named)
 
     def answer_is_lost(self, moment, fate, family, port):

@@ -111,7 +111,7 @@ pub enum Kind {
         buffer: bool,
         status: Option<u16>,
     },
-    /// Refuses one path of HTTP/1.1 with a status, and passes everything else on.
+    /// Refuses one path of HTTP/1.1 with a status (0 closes without an answer), and passes everything else on.
     PathFilter { port: u16, to: u16, refuse: String, status: u16 },
     /// Passes every request of HTTP/1.1 on, and takes one header out of those for this path.
     Stripper { port: u16, to: u16, path: String, header: String },
