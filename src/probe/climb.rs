@@ -474,6 +474,8 @@ impl<'a> Climb<'a> {
         let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else { return ProofOutcome::NotAsked };
         match answer {
             None => ProofOutcome::None,
+            // What was said comes back: somebody repeats it, and nobody proves anything.
+            Some(answer) if answer.trim() == asked.text => ProofOutcome::None,
             Some(answer) => {
                 let hop = self.target.hop;
                 let to = hop.to.host.label();

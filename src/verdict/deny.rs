@@ -41,7 +41,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     let told = both_ends::told(hop, seen);
     by_both_ends(hop, seen, told)
         .or_else(|| by_status(hop, seen))
-        .unwrap_or_else(|| if hop.flow.relayed_to.is_some() { no_path_asked(seen) } else { by_connection(seen, told) })
+        .unwrap_or_else(|| if hop.flow.relayed_to.is_some() { by_front(seen) } else { by_connection(seen, told) })
 }
 
 fn opinion(verdict: Verdict, reason: Reason, answered_by: AnsweredBy, note: &str) -> Judgement {
@@ -206,6 +206,18 @@ fn refused_alone(seen: &Observation) -> bool {
 /// Whether an answer leads to another host.
 fn leads_elsewhere(seen: &Observation) -> bool {
     last_http(seen).is_some_and(|step| step.detail.contains_key("leads_elsewhere"))
+}
+
+/// A front that took the request and ended the connection without a word (nginx's `return 444`, an application firewall), while the listener behind it
+/// says that nothing came, has refused the path.
+fn by_front(seen: &Observation) -> Judgement {
+    let ended = seen.first_failure().filter(|s| s.step == StepKind::Http).and_then(|s| s.reason);
+    match ended {
+        Some(reason @ (Reason::ClosedAfterConnect | Reason::ResetAfterConnect)) if seen.known.arrived.is_some_and(Arrived::is_nothing) => {
+            shut(AnsweredBy::Unproved, &format!("the front ends the connection without an answer ({reason}), and passes nothing on"))
+        }
+        _ => no_path_asked(seen),
+    }
 }
 
 /// A path rule can only be seen where a path was asked for.
