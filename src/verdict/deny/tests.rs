@@ -129,3 +129,24 @@ fn a_control_of_which_nothing_is_known_lets_nothing_pass() {
         assert_eq!(super::with_control(judged.clone(), &control, false).verdict, Verdict::Inconclusive, "{after:?}");
     }
 }
+
+#[test]
+fn a_front_that_ends_the_connection_refuses_where_nothing_came_behind_it() {
+    let relayed = PlannedFlow {
+        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        ..deny()
+    };
+    let of = |reason, arrived| {
+        let mut ended =
+            seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)], vec![ProofOutcome::None]);
+        ended.known.arrived = arrived;
+        verdict(&hop(relayed.clone()), &ended).1
+    };
+    let nothing = Some(Arrived { whole: true, ..Arrived::default() });
+    assert_eq!(of(Reason::ClosedAfterConnect, nothing), Reason::Denied);
+    assert_eq!(of(Reason::ResetAfterConnect, nothing), Reason::Denied);
+    assert_eq!(of(Reason::SilentAfterConnect, nothing), Reason::DeniedOtherwise, "it may have been lost");
+    assert_eq!(of(Reason::ClosedAfterConnect, None), Reason::DeniedOtherwise, "nobody says what came behind the front");
+    let part = Some(Arrived { whole: false, ..Arrived::default() });
+    assert_eq!(of(Reason::ClosedAfterConnect, part), Reason::DeniedOtherwise, "one of several hosts does not tell");
+}
