@@ -61,11 +61,12 @@ async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
     }
 }
 
-/// Tries the rows that are still shut from several source ports more: where ways are shared out by source port, most of them may be dead, and the others open.
+/// Tries the rows that are still shut, and those that opened meanwhile, from several source ports more: where ways are shared out by source port, most of
+/// them may be dead, and the others open.
 pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    let is_shut = |row: &Row| row.again == Some(Again::Shut) && row.after == Some(Still::Open);
-    let shut: Vec<usize> = (0..rows.len()).filter(|number| is_shut(&rows[*number])).take(MAX_SPREAD).collect();
-    for batch in shut.chunks(AT_A_TIME) {
+    let is_odd = |row: &Row| row.again == Some(Again::Open) || row.again == Some(Again::Shut) && row.after == Some(Still::Open);
+    let odd: Vec<usize> = (0..rows.len()).filter(|number| is_odd(&rows[*number])).take(MAX_SPREAD).collect();
+    for batch in odd.chunks(AT_A_TIME) {
         let ports = (SPREAD.min(asking.pace.within(SPREAD_TIME)) / batch.len()).clamp(1, PORTS);
         let tried = batch.iter().map(|number| async {
             let this = &probed[rows[*number].place];
@@ -75,14 +76,25 @@ pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking
         });
         let tried = join_all(tried).await;
         for (number, agains) in batch.iter().zip(tried) {
-            // Where this machine has no port left, the others tell.
-            let otherwise = |again: &&Option<Again>| matches!(again, Some(Again::Otherwise(reason)) if *reason != Reason::LocalResources);
-            if agains.contains(&Some(Again::Open)) {
-                rows[*number].again = Some(Again::Open);
-            } else if let Some(otherwise) = agains.iter().find(otherwise) {
-                rows[*number].again = *otherwise;
-            }
+            let row = &mut rows[*number];
+            row.again = of_all(row.again, &agains);
         }
+    }
+}
+
+/// What several attempts at once say beside the one before them.
+fn of_all(before: Option<Again>, agains: &[Option<Again>]) -> Option<Again> {
+    // Where this machine has no port left, the others tell.
+    let otherwise = |again: &&Option<Again>| matches!(again, Some(Again::Otherwise(reason)) if *reason != Reason::LocalResources);
+    let count = |which: Again| agains.iter().filter(|again| **again == Some(which)).count();
+    match (count(Again::Open), count(Again::Shut)) {
+        (0, 0) if agains.is_empty() => before,
+        // Open a moment ago, and to nobody now: one port in many.
+        (0, of) if before == Some(Again::Open) && of > 0 => Some(Again::OpenToSome { opened: 1, of: of + 1 }),
+        (0, _) => agains.iter().find(otherwise).copied().unwrap_or(before),
+        // All of them: it was opened a moment ago.
+        (_, 0) => Some(Again::Open),
+        (opened, shut) => Some(Again::OpenToSome { opened, of: opened + shut }),
     }
 }
 
@@ -174,5 +186,26 @@ pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Askin
     for row in rows {
         let holds = row.control.as_ref().and_then(|control| after.get(control).copied());
         row.after = row.after.zip(holds).map(|(then, now)| then.max(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_to_some_is_told_from_what_opens_in_time() {
+        let (open, shut) = (Some(Again::Open), Some(Again::Shut));
+        let busy = Some(Again::Otherwise(Reason::LocalResources));
+        let rejected = Some(Again::Otherwise(Reason::Rejected));
+        assert_eq!(of_all(shut, &[shut, shut, shut]), shut);
+        assert_eq!(of_all(shut, &[shut, open, shut, open]), Some(Again::OpenToSome { opened: 2, of: 4 }));
+        assert_eq!(of_all(open, &[open, shut]), Some(Again::OpenToSome { opened: 1, of: 2 }));
+        assert_eq!(of_all(open, &[open, open]), open, "opened since it was tried first");
+        assert_eq!(of_all(shut, &[open, open]), open, "a moment ago");
+        assert_eq!(of_all(open, &[shut, shut]), Some(Again::OpenToSome { opened: 1, of: 3 }), "one connection in a while");
+        assert_eq!(of_all(shut, &[shut, rejected, busy]), rejected);
+        assert_eq!(of_all(shut, &[busy, busy]), shut, "this machine has no ports: nothing new");
+        assert_eq!(of_all(open, &[]), open, "paths are not tried so");
     }
 }

@@ -206,7 +206,7 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
         return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
     }
     // Two listeners with one name and one key: the other one has the host's address.
-    if seen.known.clone_at.is_some() {
+    if seen.known.clone_at.is_some() || relay::two_of_one_name(seen).is_some() {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
     }
     // RPC has several connections: each must be proved by the port that it was made to, or one true port could speak for a false one.
@@ -407,6 +407,11 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         format!(
             "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",
             hop.flow.relayed_to.as_ref().map_or_else(|| hop.to.host.label(), |behind| behind.hosts.join(" or "))
+        )
+    }));
+    notes.extend(relay::two_of_one_name(seen).filter(|_| seen.known.clone_at.is_none()).map(|(one, other)| {
+        format!(
+            "two listeners with one name and key answer in turn, on {one} and on {other}: one of them is a copy, or belongs to another host"
         )
     }));
     notes.extend(

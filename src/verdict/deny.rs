@@ -284,6 +284,13 @@ pub enum Again {
     Shut,
     /// Open.
     Open,
+    /// Tried from several source ports at once, some connections opened and others did not.
+    OpenToSome {
+        /// Connections that opened.
+        opened: usize,
+        /// All of them.
+        of: usize,
+    },
     /// It ended in another way.
     Otherwise(Reason),
 }
@@ -336,6 +343,12 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
             Reason::DeniedOtherwise,
             "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own".to_owned(),
         ),
+        Control { again: Some(Again::OpenToSome { opened, of }), .. } => {
+            judgement
+                .notes
+                .push(format!("of {of} connections at the end of the run {opened} opened: what must be shut is open to some of them"));
+            return Judgement { verdict: Verdict::Fail, reason: Reason::UnexpectedlyOpen, answered_by: AnsweredBy::Unproved, ..judgement };
+        }
         Control { again: Some(Again::Open), .. } => {
             (Reason::DeniedOtherwise, "it was shut at first, and open when it was tried once more at the end of the run".to_owned())
         }

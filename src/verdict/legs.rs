@@ -100,6 +100,10 @@ fn stands(names: &Names, hop: &Hop, seen: &Observation, reason: Reason) -> [Stan
             if let Some(why) = relay::misled(hop, seen) {
                 return [Carries("it passes the flow on".to_owned()), Broken(reason, why)];
             }
+            if let Some((one, other)) = relay::two_of_one_name(seen) {
+                let why = format!("it passes connections on to two listeners of one name, on {one} and on {other}");
+                return [Carries("it passes the flow on".to_owned()), Broken(reason, why)];
+            }
             return elsewhere(names, seen);
         }
         Reason::ProxyProtocol => {

@@ -6,6 +6,7 @@ use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::Claims;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// Where a proof came from, on a hop with a front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,15 @@ pub(super) fn behind(hop: &Hop, claims: &Claims) -> Behind {
         return Behind::No;
     }
     if relayed.ports.is_empty() || relayed.ports.contains(&port) { Behind::Right } else { Behind::AnotherPort }
+}
+
+/// Where two listeners stand that both answered for one host, on one hop: of one name and key, at two addresses, and each another run. One of them is a
+/// copy, and which one a front asks is luck.
+pub(super) fn two_of_one_name(seen: &Observation) -> Option<(SocketAddr, SocketAddr)> {
+    let all: Vec<&Claims> = claims(seen).map(|(c, _)| c).filter(|c| !c.instance.is_empty()).collect();
+    let is_other =
+        |a: &Claims, b: &Claims| a.host == b.host && a.instance != b.instance && a.local.ip().to_canonical() != b.local.ip().to_canonical();
+    all.iter().enumerate().find_map(|(place, a)| Some((a.local, all[place + 1..].iter().find(|b| is_other(a, b))?.local)))
 }
 
 /// What is wrong with the port or path at which a listener behind a front was reached, in words.
@@ -114,6 +124,22 @@ mod tests {
             change(claims);
         }
         proof
+    }
+
+    #[test]
+    fn two_runs_at_two_addresses_are_two_listeners() {
+        let of = |instance: &str, ip: [u8; 4]| {
+            changed(proof("backend", 5000, false, Some(false)), |c| (c.instance, c.local) = (instance.into(), (ip, 5000).into()))
+        };
+        let judged = |all: Vec<ProofOutcome>| {
+            let judged = judge(&front(&[5000]), Some(&seen(up(), all)), Policy::default());
+            (judged.verdict, judged.reason)
+        };
+        let (one, other) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+        assert_eq!(judged(vec![of("a", one), of("b", other)]), (Verdict::Fail, Reason::WrongListener));
+        assert_eq!(judged(vec![of("a", one), of("a", other)]), (Verdict::Pass, Reason::Proved), "one of several addresses");
+        assert_eq!(judged(vec![of("a", one), of("b", one)]), (Verdict::Pass, Reason::Proved), "started again");
+        assert_eq!(judged(vec![of("", one), of("", other)]), (Verdict::Pass, Reason::Proved), "an older listener does not say");
     }
 
     #[test]

@@ -128,7 +128,6 @@ Found by people who attacked the program. It could be told, and is not: until it
 
 - Packets of more than some hundred octets lost on rows that are greeted: a proof may be one of them, so that the greeting alone counts. On rows where the
   server greets first, and to services other than HTTP that prove nobody, nothing large is sent.
-- Two listeners of one name and key behind one front, where no row leads straight to the host: that two answer is said in a note alone.
 - Requests of others for a path that must be shut make its row inconclusive, also where they come from an address that is not the front's.
 - A gRPC call that is answered `UNIMPLEMENTED` by a front of its own accord.
 - An answer that this machine's own rules drop: `reply-lost` or `timed-out`, and a row that must be shut may pass where only a real service is at the other end.
