@@ -150,3 +150,18 @@ fn a_front_that_ends_the_connection_refuses_where_nothing_came_behind_it() {
     let part = Some(Arrived { whole: false, ..Arrived::default() });
     assert_eq!(of(Reason::ClosedAfterConnect, part), Reason::DeniedOtherwise, "one of several hosts does not tell");
 }
+
+#[test]
+fn what_is_open_to_some_connections_is_not_shut() {
+    let shut = verdict_of_a_silent_row();
+    let control = |again| Control { again: Some(again), ..Control::that_holds(Reached::Holds) };
+    let some = super::with_control(shut.clone(), &control(Again::OpenToSome { opened: 3, of: 16 }), false);
+    assert_eq!((some.verdict, some.reason), (Verdict::Fail, Reason::UnexpectedlyOpen));
+    assert!(some.notes.iter().any(|n| n.contains("of 16 connections") && n.contains("3 opened")), "{:?}", some.notes);
+    assert_eq!(super::with_control(shut.clone(), &control(Again::Open), false).verdict, Verdict::Inconclusive, "open since then");
+    assert_eq!(super::with_control(shut, &control(Again::Shut), false).verdict, Verdict::Pass);
+}
+
+fn verdict_of_a_silent_row() -> crate::verdict::Judgement {
+    judge(&hop(deny()), Some(&seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![])), Policy::default())
+}
