@@ -35,6 +35,8 @@ const MAX_WAYS: usize = 4;
 const AT_A_TIME: usize = 16;
 /// The listener reads its host's table a few times a second: a question that comes sooner than that after the attempt comes too soon.
 const AFTER: Duration = Duration::from_millis(450);
+/// After this time a host has sent its SYN-ACK again (RFC 6298 section 2: one second), and the listener has seen what came of it.
+const SENT_AGAIN: Duration = Duration::from_millis(1600);
 
 /// What asking needs.
 #[derive(Clone)]
@@ -65,13 +67,34 @@ impl Asking {
 
 /// Asks about every hop of which the other end can tell more, and notes the answers.
 pub(super) async fn ask(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+    ask_about(probed, ways, asking, |_| true).await;
+}
+
+/// Asks once more about hops of which the other end saw no more than the beginning, when what was lost on the way has been sent again.
+pub(super) async fn ask_about_what_began(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
+    let began = |seen: &Observation| seen.first_failure().is_none() && only_began(seen);
+    let last = probed.iter().filter_map(|p| p.seen.as_ref()).filter(|seen| began(seen)).flat_map(attempts).map(|e| e.sent_at).max();
+    let Some(last) = last else { return };
+    let age: Duration = clock::steady().duration_since(last).try_into().unwrap_or_default();
+    tokio::select! {
+        () = asking.stop.cancelled() => {}
+        () = tokio::time::sleep(SENT_AGAIN.saturating_sub(age)) => ask_about(probed, ways, asking, began).await,
+    }
+}
+
+/// Whether the other end saw no more than the beginning of it. One lost packet does that too, until the kernel repeats it.
+pub(super) fn only_began(seen: &Observation) -> bool {
+    seen.sighting.as_ref().is_some_and(|sighting| sighting.state == Seen::HalfOpen)
+}
+
+async fn ask_about(probed: &mut [Probed], ways: &[Way], asking: &Asking, wanted: impl Fn(&Observation) -> bool) {
     if asking.tools.key.is_none() || ways.is_empty() {
         return;
     }
     let own = Arc::new(connections(probed));
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    for errand in errands(probed, ways) {
+    for errand in errands(probed, ways, wanted) {
         let (asking, limit, own) = (asking.clone(), limit.clone(), own.clone());
         tasks.spawn(async move {
             let about = errand.about;
@@ -91,8 +114,8 @@ pub(super) async fn ask(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
         if let Ok((about, (sighting, arrived))) = done
             && let Some(seen) = &mut probed[about].seen
         {
-            seen.sighting = sighting;
-            seen.known.arrived = arrived;
+            seen.sighting = sighting.or(seen.sighting.take());
+            seen.known.arrived = arrived.or(seen.known.arrived.take());
         }
     }
 }
@@ -116,11 +139,11 @@ struct Errand {
     since: Option<Timestamp>,
 }
 
-fn errands(probed: &[Probed], ways: &[Way]) -> Vec<Errand> {
+fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> bool) -> Vec<Errand> {
     let mut asked: HashMap<String, usize> = HashMap::new();
     let mut errands = Vec::new();
     for (about, lost) in probed.iter().enumerate() {
-        let Some(seen) = lost.seen.as_ref() else { continue };
+        let Some(seen) = lost.seen.as_ref().filter(|seen| wanted(seen)) else { continue };
         let attempts = if is_worth_asking(&lost.hop, seen) { attempts(seen) } else { Vec::new() };
         let since = asks_for_requests(seen).then_some(seen.started);
         if attempts.is_empty() && since.is_none() {

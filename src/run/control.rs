@@ -13,11 +13,11 @@ use crate::proto::challenge::ProofOutcome;
 use crate::proto::ports;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
-use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Reached, Still, Verdict};
+use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Policy, Reached, Still, Verdict};
 use std::net::{IpAddr, SocketAddr};
 
 /// The second look at every deny hop, once the run is over.
-pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement], asking: &Asking, declared: &[Declared]) {
+pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement], asking: &Asking, declared: &[Declared], policy: Policy) {
     let open = open_ways(probed, judgements);
     let mut rows: Vec<Row> = Vec::new();
     for place in 0..probed.len() {
@@ -27,7 +27,7 @@ pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement],
     }
     if rows.iter().any(|row| row.control.is_some()) && !asking.stop.is_cancelled() {
         once_more::rows(probed, &mut rows, asking).await;
-        once_more::from_other_ports(probed, &mut rows, asking).await;
+        once_more::from_other_ports(probed, &mut rows, asking, policy).await;
         once_more::controls(probed, &mut rows, asking).await;
     }
     for row in rows {

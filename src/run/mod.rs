@@ -168,7 +168,7 @@ pub async fn run(
     let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
     second_sight(&mut probed, resolver, &asking, settings.policy, counted_before).await;
     let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
-    control::second_look(&probed, &mut judgements, &asking, &plan.controls).await;
+    control::second_look(&probed, &mut judgements, &asking, &plan.controls, settings.policy).await;
     let results = probed
         .iter()
         .zip(judgements)
@@ -187,6 +187,7 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     known::of_listeners(probed, &ways);
     held::look(probed, &ways, asking).await;
     ask::ask(probed, &ways, asking).await;
+    ask::ask_about_what_began(probed, &ways, asking).await;
     spoken::look(probed, &ways, asking, policy).await;
     // It has brought proofs of its own.
     known::of_listeners(probed, &ways);

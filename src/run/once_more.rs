@@ -6,11 +6,11 @@ use super::ask::Asking;
 use super::control::{Open, Row, source};
 use super::crew::server_name;
 use crate::net::dial;
-use crate::observation::{Evidence, Observation, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools};
 use crate::reason::Reason;
-use crate::verdict::{self, Again, Still};
+use crate::verdict::{self, Again, Policy, Still};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -29,6 +29,8 @@ const SPREAD: usize = 512;
 const SPREAD_TIME: Duration = Duration::from_secs(4);
 /// Source ports that one row is tried from: of a way on which three of four are dead, sixteen find a good one in 99 of 100 cases.
 const PORTS: usize = 16;
+/// Attempts at a control that shows whether anything opens at that moment.
+const ALIVE: usize = 5;
 
 /// Time for the rows that are tried one after the other, altogether.
 const ONE_BY_ONE: Duration = Duration::from_secs(8);
@@ -63,7 +65,7 @@ async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
 
 /// Tries the rows that are still shut, and those that opened meanwhile, from several source ports more: where ways are shared out by source port, most of
 /// them may be dead, and the others open.
-pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
+pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking, policy: Policy) {
     let is_odd = |row: &Row| row.again == Some(Again::Open) || row.again == Some(Again::Shut) && row.after == Some(Still::Open);
     let odd: Vec<usize> = (0..rows.len()).filter(|number| is_odd(&rows[*number])).take(MAX_SPREAD).collect();
     for batch in odd.chunks(AT_A_TIME) {
@@ -72,14 +74,53 @@ pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking
             let this = &probed[rows[*number].place];
             // A path is refused whatever the port.
             let by_path = this.seen.as_ref().is_none_or(|s| s.first_failure().is_none());
-            if by_path { Vec::new() } else { join_all((0..ports).map(|_| again(this, asking))).await }
+            if by_path { Vec::new() } else { join_all((0..ports).map(|_| from_another_port(this, asking, policy))).await }
         });
         let tried = join_all(tried).await;
         for (number, agains) in batch.iter().zip(tried) {
             let row = &mut rows[*number];
             row.again = of_all(row.again, &agains);
         }
+        // What opens to some, while nothing else opens any more, is a guard that lets one in and shuts the source out again.
+        for number in batch {
+            let row = &mut rows[*number];
+            if let (Some(Again::OpenToSome { .. }), Some(control)) = (row.again, row.control.clone())
+                && !lives(&control, probed, asking).await
+            {
+                row.again = Some(Again::Open);
+            }
+        }
     }
+}
+
+/// Whether a control opens within a few attempts.
+async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+    for _ in 0..ALIVE {
+        if holds(control, probed, asking).await == Still::Open {
+            return true;
+        }
+    }
+    false
+}
+
+/// A row from a source port of its own, from its first rung on: it is open only where what must be shut is judged to be so, for something on the way may
+/// begin to answer in the place of the host when there are many connections.
+async fn from_another_port(this: &Probed, asking: &Asking, policy: Policy) -> Option<Again> {
+    let before = this.seen.as_ref()?;
+    let first = before.first_failure().filter(|s| s.step == StepKind::Connect);
+    let mut now = quick_probe(this, asking)?.await;
+    let Some(first) = first else { return Some(verdict::same_again(before, &now)) };
+    if let Some(step) = now.steps.iter().find(|s| !s.ok && s.step == StepKind::Connect) {
+        let initiator = step.initiator.unwrap_or(Initiator::Unknown);
+        return step.reason.map(|reason| verdict::shut_again(first.reason, reason, initiator));
+    }
+    now.known = before.known.clone();
+    let judged = verdict::judge(&this.hop, Some(&now), policy);
+    Some(match judged.reason {
+        Reason::UnexpectedlyOpen => Again::Open,
+        Reason::Denied => Again::Shut,
+        other => Again::Otherwise(other),
+    })
 }
 
 /// What several attempts at once say beside the one before them.

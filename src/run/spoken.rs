@@ -2,7 +2,7 @@
 //! challenge may be spoken there all the same, and with it something large. That a connection opens shows of no way that it carries data.
 
 use super::Probed;
-use super::ask::Asking;
+use super::ask::{Asking, only_began};
 use super::crew::server_name;
 use super::ways::Way;
 use crate::matrix::model::{Expect, Protocol};
@@ -11,7 +11,6 @@ use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::greeting::stand_in;
-use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::verdict::{self, Policy, Verdict};
 use std::sync::Arc;
@@ -74,11 +73,6 @@ fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
         && (only_began(seen) || verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail)
 }
 
-/// Whether the other end saw no more than the beginning of it. One lost packet does that too, until the kernel repeats it.
-fn only_began(seen: &Observation) -> bool {
-    seen.sighting.as_ref().is_some_and(|sighting| sighting.state == Seen::HalfOpen)
-}
-
 /// The same row, to be spoken on.
 fn spoken(hop: &Hop) -> Hop {
     let mut flow = hop.flow.clone();
@@ -89,7 +83,7 @@ fn spoken(hop: &Hop) -> Hop {
 
 /// Takes over what was climbed above the connection. Where a greeting was answered, something on the way may know that protocol and no other: then only
 /// what a listener has answered counts.
-fn take_in(seen: &mut Observation, spoken: Observation, greeted: bool) {
+fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
     let is_said = |step: &&Step| matches!(step.step, StepKind::Proof | StepKind::Payload);
     let failed = spoken.first_failure().filter(is_said);
     let counts = match failed {
@@ -101,8 +95,11 @@ fn take_in(seen: &mut Observation, spoken: Observation, greeted: bool) {
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
         if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
             seen.proofs = spoken.proofs;
-            // What came to its end is known better than by what the other end had seen of an earlier one.
-            seen.sighting = seen.sighting.take().filter(|sighting| sighting.state != Seen::HalfOpen);
+            if only_began(seen) {
+                // What came to its end is known better than by what the other end saw of the one before, which was lost: this was another try.
+                seen.sighting = None;
+                spoken.evidence.iter_mut().for_each(|evidence| evidence.attempts += 1);
+            }
         }
         seen.evidence.extend(spoken.evidence);
     }

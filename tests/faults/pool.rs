@@ -16,6 +16,9 @@ use std::time::Instant;
 /// Scenarios at a time: they wait more than they work.
 const AT_A_TIME: usize = 6;
 
+/// Scenarios that may differ beside others, and not alone. More of them are no matter of a busy machine.
+const MAX_UNSTEADY: usize = 4;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Runs the bed.
@@ -43,7 +46,9 @@ pub fn main() -> Result<(), String> {
         return document;
     }
     let begun = Instant::now();
-    let (rows, broken) = all(&chosen)?;
+    let shared = Shared::new()?;
+    let (mut rows, broken) = all(&chosen, &shared)?;
+    let unsteady = if std::env::var_os("STRICT").is_some() { Vec::new() } else { once_more_alone(&mut rows, &shared) };
     print!("\n{}", report::table(&rows));
     let count = |mark| rows.iter().filter(|r| r.mark() == mark).count();
     println!(
@@ -56,6 +61,9 @@ pub fn main() -> Result<(), String> {
         begun.elapsed().as_secs_f64(),
         slowest(&rows)
     );
+    for name in &unsteady {
+        println!("unsteady: {name} differed beside others, and was as expected twice when it ran alone (STRICT=1 counts it)");
+    }
     let mut wrong = broken;
     wrong.extend(rows.iter().filter(|r| r.mark() == Mark::Differs || std::env::var_os("SHOW_PENDING").is_some()).map(differences));
     wrong.extend(no_longer_pending(&rows));
@@ -80,9 +88,37 @@ fn names(arguments: &[String]) -> Vec<String> {
     names
 }
 
+/// Runs the few scenarios that differed once more, twice each and alone: some measure time, and six beds on a busy machine take theirs. Rows that are as
+/// expected both times take the place of those that were not. Gives their names.
+fn once_more_alone(rows: &mut Vec<Row>, shared: &Shared) -> Vec<String> {
+    let differs = |row: &Row| row.mark() == Mark::Differs;
+    let mut odd: Vec<(Scenario, Way)> = Vec::new();
+    for row in rows.iter().filter(|row| differs(row)) {
+        if !odd.iter().any(|(scenario, way)| scenario.name == row.scenario.name && *way == row.way) {
+            odd.push((row.scenario.clone(), row.way));
+        }
+    }
+    if odd.len() > MAX_UNSTEADY {
+        return Vec::new();
+    }
+    let mut unsteady = Vec::new();
+    for (scenario, way) in odd {
+        let alone = || catch_unwind(AssertUnwindSafe(|| run::run(&scenario, way, shared))).ok().filter(|rows| !rows.iter().any(differs));
+        if alone().is_some()
+            && let Some(good) = alone()
+        {
+            let place = rows.iter().position(|row| row.scenario.name == scenario.name && row.way == way).unwrap_or(rows.len());
+            rows.iter().filter(|row| row.scenario.name == scenario.name && row.way == way).for_each(|row| print!("{}", differences(row)));
+            rows.retain(|row| row.scenario.name != scenario.name || row.way != way);
+            rows.splice(place..place, good);
+            unsteady.push(scenario.name.clone());
+        }
+    }
+    unsteady
+}
+
 /// Runs all; also gives those that could not be run to their end.
-fn all(scenarios: &[Scenario]) -> Result<(Vec<Row>, Vec<String>), String> {
-    let shared = Shared::new()?;
+fn all(scenarios: &[Scenario], shared: &Shared) -> Result<(Vec<Row>, Vec<String>), String> {
     let mut broken = Vec::new();
     let mut jobs: Vec<(&Scenario, Way)> = Vec::new();
     for scenario in scenarios {
@@ -100,7 +136,7 @@ fn all(scenarios: &[Scenario]) -> Result<(Vec<Row>, Vec<String>), String> {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some((scenario, way)) = jobs.get(place) else { return };
                     // A panic is about one scenario.
-                    let rows = catch_unwind(AssertUnwindSafe(|| run::run(scenario, *way, &shared)));
+                    let rows = catch_unwind(AssertUnwindSafe(|| run::run(scenario, *way, shared)));
                     if let Ok(mut done) = done.lock() {
                         done.push((place, rows));
                     }

@@ -34,7 +34,10 @@ const SLACK: Duration = Duration::from_millis(150);
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
 /// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
-const MOST_PASSES: usize = 8;
+const MOST_PASSES: usize = 12;
+/// Of so few ports that are left, so many times in vain.
+const FEW: usize = 24;
+const PATIENCE: usize = 5;
 /// Before each round of second looks: an outage may end, and a guard may forget.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(400), Duration::from_millis(700)];
@@ -259,15 +262,19 @@ impl Job {
         Ok((round::told(&looks), come))
     }
 
-    /// Asks again for what is shut, as long as that finds something.
+    /// Asks again for what is shut, as long as that finds something: the last few several times in vain, for where ways are shared out by source port, a
+    /// port has bad luck more than once.
     fn ask_again(&mut self, come: &[u16]) -> std::io::Result<()> {
+        let mut in_vain = 0;
         for _ in 0..MOST_PASSES {
             let (again, before) = (self.board.again(come, round::MOST_RUNS), self.found.lost);
             if again.is_empty() || self.stop.load(Ordering::Relaxed) {
                 break;
             }
+            let patience = if again.len() <= FEW { PATIENCE } else { 1 };
             self.ask(again, true)?;
-            if self.found.lost == before {
+            in_vain = if self.found.lost == before { in_vain + 1 } else { 0 };
+            if in_vain >= patience {
                 break;
             }
             self.allowance.slow_down();
