@@ -4,6 +4,7 @@ use super::allow::text;
 use super::relay;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
+use crate::proto::challenge::ProofOutcome;
 use crate::proto::http_status::{self, Meaning};
 use crate::reason::Reason;
 
@@ -25,6 +26,14 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
             "a path that cannot be there is answered in the same way (status {status}): whoever answers does so on every path, and nothing of the \
              service was recognised"
         ));
+    }
+    // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the site asks nobody to prove himself.
+    let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);
+    if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == "refused by a stand-in") {
+        return Some(
+            "a listener of this program answers, and does not prove itself: it has another key, or the clocks are more than 27 hours apart"
+                .to_owned(),
+        );
     }
     let front = hop.to.host.label();
     if let Some(age) = step.detail.get("age") {
@@ -184,6 +193,12 @@ mod tests {
         assert_eq!(stand(&with_front(), &sign_in), (Verdict::Inconclusive, Reason::NotProved));
         let alike = answered(None, &[("status", 200.into()), ("no_such_path", "answered alike".into())]);
         assert_eq!(stand(&hop(flow()), &alike), (Verdict::Inconclusive, Reason::NotProved));
+        let mut stand_in = answered(None, &[("status", 200.into()), ("no_such_path", "refused by a stand-in".into())]);
+        stand_in.proofs = vec![ProofOutcome::NotAsked];
+        assert_eq!(stand(&with_front(), &stand_in), (Verdict::Pass, Reason::Answered));
+        stand_in.proofs = vec![ProofOutcome::None];
+        assert_eq!(stand(&with_front(), &stand_in), (Verdict::Inconclusive, Reason::NotProved));
+        assert_eq!(stand(&hop(flow()), &stand_in), (Verdict::Pass, Reason::Answered));
         let other = answered(None, &[("status", 200.into()), ("no_such_path", 404.into())]);
         assert_eq!(stand(&hop(flow()), &other), (Verdict::Pass, Reason::Answered));
     }

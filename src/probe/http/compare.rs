@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 const CHANGING: &[&str] =
     &["content-length", "transfer-encoding", "connection", "keep-alive", "date", "age", "etag", "last-modified", "set-cookie", "vary"];
 
+/// What detail `no_such_path` says where both answers are in the words of a listener that does not prove itself.
+const STAND_IN: &str = "refused by a stand-in";
+
 /// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
 /// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
 pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
@@ -19,13 +22,20 @@ pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Co
     let path = rooted(flow.path.as_deref());
     let is_open = matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
     // An application is not asked for every path: what is made in its name is its own.
-    if flow.path.is_none() || path == "/" || !is_open || answer.recognised.application {
+    let is_asked_for = flow.path.is_some() && path != "/" && is_open && !answer.recognised.application;
+    let is_in_its_words = stand_in::is_its_answer(answer.status, answer.content_type.as_deref(), &answer.body);
+    if !is_asked_for && !is_in_its_words {
         return;
     }
-    let unlikely = format!("{}-{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()));
+    let unlikely = format!("/{}-{}", path.trim_matches('/'), challenge::hex(&random::<8>()));
     if let Some(other) = ask_for(climb, connection, &unlikely).await {
         let same = answer.is_like(&other, &path, &unlikely);
-        answer.detail.insert("no_such_path".into(), if same { "answered alike".into() } else { other.status.into() });
+        let said = match () {
+            () if is_in_its_words && other.is_a_stand_ins() => STAND_IN.into(),
+            () if same && is_asked_for => "answered alike".into(),
+            () => other.status.into(),
+        };
+        answer.detail.insert("no_such_path".into(), said);
     }
 }
 
