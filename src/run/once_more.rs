@@ -82,11 +82,13 @@ pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking
             row.again = of_all(row.again, &agains);
         }
         // What opens to some, while nothing else opens any more, is a guard that lets one in and shuts the source out again.
+        let some = |row: &Row| matches!(row.again, Some(Again::OpenToSome { .. }));
+        let controls: BTreeSet<Open> = batch.iter().filter(|n| some(&rows[**n])).filter_map(|n| rows[*n].control.clone()).collect();
+        let alive = controls.into_iter().map(|control| async { lives(&control, probed, asking).await.then_some(control) });
+        let alive: BTreeSet<Open> = join_all(alive).await.into_iter().flatten().collect();
         for number in batch {
             let row = &mut rows[*number];
-            if let (Some(Again::OpenToSome { .. }), Some(control)) = (row.again, row.control.clone())
-                && !lives(&control, probed, asking).await
-            {
+            if some(row) && row.control.as_ref().is_some_and(|control| !alive.contains(control)) {
                 row.again = Some(Again::Open);
             }
         }
@@ -96,6 +98,9 @@ pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking
 /// Whether a control opens within a few attempts.
 async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
     for _ in 0..ALIVE {
+        if asking.stop.is_cancelled() {
+            break;
+        }
         if holds(control, probed, asking).await == Still::Open {
             return true;
         }
