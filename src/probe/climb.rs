@@ -1,104 +1,34 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
+mod dial;
+mod prove;
+mod target;
+
+pub use prove::Asked;
+pub use target::{RangeMode, Target, Tools};
+
 use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
-use crate::net::sweep::Allowance;
 use crate::net::tcp_info::Watch;
-use crate::net::tls::{self, Session, Told, Trust};
-use crate::net::{Io, clock, dial, random};
+use crate::net::tls::{self, Session, Told};
+use crate::net::{Io, clock};
 use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
-use crate::plan::model::Hop;
-use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome, SiteKey};
-use crate::proto::question;
+use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use jiff::Timestamp;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// What every probe of a run shares.
-#[derive(Debug, Clone)]
-pub struct Tools {
-    /// The site key; without one nothing is proved.
-    pub key: Option<SiteKey>,
-    /// How certificates are judged.
-    pub trust: Trust,
-    /// Deadline of a TCP handshake, with all its attempts.
-    pub connect_deadline: Duration,
-    /// How many more attempts are made where nothing comes back.
-    pub retries: u32,
-    /// Deadline of each other step.
-    pub step_deadline: Duration,
-    /// How long a proved connection is left quiet before it is used again; not at all without it.
-    pub idle: Option<Duration>,
-    /// How dynamic ranges are swept.
-    pub range: RangeMode,
-    /// What all sweeps of the run may take together.
-    pub allowance: Arc<Allowance>,
-}
-
-/// How dynamic ranges are swept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RangeMode {
-    /// Where a listener proved itself: a sample and its edges, then every port, unless the whole sample was silent.
-    #[default]
-    Stages,
-    /// Every port, whoever is there.
-    Exact,
-    /// A sample and its edges, whoever is there.
-    Sample,
-    /// Not at all.
-    Never,
-}
-
-/// One hop with everything that had to be found out before it can be probed.
-#[derive(Debug, Clone)]
-pub struct Target<'a> {
-    /// The hop.
-    pub hop: &'a Hop,
-    /// Address to connect to.
-    pub address: IpAddr,
-    /// Name for SNI, certificate check and `Host` header: the host's name, or its address.
-    pub server_name: String,
-    /// Address to connect from, where the From host fixes one that this machine has.
-    pub source: Option<IpAddr>,
-    /// Places for connections to this address, shared by all hops to it; without one there are as many as one likes.
-    pub places: Option<Arc<Semaphore>>,
-    /// What the listener is asked about another hop, in every challenge.
-    pub question: Option<question::Asked>,
-    /// Connections on which both ends send small packets only, where the system can make such (Linux).
-    pub small_segments: bool,
-}
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
 /// moment must not hold up a run.
 const STEPS_PER_HOP: u32 = 24;
 
-/// How long a connection that is not answered keeps its place: longer than a round trip of most networks, and short enough that a thousand
-/// dropped hops to one host have all begun after a second or two.
-const GIVE_UP_PLACE: Duration = Duration::from_millis(100);
-
-async fn take_place(places: Option<&Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
-    // Nobody closes it.
-    places?.clone().acquire_owned().await.ok()
-}
-
 /// A rung was not climbed. Which, and why, is in the notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stop;
-
-/// A challenge made for one connection.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    challenge: Challenge,
-    /// The 40 octets.
-    pub octets: [u8; challenge::CHALLENGE_LEN],
-    /// The same as 80 hexadecimal digits.
-    pub text: String,
-}
 
 /// One probe under way.
 pub struct Climb<'a> {
@@ -192,138 +122,6 @@ impl<'a> Climb<'a> {
     fn left(&self) -> Duration {
         let all = self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
         all.saturating_add(self.tools.idle.unwrap_or_default()).saturating_sub(self.origin.elapsed())
-    }
-
-    /// Opens a TCP connection to `port` of the target: rung `connect`.
-    ///
-    /// # Errors
-    /// [`Stop`] when it does not open.
-    pub async fn connect(&mut self, port: u16) -> Result<TcpStream, Stop> {
-        self.connect_any(&[self.target.address], port).await
-    }
-
-    /// The same to the first of these addresses that opens. The others that were tried are told with it.
-    ///
-    /// # Errors
-    /// [`Stop`] when none opens; how the last one ended decides.
-    pub async fn connect_any(&mut self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Stop> {
-        let begun = clock::instant();
-        let mut tried: Vec<String> = Vec::new();
-        let mut place = 0;
-        loop {
-            let to = SocketAddr::new(addresses.get(place).copied().unwrap_or(self.target.address), port);
-            let outcome = self.dial_to(to).await;
-            place += 1;
-            let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
-            // Of several attempts, the one that opened; else the last.
-            let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
-            if let Some(source) = of_this.clone().find(|e| e.outcome.is_none()).or(of_this.clone().next()).and_then(|e| e.source) {
-                detail.insert("source".into(), source.to_string().into());
-            }
-            if !tried.is_empty() {
-                detail.insert("tried_before".into(), tried.clone().into());
-            }
-            match outcome {
-                Ok(stream) => {
-                    self.note(StepKind::Connect, begun, Ok(detail));
-                    return Ok(stream);
-                }
-                Err(failure) if place < addresses.len() && self.in_time().is_ok() => {
-                    tried.push(format!("{} ({})", to.ip(), failure.reason));
-                }
-                Err(mut failure) => {
-                    failure.detail.extend(detail);
-                    self.note(StepKind::Connect, begun, Err(failure));
-                    return Err(Stop);
-                }
-            }
-        }
-    }
-
-    /// Opens a TCP connection to `port` of the target, as a part of a rung, and keeps the evidence of each attempt.
-    ///
-    /// # Errors
-    /// The failure, when it does not open.
-    pub async fn dial(&mut self, port: u16) -> Result<TcpStream, Failure> {
-        self.dial_to(SocketAddr::new(self.target.address, port)).await
-    }
-
-    async fn dial_to(&mut self, to: SocketAddr) -> Result<TcpStream, Failure> {
-        let places = self.target.places.clone();
-        let source = self.target.source.filter(|source| source.is_ipv4() == to.is_ipv4());
-        if self.place.is_none() {
-            self.place = take_place(places.as_ref()).await;
-        }
-        if self.target.small_segments {
-            let small = dial::connect_with_small_segments(source, to, self.connect_deadline()).await;
-            return small.ok_or_else(|| Failure::local(Reason::NotTested));
-        }
-        let begun = clock::instant();
-        let dialling = dial::connect(source, to, self.connect_deadline(), self.tools.retries);
-        tokio::pin!(dialling);
-        let (evidence, outcome) = match tokio::time::timeout(GIVE_UP_PLACE, &mut dialling).await {
-            Ok(done) => done,
-            Err(_) => {
-                // What is not answered is no connection yet, and must not keep others from theirs.
-                self.place = None;
-                let done = dialling.await;
-                if done.1.is_ok() {
-                    self.place = take_place(places.as_ref()).await;
-                }
-                done
-            }
-        };
-        if outcome.is_ok() {
-            let took = begun.elapsed();
-            self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
-        }
-        self.evidence.extend(evidence);
-        self.session = None;
-        // From now on the kernel is asked about this connection when something fails.
-        self.watch = outcome.as_ref().ok().and_then(Watch::on);
-        outcome
-    }
-
-    /// Opens one more connection to the hop's port. It belongs to no rung and leaves no evidence.
-    ///
-    /// # Errors
-    /// The failure, when it does not open.
-    pub async fn dial_aside(&self) -> Result<TcpStream, Failure> {
-        self.dial_once(self.target.hop.port).await
-    }
-
-    /// The same, with the watch on it.
-    ///
-    /// # Errors
-    /// The failure, when it does not open.
-    pub async fn dial_watched(&mut self) -> Result<TcpStream, Failure> {
-        let outcome = self.dial_aside().await;
-        self.watch = outcome.as_ref().ok().and_then(Watch::on);
-        outcome
-    }
-
-    /// The same to another port: that of a proxy on the way.
-    ///
-    /// # Errors
-    /// The failure, when it does not open.
-    pub async fn dial_once(&self, port: u16) -> Result<TcpStream, Failure> {
-        let (source, to) = (self.target.source, SocketAddr::new(self.target.address, port));
-        if self.target.small_segments {
-            return dial::connect_with_small_segments(source, to, self.connect_deadline()).await.ok_or_else(Failure::silent);
-        }
-        dial::connect(source, to, self.connect_deadline(), 0).await.1
-    }
-
-    /// How many milliseconds such a connection takes, which is closed at once; `None` when it does not open.
-    pub async fn time_of_a_connection(&self) -> Option<f64> {
-        let begun = clock::instant();
-        self.dial_aside().await.ok().map(|_| clock::ms_since(begun))
-    }
-
-    /// Keeps attempts of a sweep: those to other ports than the hop's own. Where a rung failed before, its attempt stays the last, which decides.
-    pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
-        let place = if self.steps.iter().all(|step| step.ok) { self.evidence.len() } else { 0 };
-        self.evidence.splice(place..place, attempts);
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
@@ -449,73 +247,6 @@ impl<'a> Climb<'a> {
         if let Some(step) = self.steps.last_mut() {
             step.reason = Some(reason);
         }
-    }
-
-    /// A fresh challenge for one connection; `None` without a site key.
-    pub fn challenge(&self) -> Option<Asked> {
-        let key = self.tools.key.as_ref()?;
-        let challenge = match &self.target.question {
-            // What is asked says how long ago it was when it is sent, not when this climb began.
-            Some(question) => Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now()),
-            None => Challenge::new(random(), &self.target.hop.id, clock::now()),
-        };
-        Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })
-    }
-
-    /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any; `exporter` is this end's, where it spoke
-    /// TLS. Without a key nothing is noted. A missing proof is noted as a fact of the hop and is not a failed rung: real services give none.
-    pub fn proof(&mut self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) {
-        let outcome = self.weigh(asked, answer, exporter);
-        self.note_proof(outcome);
-    }
-
-    /// What became of a challenge, without noting it: for a protocol whose own rung depends on what the listener says it saw.
-    pub fn weigh(&self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) -> ProofOutcome {
-        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else { return ProofOutcome::NotAsked };
-        match answer {
-            None => ProofOutcome::None,
-            // What was said comes back: somebody repeats it, and nobody proves anything.
-            Some(answer) if answer.trim() == asked.text => ProofOutcome::None,
-            Some(answer) => {
-                let hop = self.target.hop;
-                let to = hop.to.host.label();
-                let behind = hop.flow.relayed_to.iter().flat_map(|behind| &behind.hosts).map(String::as_str);
-                challenge::verify(key, &asked.challenge, answer, exporter).named([to.as_str()].into_iter().chain(behind))
-            }
-        }
-    }
-
-    /// Notes an outcome of [`Climb::weigh`], as [`Climb::proof`] does.
-    pub fn note_proof(&mut self, outcome: ProofOutcome) {
-        self.note_proof_on(outcome, None);
-    }
-
-    /// The same for a probe of several ports: `port` is the one that this connection was made to.
-    pub fn note_proof_on(&mut self, outcome: ProofOutcome, port: Option<u16>) {
-        let begun = clock::instant();
-        match &outcome {
-            ProofOutcome::Valid { claims, same_tls_session } => {
-                let mut detail = Detail::from([
-                    ("host".to_owned(), claims.host.clone().into()),
-                    ("local".to_owned(), claims.local.to_string().into()),
-                    ("peer".to_owned(), claims.peer.to_string().into()),
-                    ("clock".to_owned(), claims.now.to_string().into()),
-                ]);
-                detail.insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
-                detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
-                detail.insert("proxy_protocol".into(), claims.proxy_protocol.clone().into());
-                detail.insert("same_tls_session".into(), (*same_tls_session).into());
-                detail.insert("port".into(), port.into());
-                detail.insert("listener_ports".into(), Some(claims.ports.clone()).filter(|p| !p.is_empty()).into());
-                detail.retain(|_, v| !v.is_null());
-                self.note(StepKind::Proof, begun, Ok(detail));
-            }
-            ProofOutcome::Invalid { why } => {
-                self.note(StepKind::Proof, begun, Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())));
-            }
-            ProofOutcome::None | ProofOutcome::NotAsked => {}
-        }
-        self.proofs.push(outcome);
     }
 
     /// The rung that was tried last.

@@ -6,6 +6,7 @@ use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::http_status::{self, Meaning};
+use crate::proto::stand_in;
 use crate::reason::Reason;
 
 /// The answer of an HTTP request or gRPC call.
@@ -29,7 +30,7 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
     }
     // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the site asks nobody to prove himself.
     let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);
-    if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == "refused by a stand-in") {
+    if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == stand_in::REFUSED_ALIKE) {
         return Some(
             "a listener of this program answers, and does not prove itself: it has another key, or the clocks are more than 27 hours apart"
                 .to_owned(),
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(stand(&with_front(), &sign_in), (Verdict::Inconclusive, Reason::NotProved));
         let alike = answered(None, &[("status", 200.into()), ("no_such_path", "answered alike".into())]);
         assert_eq!(stand(&hop(flow()), &alike), (Verdict::Inconclusive, Reason::NotProved));
-        let mut stand_in = answered(None, &[("status", 200.into()), ("no_such_path", "refused by a stand-in".into())]);
+        let mut stand_in = answered(None, &[("status", 200.into()), ("no_such_path", stand_in::REFUSED_ALIKE.into())]);
         stand_in.proofs = vec![ProofOutcome::NotAsked];
         assert_eq!(stand(&with_front(), &stand_in), (Verdict::Pass, Reason::Answered));
         stand_in.proofs = vec![ProofOutcome::None];

@@ -12,9 +12,6 @@ use std::collections::BTreeSet;
 const CHANGING: &[&str] =
     &["content-length", "transfer-encoding", "connection", "keep-alive", "date", "age", "etag", "last-modified", "set-cookie", "vary"];
 
-/// What detail `no_such_path` says where both answers are in the words of a listener that does not prove itself.
-const STAND_IN: &str = "refused by a stand-in";
-
 /// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
 /// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
 pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
@@ -30,10 +27,12 @@ pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Co
     let unlikely = format!("/{}-{}", path.trim_matches('/'), challenge::hex(&random::<8>()));
     if let Some(other) = ask_for(climb, connection, &unlikely).await {
         let same = answer.is_like(&other, &path, &unlikely);
-        let said = match () {
-            () if is_in_its_words && other.is_a_stand_ins() => STAND_IN.into(),
-            () if same && is_asked_for => "answered alike".into(),
-            () => other.status.into(),
+        let said = if is_in_its_words && other.is_a_stand_ins() {
+            stand_in::REFUSED_ALIKE.into()
+        } else if same && is_asked_for {
+            "answered alike".into()
+        } else {
+            other.status.into()
         };
         answer.detail.insert("no_such_path".into(), said);
     }
