@@ -8,5 +8,5 @@ mod script;
 
 #[test]
 fn the_program_is_right_about_the_fixed_worlds() {
-    script::must_pass("worlds/run.py", &["--fixed", "--jobs", "2"]);
+    script::must_pass("worlds/run.py", &["--fixed", "--jobs", "4"]);
 }
