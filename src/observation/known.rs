@@ -25,6 +25,8 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
+    /// Of connections to the port from as many source ports, of which the first opened without an answer, how many were answered.
+    pub answered: Option<Spread>,
     /// Of connections that were open to the port at the same time, how many the way took; where it takes only so many.
     pub limit: Option<Spread>,
     /// Seconds by which the host's clock is ahead, by its own word on another hop.
@@ -58,7 +60,7 @@ pub enum Shots {
 /// Connections from several source ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spread {
-    /// How many opened.
+    /// How many opened, or were answered.
     pub opened: u32,
     /// Of how many.
     pub of: u32,

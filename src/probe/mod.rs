@@ -97,6 +97,14 @@ pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     climb.finish()
 }
 
+/// Climbs a hop's rungs on one connection, without a second look at what went wrong there.
+pub async fn once(target: &Target<'_>, tools: &Tools) -> Observation {
+    let mut climb = Climb::new(target, tools);
+    // What ended the climb is in its notes.
+    let _ = ladder(&mut climb).await;
+    climb.finish()
+}
+
 /// Climbs the rungs of the hop's protocol.
 ///
 /// # Errors

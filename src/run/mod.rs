@@ -9,6 +9,7 @@ mod directory;
 mod held;
 mod known;
 mod local;
+mod mute;
 mod once_more;
 mod pace;
 mod revocation;
@@ -183,6 +184,7 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     local::look(probed, asking, counted_before).await;
     local::look_at_resets(probed, asking).await;
     alone::look(probed, asking).await;
+    mute::look(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
     held::look(probed, &ways, asking).await;

@@ -151,7 +151,8 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
     }
     // A second source port decides: some of them get through, and others do not.
     let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
-    let retried = shared_out || seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
+    let retried =
+        shared_out || seen.known.answered.is_some() || seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
     let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
@@ -388,6 +389,12 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         format!(
             "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",
             spread.of, spread.opened
+        )
+    }));
+    notes.extend(seen.known.answered.map(|answered| {
+        format!(
+            "of {} connections from as many source ports {} were answered, and on the others nothing came back: a part of the way is dead, or a device before the host opens connections that the host does not take (a SYN proxy)",
+            answered.of, answered.opened
         )
     }));
     notes.extend(seen.known.limit.map(|limit| {
