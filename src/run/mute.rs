@@ -32,7 +32,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             let answered = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                answered = answered(hop, source, asking) => answered,
+                answered = answered(&hop, source, &asking) => answered,
             };
             (place, answered)
         });
@@ -51,14 +51,14 @@ fn is_mute_hop(this: &Probed) -> bool {
 }
 
 /// Whether a connection opened and nothing was heard on it: what is silent later, at something large or after a silence, has been answered before.
-fn is_mute(seen: &Observation) -> bool {
+pub(super) fn is_mute(seen: &Observation) -> bool {
     seen.first_failure().is_some_and(|step| {
         step.reason == Some(Reason::SilentAfterConnect) && !matches!(step.step, StepKind::Payload | StepKind::Idle | StepKind::Connect)
     }) && !seen.steps.iter().any(|step| step.ok && !matches!(step.step, StepKind::Resolve | StepKind::Connect))
 }
 
 /// Climbs the hop on more connections. What was seen on one that was answered, with how many were; `None` where none was, or too few to speak of.
-async fn answered(hop: Arc<Hop>, source: Option<IpAddr>, asking: Asking) -> Option<Observation> {
+pub(super) async fn answered(hop: &Arc<Hop>, source: Option<IpAddr>, asking: &Asking) -> Option<Observation> {
     let tools = Arc::new(Tools { idle: None, range: RangeMode::Never, ..(*asking.tools).clone() });
     let mut tasks = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -70,7 +70,7 @@ async fn answered(hop: Arc<Hop>, source: Option<IpAddr>, asking: Asking) -> Opti
     let spread = PortSpread { opened: count(&all), of: CONNECTIONS + 1 };
     let mut seen = all.into_iter().filter(counts).min_by_key(|seen| (seen.first_failure().is_some(), !is_proved(seen)))?;
     if hop.flow.protocol == Protocol::Rpc || asking.tools.idle.is_some() {
-        seen = whole(&hop, source, &asking).await.unwrap_or(seen);
+        seen = whole(hop, source, asking).await.unwrap_or(seen);
     }
     seen.known.answered = Some(spread);
     Some(seen)

@@ -4,6 +4,7 @@
 use super::Probed;
 use super::ask::{Asking, only_began};
 use super::crew::server_name;
+use super::mute;
 use super::ways::Way;
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, Step, StepKind};
@@ -25,7 +26,11 @@ const AT_A_TIME: usize = 16;
 pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, policy: Policy) {
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    let all = probed.iter().enumerate().filter(|(_, this)| is_unspoken(this, ways, policy)).map(|(place, this)| (place, spoken(&this.hop)));
+    let all = probed
+        .iter()
+        .enumerate()
+        .filter(|(_, this)| is_unspoken(this, ways, policy))
+        .map(|(place, this)| (place, Arc::new(spoken(&this.hop))));
     for (place, hop) in all.take(MAX) {
         let (asking, limit) = (asking.clone(), limit.clone());
         let source = super::control::source(probed[place].seen.as_ref());
@@ -36,10 +41,16 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
             let target = Target { hop: &hop, address, server_name, source, places: None, question: None, small_segments: false };
             let tools = Tools { idle: None, ..(*asking.tools).clone() };
             asking.pace.wait().await;
+            let spoken = async {
+                let seen = probe::probe(&target, &tools).await;
+                // One connection that is silent decides nothing.
+                let answered = if mute::is_mute(&seen) { mute::answered(&hop, source, &asking).await } else { None };
+                answered.unwrap_or(seen)
+            };
             let seen = tokio::select! {
                 biased;
                 () = asking.stop.cancelled() => None,
-                seen = probe::probe(&target, &tools) => Some(seen),
+                seen = spoken => Some(seen),
             };
             (place, seen)
         });
@@ -92,6 +103,7 @@ fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
         Some(step) => step.step == StepKind::Payload || (!greeted && step.reason == Some(Reason::SilentAfterConnect)),
     };
     if counts {
+        seen.known.answered = spoken.known.answered;
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
         if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
             seen.proofs = spoken.proofs;
