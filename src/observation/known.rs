@@ -25,7 +25,7 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
-    /// Of connections to the port from as many source ports, of which the first opened without an answer, how many were answered.
+    /// Of connections to the port from as many source ports, of which the first opened and heard nothing, how many were answered.
     pub answered: Option<Spread>,
     /// Of connections that were open to the port at the same time, how many the way took; where it takes only so many.
     pub limit: Option<Spread>,

@@ -1,5 +1,6 @@
-//! Hops that opened and got no answer. That is the word of one connection, and a way may take the data of some connections and not of others: a way
-//! that is shared out by port, or a SYN proxy of which the host does not take every handshake. More are made, from as many source ports.
+//! Hops that opened and heard nothing before they went silent or were ended. That is the word of one connection, and a way may take the data of some
+//! connections and not of others: a way that is shared out by port, a SYN proxy of which the host does not take every handshake, a service that takes only
+//! so many at a time. More are made, from as many source ports.
 
 use super::Probed;
 use super::ask::Asking;
@@ -50,11 +51,20 @@ fn is_mute_hop(this: &Probed) -> bool {
     flow.expect == Expect::Allow && this.hop.proxy.is_none() && flow.relayed_to.is_none() && this.seen.as_ref().is_some_and(is_mute)
 }
 
-/// Whether a connection opened and nothing was heard on it: what is silent later, at something large or after a silence, has been answered before.
+/// Ends of a connection on which nobody has said a word.
+const MUTE: [Reason; 3] = [Reason::SilentAfterConnect, Reason::ResetAfterConnect, Reason::ClosedAfterConnect];
+
+/// Whether a connection opened and nothing was heard on it: what ends later, at something large or after a silence, has been answered before.
 pub(super) fn is_mute(seen: &Observation) -> bool {
-    seen.first_failure().is_some_and(|step| {
-        step.reason == Some(Reason::SilentAfterConnect) && !matches!(step.step, StepKind::Payload | StepKind::Idle | StepKind::Connect)
-    }) && !seen.steps.iter().any(|step| step.ok && !matches!(step.step, StepKind::Resolve | StepKind::Connect))
+    seen.first_failure()
+        .is_some_and(|step| is_wordless(step) && !matches!(step.step, StepKind::Payload | StepKind::Idle | StepKind::Connect))
+        && !seen.steps.iter().any(|step| step.ok && !matches!(step.step, StepKind::Resolve | StepKind::Connect))
+}
+
+/// Whether a rung ended without a word of the other end. An orderly end in the middle of a TLS handshake is a failed handshake, and no alert.
+fn is_wordless(step: &Step) -> bool {
+    let closed = step.reason == Some(Reason::TlsHandshakeFailed) && !step.detail.contains_key("alert");
+    closed || step.reason.is_some_and(|reason| MUTE.contains(&reason))
 }
 
 /// Climbs the hop on more connections. What was seen on one that was answered, with how many were; `None` where none was, or too few to speak of.
@@ -99,11 +109,10 @@ fn count(all: &[Observation]) -> u32 {
     u32::try_from(all.iter().filter(|seen| is_answered(seen)).count()).unwrap_or(CONNECTIONS)
 }
 
-/// Whether something came back on a connection. That it was ended is no answer.
+/// Whether something came back on a connection.
 fn is_answered(seen: &Observation) -> bool {
     let above = |step: &Step| !matches!(step.step, StepKind::Resolve | StepKind::Connect);
-    let is_word = |reason| !matches!(reason, Reason::SilentAfterConnect | Reason::ResetAfterConnect | Reason::ClosedAfterConnect);
-    seen.steps.iter().any(|step| above(step) && (step.ok || step.reason.is_some_and(is_word)))
+    seen.steps.iter().any(|step| above(step) && (step.ok || !is_wordless(step)))
 }
 
 /// Whether a connection was answered by the host that has the address. Where a device leads connections to several hosts the worst of them counts, and
@@ -149,7 +158,7 @@ mod tests {
         assert_eq!(told(&[(Connect, None), (Http, None), (Payload, silent)]), (false, true), "it is silent at something large");
         assert_eq!(told(&[(Connect, Some(Reason::TimedOut))]), (false, false));
         assert_eq!(told(&[(Connect, None)]), (false, false), "nothing was said");
-        assert_eq!(told(&[(Connect, None), (Http, Some(Reason::ResetAfterConnect))]), (false, false), "its end is no answer");
+        assert_eq!(told(&[(Connect, None), (Http, Some(Reason::ResetAfterConnect))]), (true, false), "its end is no answer");
         assert_eq!(told(&[(Connect, None), (Http, Some(Reason::HttpStatus))]), (false, true));
     }
 }

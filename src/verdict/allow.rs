@@ -393,7 +393,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }));
     notes.extend(seen.known.answered.map(|answered| {
         format!(
-            "of {} connections from as many source ports {} were answered, and on the others nothing came back: a part of the way is dead, or a device before the host opens connections that the host does not take (a SYN proxy)",
+            "of {} connections from as many source ports {} were answered, and on the others nothing came back: a part of the way is dead, a device before the host opens connections that the host does not take (a SYN proxy), or the service takes only so many at a time",
             answered.of, answered.opened
         )
     }));
