@@ -238,7 +238,7 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
     } else if proved(seen) {
         open(AnsweredBy::StandIn, "")
     } else if reason == Reason::Refused {
-        let note = "refused by the host itself: nobody listens there now, which is no rule. Run a listener there and test again";
+        let note = "refused, as a host does on whose port nobody listens: that is no rule. Run a listener there and test again";
         otherwise(AnsweredBy::Nobody, note)
     } else if reason == Reason::AnsweredByMiddlebox {
         otherwise(

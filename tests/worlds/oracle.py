@@ -246,6 +246,12 @@ class Oracle:
     def answers_reset(self):
         return any(r.do == "reject" and r.match.src and not set(r.match.src) & {"ws", "rp"} for m in self.moments for r in m.rules)
 
+    def looks_closed(self, flow, place, family):
+        """Whether a device resets what the host would reset as well, since nobody listens there."""
+        has = self.world.endpoint("srv", place, family, flow.port)
+        fates = [self.fate(m, "ws", place, family, flow.port) for m in self.moments]
+        return has is None and any(f.end == "stopped" and f.rule.do == "reject" and f.rule.arg == "tcp reset" for f in fates)
+
     def right(self, flow, place, family):
         """What may be said of a hop."""
         found = self.in_time(flow, place, family)
@@ -349,7 +355,8 @@ class Oracle:
         reached = bool(came & {"open", "cut", "arrives", "away", "unkeyed", "closed"})
         if came == {"shut"}:
             # A reset that reaches the host kills what was half open there, before its listener sees whose it was.
-            return Right(frozenset({GREEN} if self.asker(place, family) and not self.changes and not self.answers_reset() else {GREEN, UNTOLD}), why)
+            told = self.asker(place, family) and not self.changes and not self.answers_reset() and not self.looks_closed(flow, place, family)
+            return Right(frozenset({GREEN} if told else {GREEN, UNTOLD}), why)
         if came == {"open"}:
             return Right(frozenset({FAIL} if not self.changes else {FAIL, UNTOLD}), why, open_hop=True)
         if came <= {"local", "loop"}:

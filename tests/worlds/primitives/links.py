@@ -58,7 +58,7 @@ class FewPorts(Primitive):
         return ("few-ports",)
 
     def put(self, world, count):
-        # With a handful it has none left for a while after the probes, and cannot look again.
-        world.starved = count < 10
+        # With few it may have none left for a while after the probes, and cannot look again.
+        world.starved = count < 30
         with world.net.inside("ws"):
             world.net.setting("ipv4/ip_local_port_range", f"40000 {40000 + count - 1}")
