@@ -39,10 +39,11 @@ pub(super) fn ways(probed: &[Probed]) -> Vec<Way> {
     let holders: Vec<(String, IpAddr, String)> =
         all.iter().filter(|w| w.has_its_address()).map(|w| (w.host.clone(), w.address, w.instance.clone())).collect();
     let speaks = |way: &Way| {
-        let mut of_address = holders.iter().filter(|(host, address, _)| *host == way.host && *address == way.address).peekable();
+        let mut of_address = holders.iter().filter(|(host, address, _)| *address == way.address && *host == way.host).peekable();
         of_address.peek().is_none() || of_address.any(|(_, _, instance)| *instance == way.instance)
     };
-    all.iter().filter(|way| !way.straight || speaks(way)).cloned().collect()
+    let told: Vec<bool> = all.iter().map(|way| !way.straight || speaks(way)).collect();
+    all.into_iter().zip(told).filter_map(|(way, told)| told.then_some(way)).collect()
 }
 
 impl Way {
@@ -53,7 +54,8 @@ impl Way {
 
     /// Whether it goes straight to this hop's host, at the same address.
     pub fn is_to(&self, hop: &Hop) -> bool {
-        self.straight && self.host == hop.to.host.label() && Some(self.address) == hop.address
+        // The address first: it is compared for every pair of a way and a hop, and the name must be put together.
+        Some(self.address) == hop.address && self.straight && self.host == hop.to.host.label()
     }
 
     /// Whether its listener has the port of a hop to the same address, and would have answered there.
