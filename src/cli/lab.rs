@@ -6,12 +6,15 @@ use super::inputs::{self, SiteArgs};
 use super::progress::Progress;
 use super::report::{Format, together};
 use super::{Exit, Outcome, Problem, files, print, style};
+use crate::event::Event;
 use crate::lab::sites::{SAMPLES, Sample};
 use crate::lab::{self, LabHop, LabSite};
 use crate::net::{clock, keyfile, os};
 use crate::report;
 use crate::result::{Counts, FromHost, HopResult, ResultFile, SCHEMA};
 use clap::Args as ClapArgs;
+use futures_util::future::try_join_all;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -83,12 +86,16 @@ pub fn run(args: &Args) -> Outcome {
             files::interrupted().await;
             cancel.cancel();
         });
-        for site in &sites {
-            let mut progress = Progress::new(None, None);
+        // Each sample has addresses of its own: they run side by side.
+        let progress = Together::new(sites.len());
+        let (key, stop, progress_of) = (&key, &stop, |place| progress.of(place));
+        let runs = sites.iter().enumerate().map(|(place, site)| async move {
             let started = clock::now();
-            let hops = lab::run(site, &key, &stop, |event| progress.event(&event)).await.map_err(Problem::text)?;
-            done.push((site, started, hops));
-        }
+            let hops = lab::run(site, key, stop, progress_of(place)).await.map_err(Problem::text)?;
+            Ok::<_, Problem>((site, started, hops))
+        });
+        done = try_join_all(runs).await?;
+        progress.end();
         Ok::<_, Problem>(())
     })?;
 
@@ -116,6 +123,35 @@ pub fn run(args: &Args) -> Outcome {
     }
     print(&text)?;
     Ok(if unexpected == 0 { Exit::AsExpected } else { Exit::NotAsExpected })
+}
+
+/// The progress of several runs as one.
+struct Together {
+    progress: RefCell<Progress>,
+    /// Hops of each run.
+    hops: RefCell<Vec<usize>>,
+}
+
+impl Together {
+    fn new(runs: usize) -> Self {
+        Together { progress: RefCell::new(Progress::new(None, None)), hops: RefCell::new(vec![0; runs]) }
+    }
+
+    /// What takes note of the events of one of them.
+    fn of(&self, place: usize) -> impl FnMut(Event<'_>) {
+        move |event| match event {
+            Event::RunStarted { hops } => {
+                self.hops.borrow_mut()[place] = hops;
+                self.progress.borrow_mut().event(&Event::RunStarted { hops: self.hops.borrow().iter().sum() });
+            }
+            Event::RunFinished => {}
+            other => self.progress.borrow_mut().event(&other),
+        }
+    }
+
+    fn end(&self) {
+        self.progress.borrow_mut().event(&Event::RunFinished);
+    }
 }
 
 /// Writes a sample's site file and plans it the way every site is planned.
