@@ -46,6 +46,8 @@ impl Relay {
                     accepted = listener.accept() => accepted,
                 };
                 let Ok((stream, peer)) = accepted else { continue };
+                // Otherwise the end of a handshake waits for an acknowledgement that waits as well.
+                let _ = stream.set_nodelay(true);
                 let (relay, acceptor, stop) = (self.clone(), acceptor.clone(), stop.clone());
                 connections.spawn(async move {
                     let serve = async {
