@@ -29,6 +29,9 @@ pub struct Known {
     pub answered: Option<Spread>,
     /// Of connections that were open to the port at the same time, how many the way took; where it takes only so many.
     pub limit: Option<Spread>,
+    /// How somebody ended a connection to a row on which nothing is to be said to a real service, once the challenge was said there: the site's listener has
+    /// the port, and would have answered.
+    pub cut_off: Option<Reason>,
     /// Seconds by which the host's clock is ahead, by its own word on another hop.
     pub host_clock: Option<i64>,
 }

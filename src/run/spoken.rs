@@ -92,6 +92,10 @@ fn spoken(hop: &Hop) -> Hop {
     Hop { flow, ..hop.clone() }
 }
 
+fn is_end(step: &Step) -> bool {
+    matches!(step.reason, Some(Reason::ResetAfterConnect | Reason::ClosedAfterConnect))
+}
+
 /// Takes over what was climbed above the connection. Where a greeting was answered, something on the way may know that protocol and no other: then only
 /// what a listener has answered counts.
 fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
@@ -99,9 +103,10 @@ fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
     let failed = spoken.first_failure().filter(is_said);
     let counts = match failed {
         None => spoken.first_failure().is_none(),
-        // Whoever resets it may know the row's own application alone.
         Some(step) => step.step == StepKind::Payload || (!greeted && step.reason == Some(Reason::SilentAfterConnect)),
     };
+    // Whoever ended it may know the row's own application alone, or end all that is said: nothing tells which.
+    seen.known.cut_off = failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason);
     if counts {
         seen.known.answered = spoken.known.answered;
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());

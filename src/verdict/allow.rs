@@ -107,7 +107,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     // Of a certificate that everybody trusts it does not matter on which machine it is shown.
     let elsewhere = seen.known.at_host == Some(false) && !certificate::is_public(seen);
-    if (hidden.is_some() || elsewhere) && !proved {
+    // That it opens there shows of a way that ends what is said on it no more than that.
+    let cut_off = seen.known.cut_off.is_some();
+    if ((hidden.is_some() || elsewhere) && !proved) || cut_off {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     let (verdict, reason) = answered(hop, seen, proved, failed);
@@ -401,6 +403,11 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         format!(
             "of {} connections at the same time {} opened, and the others were rejected: the way takes only so many from one address. It was tried again alone",
             limit.of, limit.opened
+        )
+    }));
+    notes.extend(seen.known.cut_off.map(|reason| {
+        format!(
+            "the listener has the port, and what was said to it there was not answered: {reason}. A device on the way ends what it does not know, or all; test it with the application itself"
         )
     }));
     if seen.known.at_host == Some(false) {

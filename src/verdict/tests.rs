@@ -348,6 +348,13 @@ fn both_ends_together_tell_more_than_one() {
     let mute = |state| verdict(&hop(tcp.clone()), &both_ends(StepKind::Http, None, told(state, true)));
     assert_eq!(mute(Seen::Opened), (Verdict::Pass, Reason::Proved, AnsweredBy::StandIn));
     assert_eq!(mute(Seen::HalfOpen), fail(Reason::SilentAfterConnect, AnsweredBy::Nobody));
+    let mut cut_off = both_ends(StepKind::Http, None, told(Seen::Opened, true));
+    cut_off.known.cut_off = Some(Reason::ResetAfterConnect);
+    assert_eq!(
+        verdict(&hop(tcp), &cut_off),
+        (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::StandIn),
+        "it opens there, and what is said on it is ended"
+    );
 }
 
 #[test]

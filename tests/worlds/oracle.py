@@ -246,6 +246,10 @@ class Oracle:
     def answers_reset(self):
         return any(r.do == "reject" and r.match.src and not set(r.match.src) & {"ws", "rp"} for m in self.moments for r in m.rules)
 
+    def cuts(self):
+        """Whether a device ends connections at their data: it may know the row's own application alone."""
+        return any(name == "data-cut" and params["how"] != "drop" for name, params in self.world.spec["primitives"])
+
     def looks_closed(self, flow, place, family):
         """Whether a device resets what the host would reset as well, since nobody listens there."""
         has = self.world.endpoint("srv", place, family, flow.port)
@@ -321,7 +325,7 @@ class Oracle:
             return Right(ANY, why, sometimes=True)
         allowed = {
             "right": {GREEN}, "unproved": {GREEN, UNTOLD}, "blind-right": {GREEN, UNTOLD}, "local": {FAIL, UNTOLD}, "away": {FAIL, UNTOLD}, "full": {FAIL, UNTOLD},
-            "soft-wrong": {FAIL, UNTOLD}, "large-lost": {FAIL}, "quiet-lost": {FAIL} if asked else {GREEN, UNTOLD}, "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
+            "soft-wrong": {FAIL, UNTOLD}, "large-lost": {FAIL}, "quiet-lost": ({FAIL, UNTOLD} if self.cuts() else {FAIL}) if asked else set(ANY), "wrong": {FAIL}, "elsewhere": ({FAIL, UNTOLD} if self.changes or flow.front else {FAIL}) if asked else ANY,
         }[next(iter(kinds))]
         allowed = set(allowed)
         if next(iter(kinds)) == "wrong" and (flow.protocol in ("mute", "tcp") or self.changes):
@@ -346,8 +350,14 @@ class Oracle:
         """Whether the rejection of a connection may itself be stopped on its way back."""
         if fate.end != "stopped" or fate.rule.do != "reject":
             return False
-        back = moment.walk(Packet(family, fate.rule.node, "ws", port, None), SYN)
-        return back[0] == "stopped" or back[5] == "maybe"
+        own = moment.walk(Packet(family, fate.rule.node, "ws", port, None), SYN)
+        if fate.rule.arg != "tcp reset":
+            return own[0] == "stopped" or own[5] == "maybe"
+        # A reset has the host's address; what stands behind the device does not see it.
+        host = moment.walk(Packet(family, fate.place, "ws", port, None), SYN)
+        order = ["ws", "r1", "r2", "srv"]
+        before = host[2] in order and fate.rule.node in order and order.index(host[2]) < order.index(fate.rule.node)
+        return (host[0] == "stopped" and before) or host[5] == "maybe" or own[0] == "stopped"
 
     def shut_row(self, flow, place, family):
         came = {self.arrives(self.fate(m, "ws", place, family, flow.port), "srv", flow.port, m.rules) for m in self.moments}
