@@ -5,8 +5,8 @@ use super::Probed;
 use super::ask::Asking;
 use super::crew::server_name;
 use crate::matrix::model::Expect;
-use crate::net::dial;
 use crate::net::failure::Failure;
+use crate::net::{clock, dial};
 use crate::observation::{Evidence, Observation, PortSpread, StepKind};
 use crate::probe::{self, Target};
 use crate::reason::Reason;
@@ -29,12 +29,20 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Time for each.
 const TIME: Duration = Duration::from_millis(1400);
 
+/// Time for the connections of one hop, and for all hops: routers send few ICMP messages in a second, and what they do not send is waited for.
+const MOST_FOR_ONE: Duration = Duration::from_secs(3);
+const MOST: Duration = Duration::from_secs(10);
+
 /// Looks at the rejected hops to addresses at which others opened.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mut alone: Vec<(usize, Observation)> = Vec::new();
+    let begun = clock::instant();
     for place in rejected_beside_others(probed).into_iter().take(MAX) {
         if asking.stop.is_cancelled() {
             return;
+        }
+        if begun.elapsed() > MOST {
+            break;
         }
         // What was closed before is still being closed on the way.
         tokio::time::sleep(PAUSE).await;
@@ -58,7 +66,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mut shared_out = BTreeSet::new();
     let mut limits: BTreeMap<SocketAddr, PortSpread> = BTreeMap::new();
     for (place, mut seen) in alone {
-        let Some((source, to)) = ends(&probed[place]) else { continue };
+        let Some((source, to)) = ends(&probed[place]).filter(|_| begun.elapsed() < MOST * 2) else { continue };
         // Of a way that is shared out by source port some are rejected one after the other too.
         let singly = one_by_one(source, to, BETWEEN).await;
         if singly.opened < singly.of {
@@ -91,6 +99,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             && this.hop.proxy.is_none()
             && seen.known.spread.is_none()
             && seen.first_failure().is_none()
+            && begun.elapsed() < MOST * 2
         {
             seen.known.spread = Some(one_by_one(source, to, BETWEEN).await);
         }
@@ -99,8 +108,9 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
 
 /// How many of some connections open, each closed before the next one.
 async fn one_by_one(source: Option<IpAddr>, to: SocketAddr, between: Duration) -> PortSpread {
-    let mut spread = PortSpread { opened: 0, of: SINGLY };
-    for _ in 0..SINGLY {
+    let (mut spread, begun) = (PortSpread { opened: 0, of: 0 }, clock::instant());
+    while spread.of < SINGLY && begun.elapsed() < MOST_FOR_ONE {
+        spread.of += 1;
         spread.opened += u32::from(dial::connect(source, to, TIME, 0).await.1.is_ok());
         tokio::time::sleep(between).await;
     }

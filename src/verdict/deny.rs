@@ -249,8 +249,15 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
         open(AnsweredBy::StandIn, "the connection opens at the host; what is sent on it, or its answer, is lost")
     } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
-    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
+    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && arrived {
         shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
+    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && told.is_none() {
+        otherwise(
+            AnsweredBy::Nobody,
+            &format!(
+                "the connection opens and is then ended ({reason}): by a device on the way, or by the service that was reached; nothing tells which"
+            ),
+        )
     } else if opened {
         open(AnsweredBy::Unproved, &format!("the port is open; what answered there: {}", reason.summary()))
     } else {

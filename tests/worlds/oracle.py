@@ -117,6 +117,8 @@ class Oracle:
             # The listener has the port, and may be spoken to there once it has said so on another hop.
             told = found.kind == "listener" and found.key == "site" and found.host == host and found.allow != "others"
             certain = fate.data is False or fate.large is False
+            if found.kind == "listener" and found.allow == "others":
+                return "any", "opens, and data is lost; its listener ends it as well"
             return "any" if told and not certain else "quiet-lost" if told else "blind-right", "opens, and data is lost"
         if fate.data is not False and fate.large is False:
             # What is large is sent to who proves himself, and to the services of HTTP and LDAP.
@@ -248,7 +250,7 @@ class Oracle:
 
     def cuts(self):
         """Whether a device ends connections at their data: it may know the row's own application alone."""
-        return any(name == "data-cut" and params["how"] != "drop" for name, params in self.world.spec["primitives"])
+        return any(name in ("data-cut", "dies-after-packets") and params["how"] != "drop" for name, params in self.world.spec["primitives"])
 
     def looks_closed(self, flow, place, family):
         """Whether a device resets what the host would reset as well, since nobody listens there."""
