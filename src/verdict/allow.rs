@@ -10,6 +10,7 @@ use super::greeting::{self, Greeted};
 use super::http_status;
 use super::relay::{self, Behind};
 use super::rpc;
+use super::several;
 use super::tls;
 use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
@@ -387,24 +388,7 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes.extend(relay::misled(hop, seen));
     notes.extend(http_status::notes(hop, seen, proved(seen)));
     notes.extend(seen.steps.iter().find_map(tried_before));
-    notes.extend(seen.known.spread.filter(|spread| spread.opened > 0 && spread.opened < spread.of).map(|spread| {
-        format!(
-            "of {} connections from as many source ports {} opened: the way is shared out (ECMP, a bundle of links, a balancer), and a part of it is dead",
-            spread.of, spread.opened
-        )
-    }));
-    notes.extend(seen.known.answered.map(|answered| {
-        format!(
-            "of {} connections from as many source ports {} were answered, and on the others nothing came back: a part of the way is dead, a device before the host opens connections that the host does not take (a SYN proxy), or the service takes only so many at a time",
-            answered.of, answered.opened
-        )
-    }));
-    notes.extend(seen.known.limit.map(|limit| {
-        format!(
-            "of {} connections at the same time {} opened, and the others were rejected: the way takes only so many from one address. It was tried again alone",
-            limit.of, limit.opened
-        )
-    }));
+    notes.extend(several::notes(seen));
     notes.extend(seen.known.cut_off.map(|reason| {
         format!(
             "the listener has the port, and what was said to it there was not answered: {reason}. A device on the way ends what it does not know, or all; test it with the application itself"

@@ -17,6 +17,7 @@ mod legs;
 mod range;
 mod relay;
 mod rpc;
+mod several;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
