@@ -36,7 +36,7 @@ reasons! {
     Proved = "proved", "The site's own listener answered and proved it";
     Answered = "answered", "The protocol was spoken to its end, without a proof of who answered";
     Retired = "retired", "The service was retired, and its name is gone";
-    Retried = "retried", "Packets were lost: the connection needed another try";
+    Retried = "retried", "The first connection did not work: another try did";
     NotProved = "not-proved", "Something answered, but nothing proved who it was";
     NotTested = "not-tested", "The probe was not made, or not finished";
     LocalNoRoute = "local-no-route", "This machine has no route to the address";

@@ -15,12 +15,16 @@ pub struct Known {
     pub at_host: Option<bool>,
     /// Where a proof of this hop came from, and where the listener is that has the address: two listeners with one name and one key.
     pub clone_at: Option<SocketAddr>,
+    /// Where a proof of this hop came from, and the host to which the site gives that address and whose own listener there is another one.
+    pub at_other_host: Option<(SocketAddr, String)>,
     /// What became of the listener while the run was under way.
     pub listener: Option<Change>,
     /// What another hop showed to be wrong with the host at this address, and its flow.
     pub stranger: Option<(Reason, String)>,
     /// This machine's own rules refuse the hop's packets.
     pub refused_here: bool,
+    /// They refuse those of other hops, and nobody has looked whether this one's.
+    pub perhaps_refused_here: bool,
     /// What more attempts to the port brought about at the other end's kernel.
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.

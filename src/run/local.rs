@@ -4,6 +4,7 @@
 
 use super::Probed;
 use super::ask::Asking;
+use crate::matrix::model::Expect;
 use crate::net::{clock, dial, os};
 use crate::observation::{Evidence, Observation};
 use crate::reason::Reason;
@@ -31,8 +32,9 @@ const TRIES: u32 = 4;
 /// Looks at the hops that were reset before they opened.
 pub(super) async fn look_at_resets(probed: &mut [Probed], asking: &Asking) {
     let mut ours: BTreeMap<SocketAddr, bool> = BTreeMap::new();
-    for this in probed.iter_mut() {
-        let Some(seen) = &mut this.seen else { continue };
+    let mut not_looked_at = Vec::new();
+    for place in shut_first(probed) {
+        let Some(seen) = &mut probed[place].seen else { continue };
         let reset = seen.first_failure().and_then(|s| s.reason).is_some_and(|r| matches!(r, Reason::Refused | Reason::Rejected));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| reset) else { continue };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
@@ -42,12 +44,14 @@ pub(super) async fn look_at_resets(probed: &mut [Probed], asking: &Asking) {
         }
         if !ours.contains_key(&to) {
             if ours.len() == MAX || asking.stop.is_cancelled() {
+                not_looked_at.push(place);
                 continue;
             }
             ours.insert(to, is_reset_here(source, to).await);
         }
         seen.known.refused_here |= ours.get(&to).copied().unwrap_or_default();
     }
+    doubt(probed, &not_looked_at, &ours);
 }
 
 /// Whether each of some attempts is answered over the loopback device, on which nothing else goes on.
@@ -97,18 +101,39 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
     let quiet = by_others().await;
     let mut refused: BTreeMap<SocketAddr, bool> = BTreeMap::new();
     let until = clock::instant() + ALL;
-    for this in probed.iter_mut() {
-        let Some(seen) = &mut this.seen else { continue };
+    let mut not_looked_at = Vec::new();
+    for place in shut_first(probed) {
+        let Some(seen) = &mut probed[place].seen else { continue };
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| is_silent(seen)) else { continue };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
         if !refused.contains_key(&to) {
             if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
+                not_looked_at.push(place);
                 continue;
             }
             let ours = is_stopped_here(quiet, source, to).await;
             refused.insert(to, ours);
         }
         seen.known.refused_here = refused.get(&to).copied().unwrap_or_default();
+    }
+    doubt(probed, &not_looked_at, &refused);
+}
+
+/// The hops in the order in which they are looked at: those that must be shut first, since of them silence and a reset are good.
+fn shut_first(probed: &[Probed]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..probed.len()).collect();
+    places.sort_by_key(|place| probed[*place].hop.flow.expect != Expect::Deny);
+    places
+}
+
+/// Notes for hops that there was no time to look at that others are stopped by this machine's own rules.
+fn doubt(probed: &mut [Probed], not_looked_at: &[usize], looked_at: &BTreeMap<SocketAddr, bool>) {
+    if looked_at.values().any(|ours| *ours) {
+        for place in not_looked_at {
+            if let Some(seen) = &mut probed[*place].seen {
+                seen.known.perhaps_refused_here = true;
+            }
+        }
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     let elsewhere = seen.known.at_host == Some(false) && !certificate::is_public(seen);
     // That it opens there shows of a way that ends what is said on it no more than that.
     let cut_off = seen.known.cut_off.is_some();
-    if ((hidden.is_some() || elsewhere) && !proved) || cut_off {
+    if ((hidden.is_some() || elsewhere) && !proved) || cut_off || seen.known.at_other_host.is_some() {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     let (verdict, reason) = answered(hop, seen, proved, failed);
@@ -247,7 +247,7 @@ fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
 }
 
 /// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
-fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
+pub(super) fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
     let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
     let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
     asked && !proved && failed_step(seen).is_none() && hop.proxy.is_none()
@@ -389,6 +389,9 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes.extend(http_status::notes(hop, seen, proved(seen)));
     notes.extend(seen.steps.iter().find_map(tried_before));
     notes.extend(several::notes(seen));
+    notes.extend(seen.known.at_other_host.as_ref().map(|(at, other)| {
+        format!("the proof came from {at}, which is an address of {other}, whose own listener is another one: the connection is led to that host, or both names are one machine")
+    }));
     notes.extend(seen.known.cut_off.map(|reason| {
         format!(
             "the listener has the port, and what was said to it there was not answered: {reason}. A device on the way ends what it does not know, or all; test it with the application itself"

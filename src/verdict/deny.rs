@@ -1,6 +1,6 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a cable that is pulled out denies everything.
 
-use super::allow::{address_note, came_through_relay, claims, proved};
+use super::allow::{address_note, answered_without_proof, came_through_relay, claims, proved};
 use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::relay::{self, Behind};
@@ -30,6 +30,10 @@ const CUT_OFF: &[Reason] = &[Reason::ResetAfterConnect, Reason::ClosedAfterConne
 
 /// Our own listener refuses every path that the plan does not name, whatever the real front will do.
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
+
+/// A device answers for the host.
+const TAKEN: &str =
+    "a device on the way takes the connection in the place of the host, which saw nothing of it: what it lets through, nobody knows";
 
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     if let Some(note) = address_note(hop, seen) {
@@ -66,6 +70,13 @@ fn shut(answered_by: AnsweredBy, note: &str) -> Judgement {
 /// The rung of the last HTTP answer.
 fn last_http(seen: &Observation) -> Option<&Step> {
     seen.steps.iter().rev().find(|s| s.step == StepKind::Http)
+}
+
+/// Whether an answer may be that of a listener whose proof was taken out on the way: a few octets of plain text.
+fn may_be_stand_in(seen: &Observation) -> bool {
+    let Some(step) = last_http(seen) else { return false };
+    let plain = step.detail.get("content_type").and_then(|v| v.as_str()).is_some_and(|words| words.starts_with("text/plain"));
+    plain && step.detail.get("body_octets").and_then(|v| v.as_u64()).is_some_and(|octets| octets <= 16)
 }
 
 /// The last HTTP status that came.
@@ -120,11 +131,17 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
         let note = "requests for this path arrive at the host behind the front; whether this one did, nobody can tell";
         return Some(otherwise(AnsweredBy::Unproved, note));
     }
+    if seen.known.perhaps_refused_here {
+        let note = "this machine's own rules stop other ways, and it was not looked at whether they stop this one";
+        return Some(otherwise(AnsweredBy::Nobody, note));
+    }
+    // The listener has the port, and would have proved itself: it was not the one that answered.
+    let another = told.is_none() && hop.flow.relayed_to.is_none() && seen.known.listener_holds && answered_without_proof(hop, seen);
+    if another && !may_be_stand_in(seen) {
+        return Some(otherwise(AnsweredBy::Middlebox, TAKEN));
+    }
     Some(match told? {
-        Told::NeverArrived => {
-            let note = "a device on the way takes the connection in the place of the host, which saw nothing of it: what it lets through, nobody knows";
-            otherwise(AnsweredBy::Middlebox, note)
-        }
+        Told::NeverArrived => otherwise(AnsweredBy::Middlebox, TAKEN),
         Told::Arrived { proved: true } => open(AnsweredBy::StandIn, "what is sent arrives at the host, which answered it"),
         Told::TurnedAway { not_allowed: true } => {
             otherwise(AnsweredBy::StandIn, "shut by the list of networks of the host's own listener, which says nothing of the way")

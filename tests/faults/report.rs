@@ -115,8 +115,11 @@ const LIMITS: &str = "
 - **This machine's own rules where others speak over its loopback device.** A reset of its own making is then taken for one of the way.
 - **This machine's own NAT rules.** What they make of a connection stands in no counter that everybody may read, and the kernel undoes it on the way back.
 - **A copy of the listener's machine at the very same address**, where a way by policy or a balancer shares the address out.
-- **Which applications a filter knows.** A row that must be shut and that a filter cuts off once something is said on it is `denied`: what was said is all
-  that is known to be cut off.
+- **Which applications a filter knows.** A row that must be shut and that is cut off once something is said on it is `denied` where the listener saw it open:
+  what was said is all that is known to be cut off. Where nobody saw it, it may be the service that ended it, and the row stays `inconclusive`. So does a
+  row on which nothing may be said to a real service, where the challenge is cut off: its own application may pass.
+- **A way that takes the data of some connections.** One connection that is silent or ended is tried again from eight ports. Where the first one is answered
+  nothing shows that others would not be.
 - **Large answers of a real service.** What is large is sent to it. Whether a large answer comes back shows only where it gives one: pages are as
   large as they are, and nobody makes a service say more than it would.
 - **A port that is led by NAT to a machine which is off.** It is shut, and `denied` where it must be; that a rule meant it nobody can see.

@@ -374,7 +374,8 @@ class Oracle:
         if came <= {"local", "loop"}:
             return Right(frozenset({UNTOLD}), why)
         if came <= {"shut", "taken", "local", "loop"}:
-            return Right(frozenset({GREEN, UNTOLD}), why)
+            # Where nobody can be asked, what takes the connection is all that is seen.
+            return Right(frozenset({GREEN, UNTOLD} if self.asker(place, family) and not self.changes else ANY), why)
         if came <= {"shut", "taken", "local", "loop", "filtered"}:
             return Right(ANY, why)
         if "elsewhere" in came:
