@@ -42,7 +42,12 @@ pub(super) fn ways(probed: &[Probed]) -> Vec<Way> {
         let mut of_address = holders.iter().filter(|(host, address, _)| *address == way.address && *host == way.host).peekable();
         of_address.peek().is_none() || of_address.any(|(_, _, instance)| *instance == way.instance)
     };
-    let told: Vec<bool> = all.iter().map(|way| !way.straight || speaks(way)).collect();
+    // One that stands at an address at which another host's listener was reached speaks for nobody: the connection was led there.
+    let led_away = |way: &Way| {
+        let is_other = |(host, address, instance): &(String, IpAddr, String)| *address == way.local && *host != way.host && *instance != way.instance;
+        way.straight && !way.has_its_address() && holders.iter().any(is_other)
+    };
+    let told: Vec<bool> = all.iter().map(|way| !way.straight || (speaks(way) && !led_away(way))).collect();
     all.into_iter().zip(told).filter_map(|(way, told)| told.then_some(way)).collect()
 }
 
