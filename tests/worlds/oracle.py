@@ -333,6 +333,9 @@ class Oracle:
         if next(iter(kinds)) == "wrong" and (flow.protocol in ("mute", "tcp") or self.changes):
             # Where nothing speaks, only the listener's word tells; and where other things change meanwhile, its word may be missing.
             allowed |= set() if asked and not self.changes else {UNTOLD}
+        if kinds == {"wrong"} and "the listener at" in why and not asked:
+            # A copy with the host's name and key: that both addresses are one machine's nobody can rule out.
+            allowed |= {UNTOLD}
         if kinds == {"quiet-lost"} and self.changes:
             allowed |= {UNTOLD}
         if next(iter(kinds)) == "right" and flow.protocol == "mute" and (not asked or self.changes):
