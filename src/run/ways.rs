@@ -44,7 +44,8 @@ pub(super) fn ways(probed: &[Probed]) -> Vec<Way> {
     };
     // One that stands at an address at which another host's listener was reached speaks for nobody: the connection was led there.
     let led_away = |way: &Way| {
-        let is_other = |(host, address, instance): &(String, IpAddr, String)| *address == way.local && *host != way.host && *instance != way.instance;
+        let is_other =
+            |(host, address, instance): &(String, IpAddr, String)| *address == way.local && *host != way.host && *instance != way.instance;
         way.straight && !way.has_its_address() && holders.iter().any(is_other)
     };
     let told: Vec<bool> = all.iter().map(|way| !way.straight || (speaks(way) && !led_away(way))).collect();
