@@ -3,7 +3,7 @@
 
 use super::Probed;
 use super::ask::Asking;
-use super::ways::{Way, began};
+use super::ways::{self, Way, began};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Change, Evidence, Observation, StepKind};
@@ -24,10 +24,9 @@ const LITTLE: SignedDuration = SignedDuration::from_millis(5);
 
 /// Notes for each hop what the ways tell of its host.
 pub(super) fn of_listeners(probed: &mut [Probed], ways: &[Way]) {
-    let owners = owners(ways);
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
-        seen.known.at_other_host = at_other_host(seen, &this.hop, &owners);
+        seen.known.at_other_host = at_other_host(seen, &this.hop, ways);
         seen.known.listener_holds = ways.iter().any(|way| way.holds_port_of(&this.hop));
         seen.known.clone_at = clone_at(seen, ways.iter().filter(|way| is_meant(way, &this.hop) && way.has_its_address()));
     }
@@ -55,27 +54,17 @@ fn clone_at<'w>(seen: &Observation, holders: impl Iterator<Item = &'w Way>) -> O
     })
 }
 
-/// The addresses that listeners proved to have, which the site gives to their hosts: with each host, and which run of a listener it was.
-fn owners(ways: &[Way]) -> BTreeMap<IpAddr, Vec<(&str, &str)>> {
-    let mut owners: BTreeMap<IpAddr, Vec<(&str, &str)>> = BTreeMap::new();
-    for way in ways.iter().filter(|way| way.has_its_address() && !way.instance.is_empty()) {
-        owners.entry(way.local).or_default().push((&way.host, &way.instance));
-    }
-    owners
-}
-
 /// Where a proof of a hop came from, if another host has that address and another listener there: the destination is changed on the way. That both names
 /// are one machine with two listeners nobody can rule out.
-fn at_other_host(seen: &Observation, hop: &Hop, owners: &BTreeMap<IpAddr, Vec<(&str, &str)>>) -> Option<(SocketAddr, String)> {
+fn at_other_host(seen: &Observation, hop: &Hop, ways: &[Way]) -> Option<(SocketAddr, String)> {
     if hop.flow.relayed_to.is_some() || hop.proxy.is_some() {
         return None;
     }
     seen.proofs.iter().find_map(|proof| {
         let ProofOutcome::Valid { claims, .. } = proof else { return None };
         let local = plain(claims.local).ip();
-        let there = owners.get(&local).filter(|_| Some(local) != hop.address && !claims.instance.is_empty())?;
-        let is_own = there.iter().any(|(host, instance)| *host == claims.host || *instance == claims.instance);
-        there.first().filter(|_| !is_own).map(|(host, _)| (claims.local, (*host).to_owned()))
+        let other = (Some(local) != hop.address).then(|| ways::at_other_host(ways, local, &claims.host, &claims.instance))??;
+        Some((claims.local, other.host.clone()))
     })
 }
 

@@ -108,7 +108,7 @@ fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
     // Whoever ended it may know the row's own application alone, or end all that is said: nothing tells which.
     seen.known.cut_off = failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason);
     if counts {
-        seen.known.answered = spoken.known.answered;
+        seen.known.answered = spoken.known.answered.or(seen.known.answered);
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
         if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
             seen.proofs = spoken.proofs;

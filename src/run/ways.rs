@@ -43,13 +43,16 @@ pub(super) fn ways(probed: &[Probed]) -> Vec<Way> {
         of_address.peek().is_none() || of_address.any(|(_, _, instance)| *instance == way.instance)
     };
     // One that stands at an address at which another host's listener was reached speaks for nobody: the connection was led there.
-    let led_away = |way: &Way| {
-        let is_other =
-            |(host, address, instance): &(String, IpAddr, String)| *address == way.local && *host != way.host && *instance != way.instance;
-        way.straight && !way.has_its_address() && holders.iter().any(is_other)
-    };
+    let led_away = |way: &Way| way.straight && !way.has_its_address() && at_other_host(&all, way.local, &way.host, &way.instance).is_some();
     let told: Vec<bool> = all.iter().map(|way| !way.straight || (speaks(way) && !led_away(way))).collect();
     all.into_iter().zip(told).filter_map(|(way, told)| told.then_some(way)).collect()
+}
+
+/// The way that reached another host's listener at an address from which a proof came: that host has the address, and another run of a listener there.
+pub(super) fn at_other_host<'w>(ways: &'w [Way], at: IpAddr, host: &str, instance: &str) -> Option<&'w Way> {
+    let mut there = ways.iter().filter(|way| way.local == at && way.has_its_address() && !way.instance.is_empty()).peekable();
+    let other = there.peek().copied().filter(|_| !instance.is_empty())?;
+    there.all(|way| way.host != host && way.instance != instance).then_some(other)
 }
 
 impl Way {

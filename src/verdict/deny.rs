@@ -31,10 +31,6 @@ const CUT_OFF: &[Reason] = &[Reason::ResetAfterConnect, Reason::ClosedAfterConne
 /// Our own listener refuses every path that the plan does not name, whatever the real front will do.
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can be tested once the real one is there";
 
-/// A device answers for the host.
-const TAKEN: &str =
-    "a device on the way takes the connection in the place of the host, which saw nothing of it: what it lets through, nobody knows";
-
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
     if let Some(note) = address_note(hop, seen) {
         return otherwise(AnsweredBy::Nobody, &note);
@@ -138,10 +134,14 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
     // The listener has the port, and would have proved itself: it was not the one that answered.
     let another = told.is_none() && hop.flow.relayed_to.is_none() && seen.known.listener_holds && answered_without_proof(hop, seen);
     if another && !may_be_stand_in(seen) {
-        return Some(otherwise(AnsweredBy::Middlebox, TAKEN));
+        let note = "a device on the way answers in the place of the host, whose listener has the port and would have proved itself: what it lets through, nobody knows";
+        return Some(otherwise(AnsweredBy::Middlebox, note));
     }
     Some(match told? {
-        Told::NeverArrived => otherwise(AnsweredBy::Middlebox, TAKEN),
+        Told::NeverArrived => {
+            let note = "a device on the way takes the connection in the place of the host, which saw nothing of it: what it lets through, nobody knows";
+            otherwise(AnsweredBy::Middlebox, note)
+        }
         Told::Arrived { proved: true } => open(AnsweredBy::StandIn, "what is sent arrives at the host, which answered it"),
         Told::TurnedAway { not_allowed: true } => {
             otherwise(AnsweredBy::StandIn, "shut by the list of networks of the host's own listener, which says nothing of the way")
@@ -266,15 +266,16 @@ fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
         open(AnsweredBy::StandIn, "the connection opens at the host; what is sent on it, or its answer, is lost")
     } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
         otherwise(AnsweredBy::Nobody, "the connection opens, and nothing that is sent on it is answered, though a listener has the port")
-    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && arrived {
-        shut(AnsweredBy::Nobody, &format!("cut off: {reason}"))
-    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && told.is_none() {
-        otherwise(
-            AnsweredBy::Nobody,
-            &format!(
-                "the connection opens and is then ended ({reason}): by a device on the way, or by the service that was reached; nothing tells which"
+    } else if opened && reason != Reason::SilentAfterConnect && CUT_OFF.contains(&reason) && (arrived || told.is_none()) {
+        match told {
+            Some(_) => shut(AnsweredBy::Nobody, &format!("cut off: {reason}")),
+            None => otherwise(
+                AnsweredBy::Nobody,
+                &format!(
+                    "the connection opens and is then ended ({reason}): by a device on the way, or by the service that was reached; nothing tells which"
+                ),
             ),
-        )
+        }
     } else if opened {
         open(AnsweredBy::Unproved, &format!("the port is open; what answered there: {}", reason.summary()))
     } else {

@@ -118,8 +118,8 @@ const LIMITS: &str = "
 - **Which applications a filter knows.** A row that must be shut and that is cut off once something is said on it is `denied` where the listener saw it open:
   what was said is all that is known to be cut off. Where nobody saw it, it may be the service that ended it, and the row stays `inconclusive`. So does a
   row on which nothing may be said to a real service, where the challenge is cut off: its own application may pass.
-- **A way that takes the data of some connections.** One connection that is silent or ended is tried again from eight ports. Where the first one is answered
-  nothing shows that others would not be.
+- **A way that takes the data of some connections.** One connection that is silent or ended is tried again from eight ports, on up to 128 hops
+  of a run. Where the first one is answered nothing shows that others would not be.
 - **Large answers of a real service.** What is large is sent to it. Whether a large answer comes back shows only where it gives one: pages are as
   large as they are, and nobody makes a service say more than it would.
 - **A port that is led by NAT to a machine which is off.** It is shut, and `denied` where it must be; that a rule meant it nobody can see.
