@@ -2,9 +2,10 @@
 //! dropped on the way, are measured by `peers/range.py`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::journal::Journal;
-use portmatrix::listen::open::{self, Shared, Wanted};
-use portmatrix::listen::server::{Gate, Limits};
+use portmatrix::listen::open;
+use portmatrix::listen::wanted::{Shared, Wanted};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
 use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;

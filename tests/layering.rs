@@ -2,11 +2,13 @@
 //! that the program names no product. The checks work on text alone, so that the map of the code stays one that a reader can check too.
 
 mod support {
+    pub mod modules;
     pub mod source;
 }
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use support::modules::{circles, graph};
 use support::source::{self, File};
 
 /// The line that begins the table in ARCHITECTURE.md: one line per layer, from the ground up, each with its folders (or single files) and
@@ -131,6 +133,47 @@ fn the_code_keeps_to_the_table_of_architecture_md() {
     assert!(files.len() > 40, "only {} files found in src/: is the test looking in the right place?", files.len());
     let breaches: Vec<String> = files.iter().flat_map(|f| check(f, &places)).collect();
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+}
+
+#[test]
+fn no_file_is_in_a_circle() {
+    let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let graph = graph(&files);
+    assert!(
+        graph.values().map(|names| names.len()).sum::<usize>() > 1000,
+        "hardly anything found: is the test looking in the right place?"
+    );
+    let words = |(from, to): (&Vec<String>, &Vec<String>)| format!("{} names {}", from.join("::"), to.join("::"));
+    let left = circles(graph);
+    let left: Vec<String> = left.iter().flat_map(|(from, names)| names.iter().map(move |to| words((from, to)))).collect();
+    assert!(left.is_empty(), "what two files need belongs into a third one:\n{}\n", left.join("\n"));
+}
+
+#[test]
+fn circles_are_found_however_they_are_written() {
+    let circle = |one: &str, other: &str| {
+        let files = [File::new("net/mod.rs", "mod dial;\nmod tls;"), File::new("net/dial.rs", one), File::new("net/tls.rs", other)];
+        !circles(graph(&files)).is_empty()
+    };
+    for (one, other) in [
+        ("use super::tls::A;", "use super::dial::B;"),
+        ("use crate::net::{clock, tls};", "fn f() { crate::net::dial::g(); }"),
+        ("use crate::{a, net::{self, tls::{A, B}}};", "pub use super::{dial as d, x};"),
+        ("fn f(x: super::tls::A) {}", "fn f() -> Vec<super :: dial :: B> {}"),
+    ] {
+        assert!(circle(one, other), "{one}\n{other}");
+    }
+    for (one, other) in [
+        ("use super::tls::A;", ""),
+        ("use super::tls::A;", "/// See [`super::dial::B`].\npub(in crate::net::dial) fn f() {}"),
+        ("use super::tls::A;", "#[cfg(all(test, unix))]\nmod tests { use super::super::dial::B; }"),
+        ("use super::tls::A;", "use hyper::dial::B;"),
+    ] {
+        assert!(!circle(one, other), "{one}\n{other}");
+    }
+    let parent = [File::new("net/mod.rs", "mod dial;\npub use dial::A;\npub struct B;"), File::new("net/dial.rs", "use super::B;")];
+    assert!(!circles(graph(&parent)).is_empty(), "a module and its part");
+    assert!(circles(graph(&[File::new("net/mod.rs", "mod dial;"), File::new("net/dial.rs", "use super::B;")])).is_empty());
 }
 
 #[test]

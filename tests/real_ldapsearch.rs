@@ -1,8 +1,9 @@
 //! OpenLDAP's `ldapsearch` against the stand-in: what a real client makes of it.
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
+use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::journal::Journal;
-use portmatrix::listen::server::{self, Gate, Limits};
+use portmatrix::listen::server;
 use portmatrix::listen::stand_in::{ServerTls, StandIn};
 use portmatrix::matrix::model::Protocol;
 use portmatrix::net::identity::Identity;

@@ -1,7 +1,8 @@
 //! Hostile peers on loopback: no probe hangs, panics or shows green for them, and a listener tells a stranger nothing.
 
+use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::journal::Journal;
-use portmatrix::listen::server::{self, Gate, Limits};
+use portmatrix::listen::server;
 use portmatrix::listen::stand_in::{Seen, StandIn};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
 use portmatrix::net::clock;
@@ -10,7 +11,8 @@ use portmatrix::net::tls::{Trust, crypto};
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
 use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::{Challenge, SiteKey, unhex};
+use portmatrix::proto::challenge::{Challenge, SiteKey};
+use portmatrix::proto::hex::unhex;
 use portmatrix::proto::rpc::epm::{MapResponse, NO_HANDLE};
 use portmatrix::proto::rpc::{Assembler, BindAck, Body, ContextResult, MAX_FRAG, Pdu, Response, Syntax, Tower, Uuid};
 use portmatrix::reason::Reason;

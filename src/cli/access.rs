@@ -1,6 +1,6 @@
 //! How cloud services and the lists of them are reached: by which proxy, and whose certificates are believed.
 
-use super::Problem;
+use super::outcome::Problem;
 use crate::net::tls::Trust;
 use crate::site::proxy::{NoProxy, Route};
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! `portmatrix completions` and `portmatrix man`.
 
-use super::{Cli, Exit, Outcome, Problem, print};
-use clap::{Args as ClapArgs, CommandFactory as _};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::print;
+use clap::Args as ClapArgs;
 
 /// Prints a completion script for a shell.
 #[derive(Debug, ClapArgs)]
@@ -17,9 +18,9 @@ pub struct Args {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &Args, mut program: clap::Command) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "portmatrix", &mut script);
+    clap_complete::generate(args.shell, &mut program, "portmatrix", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::AsExpected)
 }
@@ -28,8 +29,8 @@ pub fn run(args: &Args) -> Outcome {
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn man() -> Outcome {
-    let mut command = Cli::command().disable_help_subcommand(true);
+pub fn man(program: clap::Command) -> Outcome {
+    let mut command = program.disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     page(&command, &mut pages).map_err(|e| Problem::text(format!("cannot make the manual page: {e}")))?;
@@ -45,6 +46,8 @@ fn page(command: &clap::Command, pages: &mut Vec<u8>) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_manual_has_a_page_for_every_subcommand_with_its_options() {

@@ -1,6 +1,8 @@
 //! `portmatrix diff`: what changed between two results.
 
-use super::{Exit, Outcome, Problem, print, report::read, style};
+use super::outcome::{Exit, Outcome, Problem};
+use super::report::read;
+use super::terminal::{print, style};
 use crate::report::diff;
 use crate::verdict::Verdict;
 use clap::{Args as ClapArgs, ValueEnum};

@@ -1,8 +1,10 @@
 //! `portmatrix matrix import endpoints` and `portmatrix matrix diff`: lists that do not age.
 
 use super::inputs::{self, MatrixArgs};
+use super::outcome::{Exit, Outcome, Problem};
 use super::service::{self, Access, Fetched};
-use super::{Exit, Outcome, Problem, access, files, print};
+use super::terminal::print;
+use super::{access, files};
 use crate::input;
 use crate::matrix::Registry;
 use crate::matrix::endpoints::changes::{Announced, announced};

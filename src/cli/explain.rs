@@ -1,6 +1,7 @@
 //! `portmatrix explain`: what a reason means.
 
-use super::{Exit, Outcome, Problem, print, style};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::{print, style};
 use crate::input::{Mistake, suggest};
 use crate::reason::Reason;
 use crate::report::explain as render;

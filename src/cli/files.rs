@@ -1,6 +1,6 @@
 //! Files that a subcommand writes or needs: never half-written, every error with the file's name.
 
-use super::Problem;
+use super::outcome::Problem;
 use crate::net::keyfile;
 use crate::proto::challenge::SiteKey;
 use std::io::Write as _;

@@ -1,7 +1,8 @@
 //! `portmatrix init`: a site file to start from.
 
 use super::inputs::{self, MatrixArgs};
-use super::{Exit, Outcome, Problem, print};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::print;
 use crate::input::choices;
 use crate::matrix::Registry;
 use crate::matrix::model::{Matrix, Product};

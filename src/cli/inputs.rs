@@ -1,6 +1,6 @@
 //! What the subcommands share: the site file, the port tables and the plan.
 
-use super::Problem;
+use super::outcome::Problem;
 use crate::input::Mistake;
 use crate::matrix::Registry;
 use crate::matrix::model::RoleId;

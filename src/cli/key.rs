@@ -1,6 +1,7 @@
 //! `portmatrix key`: the site key.
 
-use super::{Exit, Outcome, Problem, print};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::print;
 use crate::net::keyfile;
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::{Path, PathBuf};

@@ -2,10 +2,12 @@
 
 mod by_hand;
 
+use super::files;
 use super::inputs::{self, SiteArgs};
+use super::outcome::{Exit, Outcome, Problem};
 use super::progress::Progress;
 use super::report::{Format, together};
-use super::{Exit, Outcome, Problem, files, print, style};
+use super::terminal::{print, style};
 use crate::event::Event;
 use crate::lab::sites::{SAMPLES, Sample};
 use crate::lab::{self, LabHop, LabSite};

@@ -1,12 +1,15 @@
 //! `portmatrix listen`: stands in for this host's services.
 
+use super::files;
 use super::inputs::{self, SiteArgs};
-use super::{Exit, Outcome, Problem, files, print, style};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::{print, style};
+use crate::listen::gate::{Gate, Limits};
 use crate::listen::journal::Journal;
 use crate::listen::merge::merge;
-use crate::listen::open::{self, Opened, Port, Shared, Wanted};
+use crate::listen::open::{self, Opened, Port};
 use crate::listen::range::{OpenRange, leaves_enough};
-use crate::listen::server::{Gate, Limits};
+use crate::listen::wanted::{Shared, Wanted};
 use crate::listen::watch;
 use crate::matrix::port_set::PortSet;
 use crate::net::host::ThisHost;

@@ -1,6 +1,8 @@
 //! `portmatrix matrix`: the port tables themselves.
 
-use super::{Exit, Outcome, Problem, endpoints, print, style};
+use super::endpoints;
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::{print, style};
 use crate::input::{Mistake, choices, suggest};
 use crate::matrix::model::{Matrix, Product};
 use crate::matrix::{Registry, schema, show};

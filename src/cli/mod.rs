@@ -14,47 +14,19 @@ mod key;
 mod lab;
 mod listen;
 mod matrix;
+mod outcome;
 mod plan;
 mod progress;
 mod report;
 mod service;
+mod terminal;
 
-use crate::report::Style;
-use clap::{Parser, Subcommand};
-use std::io::{IsTerminal as _, Write as _};
+pub use outcome::{Exit, Outcome, Problem};
+pub use terminal::{print, style};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::io::Write as _;
 use textwrap::{WordSeparator, WordSplitter};
-
-/// How the program ends; the same numbers for every subcommand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Every hop as expected, or the command did what it was asked.
-    AsExpected = 0,
-    /// At least one hop is not as expected.
-    NotAsExpected = 1,
-    /// The input was wrong: arguments, site, matrix, key.
-    BadInput = 2,
-    /// Nothing failed, but something could not be tested.
-    NotTested = 3,
-}
-
-/// Wrong input, ready to be shown: each report names the file, the place, what is wrong and what to do.
-#[derive(Debug)]
-pub struct Problem(pub Vec<miette::Report>);
-
-impl Problem {
-    /// One mistake that has no place in a file.
-    pub fn text(message: impl std::fmt::Display) -> Self {
-        // What was typed or read is quoted, and must steer no terminal.
-        Problem(vec![miette::miette!(
-            "{}",
-            message.to_string().lines().map(|line| crate::text::sanitise(line, 4096)).collect::<Vec<_>>().join("\n")
-        )])
-    }
-}
-
-/// What a subcommand returns.
-pub type Outcome = Result<Exit, Problem>;
 
 /// Tests which hosts of a deployment can reach which, port by port, and proves it from both ends.
 #[derive(Debug, Parser)]
@@ -111,29 +83,6 @@ pub enum Command {
     Man,
 }
 
-/// How tables are drawn: for the terminal if there is one, else 120 columns wide and without colour.
-pub fn style() -> Style {
-    let terminal = std::io::stdout().is_terminal();
-    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| (40..=1000).contains(c));
-    let width = columns.or_else(|| terminal_size::terminal_size().filter(|_| terminal).map(|(w, _)| w.0)).unwrap_or(120);
-    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    Style { width: width.max(40), color }
-}
-
-/// Writes a result to standard output. A reader that closed the pipe is not an error.
-///
-/// # Errors
-/// When standard output cannot be written for another reason.
-pub fn print(text: &str) -> Result<(), Problem> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Problem::text(format!("cannot write to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends, the other what a probe records anyway.
 fn start_log(verbose: u8) {
     let default = match verbose {
@@ -177,8 +126,8 @@ pub fn main() -> Exit {
         Command::Diff(args) => diff::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Key(args) => key::run(args),
-        Command::Completions(args) => completions::run(args),
-        Command::Man => completions::man(),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man => completions::man(Cli::command()),
     };
     match outcome {
         Ok(exit) => exit,

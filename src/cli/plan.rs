@@ -1,7 +1,8 @@
 //! `portmatrix plan`: the hops of a site.
 
 use super::inputs::{self, SiteArgs};
-use super::{Exit, Outcome, Problem, print, style};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::{print, style};
 use crate::net::host;
 use crate::plan::model::{Hop, Plan, Unplanned, Why};
 use crate::plan::output::{self, View};

@@ -1,6 +1,7 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
-use super::{Exit, Outcome, Problem, print, style};
+use super::outcome::{Exit, Outcome, Problem};
+use super::terminal::{print, style};
 use crate::input;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};

@@ -1,7 +1,8 @@
 //! Asking the endpoint web service, politely: one client id for good, the version before the list, at most once an hour, and not at all for as
 //! long as it asked to be left alone.
 
-use super::{Problem, files};
+use super::files;
+use super::outcome::Problem;
 use crate::matrix::endpoints::Instance;
 use crate::matrix::endpoints::service::{self, MAX_OCTETS};
 use crate::net::fetch::{self, Reply};

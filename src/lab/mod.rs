@@ -5,10 +5,11 @@ mod relay;
 pub mod sites;
 
 use crate::event::Event;
+use crate::listen::gate::{Gate, Limits};
 use crate::listen::journal::Journal;
-use crate::listen::open::{self, Opened, Port, Shared, Wanted};
-use crate::listen::server::{Gate, Limits};
+use crate::listen::open::{self, Opened, Port};
 use crate::listen::sightings::Sightings;
+use crate::listen::wanted::{Shared, Wanted};
 use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::identity::Identity;

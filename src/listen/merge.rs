@@ -1,6 +1,6 @@
 //! A machine with several names: where two of them want the same port, one stand-in serves both and names both.
 
-use super::open::Wanted;
+use super::wanted::Wanted;
 use crate::plan::listening::may_share;
 use std::net::IpAddr;
 

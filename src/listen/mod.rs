@@ -1,5 +1,6 @@
 //! The listener's side: one file per application protocol, each standing in for the real service.
 
+pub mod gate;
 pub mod greeting;
 pub mod http;
 pub mod journal;
@@ -17,7 +18,10 @@ pub mod rpc;
 pub mod server;
 pub mod sightings;
 pub mod stand_in;
+mod stream;
 pub mod tcp;
+mod tls;
+pub mod wanted;
 pub mod watch;
 
 pub use stand_in::{Seen, StandIn};

@@ -1,8 +1,8 @@
 //! Opens what is free of a whole dynamic range, and says what is not.
 
-use super::open::{Shared, Wanted};
 use super::rpc::range::Doorman;
 use super::stand_in::StandIn;
+use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::net::half_open::holders;

@@ -4,7 +4,7 @@ use super::nonces::Nonces;
 use super::requests::Requests;
 use crate::net::half_open::{self, Ends, Stands, Table};
 use crate::net::{clock, random};
-use crate::proto::challenge::hex;
+use crate::proto::hex::hex;
 use crate::proto::ports;
 use crate::proto::question::{AddressTag, Question, address_tag};
 use crate::proto::sighting::{Counters, Doubt, Seen, Sighting};

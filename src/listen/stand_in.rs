@@ -6,6 +6,7 @@ use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
 use crate::proto::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::proto::hex::unhex;
 use crate::proto::ports::Swept;
 use crate::proto::question::Asked;
 use crate::proto::sighting::Seen::Proved;
@@ -164,7 +165,7 @@ impl StandIn {
 
     /// The proof for a challenge in text.
     pub fn prove_text(&self, seen: &Seen, text: &str, http: Option<HttpSeen>) -> Option<String> {
-        self.prove(seen, &challenge::unhex(text)?, http)
+        self.prove(seen, &unhex(text)?, http)
     }
 }
 

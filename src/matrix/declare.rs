@@ -2,8 +2,8 @@
 
 use super::endpoints::{self, Instance, Origin};
 use super::forms;
-use super::load::{Kind, Use};
 use super::model::{Feature, Interface, Locate, Role, covers};
+use super::names::{Kind, Use};
 use super::port_set::PortSet;
 use crate::input::{At, Span, TableReader, suggest};
 use ipnet::IpNet;

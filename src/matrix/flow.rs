@@ -1,8 +1,8 @@
 //! The rows of a file: `[[flow]]`.
 
 use super::forms;
-use super::load::{Kind, Use};
 use super::model::{Condition, Expect, Flow, Port, Protocol};
+use super::names::{Kind, Use};
 use crate::greeting::Greeting;
 use crate::input::{At, Span, TableReader};
 

@@ -8,6 +8,7 @@ mod forms;
 pub mod link;
 pub mod load;
 pub mod model;
+pub mod names;
 pub mod port_set;
 pub mod registry;
 pub mod schema;

@@ -2,8 +2,8 @@
 
 use super::tls::chain::{algorithm_name, is_for_servers, names};
 use crate::observation::Detail;
-use crate::proto::challenge::hex;
 use crate::proto::der;
+use crate::proto::hex::hex;
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use x509_parser::certificate::X509Certificate;

@@ -2,7 +2,8 @@
 
 use super::os;
 use crate::input;
-use crate::proto::challenge::{SiteKey, hex, unhex};
+use crate::proto::challenge::SiteKey;
+use crate::proto::hex::{hex, unhex};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 

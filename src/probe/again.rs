@@ -2,7 +2,7 @@
 //! first exchange is small and quick; links that lose large packets, and devices that forget a quiet connection, let it pass.
 
 use super::climb::Asked;
-use super::{Climb, Stop};
+use super::climb::{Climb, Stop};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::net::failure::Failure;

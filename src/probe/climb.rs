@@ -1,10 +1,11 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
+mod asked;
 mod dial;
 mod prove;
 mod target;
 
-pub use prove::Asked;
+pub use asked::Asked;
 pub use target::{RangeMode, Target, Tools};
 
 use crate::matrix::model::Protocol;

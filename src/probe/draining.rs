@@ -1,6 +1,7 @@
 //! A server that is about to end, or has too much to do, says so in HTTP/2 (GOAWAY, REFUSED_STREAM), and clients then try a new connection.
 
-use super::{Climb, Stop, ladder};
+use super::climb::{Climb, Stop};
+use super::ladder::ladder;
 use crate::net::failure::Failure;
 use crate::reason::Reason;
 

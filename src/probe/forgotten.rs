@@ -1,6 +1,7 @@
 //! A connection that is dead after a silence was forgotten on the way, or its other end is gone: a fresh connection tells which.
 
-use super::{Climb, Tools, ladder};
+use super::climb::{Climb, Tools};
+use super::ladder::ladder;
 use crate::net::failure::Failure;
 use crate::observation::StepKind;
 use crate::proto::challenge::ProofOutcome;

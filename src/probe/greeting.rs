@@ -1,6 +1,7 @@
 //! Ports of known services on plain TCP or inside TLS: rung `greeting`. The service speaks first, or answers what a stranger may say without harm.
 
-use super::{Climb, Stop, tap};
+use super::climb::{Climb, Stop};
+use super::tap;
 use crate::greeting::Greeting;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};

@@ -1,7 +1,8 @@
 //! A large exchange that goes silent may have been too large for the way, or too much for somebody on it. The same hop twice more tells which: in
 //! small packets, which must pass, and in large ones, which must be lost again.
 
-use super::{Climb, RangeMode, Target, Tools, ladder};
+use super::climb::{Climb, RangeMode, Target, Tools};
+use super::ladder::ladder;
 use crate::net::failure::Failure;
 use crate::observation::{Initiator, Step, StepKind};
 use crate::reason::Reason;

@@ -1,7 +1,7 @@
 //! A TLS handshake that a server breaks off may only show that the two have nothing in common. A second greeting, which offers old versions, cipher
 //! suites and groups as well, tells: who answers it is alive, and speaks TLS in another way than this program.
 
-use super::Climb;
+use super::climb::Climb;
 use crate::matrix::model::Expect;
 use crate::net::failure::Failure;
 use crate::net::{Io, random};

@@ -1,11 +1,11 @@
 //! Through an outbound proxy: rung `proxy`, which asks it with HTTP CONNECT to open the way.
 
-use super::Stop;
-use super::climb::Climb;
-use super::http::{AGENT, text};
+use super::climb::{Climb, Stop};
+use super::http::headers::text;
 use super::http1::Http1;
 use crate::net::clock;
 use crate::net::failure::Failure;
+use crate::net::fetch::AGENT;
 use crate::observation::{Detail, StepKind};
 use crate::proto::http1::Head;
 use crate::reason::Reason;

@@ -5,7 +5,7 @@
 //! error page. So a name is no proof of who is at the end of the way: what is known to pass on what others say names itself alone, and
 //! [`Recognised::only_fronts`] says so.
 
-use super::http::text;
+use super::http::headers::text;
 use super::tap::printable;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, SERVER, VIA};

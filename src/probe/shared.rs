@@ -1,7 +1,8 @@
 //! Ways that may be shared out: behind a front, or where an address is changed on the way, a balancer may lead each connection to another host.
 //! Several connections are made there, the worst of them counts, and no verdict is one of luck.
 
-use super::{Climb, RangeMode, Tools, ladder};
+use super::climb::{Climb, RangeMode, Tools};
+use super::ladder::ladder;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::clock;
 use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};

@@ -1,7 +1,7 @@
 //! A TLS handshake that goes silent may have starved: the certificates are the first thing that needs packets of full size. Another try on a
 //! connection with small segments tells, also where the real service answers.
 
-use super::Climb;
+use super::climb::Climb;
 use crate::net::failure::Failure;
 use crate::net::{dial, tls};
 use crate::observation::{Initiator, StepKind};

@@ -2,7 +2,7 @@
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
-use super::{Climb, Stop};
+use super::climb::{Climb, Stop};
 use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};

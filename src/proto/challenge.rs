@@ -5,6 +5,7 @@
 //! bland towards strangers: without the site key nobody can make it answer. A proof is the listener's claims as JSON, and an HMAC over
 //! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
 
+use super::hex::{hex, unhex};
 use super::ports::Swept;
 use super::question::{Asked, hop_tag};
 use super::sighting::{Arrived, Sighting};
@@ -381,31 +382,6 @@ pub fn padding(challenge: &[u8; CHALLENGE_LEN], length: usize) -> String {
 
 fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
-/// Lower-case hexadecimal text.
-pub fn hex(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
-}
-
-/// The octets of hexadecimal text of either case; `None` for anything else, and for more than 1024 digits.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || digits.len() > 1024 {
-        return None;
-    }
-    digits
-        .chunks_exact(2)
-        .map(|pair| {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()
-        })
-        .collect()
 }
 
 #[cfg(test)]

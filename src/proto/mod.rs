@@ -4,6 +4,7 @@ pub mod challenge;
 pub mod der;
 pub mod greeting;
 pub mod grpc;
+pub mod hex;
 pub mod http1;
 pub mod http_status;
 pub mod ldap;

@@ -5,7 +5,7 @@
 //! Of the twelve octets of the nonce a question keeps five for chance; what is asked needs the others. No clock is compared: a question says how
 //! long ago something was sent, and the listener counts from when the question arrives.
 
-use super::challenge::{hex, unhex};
+use super::hex::{hex, unhex};
 use ring::digest;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

@@ -2,9 +2,10 @@
 
 use super::Style;
 use crate::listen::journal::{Arrival, Counts};
-use crate::listen::open::{Port, Wanted};
+use crate::listen::open::Port;
 use crate::listen::range::OpenRange;
 use crate::listen::sightings::HalfOpen;
+use crate::listen::wanted::Wanted;
 use crate::net::serve::BindProblem;
 use crate::proto::ports;
 use crate::text::wrap;

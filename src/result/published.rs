@@ -1,17 +1,11 @@
 //! What became of the names and ranges that a cloud service publishes.
 
-use super::HopResult;
-use crate::matrix::endpoints::day;
-use crate::matrix::model::{NameClass, covers};
-use crate::observation::{Step, StepKind};
-use crate::plan::model::{Hop, PlannedRole};
+use crate::matrix::model::NameClass;
 use crate::reason::Reason;
 use crate::verdict::Verdict;
 use ipnet::IpNet;
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The names and ranges of one role, as a host sees them.
@@ -145,109 +139,6 @@ pub struct Through {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub last_seen: Option<IpAddr>,
-}
-
-/// What became of every published role that hops of `planned` go to; `hops` are their results.
-pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now: Timestamp) -> Vec<Published> {
-    let mut all = Vec::new();
-    for (role, declared) in roles.iter().filter_map(|role| Some((role, role.published.as_ref()?))) {
-        let mut ways: Vec<(String, Option<String>)> = Vec::new();
-        for hop in planned.iter().filter(|hop| hop.to.role == role.id && hop.class.is_some()) {
-            let way = (hop.from.host.label(), hop.proxy.as_ref().map(|proxy| proxy.label()));
-            if !ways.contains(&way) {
-                ways.push(way);
-            }
-        }
-        for (from, proxy) in ways {
-            let on_it = |h: &&HopResult| h.to.role == role.id && h.from.host == from && h.proxy == proxy && h.class.is_some();
-            let own: Vec<&HopResult> = hops.iter().filter(on_it).collect();
-            let of = |name: &String| {
-                let class = declared.class(name).unwrap_or(NameClass::Ordinary);
-                of_name(&name.to_lowercase(), class, &own, &declared.networks)
-            };
-            let mut names: Vec<PublishedName> = declared.all_names().map(of).collect();
-            let wildcards = of_wildcards(&names);
-            for name in &mut names {
-                name.seen_as = wildcards.get(&name.name).cloned().unwrap_or_default();
-            }
-            // Which addresses a proxy connects to, it does not say.
-            let networks = declared.networks.iter().filter(|_| proxy.is_none());
-            let ranges = networks.map(|network| of_range(*network, &own)).collect();
-            let list = declared.endpoints.as_ref().and_then(|origin| origin.version.clone());
-            let list_days = list.as_deref().and_then(|version| age(version, now));
-            all.push(Published { role: role.id.clone(), from, proxy, list, list_days, names, ranges });
-        }
-    }
-    all
-}
-
-/// Days from the version of a list to now.
-fn age(version: &str, now: Timestamp) -> Option<i64> {
-    let begun = jiff::tz::Offset::UTC.to_timestamp(day(version)?.to_datetime(jiff::civil::Time::midnight())).ok()?;
-    Some(now.duration_since(begun).as_hours() / 24)
-}
-
-fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]) -> PublishedName {
-    let own: Vec<&&HopResult> = hops.iter().filter(|hop| hop.to.host == name).collect();
-    let worst = own.iter().max_by_key(|hop| hop.verdict);
-    let step = |kind: StepKind| own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok);
-    let addresses: Vec<IpAddr> = own.iter().filter_map(|hop| hop.to.address).collect();
-    let measured = |step: &&Step| step.step == StepKind::Connect && step.ok;
-    let connect = own.iter().flat_map(|hop| &hop.steps).filter(measured).map(|step| step.ms);
-    PublishedName {
-        name: name.to_owned(),
-        class,
-        verdict: worst.map(|hop| hop.verdict),
-        reason: worst.map(|hop| hop.reason),
-        working: own.iter().filter(|hop| hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok)).count(),
-        outside: addresses.iter().copied().filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a))).collect(),
-        addresses: own.iter().filter(|hop| hop.to.address.is_some() || hop.proxy.is_some()).count(),
-        aliases: step(StepKind::Resolve)
-            .filter(|_| own.iter().all(|hop| hop.proxy.is_none()))
-            .map(|step| texts(step, "aliases"))
-            .unwrap_or_default(),
-        issuer: step(StepKind::Tls).and_then(|step| step.detail.get("issuer")?.as_str()).map(str::to_owned),
-        status: own.iter().flat_map(|hop| &hop.steps).filter(|s| s.step == StepKind::Http).find_map(|s| s.detail.get("status")?.as_u64()),
-        connect_ms: connect.min_by(f64::total_cmp),
-        seen_as: Vec::new(),
-    }
-}
-
-fn texts(step: &Step, fact: &str) -> Vec<String> {
-    let values = step.detail.get(fact).and_then(|v| v.as_array());
-    values.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
-}
-
-/// By wildcard: names under it that were looked up.
-fn of_wildcards(names: &[PublishedName]) -> BTreeMap<String, Vec<String>> {
-    let looked_up = || names.iter().filter(|n| n.addresses > 0).flat_map(|n| std::iter::once(&n.name).chain(&n.aliases));
-    let under = |wildcard: &str| {
-        let mut under: Vec<String> = looked_up().filter(|name| covers(wildcard, name)).cloned().collect();
-        under.sort();
-        under.dedup();
-        under
-    };
-    names.iter().filter(|n| n.name.starts_with("*.")).map(|n| (n.name.clone(), under(&n.name))).collect()
-}
-
-fn of_range(network: IpNet, hops: &[&HopResult]) -> PublishedRange {
-    let mut through: Vec<Through> = Vec::new();
-    for hop in hops {
-        let Some(address) = hop.to.address.filter(|a| network.contains(a)) else { continue };
-        if through.iter().any(|t| t.address == address) {
-            continue;
-        }
-        let connect = hop.steps.iter().find(|s| s.step == StepKind::Connect);
-        let local = connect.is_some_and(|s| s.initiator == Some(crate::observation::Initiator::Local));
-        through.push(Through {
-            address,
-            name: Some(hop.to.host.clone()),
-            reached: connect.filter(|_| !local).map(|s| s.ok),
-            reason: connect.filter(|s| !s.ok).and_then(|s| s.reason),
-            last_seen: hop.trace.as_ref().filter(|t| t.destination.ip() == address).and_then(|t| t.last_router()),
-        });
-    }
-    PublishedRange { network, state: RangeState::of(&through), through }
 }
 
 impl RangeState {

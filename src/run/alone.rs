@@ -1,9 +1,8 @@
 //! Ways that take only so many connections at a time from one address, and reject what is more: a run makes many at once, and which of them are rejected is
 //! luck. Where a rejected hop opens alone, and is rejected again in a crowd, it is tried once more alone from its first rung to its last.
 
-use super::Probed;
 use super::ask::Asking;
-use super::crew::server_name;
+use super::probed::Probed;
 use crate::matrix::model::Expect;
 use crate::net::failure::Failure;
 use crate::net::{clock, dial};
@@ -47,8 +46,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         // What was closed before is still being closed on the way.
         tokio::time::sleep(PAUSE).await;
         let (hop, Some((source, to))) = (probed[place].hop.clone(), ends(&probed[place])) else { continue };
-        let server_name = server_name(&hop, to.ip());
-        let target = Target { hop: &hop, address: to.ip(), server_name, source, places: None, question: None, small_segments: false };
+        let target = Target::new(&hop, to.ip(), source);
         let mut seen = probe::probe(&target, &asking.tools).await;
         if is_rejected(&seen) && one_by_one(source, to, Duration::ZERO).await.opened > 0 {
             // Some source ports get through.

@@ -1,9 +1,8 @@
 //! The second end's view: of a hop that did not work, or proved nothing, or must be shut, the listener on its To host is asked what it saw of it, over
 //! hops to the same host that work: straight, or through a front behind which it stands.
 
-use super::Probed;
-use super::crew::server_name;
 use super::pace::Pace;
+use super::probed::Probed;
 use super::ways::Way;
 use crate::matrix::model::Expect;
 use crate::net::clock;
@@ -52,15 +51,7 @@ impl Asking {
     pub async fn over(&self, way: &Way, ask: impl FnOnce() -> Option<Asked>) -> Result<Claims, Box<Observation>> {
         self.pace.wait().await;
         let asked = ask();
-        let target = Target {
-            hop: &way.hop,
-            address: way.address,
-            server_name: server_name(&way.hop, way.address),
-            source: Some(way.source),
-            places: None,
-            question: asked,
-            small_segments: false,
-        };
+        let target = Target { question: asked, ..Target::new(&way.hop, way.address, Some(way.source)) };
         probe::ask(&target, &way.host, &self.tools).await
     }
 }

@@ -1,6 +1,6 @@
 //! A clock belongs to a host: what one hop of a run learnt of it, its other hops know as well.
 
-use super::Probed;
+use super::probed::Probed;
 use crate::observation::Observation;
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;

@@ -3,9 +3,11 @@
 //! Shut must be shut by the way. So each deny hop that looks shut needs a control, a way between the same two hosts that is open; it is tried once more at
 //! the end of the run, then its control, and only where the one is still shut and the other still open it passes.
 
-use super::Probed;
 use super::ask::Asking;
 use super::once_more;
+use super::probed::Probed;
+use super::probed::source;
+use super::row::{Open, Row};
 use crate::matrix::model::Expect;
 use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::{Control as Declared, Hop};
@@ -13,7 +15,7 @@ use crate::proto::challenge::ProofOutcome;
 use crate::proto::ports;
 use crate::proto::sighting::Seen;
 use crate::reason::Reason;
-use crate::verdict::{self, Again, AnsweredBy, Control, Judgement, Policy, Reached, Still, Verdict};
+use crate::verdict::{self, AnsweredBy, Control, Judgement, Policy, Reached, Verdict};
 use std::net::{IpAddr, SocketAddr};
 
 /// The second look at every deny hop, once the run is over.
@@ -46,28 +48,6 @@ pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement],
 
 fn looks_shut(this: &Probed, judgement: &Judgement) -> bool {
     this.hop.flow.expect == Expect::Deny && judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive
-}
-
-/// One deny hop that looks shut.
-pub(super) struct Row {
-    pub place: usize,
-    /// Whether its port took the connection and then dropped it.
-    opened: bool,
-    reached: Reached,
-    /// By what it is controlled.
-    pub control: Option<Open>,
-    lossy: bool,
-    pub again: Option<Again>,
-    pub after: Option<Still>,
-}
-
-/// What shows that two hosts reach each other.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Open {
-    /// A hop that passed, by its place.
-    Hop(usize),
-    /// A port that the site file declares to be open.
-    Declared(SocketAddr, Option<IpAddr>),
 }
 
 /// A hop that passed, as a way between two hosts.
@@ -106,10 +86,6 @@ impl Row {
             && judgement.answered_by == AnsweredBy::Nobody;
         Row { place, opened, reached, control, lossy: is_lossy(probed, hop, seen), again: None, after: None }
     }
-}
-
-pub(super) fn source(seen: Option<&Observation>) -> Option<IpAddr> {
-    seen?.evidence.iter().find_map(|e| e.source).map(|s| s.ip())
 }
 
 /// Whether a host was tried at several addresses: it may be dead at one of them, so the control must be of the same.

@@ -124,14 +124,6 @@ impl Crew {
     }
 }
 
-/// The name that a certificate must be for, and that a `Host` header names.
-pub(super) fn server_name(hop: &Hop, address: IpAddr) -> String {
-    match &hop.to.host {
-        Host::Named { name, .. } => name.clone(),
-        _ => address.to_string(),
-    }
-}
-
 /// Whether a probe ended because this machine ran out of something.
 fn lacked_resources(seen: &Observation) -> bool {
     seen.first_failure().and_then(|s| s.reason) == Some(Reason::LocalResources)
@@ -158,7 +150,7 @@ async fn observe(
         let step = misplaced_step(resolve_step, address, misplaced);
         return Some(Observation { misplaced: Some(misplaced), ..Observation::of_steps(&hop.id, clock::steady(), step.ms, vec![step]) });
     }
-    let target = Target { hop, address, server_name: server_name(hop, address), source, places, question: None, small_segments: false };
+    let target = Target { places, ..Target::new(hop, address, source) };
     let mut seen = Observation { misplaced, ..probe(&target, tools).await };
     if let Some(step) = resolve_step {
         seen.ms += step.ms;

@@ -1,6 +1,6 @@
 //! What the hops of a run tell about each other's directories: who holds the PDC emulator role, and which directories this host is near to.
 
-use super::Probed;
+use super::probed::Probed;
 use crate::matrix::model::{Expect, Locate};
 use crate::net::resolve::Resolver;
 use crate::observation::{PdcRole, Step, StepKind};

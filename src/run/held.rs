@@ -1,8 +1,8 @@
 //! Whether it is the host itself that answers where another program has the port: while a connection to it is held, the listener beside it looks that very
 //! connection up in its kernel's table. A port that is led to another host answers just as well, and is not in it.
 
-use super::Probed;
 use super::ask::Asking;
+use super::probed::Probed;
 use super::ways::Way;
 use crate::matrix::model::Expect;
 use crate::net::dial;

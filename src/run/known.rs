@@ -1,8 +1,8 @@
 //! What one hop knows of a host counts for its others: who holds its ports, which of two listeners is the right one, whether it ended or began
 //! meanwhile, and whether it is the host that it is taken for.
 
-use super::Probed;
 use super::ask::Asking;
+use super::probed::Probed;
 use super::ways::{self, Way, began};
 use crate::matrix::model::Expect;
 use crate::net::clock;

@@ -2,8 +2,8 @@
 //! where that count grew, each silent hop is tried once more alone. A reset of this machine's own making comes over its loopback device, whose packets are
 //! counted too.
 
-use super::Probed;
 use super::ask::Asking;
+use super::probed::Probed;
 use crate::matrix::model::Expect;
 use crate::net::{clock, dial, os};
 use crate::observation::{Evidence, Observation};

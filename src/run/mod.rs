@@ -12,7 +12,10 @@ mod local;
 mod mute;
 mod once_more;
 mod pace;
+mod probed;
+pub mod published;
 mod revocation;
+mod row;
 mod sample;
 mod shots;
 mod spoken;
@@ -25,16 +28,16 @@ mod whose;
 use crate::event::Event;
 use crate::net::host;
 use crate::net::resolve::{Found, Resolver};
-use crate::observation::Observation;
 use crate::plan::model::{Hop, Plan};
 use crate::probe::Tools;
 use crate::result::HopResult;
 use crate::site::proxy::Proxy;
-use crate::verdict::{self, Judgement, Machine, Policy};
+use crate::verdict::{Judgement, Machine, Policy};
 use ask::Asking;
 use crew::{Crew, Done, LookedUp};
 pub use directory::nearness;
 use pace::Pace;
+use probed::Probed;
 pub use revocation::revocation;
 pub use sample::sample;
 use std::collections::{BTreeMap, HashMap};
@@ -200,22 +203,6 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     known::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {
         directory::verify_pdcs(probed, resolver).await;
-    }
-}
-
-/// A hop, and what was seen of it; nothing when it was not tested.
-struct Probed {
-    hop: Arc<Hop>,
-    seen: Option<Observation>,
-}
-
-impl Probed {
-    fn judgement(&self, policy: Policy) -> Judgement {
-        verdict::judge(&self.hop, self.seen.as_ref(), policy)
-    }
-
-    fn judge(&self, policy: Policy) -> HopResult {
-        HopResult::new(&self.hop, self.seen.as_ref(), self.judgement(policy))
     }
 }
 

@@ -2,10 +2,9 @@
 //! connections and not of others: a way that is shared out by port, a SYN proxy of which the host does not take every handshake, a service that takes only
 //! so many at a time. More are made, from as many source ports.
 
-use super::Probed;
 use super::ask::Asking;
-use super::control::source;
-use super::crew::server_name;
+use super::probed::Probed;
+use super::probed::source;
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, PortSpread, Step, StepKind};
 use crate::plan::model::Hop;
@@ -100,8 +99,7 @@ async fn whole(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> Option<Obs
 
 async fn climb(hop: &Hop, source: Option<IpAddr>, tools: &Tools) -> Option<Observation> {
     let address = hop.address?;
-    let server_name = server_name(hop, address);
-    let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+    let target = Target::new(hop, address, source);
     Some(probe::once(&target, tools).await)
 }
 

@@ -1,10 +1,10 @@
 //! What is tried once more at the end of a run: hops that must be shut, and what shows that their hosts reach each other. What was so for a while is no
 //! rule.
 
-use super::Probed;
 use super::ask::Asking;
-use super::control::{Open, Row, source};
-use super::crew::server_name;
+use super::probed::Probed;
+use super::probed::source;
+use super::row::{Open, Row};
 use crate::net::dial;
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
@@ -203,11 +203,10 @@ async fn again(this: &Probed, asking: &Asking) -> Option<Again> {
 fn quick_probe<'a>(this: &'a Probed, asking: &'a Asking) -> Option<impl Future<Output = Observation> + 'a> {
     let hop: &Hop = &this.hop;
     let address = hop.address?;
-    let server_name = server_name(hop, address);
     let source = source(this.seen.as_ref());
     Some(async move {
         asking.pace.wait().await;
-        let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+        let target = Target::new(hop, address, source);
         probe::probe(&target, &quick(&asking.tools)).await
     })
 }

@@ -1,8 +1,8 @@
 //! Connections that are gone at once where they arrive: no reading of the other end's table sees them. A few more are made, and the other end's kernel
 //! is asked for its counters before and after.
 
-use super::Probed;
 use super::ask::Asking;
+use super::probed::Probed;
 use super::ways::Way;
 use crate::net::dial;
 use crate::observation::{Evidence, Shots};

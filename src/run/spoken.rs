@@ -1,10 +1,9 @@
 //! Rows of plain TCP on which a real service is not to be spoken to, or is only greeted: where it is known that the site's own listener has the port, the
 //! challenge may be spoken there all the same, and with it something large. That a connection opens shows of no way that it carries data.
 
-use super::Probed;
 use super::ask::{Asking, only_began};
-use super::crew::server_name;
 use super::mute;
+use super::probed::Probed;
 use super::ways::Way;
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, Step, StepKind};
@@ -33,12 +32,11 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
         .map(|(place, this)| (place, Arc::new(spoken(&this.hop))));
     for (place, hop) in all.take(MAX) {
         let (asking, limit) = (asking.clone(), limit.clone());
-        let source = super::control::source(probed[place].seen.as_ref());
+        let source = super::probed::source(probed[place].seen.as_ref());
         tasks.spawn(async move {
             let _turn = limit.acquire_owned().await;
             let Some(address) = hop.address else { return (place, None) };
-            let server_name = server_name(&hop, address);
-            let target = Target { hop: &hop, address, server_name, source, places: None, question: None, small_segments: false };
+            let target = Target::new(&hop, address, source);
             let tools = Tools { idle: None, ..(*asking.tools).clone() };
             asking.pace.wait().await;
             let spoken = async {

@@ -1,10 +1,9 @@
 //! Ways that are shared out by source port: half of the connections die, and which ones is luck. Where one attempt of several opened, more are made, so
 //! that every hop to that address is told the same.
 
-use super::Probed;
 use super::ask::Asking;
-use super::control::source;
-use super::crew::server_name;
+use super::probed::Probed;
+use super::probed::source;
 use crate::matrix::model::Expect;
 use crate::net::dial;
 use crate::observation::{Evidence, Observation, PortSpread, StepKind};
@@ -62,8 +61,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
 /// Tries a silent hop to which others of as many connections open until one does: that some open shows nothing of who answers there.
 async fn until_open(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> Option<Observation> {
     let address = hop.address?;
-    let server_name = server_name(hop, address);
-    let target = Target { hop, address, server_name, source, places: None, question: None, small_segments: false };
+    let target = Target::new(hop, address, source);
     let tools = Tools { connect_deadline: TIME.min(asking.tools.connect_deadline), retries: 0, ..(*asking.tools).clone() };
     for _ in 0..TRIES {
         if asking.stop.is_cancelled() {

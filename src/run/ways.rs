@@ -1,6 +1,6 @@
 //! Hops on which the listener of a host proved itself: over these it can be asked about others.
 
-use super::Probed;
+use super::probed::Probed;
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::StepKind;
 use crate::plan::model::Hop;

@@ -1,8 +1,9 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 use super::both_ends::{self, Told};
-use super::{Judgement, Verdict, directory, http_status};
+use super::judgement::{Judgement, Verdict};
 use super::{clock, cloud, range, rpc, tls};
+use super::{directory, http_status};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
 use crate::proto::sighting::Seen;

@@ -5,18 +5,20 @@ use super::certificate;
 use super::clock;
 use super::cloud;
 use super::directory;
+use super::expected::Policy;
 use super::expected::{self, Expected};
 use super::greeting::{self, Greeted};
 use super::http_status;
-use super::relay::{self, Behind};
+use super::judgement::{AnsweredBy, Judgement, Verdict};
+use super::reading::{address_note, answered_without_proof, claims, failed_step, leaves_open, proved, text};
+use super::relay::{self, Behind, came_through_relay};
 use super::rpc;
 use super::several;
 use super::tls;
-use super::{AnsweredBy, Judgement, Policy, Verdict};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{Claims, ProofOutcome};
+use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
 use std::net::SocketAddr;
@@ -173,37 +175,6 @@ fn strangers_answer(reason: Reason) -> bool {
     matches!(reason, Reason::HttpStatus | Reason::GrpcFailed | Reason::LdapRefused | Reason::RpcNotRegistered | Reason::RpcBindRejected)
 }
 
-/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way, nor what leaves it open what is certain.
-pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
-    let mut foreign = seen.steps.iter().filter(|s| !s.ok && s.initiator != Some(Initiator::Local));
-    let certain = foreign.clone().find(|s| !s.reason.is_some_and(leaves_open));
-    certain.or_else(|| foreign.next()).or_else(|| seen.first_failure())
-}
-
-/// Whether a rung that ended so tells nothing of the way as it stands.
-fn leaves_open(reason: Reason) -> bool {
-    matches!(reason, Reason::ChangedMeanwhile | Reason::RpcServerBusy)
-}
-
-/// Whether every connection on which a challenge was sent came back with a valid proof, and at least one was.
-pub(super) fn proved(seen: &Observation) -> bool {
-    let mut asked = seen.proofs.iter().filter(|p| **p != ProofOutcome::NotAsked).peekable();
-    asked.peek().is_some() && asked.all(|p| matches!(p, ProofOutcome::Valid { .. }))
-}
-
-/// All valid proofs.
-pub(super) fn claims(seen: &Observation) -> impl Iterator<Item = (&Claims, Option<bool>)> {
-    seen.proofs.iter().filter_map(|p| match p {
-        ProofOutcome::Valid { claims, same_tls_session } => Some((claims, *same_tls_session)),
-        _ => None,
-    })
-}
-
-/// Whether a proof came from the host behind the one that was connected to.
-pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
-    relay::behind(hop, claims) != Behind::No
-}
-
 /// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS session.
 fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
@@ -246,13 +217,6 @@ fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
     hop.flow.relayed_to.is_some() && seen.known.arrived.is_some_and(Arrived::is_nothing)
 }
 
-/// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
-pub(super) fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
-    let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
-    let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
-    asked && !proved && failed_step(seen).is_none() && hop.proxy.is_none()
-}
-
 /// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
 fn names_service(seen: &Observation) -> bool {
     seen.recognised.is_some() && !seen.only_fronts
@@ -293,10 +257,6 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
     }
 }
 
-pub(super) fn text<'a>(step: &'a Step, name: &str) -> &'a str {
-    step.detail.get(name).and_then(|v| v.as_str()).unwrap_or_default()
-}
-
 /// How a connection opened that did not at once.
 fn another_try(evidence: &Evidence) -> String {
     let syns = evidence.syns.filter(|syns| *syns > 1).map(|syns| format!(", after {syns} SYNs")).unwrap_or_default();
@@ -309,12 +269,6 @@ fn tried_before(step: &Step) -> Option<String> {
     let words: Vec<&str> = tried.iter().filter_map(|v| v.as_str()).collect();
     let to = text(step, "destination");
     Some(format!("tried before {to}: {}", words.join(", ")))
-}
-
-/// What is wrong with the address.
-pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
-    let (misplaced, address) = (seen.misplaced?, hop.address?);
-    Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
 }
 
 /// A connection from an address to itself left this machine nowhere.

@@ -1,6 +1,6 @@
 //! What the two ends saw of one connection, put together: the connector's failure and the listener's sighting of it.
 
-use super::allow::failed_step;
+use super::reading::failed_step;
 use crate::observation::{Change, Observation, Shots, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::sighting::{Doubt, Seen, Sighting};

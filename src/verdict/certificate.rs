@@ -1,7 +1,7 @@
 //! Whether a certificate is the one that ought to be there, is trusted, and will be for a while.
 
-use super::Verdict;
-use super::allow::{claims, text};
+use super::judgement::Verdict;
+use super::reading::{claims, text};
 use super::tls;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;

@@ -1,7 +1,7 @@
 //! Clocks that are days apart. A listener answers no challenge that is older than a day and an hour or two, and behaves as a stranger's; so where the
 //! clocks are that far apart, an answer without a proof says nothing of who gave it.
 
-use super::allow::proved;
+use super::reading::proved;
 use crate::observation::Observation;
 use crate::proto::challenge::ProofOutcome;
 

@@ -1,6 +1,6 @@
 //! What is particular about a cloud service: names and ranges that its owner publishes, and proxies on the way to them.
 
-use super::allow::text;
+use super::reading::text;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;

@@ -1,7 +1,7 @@
 //! What a directory says of itself, against what the site takes it for.
 
-use super::Verdict;
-use super::allow::text;
+use super::judgement::Verdict;
+use super::reading::text;
 use crate::matrix::model::Protocol;
 use crate::observation::{Observation, PdcRole, Step, StepKind};
 use crate::plan::model::Hop;

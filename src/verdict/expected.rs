@@ -1,6 +1,6 @@
 //! Who is expected to answer: the policy of a run, beyond the plan.
 
-use super::{AnsweredBy, Verdict};
+use super::judgement::{AnsweredBy, Verdict};
 use crate::reason::Reason;
 
 /// Who is to answer on hops that must be open.
@@ -26,6 +26,13 @@ pub(super) fn another(expected: Expected, answered_by: AnsweredBy, failed: Verdi
         (Expected::Service, AnsweredBy::StandIn) => Some((failed, Reason::StandInAnswered)),
         (Expected::Service, _) => Some((Verdict::Inconclusive, Reason::NotRecognised)),
     }
+}
+
+/// What the user asked for beyond the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Who is expected to answer.
+    pub expected: Expected,
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a greeting shows of who answered on a port of a known service.
 
-use super::allow::text;
+use super::reading::text;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;

@@ -1,6 +1,6 @@
 //! HTTP answers that nobody proved: what they leave open, and what is to be said of those that are refusals.
 
-use super::allow::text;
+use super::reading::text;
 use super::relay;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;

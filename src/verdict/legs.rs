@@ -1,13 +1,10 @@
 //! A hop with a front in between has two legs: to the front, and from it to the host behind. Which of them carries the flow, and which is
 //! the first that does not. What only the front or the host behind it can know stays unknown, and unknown is never ok.
 
-mod mend;
-
-pub(super) use mend::behind_front;
-
-use super::allow::{came_through_relay, claims, failed_step, text};
 use super::certificate::showed_own;
+use super::reading::{claims, failed_step, text};
 use super::relay;
+use super::relay::came_through_relay;
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;

@@ -1,6 +1,6 @@
 //! What the sweep of a dynamic range says besides which of its ports are shut.
 
-use super::allow::claims;
+use super::reading::claims;
 use crate::observation::{Observation, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::plan::model::Hop;
 use crate::proto::ports;

@@ -1,6 +1,6 @@
 //! What a proof tells of the way through a front: whether it came from behind it, from which port, on which path, and with what ahead of it.
 
-use super::allow::{claims, text};
+use super::reading::{claims, text};
 use crate::matrix::model::Protocol;
 use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
@@ -27,6 +27,11 @@ pub(super) fn behind(hop: &Hop, claims: &Claims) -> Behind {
         return Behind::No;
     }
     if relayed.ports.is_empty() || relayed.ports.contains(&port) { Behind::Right } else { Behind::AnotherPort }
+}
+
+/// Whether a proof came from the host behind the one that was connected to.
+pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
+    behind(hop, claims) != Behind::No
 }
 
 /// Where two listeners stand that both answered for one host, on one hop: of one name and key, at two addresses, and each another run. One of them is a

@@ -1,7 +1,7 @@
 //! What the answers of an endpoint mapper and of the ports that it gave mean.
 
-use super::allow::{claims, text};
-use super::{AnsweredBy, Verdict};
+use super::judgement::{AnsweredBy, Verdict};
+use super::reading::{claims, text};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::observation::{Observation, Step, StepKind};

@@ -3,7 +3,7 @@
 //! "I do not speak this" is not "it is broken": where only this program lacks something, nothing is known of the way for other clients, and nothing is
 //! red.
 
-use super::allow::{failed_step, text};
+use super::reading::{failed_step, text};
 use crate::matrix::model::Protocol;
 use crate::observation::{CertificateFault as Fault, Observation, Step, StepKind};
 use crate::plan::model::Hop;

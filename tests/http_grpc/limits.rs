@@ -1,7 +1,7 @@
 //! Clients that would hold a listener for ever.
 
 use crate::support::{Listener, listen, listen_within};
-use portmatrix::listen::server::Limits;
+use portmatrix::listen::gate::Limits;
 use portmatrix::matrix::model::Protocol;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

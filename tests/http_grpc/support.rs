@@ -2,8 +2,9 @@
 #![allow(dead_code, reason = "three test programs share this file, and none needs all of it")]
 
 use portmatrix::listen::StandIn;
+use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::journal::Journal;
-use portmatrix::listen::server::{self, Gate, Limits};
+use portmatrix::listen::server;
 use portmatrix::listen::stand_in::ServerTls;
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;

@@ -76,6 +76,26 @@ impl File {
         })
     }
 
+    /// Every path that the code names: those of `use` declarations one by one, and those that stand in the code.
+    pub fn paths(&self) -> Vec<Vec<String>> {
+        let chars: Vec<char> = self.bare.chars().collect();
+        let (mut found, mut at) = (Vec::new(), 0);
+        while at < chars.len() {
+            if !is_word(chars[at]) || (at > 0 && (is_word(chars[at - 1]) || chars[at - 1] == ':')) {
+                at += 1;
+                continue;
+            }
+            let is_visibility = chars[..at].ends_with(&['(', 'i', 'n', ' ']);
+            let begun = found.len();
+            at = path_tree(&chars, at, &[], &mut found);
+            if is_visibility {
+                found.truncate(begun);
+            }
+        }
+        found.retain(|path| path.len() > 1);
+        found
+    }
+
     /// How many modules deep the file is: `a.rs` and `a/mod.rs` are 1, `a/b.rs` is 2.
     fn depth(&self) -> usize {
         let slashes = self.path.matches('/').count();
@@ -92,6 +112,34 @@ pub fn find_word_start(text: &str, word: &str) -> Option<usize> {
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Reads `a::b`, `a::{b, c::d}`, `a::*` or `a::b as c` from `at` on, puts every path of it behind `before` into `found`, and returns where it ends.
+fn path_tree(chars: &[char], mut at: usize, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    let mut path = before.to_vec();
+    loop {
+        let end = (at..chars.len()).find(|i| !is_word(chars[*i])).unwrap_or(chars.len());
+        if end > at {
+            path.push(chars[at..end].iter().collect());
+        }
+        at = end;
+        if !chars[at..].starts_with(&[':', ':']) {
+            break;
+        }
+        at += 2;
+        if chars.get(at) == Some(&'{') {
+            at += 1;
+            while at < chars.len() && chars[at] != '}' {
+                match chars[at] {
+                    c if is_word(c) => at = path_tree(chars, at, &path, found),
+                    _ => at += 1,
+                }
+            }
+            return (at + 1).min(chars.len());
+        }
+    }
+    found.push(path);
+    at
 }
 
 /// The first name of a path, or the first names of a group `{a::b, c}`.
@@ -193,11 +241,11 @@ fn raw(chars: &[char], at: usize) -> (usize, Token) {
 /// Cuts `#[cfg(test)] mod … { … }` out of both forms of a text, which have the same length in characters.
 fn without_tests(code: &str, bare: &str) -> (String, String) {
     let (mut code, mut bare): (Vec<char>, Vec<char>) = (code.chars().collect(), bare.chars().collect());
-    let marker: Vec<char> = "#[cfg(test)]".chars().collect();
+    let markers: Vec<Vec<char>> = ["#[cfg(test)]", "#[cfg(all(test,"].iter().map(|marker| marker.chars().collect()).collect();
     let mut at = 0;
-    while let Some(found) = (at..bare.len()).find(|i| bare[*i..].starts_with(&marker)) {
+    while let Some(found) = (at..bare.len()).find(|i| markers.iter().any(|marker| bare[*i..].starts_with(marker))) {
         let mut depth = 0_usize;
-        let mut end = found + marker.len();
+        let mut end = found + "#[cfg(test)]".len();
         // To the end of the item: a semicolon before any brace, or the brace that closes the first one.
         while end < bare.len() {
             match bare[end] {

@@ -1,7 +1,8 @@
 //! Which hops are tested: those that begin at this host, or at the one that is named, and of these the ones that were asked for.
 
-use super::Args;
-use crate::cli::{Problem, inputs};
+use super::args::Args;
+use crate::cli::inputs;
+use crate::cli::outcome::Problem;
 use crate::input::suggest;
 use crate::net::host;
 use crate::plan::address::without_address;

@@ -2,7 +2,7 @@
 //!
 //! Both methods answer at the root and below every path of the plan, because a proxy may let only such a path through.
 
-use super::{Body, below, carry, whole};
+use super::body::{Body, below, carry, whole};
 use crate::proto::grpc::{
     CONTENT_TYPE, Code, Deframer, HEALTH_CHECK, HEALTH_SERVING, MAX_MESSAGE, MESSAGE_HEADER, PING_PONG, PREFIX_LEN, STATUS_HEADER, frame,
     is_grpc,

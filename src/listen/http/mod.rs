@@ -2,30 +2,27 @@
 //!
 //! To a stranger this is a bland service: a few octets of text on the paths of the plan, 404 elsewhere, no `Server` header.
 
+mod body;
 mod grpc;
 mod seen;
 
+use self::body::{Body, below, carry, whole};
 use super::patience::Clock;
 use super::{Seen, StandIn};
 use crate::net::{Io, clock};
-use crate::proto::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER, PROOF_HEADER};
+use crate::proto::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER};
 use crate::proto::question::mark_in;
 use crate::proto::stand_in;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Body of every answer.
-type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Time for the head of a request, from the first octet or from the end of the request before.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -84,41 +81,4 @@ async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> R
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(stand_in::CONTENT_TYPE));
     carry(response.headers_mut(), proof);
     Ok(response)
-}
-
-/// What is left of `path` below `served`: empty for the path itself, else from the next `/` on. Letters match in either case, as in IIS.
-fn below<'a>(path: &'a str, served: &str) -> Option<&'a str> {
-    let served = served.trim_matches('/');
-    if served.is_empty() {
-        return Some(path);
-    }
-    let inner = path.strip_prefix('/')?;
-    let (head, rest) = (inner.get(..served.len())?, inner.get(served.len()..)?);
-    (head.eq_ignore_ascii_case(served) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
-}
-
-fn carry(headers: &mut HeaderMap, proof: Option<HeaderValue>) {
-    if let Some(proof) = proof {
-        headers.insert(PROOF_HEADER, proof);
-    }
-}
-
-fn whole(octets: Bytes) -> Body {
-    Full::new(octets).map_err(|never| match never {}).boxed_unsync()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::below;
-
-    #[test]
-    fn paths_match_in_either_case_and_only_whole_segments() {
-        assert_eq!(below("/agent", "/Agent"), Some(""));
-        assert_eq!(below("/AGENT/x/y", "/Agent/"), Some("/x/y"));
-        assert_eq!(below("/agents", "/Agent"), None);
-        assert_eq!(below("/", "/Agent"), None);
-        assert_eq!(below("*", "/Agent"), None);
-        assert_eq!(below("/\u{e9}gent", "/Agent"), None, "a cut inside a character is no match");
-        assert_eq!(below("/a/b", "/"), Some("/a/b"));
-    }
 }

@@ -3,7 +3,7 @@
 
 mod root_dse;
 
-use super::server::shake_hands;
+use super::tls::shake_hands;
 use super::{Seen, StandIn};
 use crate::net::{Io, tls};
 use crate::proto::challenge::MAX_PADDING;

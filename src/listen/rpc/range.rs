@@ -2,9 +2,10 @@
 //! than that, or is a stranger, is served as on any other port of an interface.
 
 use super::conversation::stamp;
+use crate::listen::gate::Gate;
 use crate::listen::journal::Journal;
 use crate::listen::receipts::{Receipts, SweepId};
-use crate::listen::server::{Arrived, Gate};
+use crate::listen::server::Arrived;
 use crate::listen::stand_in::StandIn;
 use crate::net::clock;
 use crate::net::many::{Greeter, Greeting};

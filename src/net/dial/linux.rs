@@ -1,6 +1,7 @@
 //! Linux: a stream that is watched while it connects, so that its error queue and counters can be read.
 
-use super::{blank, icmp, is_own, ports_used_up};
+use super::ending::{self, blank, is_own, ports_used_up};
+use super::icmp;
 use crate::net::failure::Failure;
 use crate::net::os::linux::{self as kernel, TcpState};
 use crate::observation::{Evidence, Icmp, Initiator};
@@ -145,7 +146,7 @@ fn ended(error: &io::Error, to: SocketAddr) -> Failure {
         // A reset of a SYN is `ECONNREFUSED`; this one came after the answer to it.
         Some(libc::ECONNRESET | libc::EPIPE) => Failure::unknown(Reason::ResetAfterConnect).with("error", error.to_string()),
         // Nothing on the way said so, and this machine's own neighbour table says it without a sender.
-        Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..super::ended(error, to) },
-        _ => super::ended(error, to),
+        Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..ending::ended(error, to) },
+        _ => ending::ended(error, to),
     }
 }

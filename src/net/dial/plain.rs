@@ -1,6 +1,7 @@
 //! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
 
-use super::{blank, ended, icmp, is_own, ports_used_up, route_source};
+use super::ending::{blank, ended, is_own, ports_used_up, route_source};
+use super::icmp;
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;

@@ -1,6 +1,10 @@
 //! On loopback: what the kernel tells about attempts that open, are refused, or are never answered.
 
+use super::ending::ports_used_up;
 use super::*;
+use crate::net::os;
+use crate::observation::Initiator;
+use std::io;
 use std::net::TcpListener;
 
 const LONG: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! A certificate and its key from files: PEM, or PFX as Windows exports it. Every error names the file and says what to do.
 
-use super::Identity;
+use super::chain::Identity;
 use p12_keystore::{Pkcs12Archive, error::Error as PfxError};
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};

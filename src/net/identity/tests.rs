@@ -84,7 +84,7 @@ fn the_chain_is_shown_in_a_handshake() {
     let made = Made::new();
     let identity = Identity::from_pem(&made.chain_file(), &made.file("key.pem", &made.key)).expect("usable");
     let root = made.file("root.pem", &made.root);
-    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
     let trust = super::super::tls::Trust::roots(vec![CertificateDer::from_pem_file(root).expect("a root")]).expect("trust");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -1,7 +1,7 @@
 //! What Linux alone tells about a TCP connection: its error queue (ip(7), `IP_RECVERR`) and its counters (tcp(7), `TCP_INFO`).
 #![expect(unsafe_code, reason = "socket2 and std have no names for these options, nor for control messages")]
 
-use crate::net::tcp_info::TcpInfo;
+use super::tcp_info::TcpInfo;
 use crate::observation::Icmp;
 use socket2::Socket;
 use std::io;

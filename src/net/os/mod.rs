@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod names;
+pub mod tcp_info;
 
 #[cfg(unix)]
 mod unix;

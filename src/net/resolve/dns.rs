@@ -1,6 +1,6 @@
 //! DNS itself, asked by this program: for `--dns`, for records that the system's resolver does not give, and for why that one found nothing.
 
-use super::MAX_ALIASES;
+use super::found::MAX_ALIASES;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::os;

@@ -1,7 +1,7 @@
 //! The system's own resolver, asked in a thread of its own: it blocks, and nothing can break it off.
 
 use super::dns::{Dns, Said};
-use super::{Found, Patience};
+use super::found::{Found, Patience};
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::os::names::{self, NameError, NameFault, Named};

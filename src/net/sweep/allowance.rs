@@ -1,6 +1,6 @@
 //! What all sweeps of a run may take together: connections begun per second, and descriptors.
 
-use super::clock;
+use crate::net::clock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

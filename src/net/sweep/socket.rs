@@ -1,6 +1,6 @@
 //! One socket of a sweep, and why it did not open.
 
-use super::Fate;
+use super::model::Fate;
 use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Icmp;

@@ -1,6 +1,6 @@
 //! CSV (RFC 4180), safe to open in a spreadsheet.
 
-use super::View;
+use super::view::View;
 use crate::site::model::Host;
 use crate::text::spreadsheet_safe;
 

@@ -1,6 +1,6 @@
 //! JSON: one document.
 
-use super::View;
+use super::view::View;
 use crate::plan::document::PlanDocument;
 use schemars::generate::SchemaSettings;
 

@@ -1,6 +1,6 @@
 //! Markdown: pipe tables, for tickets and wikis.
 
-use super::{View, expected, speaks, to_host};
+use super::view::{View, expected, speaks, to_host};
 use crate::text::markdown_safe;
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
 //! A table for a terminal.
 
-use super::{View, expected, speaks, to_host};
+use super::view::{View, expected, speaks, to_host};
 use crate::text::wrap;
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::matrix::model::{Flow, Protocol};
 use crate::plan::fixture::{flow, plan, site};
+use crate::plan::model::Plan;
 
 fn example() -> Plan {
     let hostile = Flow {

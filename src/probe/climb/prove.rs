@@ -1,21 +1,12 @@
 //! Challenges of a climb, and what became of them.
 
 use super::Climb;
+use super::asked::Asked;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
 use crate::observation::{Detail, StepKind};
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome};
 use crate::reason::Reason;
-
-/// A challenge made for one connection.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    challenge: Challenge,
-    /// The 40 octets.
-    pub octets: [u8; challenge::CHALLENGE_LEN],
-    /// The same as 80 hexadecimal digits.
-    pub text: String,
-}
 
 impl Climb<'_> {
     /// A fresh challenge for one connection; `None` without a site key.

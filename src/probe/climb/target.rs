@@ -5,6 +5,7 @@ use crate::net::tls::Trust;
 use crate::plan::model::Hop;
 use crate::proto::challenge::SiteKey;
 use crate::proto::question;
+use crate::site::model::Host;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,4 +63,15 @@ pub struct Target<'a> {
     pub question: Option<question::Asked>,
     /// Connections on which both ends send small packets only, where the system can make such (Linux).
     pub small_segments: bool,
+}
+
+impl<'a> Target<'a> {
+    /// A hop at one of its addresses, with as many connections as one likes and no question.
+    pub fn new(hop: &'a Hop, address: IpAddr, source: Option<IpAddr>) -> Self {
+        let server_name = match &hop.to.host {
+            Host::Named { name, .. } => name.clone(),
+            _ => address.to_string(),
+        };
+        Target { hop, address, server_name, source, places: None, question: None, small_segments: false }
+    }
 }

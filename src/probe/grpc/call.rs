@@ -1,10 +1,11 @@
 //! One call, and what its answer means.
 
-use super::Connection;
+use super::connection::Connection;
 use crate::net::failure::Failure;
+use crate::net::fetch::AGENT;
 use crate::observation::Detail;
-use crate::probe::ended_by_peer;
-use crate::probe::http::{AGENT, proof_of, text};
+use crate::probe::http::headers::{clock_offset, proof_of, text};
+use crate::probe::http2::ended_by_peer;
 use crate::probe::recognise::{Recognised, recognise};
 use crate::probe::tap::{Head, raw_status};
 use crate::proto::challenge::CHALLENGE_HEADER;
@@ -123,7 +124,7 @@ impl Answer {
             content_type: text(headers, &header::CONTENT_TYPE),
             location: text(headers, &header::LOCATION),
             via: text(headers, &header::VIA),
-            clock_offset: super::super::http::clock_offset(headers),
+            clock_offset: clock_offset(headers),
             retry_after: text(headers, &header::RETRY_AFTER),
             ..Answer::default()
         };

@@ -4,15 +4,19 @@
 //! names another version of HTTP turns the gRPC rung into `http2-not-carried`, however well the call went.
 
 mod call;
+mod connection;
 mod stream;
 
+use self::connection::Connection;
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
-use super::http::{Driver, MAX_HEAD, drive, rooted};
+use super::climb::{Climb, Stop};
+use super::http::connection::MAX_HEAD;
+use super::http::origin::{authority, rooted};
 use super::tap::{Head, Tap, looks_like, printable};
-use super::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
+use crate::net::fetch::{Driver, drive};
 use crate::net::{Io, clock};
 use crate::observation::{Detail, StepKind};
 use crate::plan::model::PlannedFlow;
@@ -31,19 +35,6 @@ const GOAWAY_LEN: usize = FRAME_HEADER + 8;
 /// Frame types.
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
-
-/// An HTTP/2 connection on which calls are made.
-struct Connection {
-    sender: SendRequest<Bytes>,
-    head: Arc<Head>,
-    /// `http` or `https`.
-    scheme: &'static str,
-    /// Name and port, as `:authority`.
-    authority: String,
-    /// Challenge of this connection, in text.
-    challenge: Option<String>,
-    _driver: Driver,
-}
 
 /// connect, (tls, alpn), http, grpc, proof, grpc-stream.
 ///
@@ -74,7 +65,7 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
         sender,
         head,
         scheme,
-        authority: super::http::authority(climb, scheme),
+        authority: authority(climb, scheme),
         challenge: asked.as_ref().map(|a| a.text.clone()),
         _driver: driver,
     };

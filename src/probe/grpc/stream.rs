@@ -1,12 +1,12 @@
 //! The bidirectional stream: say something, hear it, say more, hear that, and only then close. A device that collects a request before it
 //! passes it on lets every unary call through, and hangs here.
 
-use super::Connection;
 use super::call::{begin, failure};
+use super::connection::Connection;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
-use crate::probe::http::text;
+use crate::probe::http::headers::text;
 use crate::proto::grpc::{Code, Deframer, PING_PONG, STATUS_HEADER, frame};
 use crate::reason::Reason;
 use h2::client::ResponseFuture;

@@ -1,14 +1,13 @@
 //! What an answer of HTTP says, and where it leads.
 
-use super::{clock_offset, proof_of, text};
-use crate::matrix::model::Protocol;
+use super::headers::{clock_offset, proof_of, text};
+use super::origin::Origin;
 use crate::observation::Detail;
-use crate::probe::Climb;
 use crate::probe::recognise::{Recognised, recognise};
 use crate::proto::http_status::{self, Place, Said, Shown};
 use crate::reason::Reason;
+use hyper::HeaderMap;
 use hyper::header::{HeaderName, RETRY_AFTER};
-use hyper::{HeaderMap, Uri};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers by which products name themselves.
@@ -115,41 +114,4 @@ impl Answer {
             _ => Said::Yes,
         }
     }
-}
-
-/// Scheme, name and port that were asked.
-pub(super) struct Origin {
-    pub(super) scheme: &'static str,
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl Origin {
-    pub(super) fn of(climb: &Climb<'_>) -> Self {
-        let scheme = if climb.target.hop.flow.protocol == Protocol::Https { "https" } else { "http" };
-        Origin { scheme, host: climb.target.server_name.clone(), port: climb.target.hop.port }
-    }
-
-    /// Where a `Location` leads (RFC 3986 section 4.2). A relative one stays here; what cannot be read does not.
-    pub(super) fn place(&self, location: &str) -> Place {
-        let absolute = match location.strip_prefix("//") {
-            Some(rest) => format!("{}://{rest}", self.scheme),
-            None if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) => location.to_owned(),
-            None => return Place::Here,
-        };
-        let Ok(uri) = absolute.parse::<Uri>() else { return Place::Elsewhere };
-        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Place::Elsewhere };
-        let port = uri.port_u16().unwrap_or(default_port(scheme));
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        match host.eq_ignore_ascii_case(&self.host) {
-            true if scheme == self.scheme && port == self.port => Place::Here,
-            true if scheme == "https" && self.scheme == "http" => Place::OwnHttps,
-            _ => Place::Elsewhere,
-        }
-    }
-}
-
-/// The port that a URL of this scheme means when it names none.
-pub(super) fn default_port(scheme: &str) -> u16 {
-    if scheme == "https" { 443 } else { 80 }
 }

@@ -1,9 +1,11 @@
 //! Who gave an answer, told by another one: what a path gets that cannot be there.
 
-use super::{Answer, Connection, Sender, aside, rooted};
+use super::answer::Answer;
+use super::connection::{Connection, Sender, aside};
+use super::origin::rooted;
 use crate::net::random;
-use crate::probe::Climb;
-use crate::proto::challenge;
+use crate::probe::climb::Climb;
+use crate::proto::hex::hex;
 use crate::proto::http_status::{Meaning, is_refusing, of};
 use crate::proto::stand_in;
 use std::collections::BTreeSet;
@@ -24,7 +26,7 @@ pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Co
     if !is_asked_for && !is_in_its_words {
         return;
     }
-    let unlikely = format!("/{}-{}", path.trim_matches('/'), challenge::hex(&random::<8>()));
+    let unlikely = format!("/{}-{}", path.trim_matches('/'), hex(&random::<8>()));
     if let Some(other) = ask_for(climb, connection, &unlikely).await {
         let same = answer.is_like(&other, &path, &unlikely);
         let said = if is_in_its_words && other.is_a_stand_ins() {
@@ -86,7 +88,7 @@ pub(super) async fn refusal(climb: &mut Climb<'_>, connection: &mut Connection, 
 
 /// A path below another one that cannot be there.
 fn unlikely(path: &str) -> String {
-    format!("{}/{}", path.trim_end_matches('/'), challenge::hex(&random::<8>()))
+    format!("{}/{}", path.trim_end_matches('/'), hex(&random::<8>()))
 }
 
 /// Asks for another path, without a challenge: on the same connection where it stays open, else on one of its own.

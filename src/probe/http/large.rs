@@ -1,12 +1,12 @@
 //! Something large for a service that proves nobody: any answer shows that large packets pass. That there is none shows nothing yet: a service may keep
 //! silent at a header that it does not like (see [`crate::probe::large`]).
 
-use super::aside;
+use super::connection::aside;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::random;
 use crate::observation::{Detail, StepKind};
-use crate::probe::{Climb, Stop};
+use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{CHALLENGE_LEN, PADDING, padding};
 
 /// Rung `payload`, on a connection of its own: some servers serve one after the other, and many close after an answer.

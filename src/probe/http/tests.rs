@@ -1,3 +1,5 @@
+use super::answer::Answer;
+use super::origin::Origin;
 use super::*;
 
 fn origin() -> Origin {

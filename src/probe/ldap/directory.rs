@@ -1,10 +1,11 @@
 //! What a directory tells for free once it has answered: as a domain controller, which roles it has; and how long its answers take.
 
-use super::{Searches, root_dse};
+use super::root_dse;
+use super::talk::Searches;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::{Detail, Spread, StepKind};
-use crate::probe::Climb;
+use crate::probe::climb::Climb;
 use crate::proto::ldap::netlogon::{self, Netlogon};
 use crate::reason::Reason;
 use ldap3_proto::proto::LdapFilter;

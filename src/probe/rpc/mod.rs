@@ -3,6 +3,7 @@
 //! What a stranger may do at a domain controller is enough: bind to the mapper, ask it, and bind to the interfaces. That the interface then
 //! answers a bind on its own port is the proof that the way is open; calls are not made, since they would need credentials.
 
+mod connect;
 mod look_up;
 mod port;
 mod range;
@@ -10,19 +11,18 @@ mod session;
 
 use super::again::{Exchange, Heard, again, large_on};
 use super::climb::Asked;
-use super::{Climb, Stop};
+use super::climb::{Climb, Stop};
 use crate::matrix::model::{Expect, Interface};
 use crate::net::failure::Failure;
-use crate::net::{self, Io, clock};
+use crate::net::{self, clock};
 use crate::observation::StepKind;
-use crate::proto::challenge::{MAX_PROOF_LEN, ProofOutcome};
+use crate::proto::challenge::ProofOutcome;
 use crate::proto::rpc::{Syntax, Uuid, epm};
 use crate::reason::Reason;
+use connect::{dial, prove, token, within};
 use look_up::{Located, Pages};
-use session::{Bound, CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session, unless_busy};
-use std::future::Future;
+use session::{CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session, unless_busy};
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// connect, rpc-bind, and for each interface rpc-map and rpc-port; a proof on every connection. An interface that fails does not stop the
@@ -194,49 +194,4 @@ async fn ask_once(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>
     }
     *mapper = Some(session);
     pages.locate(wanted)
-}
-
-/// Opens a connection that is part of a rung, with its evidence.
-async fn dial(climb: &mut Climb<'_>, port: u16) -> Result<TcpStream, Failure> {
-    climb.in_time()?;
-    climb.dial(port).await
-}
-
-/// Calls the challenge's own context, if it was accepted, and notes what became of it; `port` is the one of this
-/// connection. Gives the session back unless the call broke it.
-async fn prove<S: Io>(climb: &mut Climb<'_>, port: u16, bound: Bound<S>, asked: Option<&Asked>) -> Option<Session<S>> {
-    let mut session = bound.session;
-    if asked.is_none() || !bound.challenge_accepted {
-        climb.proof(asked, None, None);
-        return Some(session);
-    }
-    let begun = clock::instant();
-    match within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await {
-        Ok(Called::Answered(stub, _)) => {
-            let outcome = climb.weigh(asked, Some(&token(&stub)), None);
-            climb.note_proof_on(outcome, Some(port));
-            Some(session)
-        }
-        Ok(Called::Fault(_)) => {
-            climb.proof(asked, None, None);
-            Some(session)
-        }
-        Err(failure) => {
-            climb.note(StepKind::Proof, begun, Err(failure));
-            climb.proof(asked, None, None);
-            None
-        }
-    }
-}
-
-/// The proof in a stub: its length as 32 bits little-endian, then its text. Anything else gives a text that is no proof.
-fn token(stub: &[u8]) -> String {
-    let Some((length, text)) = stub.split_first_chunk::<4>() else { return String::new() };
-    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    let text = text.get(..length).filter(|t| t.len() <= MAX_PROOF_LEN).unwrap_or_default();
-    String::from_utf8_lossy(text).into_owned()
-}
-
-async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| Err(Failure::silent()))
 }

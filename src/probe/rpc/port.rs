@@ -1,14 +1,14 @@
 //! The ports that the mapper gave for one interface: one rung, whatever their number.
 
+use super::connect::{dial, prove, within};
 use super::look_up::{Located, about};
 use super::session::{Bound, Session, unless_busy};
-use super::{dial, prove, within};
 use crate::matrix::model::Interface;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::observation::{Detail, Initiator, PortState, Segment, StepKind};
 use crate::probe::climb::Asked;
-use crate::probe::{Climb, Stop};
+use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use serde_json::json;

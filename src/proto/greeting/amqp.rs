@@ -2,8 +2,8 @@
 //! (AMQP 0-9-1 section 2.2.4 and 4.2.2; <https://www.rabbitmq.com/amqp-0-9-1-reference>). The header of AMQP 1.0 is not sent: a server gives that very
 //! one back, as whoever echoes does.
 
+use super::answer::{Answer, Next, STAND_IN, number};
 use super::lines::may_become;
-use super::{Answer, Next, STAND_IN, number};
 
 const HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 /// Headers by which a server names what it speaks instead: AMQP 1.0, the same with TLS or SASL before it, 0-10, 0-9 and 0-8.

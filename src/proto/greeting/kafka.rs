@@ -1,7 +1,7 @@
 //! Kafka: ApiVersions of version 0 is answered with the same correlation and a list of what the broker knows
 //! (<https://kafka.apache.org/protocol#The_Messages_ApiVersions>).
 
-use super::{Answer, Next, number};
+use super::answer::{Answer, Next, number};
 
 /// Comes back in the answer; in the request it does not stand in the same place.
 const CORRELATION: [u8; 4] = *b"pmtx";

@@ -1,8 +1,8 @@
 //! SMTP (RFC 5321 sections 3.1 and 4.2), FTP (RFC 959 section 5.4, RFC 2389 section 3), IMAP (RFC 9051 section 7.1) and POP3 (RFC 1939 section 4): the
 //! server speaks first. SMTP and FTP both greet with 220: only what they say to a command of their own tells them apart.
 
+use super::answer::{Answer, Next, STAND_IN, printable};
 use super::lines::{Reply, lines, may_become, replies};
-use super::{Answer, Next, STAND_IN, printable};
 
 const QUIT: &[u8] = b"QUIT\r\n";
 

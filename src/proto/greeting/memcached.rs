@@ -1,8 +1,8 @@
 //! Memcached's text protocol: `version` is answered `VERSION 1.6.18`
 //! (<https://github.com/memcached/memcached/blob/master/doc/protocol.txt>).
 
+use super::answer::{Answer, Next, STAND_IN};
 use super::lines::{lines, may_become};
-use super::{Answer, Next, STAND_IN};
 
 const VERSION: &[u8] = b"VERSION ";
 /// What a server says that has as many connections as it takes.

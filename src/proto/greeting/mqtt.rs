@@ -1,7 +1,7 @@
 //! MQTT 3.1.1: CONNECT is answered by CONNACK with a code, whether or not one may come in (MQTT 3.1.1 sections 3.1 and 3.2; for brokers that speak
 //! version 5 alone, MQTT 5.0 section 3.2).
 
-use super::{Answer, Next};
+use super::answer::{Answer, Next};
 
 /// Clean session, 60 s, and a client without a name, which the broker forgets at once.
 const CONNECT: [u8; 14] = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 0];

@@ -2,7 +2,7 @@
 //! (<https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_v10.html>,
 //! `page_protocol_basic_err_packet`).
 
-use super::{Answer, Next, STAND_IN, printable};
+use super::answer::{Answer, Next, STAND_IN, printable};
 
 /// Longest first packet: the error has a message, the handshake two names.
 const MAX_PACKET: usize = 1024;

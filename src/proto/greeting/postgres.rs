@@ -1,7 +1,7 @@
 //! PostgreSQL: `SSLRequest` is answered with one octet, `S` or `N`, or with an ErrorResponse
 //! (<https://www.postgresql.org/docs/current/protocol-message-formats.html>, `SSLRequest` and `ErrorResponse`).
 
-use super::{Answer, Next, STAND_IN, number};
+use super::answer::{Answer, Next, STAND_IN, number};
 
 /// Length 8, and the request's code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];

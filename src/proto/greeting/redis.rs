@@ -1,8 +1,8 @@
 //! Redis (RESP): an inline `PING` is answered `+PONG`, or with an error that says why not
 //! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>, <https://redis.io/docs/latest/commands/ping/>).
 
+use super::answer::{Answer, Next, STAND_IN};
 use super::lines::{lines, may_become};
-use super::{Answer, Next, STAND_IN};
 
 /// Errors by which a server of this kind answers whoever has not signed in, or everybody at this time. `-ERR` alone others say too.
 const ERRORS: &[&[u8]] = &[

@@ -1,7 +1,7 @@
 //! SSH: "the server MAY send other lines of data before sending the version string", and both ends name their version (RFC 4253 section 4.2).
 
+use super::answer::{Answer, Next, STAND_IN};
 use super::lines::lines;
-use super::{Answer, Next, STAND_IN};
 
 /// Lines before the version that are read: some servers show a notice, and a tarpit never ends them.
 const MAX_LINES_BEFORE: usize = 20;

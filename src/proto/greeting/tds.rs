@@ -1,6 +1,6 @@
 //! SQL Server: PRELOGIN is answered by a tabular result with the same options (MS-TDS 2.2.6.5, 2.2.3.1).
 
-use super::{Answer, Next, number};
+use super::answer::{Answer, Next, number};
 
 /// Packet types (MS-TDS 2.2.3.1.1).
 const PRELOGIN: u8 = 0x12;

@@ -1,7 +1,8 @@
 //! From a byte stream to whole calls: framing and reassembly under limits (C706 12.6.2).
 
+use super::error::Error;
+use super::limits::{MAX_FRAGMENTS, MAX_STUB};
 use super::pdu::{Body, FIRST, Header, LAST, Pdu};
-use super::{Error, MAX_FRAGMENTS, MAX_STUB};
 
 /// Takes octets as they come and gives back PDUs, requests and responses put together from their fragments.
 ///

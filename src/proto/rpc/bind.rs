@@ -1,8 +1,9 @@
 //! bind, alter_context and their answers (C706 12.6.4.3 to 12.6.4.6).
 
+use super::error::Error;
 use super::syntax::Syntax;
 use super::wire::{Reader, Writer};
-use super::{Error, Uuid};
+use uuid::Uuid;
 
 /// Most presentation contexts of one bind.
 const MAX_CONTEXTS: usize = 16;

@@ -2,8 +2,9 @@
 
 use super::assemble::Assembler;
 use super::bind::{Bind, Context};
+use super::error::Error;
+use super::limits::MAX_FRAG;
 use super::pdu::{Body, Pdu, Request};
-use super::{Error, MAX_FRAG};
 
 /// One connection of a client, without the connection.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! The endpoint mapper's calls (C706 appendix O; MS-RPCE 2.2.1.2): `ept_lookup`, `ept_map`, `ept_lookup_handle_free`.
 
+use super::error::Error;
 use super::syntax::Syntax;
 use super::tower::Tower;
 use super::wire::{Order, Reader, Writer};
-use super::{Error, Uuid};
+use uuid::Uuid;
 
 /// Operation number of `ept_lookup`.
 pub const LOOKUP: u16 = 2;

@@ -1,6 +1,6 @@
 //! The management interface that every endpoint has (C706 appendix Q).
 
-use super::Error;
+use super::error::Error;
 use super::syntax::Syntax;
 use super::wire::{Order, Reader, Writer};
 

@@ -1,8 +1,10 @@
 //! The common header and the PDUs (C706 12.6; MS-RPCE 2.2.2).
 
 use super::bind::{Bind, BindAck, BindNak};
+use super::error::Error;
+use super::limits::{HEADER_LEN, MAX_FRAG};
 use super::wire::{Order, Reader, Writer};
-use super::{Error, HEADER_LEN, MAX_FRAG, Uuid};
+use uuid::Uuid;
 
 /// First fragment of a call.
 pub(super) const FIRST: u8 = 0x01;
@@ -117,7 +119,7 @@ pub enum Body {
     Other(u8),
 }
 
-/// One PDU, or after [`super::Assembler`] one whole call.
+/// One PDU, or after `Assembler` one whole call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pdu {
     /// Which call.

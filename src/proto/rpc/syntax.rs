@@ -1,7 +1,8 @@
 //! Interfaces and transfer syntaxes: a UUID with a version (C706 `p_syntax_id_t`).
 
+use super::error::Error;
 use super::wire::{Reader, Writer};
-use super::{Error, Uuid};
+use uuid::Uuid;
 
 /// Octets of a [`Syntax`] on the wire.
 pub const SYNTAX_LEN: usize = 20;

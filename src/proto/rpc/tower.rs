@@ -1,9 +1,10 @@
 //! Protocol towers: how the endpoint mapper writes an address (C706 appendices I and L; MS-RPCE 2.2.1.2).
 
+use super::error::Error;
 use super::syntax::Syntax;
 use super::wire::{Order, Reader, Writer};
-use super::{Error, Uuid};
 use std::net::Ipv4Addr;
+use uuid::Uuid;
 
 /// Longest tower, in octets.
 pub(super) const MAX_TOWER: usize = 512;

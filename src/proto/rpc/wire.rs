@@ -1,6 +1,7 @@
 //! Bounds-checked reading and little-endian writing of NDR's plain types (C706 chapter 14).
 
-use super::{Error, Uuid};
+use super::error::Error;
+use uuid::Uuid;
 
 /// Byte order of a PDU, from the first octet of its data representation (C706 14.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,8 +1,8 @@
 //! Rows that must be shut: one observation in, one verdict out.
 
+use super::super::control::{Again, Control, Reached, Still, same_again};
 use super::super::tests::{deny, hop, proof, rung, seen, up, verdict, with_control};
 use super::super::{Policy, Verdict, judge};
-use super::{Again, Control, Reached, Still, same_again};
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
@@ -126,7 +126,7 @@ fn a_control_of_which_nothing_is_known_lets_nothing_pass() {
     let judged = judge(&hop(deny()), Some(&shut), Policy::default());
     for after in [None, Some(Still::Unknown), Some(Still::Shut)] {
         let control = Control { after, ..Control::that_holds(Reached::Holds) };
-        assert_eq!(super::with_control(judged.clone(), &control, false).verdict, Verdict::Inconclusive, "{after:?}");
+        assert_eq!(super::super::control::with_control(judged.clone(), &control, false).verdict, Verdict::Inconclusive, "{after:?}");
     }
 }
 
@@ -155,11 +155,15 @@ fn a_front_that_ends_the_connection_refuses_where_nothing_came_behind_it() {
 fn what_is_open_to_some_connections_is_not_shut() {
     let shut = verdict_of_a_silent_row();
     let control = |again| Control { again: Some(again), ..Control::that_holds(Reached::Holds) };
-    let some = super::with_control(shut.clone(), &control(Again::OpenToSome { opened: 3, of: 16 }), false);
+    let some = super::super::control::with_control(shut.clone(), &control(Again::OpenToSome { opened: 3, of: 16 }), false);
     assert_eq!((some.verdict, some.reason), (Verdict::Fail, Reason::UnexpectedlyOpen));
     assert!(some.notes.iter().any(|n| n.contains("of 16 connections") && n.contains("3 opened")), "{:?}", some.notes);
-    assert_eq!(super::with_control(shut.clone(), &control(Again::Open), false).verdict, Verdict::Inconclusive, "open since then");
-    assert_eq!(super::with_control(shut, &control(Again::Shut), false).verdict, Verdict::Pass);
+    assert_eq!(
+        super::super::control::with_control(shut.clone(), &control(Again::Open), false).verdict,
+        Verdict::Inconclusive,
+        "open since then"
+    );
+    assert_eq!(super::super::control::with_control(shut, &control(Again::Shut), false).verdict, Verdict::Pass);
 }
 
 fn verdict_of_a_silent_row() -> crate::verdict::Judgement {

@@ -1,6 +1,6 @@
 //! Linux and the other Unixes (errno(3), tcp(7), ip(7)).
 
-use super::{Meaning, Phase};
+use super::meaning::{Meaning, Phase};
 use crate::reason::Reason;
 use libc as c;
 
@@ -90,7 +90,7 @@ const NO_NETWORK: i32 = i32::MIN;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::super::check;
+    use super::super::meaning::check;
     use super::*;
 
     /// Every number of Linux, and one beyond.

@@ -3,49 +3,14 @@
 
 #[cfg(unix)]
 mod errno;
+mod meaning;
 pub mod winsock;
 
+pub use meaning::{Meaning, Phase};
+
 use crate::net::failure::Failure;
-use crate::observation::Initiator;
 use crate::reason::Reason;
 use std::io;
-
-/// How far a connection was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing was sent: whatever it is, this machine says it.
-    Begin,
-    /// The first packet is out.
-    Sent,
-    /// The connection is open.
-    Open,
-}
-
-/// What a number means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meaning {
-    /// The closed code.
-    pub reason: Reason,
-    /// Who said so.
-    pub initiator: Initiator,
-}
-
-impl Meaning {
-    const fn local(reason: Reason) -> Self {
-        Meaning { reason, initiator: Initiator::Local }
-    }
-
-    const fn path(reason: Reason) -> Self {
-        Meaning { reason, initiator: Initiator::Path }
-    }
-
-    const fn unknown(reason: Reason) -> Self {
-        Meaning { reason, initiator: Initiator::Unknown }
-    }
-
-    const REFUSED: Meaning = Meaning { reason: Reason::Refused, initiator: Initiator::Peer };
-    const NOT_UNDERSTOOD: Meaning = Meaning::local(Reason::OsError);
-}
 
 /// What a number of this system means.
 pub fn meaning(code: i32, phase: Phase) -> Meaning {
@@ -70,10 +35,44 @@ pub fn failure(error: &io::Error, phase: Phase) -> Failure {
     }
 }
 
-/// Every meaning keeps to this: a fault of this machine is never said to be the way's, nor the other way round.
+impl Failure {
+    /// What an I/O error on a connection that was already open means.
+    pub fn after_connect(error: &io::Error) -> Self {
+        if error.raw_os_error().is_some() {
+            return failure(error, Phase::Open);
+        }
+        let told = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
+                Failure::unknown(Reason::ResetAfterConnect)
+            }
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => Failure::unknown(Reason::ClosedAfterConnect),
+            io::ErrorKind::TimedOut => Failure::unknown(Reason::SilentAfterConnect),
+            // What a protocol found wrong with the octets that came, and nothing of the system's.
+            io::ErrorKind::InvalidData => Failure::unknown(Reason::ClosedAfterConnect),
+            _ if error.get_ref().is_some() => Failure::unknown(Reason::ClosedAfterConnect),
+            _ => Failure::local(Reason::OsError),
+        };
+        told.with("error", error.to_string())
+    }
+}
+
 #[cfg(test)]
-fn check(code: i32, phase: Phase, meaning: Meaning, of_the_way: bool) {
-    let local_reason = meaning.reason.is_local();
-    assert_eq!(local_reason, meaning.initiator == Initiator::Local, "{code} {phase:?}: {meaning:?}");
-    assert_eq!(!local_reason, of_the_way, "{code} {phase:?}: {meaning:?}");
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_not_understood_is_neither_closed_nor_silent() {
+        let reason = |error: io::Error| Failure::after_connect(&error).reason;
+        assert_eq!(reason(io::ErrorKind::UnexpectedEof.into()), Reason::ClosedAfterConnect);
+        assert_eq!(reason(io::ErrorKind::ConnectionReset.into()), Reason::ResetAfterConnect);
+        assert_eq!(reason(io::ErrorKind::TimedOut.into()), Reason::SilentAfterConnect);
+        assert_eq!(reason(io::ErrorKind::StorageFull.into()), Reason::OsError);
+        assert_eq!(reason(io::Error::new(io::ErrorKind::InvalidData, "an alert")), Reason::ClosedAfterConnect);
+        #[cfg(unix)]
+        for (code, wanted) in
+            [(libc::EIO, Reason::OsError), (libc::ENOBUFS, Reason::LocalResources), (libc::EHOSTUNREACH, Reason::HostUnreachable)]
+        {
+            assert_eq!(reason(io::Error::from_raw_os_error(code)), wanted, "{code}");
+        }
+    }
 }

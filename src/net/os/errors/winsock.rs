@@ -1,6 +1,6 @@
 //! Windows ("Windows Sockets Error Codes" of the Windows documentation). Numbers, so that the table is tested on every system.
 
-use super::{Meaning, Phase};
+use super::meaning::{Meaning, Phase};
 use crate::reason::Reason;
 
 /// What a number means.
@@ -85,7 +85,7 @@ fn unreachable(code: i32) -> Option<Meaning> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check;
+    use super::super::meaning::check;
     use super::*;
 
     #[test]

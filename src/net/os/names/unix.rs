@@ -1,7 +1,7 @@
 //! getaddrinfo(3).
 #![expect(unsafe_code, reason = "the standard library has getaddrinfo without its codes")]
 
-use super::{NameError, NameFault, Named};
+use super::named::{NameError, NameFault, Named};
 use crate::net::os::errors::{self, Phase};
 use crate::reason::Reason;
 use std::ffi::{CStr, CString};

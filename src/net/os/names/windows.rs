@@ -1,7 +1,7 @@
 //! GetAddrInfoW: the hosts file, the DNS client with its cache and policies (NRPT), connection suffixes, LLMNR and NetBIOS.
 #![expect(unsafe_code, reason = "the standard library asks in octets, and has no canonical name")]
 
-use super::{NameError, Named, winsock_fault};
+use super::named::{NameError, Named, winsock_fault};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::ptr;
 use windows_sys::Win32::Networking::WinSock::{

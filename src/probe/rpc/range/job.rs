@@ -9,7 +9,7 @@ use crate::matrix::port_set::PortSet;
 use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
 use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
-use crate::probe::Climb;
+use crate::probe::climb::Climb;
 use crate::probe::climb::RangeMode;
 use crate::proto::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};
 use crate::proto::rpc::{Syntax, Uuid};

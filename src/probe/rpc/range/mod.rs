@@ -15,7 +15,7 @@ use crate::net::failure::Failure;
 use crate::net::{clock, random};
 use crate::observation::{Detail, Evidence, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
-use crate::probe::{Climb, Stop};
+use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{Challenge, ProofOutcome};
 use crate::proto::ports::{self, Swept};
 use crate::reason::Reason;

@@ -1,19 +1,20 @@
 //! What to do about the second leg: the sentence names both of its ends, because whoever can mend it looks at the front, not at the client.
 
-use super::legs;
+use super::legs::legs;
+use super::reading::text;
 use crate::matrix::model::Protocol;
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 
 /// What to do where it is the way behind a front that is broken; `None` where it is not, or that is not known.
-pub(in crate::verdict) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
+pub(super) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
     let all = legs(hop, Some(seen), reason);
     let leg = all.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
     let (front, behind) = (&leg.from, leg.to.join(" or "));
     let failed_at = seen.first_failure().map(|s| s.step);
     let too_large = seen.steps.iter().any(|s| !s.ok && s.detail.get("status").and_then(|v| v.as_u64()) == Some(413));
-    let behind_speaks = seen.steps.iter().find(|s| !s.ok).map(|s| super::text(s, "behind_speaks")).unwrap_or_default();
+    let behind_speaks = seen.steps.iter().find(|s| !s.ok).map(|s| text(s, "behind_speaks")).unwrap_or_default();
     let what = match reason {
         Reason::BadGateway if behind_speaks == "tls" => {
             format!(

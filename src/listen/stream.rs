@@ -1,0 +1,115 @@
+//! A connection under limits: of octets, and of silence.
+
+use super::patience::within;
+use crate::net::clock;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// Octets that may be written for each octet that may be read: a rootDSE is eight times its request.
+const MOST_OUT: u64 = 16;
+
+/// A stream that ends with an error once more octets were read or written than allowed, or none came for too long.
+pub(super) struct Limited<S> {
+    inner: S,
+    left: u64,
+    left_to_write: u64,
+    idle: Duration,
+    patient: Arc<AtomicBool>,
+    idle_end: Pin<Box<Sleep>>,
+}
+
+impl<S> Limited<S> {
+    pub(super) fn new(inner: S, bytes: u64, idle: Duration, patient: Arc<AtomicBool>) -> Self {
+        let idle_end = Box::pin(tokio::time::sleep(idle));
+        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, patient, idle_end }
+    }
+
+    fn awake(&mut self) {
+        let end = Instant::from_std(clock::instant()) + within(&self.patient, self.idle);
+        self.idle_end.as_mut().reset(end);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            return Poll::Ready(Err(io::Error::other("too many octets")));
+        }
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let read = (buf.filled().len() - before) as u64;
+        self.left = self.left.saturating_sub(read);
+        if outcome.is_pending() {
+            ready!(self.idle_end.as_mut().poll(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if read > 0 {
+            self.awake();
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.left_to_write == 0 {
+            return Poll::Ready(Err(io::Error::other("too many octets in answer")));
+        }
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
+        if let Poll::Ready(Ok(written)) = outcome {
+            self.left_to_write = self.left_to_write.saturating_sub(written as u64);
+            self.awake();
+        }
+        outcome
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
+        let (mut other, own) = tokio::io::duplex(64);
+        let idle = Duration::from_millis(400);
+        let mut limited = Limited::new(own, 1 << 20, idle, Arc::default());
+        let mut octet = [0];
+        for _ in 0..3 {
+            tokio::time::sleep(idle / 2).await;
+            other.write_all(b"x").await.expect("written");
+            limited.read_exact(&mut octet).await.expect("read");
+        }
+        let begun = clock::instant();
+        let error = limited.read_exact(&mut octet).await.expect_err("nothing comes");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= idle / 2 && begun.elapsed() < idle * 20, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_bounded() {
+        let (mut other, own) = tokio::io::duplex(1 << 16);
+        let mut limited = Limited::new(own, 2, Duration::from_secs(30), Arc::default());
+        limited.write_all(&[0; 32]).await.expect("within the bound");
+        assert!(limited.write_all(&[0; 32]).await.is_err());
+        drop(limited);
+        let mut came = Vec::new();
+        other.read_to_end(&mut came).await.expect("read");
+        assert_eq!(came.len(), 32);
+    }
+}
