@@ -2,19 +2,31 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use portmatrix::proto::rpc::epm::{Entry, LookupResponse, MapRequest, NO_HANDLE};
-use portmatrix::proto::rpc::{Assembler, Body, Client, Context, MAX_FRAG, Order, Pdu, Response, Syntax, Tower, Uuid};
+use portmatrix::proto::rpc::{
+    Assembler, Body, Client, Context, MAX_FRAG, Order, Pdu, Response, Syntax, Tower, Uuid,
+};
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-const SAMR: Syntax = Syntax { uuid: Uuid::from_u128(0x1234_5778_1234_abcd_ef00_0123_4567_89ac), major: 1, minor: 0 };
+const SAMR: Syntax =
+    Syntax { uuid: Uuid::from_u128(0x1234_5778_1234_abcd_ef00_0123_4567_89ac), major: 1, minor: 0 };
 
 fn look_up(entries: usize) -> LookupResponse {
     let entry = |i: usize| Entry {
         object: Uuid::nil(),
-        tower: Some(Tower::tcp(SAMR, 49152 + u16::try_from(i % 1000).unwrap_or(0), Ipv4Addr::LOCALHOST)),
+        tower: Some(Tower::tcp(
+            SAMR,
+            49152 + u16::try_from(i % 1000).unwrap_or(0),
+            Ipv4Addr::LOCALHOST,
+        )),
         annotation: "samr".into(),
     };
-    LookupResponse { handle: NO_HANDLE, max_count: 500, entries: (0..entries).map(entry).collect(), status: 0 }
+    LookupResponse {
+        handle: NO_HANDLE,
+        max_count: 500,
+        entries: (0..entries).map(entry).collect(),
+        status: 0,
+    }
 }
 
 fn requests(c: &mut Criterion) {
@@ -25,11 +37,19 @@ fn requests(c: &mut Criterion) {
             black_box(Client::default().bind(vec![context]))
         });
     });
-    let bind = Client::default().bind(vec![Context { id: 0, interface: Syntax::EPM, transfers: vec![Syntax::NDR32] }]);
+    let bind = Client::default().bind(vec![Context {
+        id: 0,
+        interface: Syntax::EPM,
+        transfers: vec![Syntax::NDR32],
+    }]);
     group.bench_function("bind, read", |b| b.iter(|| Pdu::decode(black_box(&bind))));
     let stub = MapRequest::tcp(SAMR).encode();
-    group.bench_function("ept_map, written", |b| b.iter(|| MapRequest::tcp(black_box(SAMR)).encode()));
-    group.bench_function("ept_map, read", |b| b.iter(|| MapRequest::decode(black_box(&stub), Order::Little)));
+    group.bench_function("ept_map, written", |b| {
+        b.iter(|| MapRequest::tcp(black_box(SAMR)).encode())
+    });
+    group.bench_function("ept_map, read", |b| {
+        b.iter(|| MapRequest::decode(black_box(&stub), Order::Little))
+    });
     group.finish();
 }
 

@@ -1,5 +1,6 @@
-//! Whole runs on loopback, end to end: 1,000 hops with TCP, challenge, proof and verdict, and the sweep of a range. Sweeps between hosts, and what is
-//! dropped on the way, are measured by `peers/range.py`.
+//! Whole runs on loopback, end to end: 1,000 hops with TCP, challenge, proof and verdict, and the
+//! sweep of a range. Sweeps between hosts, and what is dropped on the way, are measured by
+//! `peers/range.py`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portmatrix::listen::gate::{Gate, Limits};
@@ -55,7 +56,10 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
     let hops = (0..hops).map(|i| Hop {
         id: format!("bench/flow/from{i}/to:{port}"),
         flow: flow.clone(),
-        from: HopEnd { role: "from".into(), host: Host::Named { name: format!("from{i}"), addresses: vec![LOOPBACK] } },
+        from: HopEnd {
+            role: "from".into(),
+            host: Host::Named { name: format!("from{i}"), addresses: vec![LOOPBACK] },
+        },
         to: HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) },
         address: Some(LOOPBACK),
         port,
@@ -63,7 +67,14 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
         proxy: None,
         also: Vec::new(),
     });
-    Plan { site: "bench".into(), hops: hops.collect(), unplanned: Vec::new(), roles: Vec::new(), controls: Vec::new(), missing: Vec::new() }
+    Plan {
+        site: "bench".into(),
+        hops: hops.collect(),
+        unplanned: Vec::new(),
+        roles: Vec::new(),
+        controls: Vec::new(),
+        missing: Vec::new(),
+    }
 }
 
 /// What a listener of the benchmark opens.
@@ -84,12 +95,16 @@ fn wanted(port: u16, protocol: Protocol) -> Wanted {
 
 /// Measures runs of so many hops against a listener of their own.
 fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize, each: u64) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let key = SiteKey::new(&[7; 32]);
     let identity = Arc::new(Identity::self_signed(&["127.0.0.1".into()]).expect("a certificate"));
     let trust = Trust::roots(identity.chain.clone()).expect("a root");
     let mut group = c.benchmark_group(group);
-    group.sample_size(10).measurement_time(Duration::from_secs(10)).throughput(Throughput::Elements(each));
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(10))
+        .throughput(Throughput::Elements(each));
     for (name, wanted) in cases {
         let stop = CancellationToken::new();
         let shared = Shared {
@@ -103,7 +118,9 @@ fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize
             journal: Arc::new(Journal::default()),
             stop: stop.clone(),
         };
-        let opened = runtime.block_on(async { open::open(std::slice::from_ref(wanted), &shared) }).expect("the port opens");
+        let opened = runtime
+            .block_on(async { open::open(std::slice::from_ref(wanted), &shared) })
+            .expect("the port opens");
         assert!(opened.ports.iter().all(|p| p.problem.is_none()), "{:?}", opened.ports);
         let plan = plan(hops, wanted);
         let tools = Tools {
@@ -120,7 +137,14 @@ fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize
         group.bench_function(*name, |b| {
             b.iter(|| {
                 let resolver = Resolver::system(Duration::from_secs(1));
-                let results = runtime.block_on(run::run(&plan, tools.clone(), &resolver, &settings, &CancellationToken::new(), |_| {}));
+                let results = runtime.block_on(run::run(
+                    &plan,
+                    tools.clone(),
+                    &resolver,
+                    &settings,
+                    &CancellationToken::new(),
+                    |_| {},
+                ));
                 assert!(
                     results.iter().all(|r| r.verdict == Verdict::Pass),
                     "a hop of the benchmark was not proved: {:?}",
@@ -134,13 +158,21 @@ fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize
 }
 
 fn thousand_hops(c: &mut Criterion) {
-    let cases = [("tcp, proved", wanted(27_001, Protocol::Tcp)), ("tls, proved", wanted(27_002, Protocol::Tls))];
+    let cases = [
+        ("tcp, proved", wanted(27_001, Protocol::Tcp)),
+        ("tls, proved", wanted(27_002, Protocol::Tls)),
+    ];
     measure(c, "1,000 hops on loopback", &cases, HOPS, 1000);
 }
 
 fn range(c: &mut Criterion) {
-    let interface =
-        Interface { name: "first".into(), uuid: "12345778-1234-abcd-ef00-0123456789ac".into(), version: (1, 0), title: None, hint: None };
+    let interface = Interface {
+        name: "first".into(),
+        uuid: "12345778-1234-abcd-ef00-0123456789ac".into(),
+        version: (1, 0),
+        title: None,
+        hint: None,
+    };
     let range = Some(PortSet::run(RANGE.0, RANGE.1));
     let wanted = Wanted { interfaces: vec![interface], range, ..wanted(27_003, Protocol::Rpc) };
     measure(c, "a range on loopback", &[("2,048 ports, proved", wanted)], 1, 2048);

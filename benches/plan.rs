@@ -40,7 +40,11 @@ row = 2
 
 fn site() -> String {
     let agents: Vec<String> = (0..HOSTS).map(|n| format!("\"ws-{n:05}.contoso.com\"")).collect();
-    format!("[site]\nname = \"bench\"\nproduct = \"bench\"\n[roles]\nserver = \"srv01.contoso.com\"\nagent = [{}]\n", agents.join(","))
+    format!(
+        "[site]\nname = \"bench\"\nproduct = \"bench\"\n[roles]\nserver \
+            = \"srv01.contoso.com\"\nagent = [{}]\n",
+        agents.join(",")
+    )
 }
 
 fn planning(c: &mut Criterion) {
@@ -52,9 +56,15 @@ fn planning(c: &mut Criterion) {
     assert_eq!(plan.hops.len(), 2 * HOSTS);
     let mut group = c.benchmark_group("site of 10,000 hosts");
     group.throughput(Throughput::Elements(HOSTS as u64)).sample_size(20);
-    group.bench_function("read", |b| b.iter(|| black_box(parse("site.toml", &text, Path::new(""), &registry))));
-    group.bench_function("plan", |b| b.iter(|| black_box(build(product, registry.matrices(), &site))));
-    group.bench_function("find one host", |b| b.iter(|| black_box(plan.for_host(&Who::here("ws-07777", Vec::new())))));
+    group.bench_function("read", |b| {
+        b.iter(|| black_box(parse("site.toml", &text, Path::new(""), &registry)))
+    });
+    group.bench_function("plan", |b| {
+        b.iter(|| black_box(build(product, registry.matrices(), &site)))
+    });
+    group.bench_function("find one host", |b| {
+        b.iter(|| black_box(plan.for_host(&Who::here("ws-07777", Vec::new()))))
+    });
     group.finish();
 }
 

@@ -5,7 +5,8 @@ use crate::result::HopResult;
 /// Something happened in a run.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The hops are known. Said again when a name turns out to have several addresses, and so several hops.
+    /// The hops are known. Said again when a name turns out to have several addresses, and so
+    /// several hops.
     RunStarted {
         /// How many there are.
         hops: usize,

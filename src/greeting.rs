@@ -1,11 +1,14 @@
-//! The closed set of greetings: exchanges of known services that a stranger may begin without harm, and by whose answer a service is recognised.
-//! What is said and what must come back stands in [`crate::proto::greeting`].
+//! The closed set of greetings: exchanges of known services that a stranger may begin without harm,
+//! and by whose answer a service is recognised. What is said and what must come back stands in
+//! [`crate::proto::greeting`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The protocol whose greeting is exchanged on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Greeting {
     /// SSH: the server names its version.
@@ -81,7 +84,10 @@ mod tests {
     #[test]
     fn names_are_those_of_files() {
         for greeting in Greeting::ALL {
-            assert_eq!(serde_json::to_value(greeting).expect("a unit variant serialises"), greeting.name());
+            assert_eq!(
+                serde_json::to_value(greeting).expect("a unit variant serialises"),
+                greeting.name()
+            );
         }
     }
 }

@@ -17,11 +17,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-/// How the words of [`Observation::spread`] on a connection end that was made by HTTP/1.1, where it might have been HTTP/2.
+/// How the words of [`Observation::spread`] on a connection end that was made by HTTP/1.1, where it
+/// might have been HTTP/2.
 pub const BY_HTTP1: &str = ", by HTTP/1.1";
 
 /// One step of a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// Name to addresses.
@@ -165,16 +168,21 @@ impl Evidence {
         self.outcome.is_none() && (self.attempts > 1 || self.syns.is_some_and(|syns| syns > 1))
     }
 
-    /// Of all attempts of a hop, those of the connection where it ended: one, or several from different ports.
+    /// Of all attempts of a hop, those of the connection where it ended: one, or several from
+    /// different ports.
     pub fn of_last_connection(all: &[Evidence]) -> &[Evidence] {
         let first = all.iter().rposition(|e| e.attempts <= 1).unwrap_or(0);
         all.get(first..).unwrap_or_default()
     }
 
-    /// Of all attempts of a hop, the one that decided how it ended: the last that was not broken off.
+    /// Of all attempts of a hop, the one that decided how it ended: the last that was not broken
+    /// off.
     pub fn decisive(all: &[Evidence]) -> Option<&Evidence> {
         let of_last = Evidence::of_last_connection(all);
-        of_last.iter().find(|e| e.outcome.is_none()).or_else(|| of_last.iter().rev().find(|e| e.outcome != Some(Reason::NotTested)))
+        of_last
+            .iter()
+            .find(|e| e.outcome.is_none())
+            .or_else(|| of_last.iter().rev().find(|e| e.outcome != Some(Reason::NotTested)))
     }
 }
 
@@ -186,7 +194,8 @@ pub struct Icmp {
     pub kind: u8,
     /// Its code.
     pub code: u8,
-    /// Who sent it: one of this machine's own addresses when its own firewall or neighbour table did.
+    /// Who sent it: one of this machine's own addresses when its own firewall or neighbour table
+    /// did.
     #[schemars(with = "String")]
     pub from: IpAddr,
 }
@@ -256,7 +265,9 @@ impl std::fmt::Display for Trace {
             let from = node.from.map_or_else(|| "?".to_owned(), |from| from.to_string());
             let arrow = if place == 0 { "" } else { " → " };
             match (node.answer, node.icmp) {
-                (NodeAnswer::Silent, _) if place + 1 == self.nodes.len() => write!(f, "{arrow}silent")?,
+                (NodeAnswer::Silent, _) if place + 1 == self.nodes.len() => {
+                    write!(f, "{arrow}silent")?
+                }
                 (NodeAnswer::Unreachable, Some(icmp)) => write!(f, "{arrow}{from} ({icmp})")?,
                 (NodeAnswer::Opened, _) => write!(f, "{arrow}{from} (opened)")?,
                 (NodeAnswer::Reset, _) => write!(f, "{arrow}reset")?,
@@ -268,15 +279,21 @@ impl std::fmt::Display for Trace {
 }
 
 impl Trace {
-    /// The last node that answered before the destination: whoever swallows the packets is this one, or stands after it.
+    /// The last node that answered before the destination: whoever swallows the packets is this
+    /// one, or stands after it.
     pub fn last_router(&self) -> Option<IpAddr> {
-        let passed_on = |n: &&PathNode| n.answer == NodeAnswer::TimeExceeded && n.from != Some(self.destination.ip());
+        let passed_on = |n: &&PathNode| {
+            n.answer == NodeAnswer::TimeExceeded && n.from != Some(self.destination.ip())
+        };
         self.nodes.iter().rev().find(passed_on).and_then(|n| n.from)
     }
 
-    /// Whether the destination's own address answered for packets whose life ended on the way: it passes them on, and so is no end but NAT.
+    /// Whether the destination's own address answered for packets whose life ended on the way: it
+    /// passes them on, and so is no end but NAT.
     pub fn is_passed_on_by_destination(&self) -> bool {
-        self.nodes.iter().any(|n| n.answer == NodeAnswer::TimeExceeded && n.from == Some(self.destination.ip()))
+        self.nodes
+            .iter()
+            .any(|n| n.answer == NodeAnswer::TimeExceeded && n.from == Some(self.destination.ip()))
     }
 }
 
@@ -300,7 +317,8 @@ impl Spread {
         sorted.sort_by(f64::total_cmp);
         let samples = sorted.len();
         // Nearest rank: the first that so many in a hundred do not exceed.
-        let rank = |percent: usize| sorted.get((samples * percent).div_ceil(100).max(1) - 1).copied();
+        let rank =
+            |percent: usize| sorted.get((samples * percent).div_ceil(100).max(1) - 1).copied();
         Some(Spread { samples, min_ms: *sorted.first()?, median_ms: rank(50)?, p95_ms: rank(95)? })
     }
 }
@@ -364,11 +382,14 @@ impl Misplaced {
             Misplaced::Nowhere => "no address of any machine",
             Misplaced::Group => "an address of a group of machines",
             Misplaced::Own => "this machine's own address",
-            Misplaced::LinkLocal => "an address that a machine gives itself where it finds no network",
+            Misplaced::LinkLocal => {
+                "an address that a machine gives itself where it finds no network"
+            }
         }
     }
 
-    /// Whether a listener behind it may still prove that it is the right host: one machine may have two names.
+    /// Whether a listener behind it may still prove that it is the right host: one machine may have
+    /// two names.
     pub fn may_be_right(self) -> bool {
         matches!(self, Misplaced::Own | Misplaced::LinkLocal)
     }
@@ -389,15 +410,19 @@ pub struct Observation {
     pub evidence: Vec<Evidence>,
     /// One outcome per connection on which the challenge was sent.
     pub proofs: Vec<ProofOutcome>,
-    /// What the other end was recognised as, from what it sent (`Active Directory`, `Kestrel`); a detail, never a verdict.
+    /// What the other end was recognised as, from what it sent (`Active Directory`, `Kestrel`); a
+    /// detail, never a verdict.
     pub recognised: Option<String>,
-    /// Whether all that was recognised only passes on what others say: nothing is known of the service behind it then.
+    /// Whether all that was recognised only passes on what others say: nothing is known of the
+    /// service behind it then.
     pub only_fronts: bool,
-    /// Where several connections were made, because the way may be shared out: what became of each, in words.
+    /// Where several connections were made, because the way may be shared out: what became of each,
+    /// in words.
     pub spread: Vec<String>,
     /// The way, where it was walked.
     pub trace: Option<Trace>,
-    /// What the listener at the other end said that it saw of this hop, asked over another hop that works.
+    /// What the listener at the other end said that it saw of this hop, asked over another hop that
+    /// works.
     pub sighting: Option<Sighting>,
     /// How far away a directory is.
     pub latency: Option<Latency>,

@@ -1,7 +1,7 @@
 //! The closed set of codes for how a step ended.
 //!
-//! Text is for people; everything that decides (verdicts, exit codes, diffs) uses these codes alone. A code says what was *seen*; what
-//! it means for a hop is decided in [`crate::verdict`].
+//! Text is for people; everything that decides (verdicts, exit codes, diffs) uses these codes
+//! alone. A code says what was *seen*; what it means for a hop is decided in [`crate::verdict`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,11 @@ impl Reason {
     pub fn is_local(self) -> bool {
         matches!(
             self,
-            Reason::LocalNoRoute | Reason::LocalResources | Reason::LocalPermission | Reason::LocalAddressInUse | Reason::OsError
+            Reason::LocalNoRoute
+                | Reason::LocalResources
+                | Reason::LocalPermission
+                | Reason::LocalAddressInUse
+                | Reason::OsError
         )
     }
 }
@@ -132,7 +136,11 @@ impl std::fmt::Display for Reason {
 impl std::str::FromStr for Reason {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|r| r.code() == s).ok_or_else(|| format!("no reason is called \"{s}\""))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|r| r.code() == s)
+            .ok_or_else(|| format!("no reason is called \"{s}\""))
     }
 }
 

@@ -1,10 +1,13 @@
-//! The result of one run, as it stands in a file. The JSON Schema is generated from these types (`report --schema`).
+//! The result of one run, as it stands in a file. The JSON Schema is generated from these types
+//! (`report --schema`).
 
 pub mod published;
 
 use crate::matrix::model::{Expect, NameClass, Protocol};
 use crate::matrix::port_set::PortSet;
-use crate::observation::{Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace};
+use crate::observation::{
+    Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
+};
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
@@ -48,7 +51,8 @@ pub struct ResultFile {
     pub nothing_begins_here: bool,
     /// The hops, in the order of the plan.
     pub hops: Vec<HopResult>,
-    /// Flows from this host that ought to be tested and cannot be: a protocol that is not probed, hosts that were not found.
+    /// Flows from this host that ought to be tested and cannot be: a protocol that is not probed,
+    /// hosts that were not found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untested: Vec<Unplanned>,
     /// For roles that belong nearer to some directories than to others: how it is.
@@ -57,7 +61,8 @@ pub struct ResultFile {
     /// For cloud services that publish names and ranges: how these stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub published: Vec<Published>,
-    /// Hosts that the certificates of cloud services name for revocation, and whether they can be reached. A client that cannot waits for them.
+    /// Hosts that the certificates of cloud services name for revocation, and whether they can be
+    /// reached. A client that cannot waits for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation: Vec<Revocation>,
 }
@@ -118,7 +123,8 @@ pub struct FromHost {
     pub host: String,
     /// The roles it was taken for.
     pub roles: Vec<String>,
-    /// Hosts and networks of the plan that its hops begin at, and that it is not: what was tested from here is another way than the planned one.
+    /// Hosts and networks of the plan that its hops begin at, and that it is not: what was tested
+    /// from here is another way than the planned one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
 }
@@ -128,7 +134,8 @@ pub struct FromHost {
 pub struct TestedBy {
     /// Its own name.
     pub host: String,
-    /// The address that it sent from; where nothing was sent, the one that the plan has it send from.
+    /// The address that it sent from; where nothing was sent, the one that the plan has it send
+    /// from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub address: Option<IpAddr>,
@@ -212,7 +219,8 @@ pub struct HopResult {
     /// What the other end named itself as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recognised: Option<String>,
-    /// Where a front stands in between: how the way to it stands, and the way from it to the host behind.
+    /// Where a front stands in between: how the way to it stands, and the way from it to the host
+    /// behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<Leg>,
     /// When the probe began; absent when it never did.
@@ -252,18 +260,22 @@ pub struct HopResult {
 }
 
 impl HopResult {
-    /// The machine that tested a hop whose row is for a whole network: each machine of it is a lane of its own. `None` where the plan says itself who
-    /// it is.
+    /// The machine that tested a hop whose row is for a whole network: each machine of it is a lane
+    /// of its own. `None` where the plan says itself who it is.
     pub fn tester(&self) -> Option<&TestedBy> {
         self.tested_by.as_ref().filter(|_| self.from.host.parse::<ipnet::IpNet>().is_ok())
     }
 
     /// The From side for people: a network is followed by the machine that tested.
     pub fn from_text(&self) -> String {
-        self.tester().map_or_else(|| self.from.host.clone(), |tester| format!("{} ({tester})", self.from.host))
+        self.tester().map_or_else(
+            || self.from.host.clone(),
+            |tester| format!("{} ({tester})", self.from.host),
+        )
     }
 
-    /// The hop as tested by one machine, by which results are compared: the hop's id, and who tested where the row is for a network.
+    /// The hop as tested by one machine, by which results are compared: the hop's id, and who
+    /// tested where the row is for a network.
     pub fn lane(&self) -> String {
         self.tester().map_or_else(|| self.hop.clone(), |tester| format!("{} ({tester})", self.hop))
     }
@@ -277,7 +289,12 @@ impl HopResult {
             source: hop.flow.source.clone(),
             from: End { address: fixed_address(&hop.from), ..end(&hop.from) },
             tested_by: None,
-            to: End { address: hop.address, port: Some(hop.port), range: hop.flow.range.clone(), ..end(&hop.to) },
+            to: End {
+                address: hop.address,
+                port: Some(hop.port),
+                range: hop.flow.range.clone(),
+                ..end(&hop.to)
+            },
             protocol: hop.flow.protocol,
             path: hop.flow.path.clone(),
             expect: hop.flow.expect,
@@ -300,14 +317,19 @@ impl HopResult {
             latency: seen.and_then(|s| s.latency),
             pdc: seen.and_then(|s| s.pdc.clone()),
             sweep: seen.and_then(|s| s.sweep.clone()).map(safe_sweep),
-            caution: hop.flow.caution.clone().filter(|_| hop.flow.expect == Expect::Allow && judgement.verdict <= Verdict::Warn),
+            caution: hop
+                .flow
+                .caution
+                .clone()
+                .filter(|_| hop.flow.expect == Expect::Allow && judgement.verdict <= Verdict::Warn),
             advice: judgement.advice.map(|a| sanitise(&a, MAX_LINE)),
             notes: judgement.notes.iter().map(|n| sanitise(n, MAX_LINE)).collect(),
         }
     }
 }
 
-/// A step whose facts steer no terminal: certificates, headers and directories are written by whoever answers.
+/// A step whose facts steer no terminal: certificates, headers and directories are written by
+/// whoever answers.
 fn safe(mut step: Step) -> Step {
     step.detail.values_mut().for_each(sanitise_fact);
     step
@@ -367,7 +389,9 @@ impl Counts {
                 Verdict::Inconclusive => counts.inconclusive += 1,
                 Verdict::Skipped => counts.skipped += 1,
             }
-            counts.proved += usize::from(hop.answered_by == AnsweredBy::StandIn && hop.reason != Reason::WrongListener);
+            counts.proved += usize::from(
+                hop.answered_by == AnsweredBy::StandIn && hop.reason != Reason::WrongListener,
+            );
         }
         counts
     }
@@ -382,7 +406,12 @@ impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let total = self.total();
         write!(f, "{total} {}: {} pass", if total == 1 { "hop" } else { "hops" }, self.pass)?;
-        for (count, word) in [(self.warn, "warn"), (self.fail, "fail"), (self.inconclusive, "inconclusive"), (self.skipped, "skipped")] {
+        for (count, word) in [
+            (self.warn, "warn"),
+            (self.fail, "fail"),
+            (self.inconclusive, "inconclusive"),
+            (self.skipped, "skipped"),
+        ] {
             if count > 0 {
                 write!(f, ", {count} {word}")?;
             }

@@ -1,8 +1,10 @@
 //! Making text from the network and from files safe to show, and fit for a terminal.
 
-/// Control characters (and so terminal escapes) and those that turn the direction of writing replaced, and cut at `max` characters.
+/// Control characters (and so terminal escapes) and those that turn the direction of writing
+/// replaced, and cut at `max` characters.
 pub fn sanitise(text: &str, max: usize) -> String {
-    let mut clean: String = text.chars().take(max).map(|c| if steers(c) { '\u{fffd}' } else { c }).collect();
+    let mut clean: String =
+        text.chars().take(max).map(|c| if steers(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(max).is_some() {
         clean.push('…');
     }
@@ -29,7 +31,8 @@ pub fn sanitise_fact(fact: &mut serde_json::Value) {
 
 /// Characters that steer a terminal or change the direction of writing.
 fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A field that no spreadsheet takes for a formula.
@@ -51,8 +54,8 @@ pub fn markdown_safe(cell: &str) -> String {
     cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
 }
 
-/// Words behind an indent, wrapped at `width` columns; later lines are indented as far. A word that is longer than a line stays whole, so
-/// that it can be copied.
+/// Words behind an indent, wrapped at `width` columns; later lines are indented as far. A word that
+/// is longer than a line stays whole, so that it can be copied.
 pub fn wrap(words: &str, indent: &str, width: usize) -> String {
     let depth = indent.chars().count();
     let mut text = indent.to_owned();
@@ -96,7 +99,10 @@ mod tests {
         let mut fact = serde_json::json!({ "names": vec!["\u{1b}]0;x\u{7}"; 1000], "n": 1 });
         sanitise_fact(&mut fact);
         let names = fact["names"].as_array().expect("a list");
-        assert!(names.len() == MAX_FACTS && names.iter().all(|n| n == "\u{fffd}]0;x\u{fffd}"), "{fact}");
+        assert!(
+            names.len() == MAX_FACTS && names.iter().all(|n| n == "\u{fffd}]0;x\u{fffd}"),
+            "{fact}"
+        );
         assert_eq!(markdown_safe("a|b\nc"), "a\\|b c");
     }
 }

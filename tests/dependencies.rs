@@ -1,12 +1,14 @@
-//! What this project may depend on: licences, sources, and the same crate in two versions. Reads `cargo metadata` for both systems that the
-//! program is built for. (Known vulnerabilities are not looked up: their list is not part of the repository.)
+//! What this project may depend on: licences, sources, and the same crate in two versions. Reads
+//! `cargo metadata` for both systems that the program is built for. (Known vulnerabilities are not
+//! looked up: their list is not part of the repository.)
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-gnu", "x86_64-pc-windows-gnu"];
 
-/// Licences that ask for nothing but their own text, and MPL-2.0, which asks for the source of the changed files alone (we change none).
+/// Licences that ask for nothing but their own text, and MPL-2.0, which asks for the source of the
+/// changed files alone (we change none).
 const LICENCES: &[&str] = &[
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -25,7 +27,8 @@ const LICENCES: &[&str] = &[
     "Zlib",
 ];
 
-/// Crates that reach the program in two versions, each with who is behind. A row that is no longer needed must go.
+/// Crates that reach the program in two versions, each with who is behind. A row that is no longer
+/// needed must go.
 const TWICE: &[(&str, &str)] = &[
     ("base64", "ldap3_proto is one release behind the others"),
     ("getrandom", "ring still has 0.2; uuid (in ldap3_proto) has 0.4"),
@@ -71,8 +74,12 @@ fn text(value: &Value, key: &str) -> String {
 
 /// Packages of the resolved graph, and which of them are reached without a dev-dependency.
 fn read(metadata: &Value) -> Vec<Package> {
-    let nodes: BTreeMap<String, &Value> =
-        metadata["resolve"]["nodes"].as_array().expect("the graph is resolved").iter().map(|n| (text(n, "id"), n)).collect();
+    let nodes: BTreeMap<String, &Value> = metadata["resolve"]["nodes"]
+        .as_array()
+        .expect("the graph is resolved")
+        .iter()
+        .map(|n| (text(n, "id"), n))
+        .collect();
     let mut shipped = BTreeSet::new();
     let mut waiting = vec![text(&metadata["resolve"], "root")];
     while let Some(id) = waiting.pop() {
@@ -80,7 +87,12 @@ fn read(metadata: &Value) -> Vec<Package> {
             continue;
         }
         for dependency in nodes[&id]["deps"].as_array().expect("a node has dependencies") {
-            if dependency["dep_kinds"].as_array().expect("a dependency has kinds").iter().any(|k| k["kind"] != "dev") {
+            if dependency["dep_kinds"]
+                .as_array()
+                .expect("a dependency has kinds")
+                .iter()
+                .any(|k| k["kind"] != "dev")
+            {
                 waiting.push(text(dependency, "pkg"));
             }
         }
@@ -99,10 +111,16 @@ fn read(metadata: &Value) -> Vec<Package> {
         .collect()
 }
 
-/// Whether an SPDX expression can be satisfied with allowed licences alone. `/` is the old way to write `OR`; `AND` binds more tightly.
+/// Whether an SPDX expression can be satisfied with allowed licences alone. `/` is the old way to
+/// write `OR`; `AND` binds more tightly.
 fn allowed(expression: &str) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ").replace(" WITH ", "\u{1}");
-    let words: Vec<String> = spaced.split_whitespace().map(|w| w.replace('\u{1}', " WITH ")).collect();
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace(" WITH ", "\u{1}");
+    let words: Vec<String> =
+        spaced.split_whitespace().map(|w| w.replace('\u{1}', " WITH ")).collect();
     let mut at = 0;
     let outcome = any(&words, &mut at);
     outcome && at == words.len()
@@ -150,10 +168,14 @@ fn licences_sources_and_banned_crates() {
             }
             match package.source.as_deref() {
                 None if package.name == env!("CARGO_PKG_NAME") => {}
-                Some(source) if source.starts_with("registry+") && source.ends_with("/rust-lang/crates.io-index") => {}
+                Some(source)
+                    if source.starts_with("registry+")
+                        && source.ends_with("/rust-lang/crates.io-index") => {}
                 other => wrong.push(format!("{shown}: comes from {other:?}, not from crates.io")),
             }
-            if let Some((_, instead)) = BANNED.iter().find(|(name, _)| package.ships && *name == package.name) {
+            if let Some((_, instead)) =
+                BANNED.iter().find(|(name, _)| package.ships && *name == package.name)
+            {
                 wrong.push(format!("{shown}: is banned; use {instead}"));
             }
         }
@@ -170,22 +192,44 @@ fn no_crate_twice_without_a_reason() {
         for package in packages(target).into_iter().filter(|p| p.ships) {
             versions.entry(package.name).or_default().insert(package.version);
         }
-        assert!(versions.contains_key("rustls") && versions.len() > 100, "the graph for {target} is read: {} crates", versions.len());
-        twice.extend(versions.iter().filter(|(_, v)| v.len() > 1).map(|(n, v)| (n.clone(), v.clone())));
+        assert!(
+            versions.contains_key("rustls") && versions.len() > 100,
+            "the graph for {target} is read: {} crates",
+            versions.len()
+        );
+        twice.extend(
+            versions.iter().filter(|(_, v)| v.len() > 1).map(|(n, v)| (n.clone(), v.clone())),
+        );
     }
     let known: BTreeSet<&str> = TWICE.iter().map(|(name, _)| *name).collect();
     let found: BTreeSet<&str> = twice.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(found, known, "left: in the graph twice ({twice:?}); right: with a reason in this test");
+    assert_eq!(
+        found, known,
+        "left: in the graph twice ({twice:?}); right: with a reason in this test"
+    );
 }
 
 #[test]
 fn licence_expressions_are_read_as_spdx_says() {
-    for good in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "(MIT OR GPL-3.0) AND ISC", "Apache-2.0 WITH LLVM-exception OR GPL-2.0"] {
+    for good in [
+        "MIT",
+        "MIT/Apache-2.0",
+        "GPL-3.0 OR MIT",
+        "(MIT OR GPL-3.0) AND ISC",
+        "Apache-2.0 WITH LLVM-exception OR GPL-2.0",
+    ] {
         assert!(allowed(good), "{good}");
     }
-    for bad in
-        ["", "GPL-3.0", "MIT AND GPL-3.0", "GPL-3.0 OR MIT AND GPL-2.0", "(MIT", "MIT ISC", "MIT OR ISC)", "GPL-2.0 WITH LLVM-exception"]
-    {
+    for bad in [
+        "",
+        "GPL-3.0",
+        "MIT AND GPL-3.0",
+        "GPL-3.0 OR MIT AND GPL-2.0",
+        "(MIT",
+        "MIT ISC",
+        "MIT OR ISC)",
+        "GPL-2.0 WITH LLVM-exception",
+    ] {
         assert!(!allowed(bad), "{bad}");
     }
 }

@@ -1,5 +1,6 @@
-//! Names, asked of a real DNS server (`dnsmasq`) by the built program in a network namespace with a resolver configuration of its own.
-//! In CI these tests must run; elsewhere they say why they do not.
+//! Names, asked of a real DNS server (`dnsmasq`) by the built program in a network namespace with a
+//! resolver configuration of its own. In CI these tests must run; elsewhere they say why they do
+//! not.
 #![cfg(target_os = "linux")]
 
 mod support {
@@ -15,7 +16,8 @@ use support::netns::Process;
 
 const KEY: Option<&str> = Some("site.key");
 
-/// What the server says. `psp` is the only host that is alive; nobody has 10.77.2.77. Other names below `example` are not there.
+/// What the server says. `psp` is the only host that is alive; nobody has 10.77.2.77. Other names
+/// below `example` are not there.
 const ZONE: &[&str] = &[
     "--host-record=one.example,10.77.2.2",
     "--host-record=two.example,10.77.2.2",
@@ -30,7 +32,8 @@ const ZONE: &[&str] = &[
     "--local=/example/",
 ];
 
-/// Three namespaces: `ws` asks the server in `dc`, and `psp` listens. `None`, with a sentence, where that cannot be.
+/// Three namespaces: `ws` asks the server in `dc`, and `psp` listens. `None`, with a sentence,
+/// where that cannot be.
 struct Site {
     site: Deployment,
     _server: Process,
@@ -42,8 +45,14 @@ impl Site {
     fn new() -> Option<Self> {
         let site = Deployment::new("direct")?;
         if let Err(error) = std::process::Command::new("dnsmasq").arg("--version").output() {
-            assert!(std::env::var_os("CI").is_none(), "CI is set, so dnsmasq must be here: {error}");
-            eprintln!("left out: dnsmasq cannot be run here ({error}); on Debian `apt-get install dnsmasq-base`");
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "CI is set, so dnsmasq must be here: {error}"
+            );
+            eprintln!(
+                "left out: dnsmasq cannot be run here ({error}); on Debian `apt-get install \
+                    dnsmasq-base`"
+            );
             return None;
         }
         let server = serve(&site, ZONE);
@@ -51,7 +60,15 @@ impl Site {
         write(&site, "{ name = \"psp.contoso.test\", addresses = [\"10.77.2.2\", \"fd77:2::2\"] }");
         let mut psp = site.net.host("psp").start(
             support::deployment::PROGRAM,
-            &["listen", "--site", &site.path("site.toml"), "--as", "psp.contoso.test", "--for", "120s"],
+            &[
+                "listen",
+                "--site",
+                &site.path("site.toml"),
+                "--as",
+                "psp.contoso.test",
+                "--for",
+                "120s",
+            ],
         );
         psp.wait_listening(site.net.host("psp"), &[5000], Duration::from_secs(20));
         site.net.host("ws").resolver("nameserver 10.77.3.2\n");
@@ -70,7 +87,13 @@ impl Site {
         let mut found: Vec<_> = seen
             .hops()
             .iter()
-            .map(|h| (h["to"]["address"].as_str().unwrap_or("-").to_owned(), text(h, "/verdict").to_owned(), text(h, "/reason").to_owned()))
+            .map(|h| {
+                (
+                    h["to"]["address"].as_str().unwrap_or("-").to_owned(),
+                    text(h, "/verdict").to_owned(),
+                    text(h, "/reason").to_owned(),
+                )
+            })
             .collect();
         found.sort();
         found
@@ -79,8 +102,10 @@ impl Site {
 
 fn write(site: &Deployment, service: &str) {
     let text = format!(
-        "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = [\"!entra-id\"]\n\n[roles]\n\
-         migration-agent = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] }}\npsp-service = [{service}]\n"
+        "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = \
+            [\"!entra-id\"]\n\n[roles]\n\
+         migration-agent = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] \
+         }}\npsp-service = [{service}]\n"
     );
     std::fs::write(site.path("site.toml"), text).expect("the site file can be written");
 }
@@ -88,7 +113,15 @@ fn write(site: &Deployment, service: &str) {
 /// Starts the server and waits until it listens (over TCP too, which it opens last).
 fn serve(site: &Deployment, zone: &[&str]) -> Process {
     let host = site.net.host("dc");
-    let fixed = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=", "--port=53"];
+    let fixed = [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--user=root",
+        "--pid-file=",
+        "--port=53",
+    ];
     let args: Vec<&str> = fixed.iter().chain(zone).copied().collect();
     let mut server = host.start("dnsmasq", &args);
     server.wait_listening(host, &[53], Duration::from_secs(20));
@@ -100,18 +133,27 @@ fn triple(address: &str, verdict: &str, reason: &str) -> (String, String, String
 }
 
 fn hop<'a>(hops: &'a [Value], part: &str) -> &'a Value {
-    hops.iter().find(|h| text(h, "/hop").contains(part)).unwrap_or_else(|| panic!("{part} is not in {hops:#?}"))
+    hops.iter()
+        .find(|h| text(h, "/hop").contains(part))
+        .unwrap_or_else(|| panic!("{part} is not in {hops:#?}"))
 }
 
 #[test]
 fn names_with_addresses_give_one_hop_each() {
     let Some(site) = Site::new() else { return };
-    // The names are not the listener's own, so its proof is of another host: the answer came, and that is what DNS is asked for here.
+    // The names are not the listener's own, so its proof is of another host: the answer came, and
+    // that is what DNS is asked for here.
     for name in ["one.example", "alias.example"] {
         assert_eq!(site.found(name), [triple("10.77.2.2", "pass", "answered")], "{name}");
     }
-    assert_eq!(site.found("two.example"), [triple("10.77.2.2", "pass", "answered"), triple("10.77.2.77", "fail", "host-unreachable")]);
-    assert_eq!(site.found("dual.example"), [triple("10.77.2.2", "pass", "answered"), triple("fd77:2::2", "pass", "answered")]);
+    assert_eq!(
+        site.found("two.example"),
+        [triple("10.77.2.2", "pass", "answered"), triple("10.77.2.77", "fail", "host-unreachable")]
+    );
+    assert_eq!(
+        site.found("dual.example"),
+        [triple("10.77.2.2", "pass", "answered"), triple("fd77:2::2", "pass", "answered")]
+    );
 
     let seen = site.connect(&["two.example"], &["--connect-timeout", "1s"]);
     let ids: Vec<&str> = seen.hops().iter().map(|h| text(h, "/hop")).collect();
@@ -123,7 +165,11 @@ fn names_with_addresses_give_one_hop_each() {
         ]
     );
     let resolve = &seen.hops()[1]["steps"][0];
-    assert_eq!((text(resolve, "/step"), &resolve["ok"]), ("resolve", &Value::Bool(true)), "{resolve:#}");
+    assert_eq!(
+        (text(resolve, "/step"), &resolve["ok"]),
+        ("resolve", &Value::Bool(true)),
+        "{resolve:#}"
+    );
     assert_eq!(resolve["detail"]["addresses"], serde_json::json!(["10.77.2.2", "10.77.2.77"]));
 }
 
@@ -174,14 +220,21 @@ fn a_slow_name_delays_nobody_else() {
     let Some(site) = Site::new() else { return };
     // What is below slow.example is asked of a port of the same host at which everything is lost.
     site.site.net.host("dc").must_sh(
-        "nft add table inet lost; nft add chain inet lost input '{ type filter hook input priority 0; }'; \
+        "nft add table inet lost; nft add chain inet lost input '{ type filter hook input priority \
+            0; }'; \
          nft add rule inet lost input udp dport 5300 drop",
     );
     write(&site.site, "\"one.example\", \"x.slow.example\"");
     let seen = site.site.connect("ws", None, &["--timeout", "4s"]);
     let (fast, slow) = (hop(seen.hops(), "one.example"), hop(seen.hops(), "x.slow.example"));
-    assert_eq!((text(slow, "/reason"), text(fast, "/reason")), ("dns-timed-out", "answered"), "{}", seen.done);
-    let time = |pointer: &str, v: &Value| text(v, pointer).parse::<jiff::Timestamp>().expect("a time");
+    assert_eq!(
+        (text(slow, "/reason"), text(fast, "/reason")),
+        ("dns-timed-out", "answered"),
+        "{}",
+        seen.done
+    );
+    let time =
+        |pointer: &str, v: &Value| text(v, pointer).parse::<jiff::Timestamp>().expect("a time");
     let waited = time("/evidence/0/sent_at", fast).duration_since(time("/started", &seen.json));
     assert!(waited.as_millis() < 1500, "the other hop waited {waited:?}");
 }
@@ -191,14 +244,25 @@ fn a_deny_hop_without_an_address_is_inconclusive() {
     let Some(site) = Site::new() else { return };
     for name in ["nobody.example", "text.example"] {
         let text_of_site = format!(
-            "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"reverse-proxy\"\nfeatures = [\"!entra-id\"]\n\n[roles]\n\
-             migration-agent = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] }}\npsp-service = \"{name}\"\n\
+            "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology \
+                = \"reverse-proxy\"\nfeatures = [\"!entra-id\"]\n\n[roles]\n\
+             migration-agent = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] \
+             }}\npsp-service = \"{name}\"\n\
              reverse-proxy = \"one.example\"\n"
         );
-        std::fs::write(site.site.path("site.toml"), text_of_site).expect("the site file can be written");
+        std::fs::write(site.site.path("site.toml"), text_of_site)
+            .expect("the site file can be written");
         let seen = site.site.connect("ws", KEY, &[]);
-        let past = seen.hops().iter().find(|h| h["expect"] == "deny" && h["to"]["host"] == *name).expect("the way past the proxy");
-        assert_eq!((text(past, "/verdict"), text(past, "/reason")), ("inconclusive", "denied-otherwise"), "{past:#}");
+        let past = seen
+            .hops()
+            .iter()
+            .find(|h| h["expect"] == "deny" && h["to"]["host"] == *name)
+            .expect("the way past the proxy");
+        assert_eq!(
+            (text(past, "/verdict"), text(past, "/reason")),
+            ("inconclusive", "denied-otherwise"),
+            "{past:#}"
+        );
     }
 }
 
@@ -215,7 +279,11 @@ fn locator_zone() -> Vec<String> {
     .map(str::to_owned)
     .into();
     // More than fits into one answer over UDP.
-    let long = |n| format!("--srv-host=_ldap._tcp.dc._msdcs.big.example,a-domain-controller-with-a-long-name-{n:02}.big.example,389,0,{n}");
+    let long = |n| {
+        format!(
+            "--srv-host=_ldap._tcp.dc._msdcs.big.example,a-domain-controller-with-a-long-name-{n:02}.big.example,389,0,{n}"
+        )
+    };
     zone.extend((1..=60).map(long));
     zone.extend((1..=3).map(|n| format!("--host-record=dc{n}.corp.example,10.77.2.2")));
     zone
@@ -240,32 +308,54 @@ fn domain_controllers_are_found_as_windows_finds_them() {
     let _server = serve(&site, &zone.iter().map(String::as_str).collect::<Vec<_>>());
     let connect = |source: &str| {
         let text = format!(
-            "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = [\"!entra-id\", \"sid-history\"]\n\n\
-             [roles]\npsp-service = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] }}\nsource-dc = {{ {source} }}\n\
+            "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures = \
+                [\"!entra-id\", \"sid-history\"]\n\n\
+             [roles]\npsp-service = {{ name = \"ws.contoso.test\", addresses = [\"10.77.1.2\"] \
+             }}\nsource-dc = {{ {source} }}\n\
              target-pdc = {{ discover = \"corp.example\" }}\n"
         );
         std::fs::write(site.path("site.toml"), text).expect("the site file can be written");
-        // Whatever the hops say, for nobody listens there. The machine itself has no DNS: the server is named.
-        site.connect("ws", None, &["--dns", "10.77.3.2", "--connect-timeout", "1s", "--trace", "never"])
+        // Whatever the hops say, for nobody listens there. The machine itself has no DNS: the
+        // server is named.
+        site.connect(
+            "ws",
+            None,
+            &["--dns", "10.77.3.2", "--connect-timeout", "1s", "--trace", "never"],
+        )
     };
     let all = connect("discover = \"corp.example\"");
-    assert_eq!(hosts_at(all.hops(), 389), ["dc1.corp.example", "dc2.corp.example", "dc3.corp.example"], "by priority, then weight");
+    assert_eq!(
+        hosts_at(all.hops(), 389),
+        ["dc1.corp.example", "dc2.corp.example", "dc3.corp.example"],
+        "by priority, then weight"
+    );
     assert_eq!(hosts_at(all.hops(), 135), ["dc3.corp.example"], "the PDC emulator alone");
     let london = connect("discover = \"corp.example\", site = \"London\"");
     assert_eq!(hosts_at(london.hops(), 389), ["dc2.corp.example"]);
     let big = connect("discover = \"big.example\"");
-    assert_eq!(hosts_at(big.hops(), 389).len(), 60, "an answer that is cut short is asked for again over TCP");
+    assert_eq!(
+        hosts_at(big.hops(), 389).len(),
+        60,
+        "an answer that is cut short is asked for again over TCP"
+    );
 
     // What is not found is not silently left out.
     let untested = connect("discover = \"nowhere.example\"").json["untested"].to_string();
-    assert!(untested.contains("nowhere.example") && untested.contains("name-not-found"), "{untested}");
+    assert!(
+        untested.contains("nowhere.example") && untested.contains("name-not-found"),
+        "{untested}"
+    );
 
-    // A controller that stands in for itself looks the domain up as well, for only so does it find itself in the plan.
+    // A controller that stands in for itself looks the domain up as well, for only so does it find
+    // itself in the plan.
     connect("discover = \"corp.example\"");
     let dc = site.net.host("dc");
     let listen = |dns: &str| {
         let site = site.path("site.toml");
-        dc.start(support::deployment::PROGRAM, &["listen", "--site", &site, "--as", "dc2.corp.example", "--dns", dns, "--for", "60s"])
+        dc.start(
+            support::deployment::PROGRAM,
+            &["listen", "--site", &site, "--as", "dc2.corp.example", "--dns", dns, "--for", "60s"],
+        )
     };
     let mut listener = listen("10.77.3.2");
     listener.wait_listening(dc, &[389], Duration::from_secs(20));

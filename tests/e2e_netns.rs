@@ -1,5 +1,6 @@
-//! The built program between hosts that are network namespaces, behind a router that drops, rejects and translates: what people run, as
-//! they run it. In CI these tests must run; elsewhere they say why they do not.
+//! The built program between hosts that are network namespaces, behind a router that drops, rejects
+//! and translates: what people run, as they run it. In CI these tests must run; elsewhere they say
+//! why they do not.
 #![cfg(target_os = "linux")]
 
 mod support {
@@ -24,7 +25,12 @@ fn direct_topology_every_protocol_is_proved() {
     workstation.assert_proved("psp", &[5000]);
     workstation.assert_step("psp", 5000, "http");
     assert_eq!(workstation.done.code, Some(0), "{}", workstation.done);
-    assert_eq!(workstation.json["from"]["host"].as_str().map(|h| h.starts_with("ws")), Some(true), "{}", workstation.done);
+    assert_eq!(
+        workstation.json["from"]["host"].as_str().map(|h| h.starts_with("ws")),
+        Some(true),
+        "{}",
+        workstation.done
+    );
 
     let service = site.connect("psp", KEY, &["--require-proof"]);
     service.assert_proved("dc", DC);
@@ -55,16 +61,21 @@ fn direct_topology_every_protocol_is_proved() {
     let hop = workstation.allow_to("psp", 5000)[0];
     assert!(text(hop, "/evidence/0/source").starts_with("10.77.1.2:"), "{hop:#}");
     assert_eq!(text(hop, "/evidence/0/destination"), "10.77.2.2:5000");
-    let sent: jiff::Timestamp = text(hop, "/evidence/0/sent_at").parse().expect("the time is RFC 3339");
+    let sent: jiff::Timestamp =
+        text(hop, "/evidence/0/sent_at").parse().expect("the time is RFC 3339");
     let age = jiff::Timestamp::now().duration_since(sent);
     assert!(age.as_secs() >= 0 && age.as_secs() < 120, "{sent} is {age:?} ago");
 
     // The listener ends in order on Ctrl-C and leaves its own record.
     let ended = psp.interrupt(Duration::from_secs(15));
     assert_eq!(ended.code, Some(0), "{ended}");
-    let record = std::fs::read_to_string(site.path("psp-listener.json")).expect("the listener wrote its file");
+    let record = std::fs::read_to_string(site.path("psp-listener.json"))
+        .expect("the listener wrote its file");
     let record: Value = serde_json::from_str(&record).expect("the listener's file is JSON");
-    assert!(record.to_string().contains("10.77.1.2"), "the workstation's connection is in the listener's record: {record:#}");
+    assert!(
+        record.to_string().contains("10.77.1.2"),
+        "the workstation's connection is in the listener's record: {record:#}"
+    );
 }
 
 #[test]
@@ -73,7 +84,12 @@ fn reverse_proxy_topology_is_proved_and_the_way_past_the_proxy_is_judged() {
     let _psp = site.listen("psp", KEY, PSP_BEHIND_PROXY);
     let _dc = site.listen("dc", KEY, DC);
     let past = |seen: &support::deployment::Seen| {
-        let hop = seen.to("psp", 5000).into_iter().find(|h| h["expect"] == "deny").expect("the way past the proxy is planned").clone();
+        let hop = seen
+            .to("psp", 5000)
+            .into_iter()
+            .find(|h| h["expect"] == "deny")
+            .expect("the way past the proxy is planned")
+            .clone();
         (text(&hop, "/verdict").to_owned(), text(&hop, "/reason").to_owned())
     };
 
@@ -105,7 +121,10 @@ fn a_dropped_port_times_out_and_the_others_are_still_proved() {
     service.assert_proved("dc", &[135, 636, 7001, 7002]);
     assert_eq!(service.done.code, Some(1), "{}", service.done);
     let hop = service.allow_to("dc", 389)[0];
-    assert!(text(hop, "/evidence/0/source").starts_with("10.77.2.2:"), "a lost connection has its source port as well: {hop:#}");
+    assert!(
+        text(hop, "/evidence/0/source").starts_with("10.77.2.2:"),
+        "a lost connection has its source port as well: {hop:#}"
+    );
     assert!(!text(hop, "/advice").is_empty(), "{hop:#}");
 
     let workstation = site.connect("ws", KEY, &[]);
@@ -123,8 +142,16 @@ fn a_reset_by_a_firewall_is_rejected_where_the_listener_can_be_asked() {
     let service = site.connect("psp", KEY, &[]);
     for hop in service.allow_to("dc", 636) {
         // Over the other hops the listener says that it is there and saw nothing.
-        assert_eq!((text(hop, "/reason"), text(hop, "/initiator"), text(hop, "/answered_by")), ("rejected", "path", "nobody"), "{hop:#}");
-        assert_eq!((&hop["sighting"]["listening"], text(hop, "/sighting/state")), (&true.into(), "nothing"), "{hop:#}");
+        assert_eq!(
+            (text(hop, "/reason"), text(hop, "/initiator"), text(hop, "/answered_by")),
+            ("rejected", "path", "nobody"),
+            "{hop:#}"
+        );
+        assert_eq!(
+            (&hop["sighting"]["listening"], text(hop, "/sighting/state")),
+            (&true.into(), "nothing"),
+            "{hop:#}"
+        );
         assert_ne!(text(hop, "/verdict"), "pass", "{hop:#}");
     }
     service.assert_proved("dc", &[135, 389, 7001]);
@@ -146,7 +173,9 @@ fn a_wrong_key_proves_nothing() {
         for hop in seen.hops() {
             assert_ne!(text(hop, "/answered_by"), "stand-in", "{hop:#}");
             assert_ne!(text(hop, "/verdict"), "pass", "{hop:#}");
-            let proved = hop["steps"].as_array().is_some_and(|all| all.iter().any(|s| s["step"] == "proof" && s["ok"] == true));
+            let proved = hop["steps"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|s| s["step"] == "proof" && s["ok"] == true));
             assert!(!proved, "{hop:#}");
         }
     }
@@ -179,10 +208,14 @@ fn without_a_key_what_speaks_passes_but_is_not_proved() {
     assert_eq!(workstation.done.code, Some(0), "{}", workstation.done);
 
     let service = site.connect("psp", None, &[]);
-    // A directory answers that is no domain controller, and does not say what else: perhaps a stand-in without the key.
-    // What the directory says of the host holds for its other ports too.
+    // A directory answers that is no domain controller, and does not say what else: perhaps a
+    // stand-in without the key. What the directory says of the host holds for its other ports too.
     for hop in service.allow_to("dc", 389).into_iter().chain(service.allow_to("dc", 135)) {
-        assert_eq!((text(hop, "/verdict"), text(hop, "/reason")), ("warn", "not-active-directory"), "{hop:#}");
+        assert_eq!(
+            (text(hop, "/verdict"), text(hop, "/reason")),
+            ("warn", "not-active-directory"),
+            "{hop:#}"
+        );
         assert_ne!(text(hop, "/answered_by"), "stand-in", "{hop:#}");
     }
     // An open port on which no protocol was spoken tells nothing.
@@ -205,14 +238,24 @@ fn a_name_with_two_addresses_is_two_hops_and_a_translated_source_is_noted() {
     addresses.sort_unstable();
     assert_eq!(addresses, ["10.77.2.2", "fd77:2::2"]);
     let ipv4 = hops.iter().find(|h| h["to"]["address"] == "10.77.2.2").expect("there is one");
-    let proof = ipv4["steps"].as_array().and_then(|all| all.iter().find(|s| s["step"] == "proof")).expect("there is a proof");
-    assert!(text(proof, "/detail/peer").starts_with("10.77.2.1:"), "the listener saw the router's address: {proof:#}");
+    let proof = ipv4["steps"]
+        .as_array()
+        .and_then(|all| all.iter().find(|s| s["step"] == "proof"))
+        .expect("there is a proof");
+    assert!(
+        text(proof, "/detail/peer").starts_with("10.77.2.1:"),
+        "the listener saw the router's address: {proof:#}"
+    );
 
     // The same, cut for one family alone.
     site.net.forward_rules("meta nfproto ipv6 tcp dport 5000 drop");
     let seen = site.connect("ws", KEY, &[]);
     for hop in seen.allow_to("psp", 5000) {
-        let wanted = if hop["to"]["address"] == "10.77.2.2" { ("pass", "proved") } else { ("fail", "timed-out") };
+        let wanted = if hop["to"]["address"] == "10.77.2.2" {
+            ("pass", "proved")
+        } else {
+            ("fail", "timed-out")
+        };
         assert_eq!((text(hop, "/verdict"), text(hop, "/reason")), wanted, "{hop:#}");
     }
 }
@@ -222,14 +265,22 @@ fn wrong_input_is_exit_code_2_with_the_place_and_nothing_on_standard_output() {
     let Some(site) = Deployment::new("direct") else { return };
     let good = std::fs::read_to_string(site.path("site.toml")).expect("the site file is there");
     for (what, text, wanted) in [
-        ("a role that no matrix knows", good.replace("migration-agent =", "migration-agnet ="), "migration-agnet"),
+        (
+            "a role that no matrix knows",
+            good.replace("migration-agent =", "migration-agnet ="),
+            "migration-agnet",
+        ),
         ("a topology that no matrix knows", good.replace("\"direct\"", "\"sideways\""), "sideways"),
         ("an unknown key", good.replace("[ranges]", "[rangse]"), "rangse"),
         ("no TOML", good.replace("[roles]", "[roles"), "site.toml"),
     ] {
         std::fs::write(site.path("site.toml"), text).expect("the site file can be written");
         for command in ["plan", "connect", "listen"] {
-            let done = site.net.host("ws").run(PROGRAM, &[command, "--site", &site.path("site.toml")], LIMIT);
+            let done = site.net.host("ws").run(
+                PROGRAM,
+                &[command, "--site", &site.path("site.toml")],
+                LIMIT,
+            );
             assert_eq!(done.code, Some(2), "{what}: {done}");
             assert!(done.out.is_empty() && done.err.contains(wanted), "{what}: {done}");
         }

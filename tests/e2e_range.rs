@@ -1,5 +1,5 @@
-//! A whole dynamic range, 16,384 ports between two namespaces: proved port by port, with its edges, losses and limits, and never green where
-//! nobody looked.
+//! A whole dynamic range, 16,384 ports between two namespaces: proved port by port, with its edges,
+//! losses and limits, and never green where nobody looked.
 #![cfg(target_os = "linux")]
 
 mod support {
@@ -35,16 +35,26 @@ impl Bed {
             eprintln!("left out: network namespaces cannot be made here ({why})");
             return None;
         }
-        let bed = Bed { net: Net::new(&["ws", "srv"]), folder: tempfile::tempdir().expect("a temporary folder"), listener: None };
+        let bed = Bed {
+            net: Net::new(&["ws", "srv"]),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            listener: None,
+        };
         let (from, to) = (bed.net.host("ws").v4(), bed.net.host("srv").v4());
-        let mut site = "[site]\nname = \"range\"\nproduct = \"range\"\ntopology = \"lan\"\nmatrices = [\"".to_owned() + TABLES + "\"]\n";
+        let mut site =
+            "[site]\nname = \"range\"\nproduct = \"range\"\ntopology = \"lan\"\nmatrices = [\""
+                .to_owned()
+                + TABLES
+                + "\"]\n";
         if key {
-            let made = bed.net.host("ws").run(PROGRAM, &["key", "new", &bed.path("site.key")], LIMIT);
+            let made =
+                bed.net.host("ws").run(PROGRAM, &["key", "new", &bed.path("site.key")], LIMIT);
             assert_eq!(made.code, Some(0), "{made}");
             site.push_str("key = \"site.key\"\n");
         }
         site.push_str(&format!(
-            "\n[roles]\nclient = [{{ name = \"ws.bed.test\", addresses = [\"{from}\"] }}]\nserver = [{{ name = \"srv.bed.test\", addresses = [\"{to}\"] }}]\n"
+            "\n[roles]\nclient = [{{ name = \"ws.bed.test\", addresses = [\"{from}\"] }}]\nserver \
+                = [{{ name = \"srv.bed.test\", addresses = [\"{to}\"] }}]\n"
         ));
         std::fs::write(bed.path("site.toml"), site).expect("written");
         Some(bed)
@@ -59,7 +69,11 @@ impl Bed {
     /// Starts the listener under this limit of descriptors.
     fn listen(&mut self, limit: &str) {
         let srv = self.net.host("srv");
-        let command = format!("{}exec {PROGRAM} listen --site {} --as srv.bed.test", ulimit(limit), self.path("site.toml"));
+        let command = format!(
+            "{}exec {PROGRAM} listen --site {} --as srv.bed.test",
+            ulimit(limit),
+            self.path("site.toml")
+        );
         let mut listener = srv.start("sh", &["-c", &command]);
         listener.wait_listening(srv, &[135, FIRST], LIMIT);
         self.listener = Some(listener);
@@ -74,18 +88,21 @@ impl Bed {
         let site = self.path("site.toml");
         let rate = if more.contains("--rate") { "" } else { "--rate max" };
         let command = format!(
-            "{}exec {PROGRAM} connect --site {site} --as ws.bed.test {rate} --connect-timeout 2s --format json {more}",
+            "{}exec {PROGRAM} connect --site {site} --as ws.bed.test {rate} --connect-timeout 2s \
+                --format json {more}",
             ulimit(limit)
         );
         let done = self.net.host("ws").run("sh", &["-c", &command], LIMIT);
-        let result: Value = serde_json::from_str(&done.out).unwrap_or_else(|error| panic!("{error}: {done}"));
+        let result: Value =
+            serde_json::from_str(&done.out).unwrap_or_else(|error| panic!("{error}: {done}"));
         (result["hops"][0].clone(), done.code)
     }
 
     fn forward(&self, rules: &str) {
         // An answer may go to a port of the range too: only what goes to the server is meant.
         let to = format!("ip daddr {}", self.net.host("srv").v4());
-        self.net.forward_rules(&rules.lines().map(|rule| format!("{to} {rule}\n")).collect::<String>());
+        self.net
+            .forward_rules(&rules.lines().map(|rule| format!("{to} {rule}\n")).collect::<String>());
     }
 }
 
@@ -102,7 +119,9 @@ fn verdict(hop: &Value) -> (&str, &str) {
 fn segments(hop: &Value) -> Vec<String> {
     let all = hop["sweep"]["segments"].as_array().unwrap_or_else(|| panic!("no sweep: {hop:#}"));
     let text = |value: &Value| value.as_str().map(|text| format!(" {text}")).unwrap_or_default();
-    let runs = all.iter().map(|s| format!("{}-{}{}{}", s["first"], s["last"], text(&s["state"]), text(&s["reason"])));
+    let runs = all.iter().map(|s| {
+        format!("{}-{}{}{}", s["first"], s["last"], text(&s["state"]), text(&s["reason"]))
+    });
     // More than these is wrong in any case, and nobody reads thousands.
     runs.take(8).collect()
 }
@@ -113,7 +132,10 @@ fn every_port_of_the_range_is_proved_and_both_ends_count_alike() {
     let (hop, code) = bed.connect("unlimited", "");
     assert_eq!((verdict(&hop), code), (("pass", "proved"), Some(0)), "{hop:#}");
     assert_eq!(segments(&hop), ["49152-65535 proved"]);
-    assert_eq!((&hop["sweep"]["tried"], &hop["sweep"]["seen_there"], &hop["sweep"]["lost"]), (&16384.into(), &16384.into(), &0.into()));
+    assert_eq!(
+        (&hop["sweep"]["tried"], &hop["sweep"]["seen_there"], &hop["sweep"]["lost"]),
+        (&16384.into(), &16384.into(), &0.into())
+    );
     let listener = bed.listener.take().expect("started");
     let peak = listener.peak_memory().expect("it runs");
     assert!(peak < MOST_MEMORY_KIB, "{peak} KiB for 16,384 ports");
@@ -129,7 +151,10 @@ fn an_edge_is_exact_to_the_port_and_named_in_the_table() {
         bed.forward(&format!("tcp dport {edge}-65535 drop"));
         let (hop, code) = bed.connect("unlimited", "");
         assert_eq!((verdict(&hop), code), (("fail", "range-partly-blocked"), Some(1)), "{hop:#}");
-        assert_eq!(segments(&hop), [format!("49152-{} proved", edge - 1), format!("{edge}-65535 shut timed-out")]);
+        assert_eq!(
+            segments(&hop),
+            [format!("49152-{} proved", edge - 1), format!("{edge}-65535 shut timed-out")]
+        );
         assert_eq!(
             hop["evidence"].as_array().map(Vec::len).unwrap_or_default(),
             3,
@@ -138,7 +163,17 @@ fn an_edge_is_exact_to_the_port_and_named_in_the_table() {
         assert!(hop["evidence"][2]["source"].is_string(), "with its source port: {hop:#}");
     }
     let site = bed.path("site.toml");
-    let args = ["connect", "--site", &site, "--as", "ws.bed.test", "--rate", "max", "--connect-timeout", "2s"];
+    let args = [
+        "connect",
+        "--site",
+        &site,
+        "--as",
+        "ws.bed.test",
+        "--rate",
+        "max",
+        "--connect-timeout",
+        "2s",
+    ];
     let done = bed.net.host("ws").run(PROGRAM, &args, LIMIT);
     assert!(done.out.contains("proved 49152-65534; dropped 65535"), "{done}");
 }
@@ -148,7 +183,11 @@ fn a_silent_range_is_broken_off_and_says_so_unless_every_port_is_asked_for() {
     let Some(bed) = Bed::listening(true) else { return };
     bed.forward("tcp dport 49152-65535 drop");
     let (hop, _) = bed.connect("unlimited", "");
-    assert_eq!((verdict(&hop), &hop["sweep"]["mode"]), (("fail", "rpc-port-blocked"), &"broken-off".into()), "{hop:#}");
+    assert_eq!(
+        (verdict(&hop), &hop["sweep"]["mode"]),
+        (("fail", "rpc-port-blocked"), &"broken-off".into()),
+        "{hop:#}"
+    );
     assert!(hop["notes"].to_string().contains("silent as a whole"), "{hop:#}");
     let (hop, _) = bed.connect("unlimited", "--range exact");
     assert_eq!(segments(&hop), ["49152-65535 shut timed-out"]);
@@ -163,28 +202,48 @@ fn a_silent_range_is_broken_off_and_says_so_unless_every_port_is_asked_for() {
 #[test]
 fn a_port_that_opens_at_the_second_try_is_a_loss() {
     let Some(bed) = Bed::listening(true) else { return };
-    bed.forward("tcp dport 49200-49263 tcp flags & (syn|ack) == syn tcp dport != @lost add @lost { tcp dport } drop");
+    bed.forward(
+        "tcp dport 49200-49263 tcp flags & (syn|ack) == syn tcp dport != @lost add @lost { \
+        tcp dport } drop",
+    );
     let (hop, code) = bed.connect("unlimited", "");
     assert_eq!((verdict(&hop), code), (("warn", "retried"), Some(0)), "{hop:#}");
     assert_eq!(hop["sweep"]["lost"], 64, "{:#}", hop["sweep"]);
-    assert_eq!(segments(&hop), ["49152-49199 proved", "49200-49263 proved-late", "49264-65535 proved"]);
-    assert!(hop["notes"].to_string().contains("64 ports of the range opened only at another try"), "{hop:#}");
+    assert_eq!(
+        segments(&hop),
+        ["49152-49199 proved", "49200-49263 proved-late", "49264-65535 proved"]
+    );
+    assert!(
+        hop["notes"].to_string().contains("64 ports of the range opened only at another try"),
+        "{hop:#}"
+    );
 }
 
 #[test]
 fn a_range_whose_answers_are_lost_is_open_there_and_shut_back() {
     let Some(bed) = Bed::listening(true) else { return };
-    bed.net.forward_rules(&format!("ip saddr {} tcp sport 60000-65535 drop", bed.net.host("srv").v4()));
+    bed.net.forward_rules(&format!(
+        "ip saddr {} tcp sport 60000-65535 drop",
+        bed.net.host("srv").v4()
+    ));
     let (hop, code) = bed.connect("unlimited", "");
     assert_eq!((verdict(&hop), code), (("fail", "reply-lost"), Some(1)), "{hop:#}");
     assert_eq!(segments(&hop), ["49152-59999 proved", "60000-65535 shut reply-lost"]);
-    assert!(hop["advice"].as_str().is_some_and(|words| words.starts_with("Requests arrive, but replies are lost")), "{hop:#}");
+    assert!(
+        hop["advice"]
+            .as_str()
+            .is_some_and(|words| words.starts_with("Requests arrive, but replies are lost")),
+        "{hop:#}"
+    );
 }
 
 #[test]
 fn a_guard_against_too_many_connections_is_met_slowly() {
     let Some(bed) = Bed::listening(true) else { return };
-    bed.forward("tcp dport 49152-65535 tcp flags & (syn|ack) == syn limit rate over 700/second burst 100 packets drop");
+    bed.forward(
+        "tcp dport 49152-65535 tcp flags & (syn|ack) == syn limit rate over 700/second \
+        burst 100 packets drop",
+    );
     // Without --rate max, which would be met by the guard for ever.
     let (hop, code) = bed.connect("unlimited", "--rate 1500");
     assert_eq!((verdict(&hop), code), (("warn", "retried"), Some(0)), "{:#}", hop["notes"]);
@@ -200,18 +259,34 @@ fn a_listener_that_ends_in_the_middle_is_no_fault_of_the_way() {
     });
     let (hop, code) = bed.connect("unlimited", "--rate 1500");
     assert!(end.join().is_ok());
-    assert_eq!((verdict(&hop), code), (("inconclusive", "not-tested"), Some(3)), "{:#}", hop["notes"]);
+    assert_eq!(
+        (verdict(&hop), code),
+        (("inconclusive", "not-tested"), Some(3)),
+        "{:#}",
+        hop["notes"]
+    );
 }
 
 #[test]
 fn a_sample_is_not_green() {
     let Some(bed) = Bed::listening(true) else { return };
     let (hop, _) = bed.connect("unlimited", "--range sample");
-    assert_eq!((verdict(&hop), &hop["sweep"]["mode"]), (("warn", "range-partly-tested"), &"sample".into()), "{hop:#}");
+    assert_eq!(
+        (verdict(&hop), &hop["sweep"]["mode"]),
+        (("warn", "range-partly-tested"), &"sample".into()),
+        "{hop:#}"
+    );
     assert!(hop["sweep"]["tried"].as_u64().is_some_and(|n| n < 100), "{:#}", hop["sweep"]);
     let (hop, _) = bed.connect("unlimited", "--range never");
-    assert_eq!((verdict(&hop), &hop["sweep"]), (("pass", "proved"), &Value::Null), "what was not asked for is not judged");
-    assert!(hop["notes"].to_string().contains("besides the interfaces' own were not tried"), "and that is said: {hop:#}");
+    assert_eq!(
+        (verdict(&hop), &hop["sweep"]),
+        (("pass", "proved"), &Value::Null),
+        "what was not asked for is not judged"
+    );
+    assert!(
+        hop["notes"].to_string().contains("besides the interfaces' own were not tried"),
+        "and that is said: {hop:#}"
+    );
 }
 
 #[test]
@@ -229,7 +304,12 @@ fn ports_that_the_listener_could_not_open_are_unknown() {
     let (hop, _) = bed.connect("unlimited", "");
     assert_eq!(verdict(&hop), ("warn", "range-partly-tested"), "{hop:#}");
     let segments = segments(&hop);
-    assert!(segments.len() == 2 && segments[0].ends_with(" proved") && segments[1].ends_with("-65535 shut refused"), "{segments:?}");
+    assert!(
+        segments.len() == 2
+            && segments[0].ends_with(" proved")
+            && segments[1].ends_with("-65535 shut refused"),
+        "{segments:?}"
+    );
     let done = bed.listener.take().expect("started").interrupt(LIMIT);
     assert!(done.out.contains("no more descriptors"), "{done}");
     assert_eq!(done.code, Some(3), "not all was opened");
@@ -243,12 +323,20 @@ fn a_port_of_somebody_else_is_named_with_its_holder() {
     other.wait_listening(srv, &[50001], LIMIT);
     bed.listen("unlimited");
     let (hop, code) = bed.connect("unlimited", "");
-    assert_eq!((verdict(&hop), code), (("pass", "proved"), Some(0)), "the way to it is open: {hop:#}");
+    assert_eq!(
+        (verdict(&hop), code),
+        (("pass", "proved"), Some(0)),
+        "the way to it is open: {hop:#}"
+    );
     let held = &hop["sweep"]["segments"][1];
-    // It waits for the end of a line, and says that it understands nothing where the challenge happens to have one.
+    // It waits for the end of a line, and says that it understands nothing where the challenge
+    // happens to have one.
     assert!(held["state"] == "shut" || held["state"] == "open", "{held:#}");
     assert_eq!((&held["first"], &held["taken"]), (&50001.into(), &true.into()), "{held:#}");
-    assert!(held["holder"].as_str().is_some_and(|h| h.starts_with("python3") && h.contains(", pid ")), "{held:#}");
+    assert!(
+        held["holder"].as_str().is_some_and(|h| h.starts_with("python3") && h.contains(", pid ")),
+        "{held:#}"
+    );
     assert!(hop["notes"].to_string().contains("50001 (held there by python3"), "{hop:#}");
     let done = bed.listener.take().expect("started").interrupt(LIMIT);
     assert!(done.out.contains("else has 50001 (python3"), "{done}");
@@ -258,7 +346,11 @@ fn a_port_of_somebody_else_is_named_with_its_holder() {
 fn pinned_ports_are_all_of_the_range() {
     let Some(mut bed) = Bed::new(true) else { return };
     let site = std::fs::read_to_string(bed.path("site.toml")).expect("a site");
-    std::fs::write(bed.path("site.toml"), site + "\n[ranges]\nrpc-dynamic = \"49152,50001,50010-50019\"\n").expect("written");
+    std::fs::write(
+        bed.path("site.toml"),
+        site + "\n[ranges]\nrpc-dynamic = \"49152,50001,50010-50019\"\n",
+    )
+    .expect("written");
     bed.listen("unlimited");
     let (hop, code) = bed.connect("unlimited", "");
     assert_eq!((verdict(&hop), code), (("pass", "proved"), Some(0)), "{hop:#}");
@@ -267,17 +359,28 @@ fn pinned_ports_are_all_of_the_range() {
     bed.forward("tcp dport 50015-50019 drop");
     let (hop, _) = bed.connect("unlimited", "");
     assert_eq!(verdict(&hop), ("fail", "range-partly-blocked"), "{hop:#}");
-    assert!(hop["notes"].to_string().contains("proved 49152, 50001, 50010-50014; dropped 50015-50019"), "{hop:#}");
+    assert!(
+        hop["notes"].to_string().contains("proved 49152, 50001, 50010-50014; dropped 50015-50019"),
+        "{hop:#}"
+    );
 }
 
 #[test]
 fn nothing_is_proved_without_a_key_and_nothing_is_swept_unasked() {
     let Some(bed) = Bed::listening(false) else { return };
     let (hop, _) = bed.connect("unlimited", "");
-    assert_eq!((hop["reason"].as_str(), &hop["sweep"]), (Some("answered"), &Value::Null), "{hop:#}");
+    assert_eq!(
+        (hop["reason"].as_str(), &hop["sweep"]),
+        (Some("answered"), &Value::Null),
+        "{hop:#}"
+    );
     let (hop, _) = bed.connect("unlimited", "--range exact");
     assert_eq!(segments(&hop), ["49152-65535 open not-proved"]);
-    assert_eq!((verdict(&hop), hop["answered_by"].as_str()), (("pass", "answered"), Some("unproved")), "{hop:#}");
+    assert_eq!(
+        (verdict(&hop), hop["answered_by"].as_str()),
+        (("pass", "answered"), Some("unproved")),
+        "{hop:#}"
+    );
     bed.forward("tcp dport 57344-65535 drop");
     let (hop, _) = bed.connect("unlimited", "--range exact");
     assert_eq!(verdict(&hop), ("warn", "not-proved"), "what is swallowed is not green: {hop:#}");
@@ -290,12 +393,20 @@ fn a_host_that_needs_its_ports_keeps_them_and_says_so() {
     bed.net.host("srv").must_sh("echo '49152 65535' > /proc/sys/net/ipv4/ip_local_port_range");
     bed.listen("unlimited");
     let (hop, code) = bed.connect("unlimited", "");
-    assert_eq!((verdict(&hop), code, &hop["sweep"]), (("warn", "range-partly-tested"), Some(0), &Value::Null), "{hop:#}");
+    assert_eq!(
+        (verdict(&hop), code, &hop["sweep"]),
+        (("warn", "range-partly-tested"), Some(0), &Value::Null),
+        "{hop:#}"
+    );
     assert!(hop["notes"].to_string().contains("only a few ports open"), "{hop:#}");
     let done = bed.listener.take().expect("started").interrupt(LIMIT);
     assert!(done.out.contains("`--range whole` opens them"), "{done}");
     // What is asked for all the same is done, and is not green.
     bed.listen("unlimited");
     let (hop, _) = bed.connect("unlimited", "--range exact");
-    assert_eq!(verdict(&hop), ("warn", "range-partly-tested"), "refused, and the listener says that it does not hold them: {hop:#}");
+    assert_eq!(
+        verdict(&hop),
+        ("warn", "range-partly-tested"),
+        "refused, and the listener says that it does not hold them: {hop:#}"
+    );
 }

@@ -1,6 +1,8 @@
-//! `portmatrix explain` as a user runs it: pages, widths, exit codes, JSON; and the document made from the same pages.
+//! `portmatrix explain` as a user runs it: pages, widths, exit codes, JSON; and the document made
+//! from the same pages.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test explain_command` writes docs/reasons.md anew, to be read before it is committed.
+//! `UPDATE_EXPECTED=1 cargo test --test explain_command` writes docs/reasons.md anew, to be read
+//! before it is committed.
 
 use portmatrix::reason::Reason;
 use std::path::Path;
@@ -42,13 +44,25 @@ fn the_list_has_every_reason_in_its_group() {
         let list = stdout(width, &[]);
         assert!(widest(&list) <= usize::from(width), "{list}");
         for reason in Reason::ALL {
-            let lines = list.lines().filter(|line| line.split_whitespace().next() == Some(reason.code()) && line.starts_with("  "));
+            let lines = list.lines().filter(|line| {
+                line.split_whitespace().next() == Some(reason.code()) && line.starts_with("  ")
+            });
             assert_eq!(lines.count(), 1, "{reason} at {width} columns\n{list}");
         }
-        let groups: Vec<&str> = list.lines().filter(|line| !line.is_empty() && !line.starts_with([' ', '`'])).collect();
-        assert_eq!(groups, ["outcome", "local", "name", "path", "identity", "TLS", "HTTP", "LDAP", "RPC", "cloud", "deny"]);
+        let groups: Vec<&str> =
+            list.lines().filter(|line| !line.is_empty() && !line.starts_with([' ', '`'])).collect();
+        assert_eq!(
+            groups,
+            [
+                "outcome", "local", "name", "path", "identity", "TLS", "HTTP", "LDAP", "RPC",
+                "cloud", "deny"
+            ]
+        );
         let flat = list.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(Reason::ALL.iter().all(|reason| flat.contains(reason.summary())), "a sentence is cut");
+        assert!(
+            Reason::ALL.iter().all(|reason| flat.contains(reason.summary())),
+            "a sentence is cut"
+        );
     }
 }
 
@@ -56,18 +70,36 @@ fn the_list_has_every_reason_in_its_group() {
 fn every_page_is_shown_whole_at_80_and_120_columns() {
     for reason in Reason::ALL {
         let page = json(&[reason.code(), "--format", "json"]);
-        assert_eq!((page["schema"].as_str(), page["reason"].as_str()), (Some("portmatrix/reason/1"), Some(reason.code())));
-        let mut texts: Vec<&str> =
-            ["summary", "seen", "means", "not", "who"].iter().map(|key| page[key].as_str().expect("a text")).collect();
-        texts.extend(page["closer"].as_array().expect("a list").iter().map(|item| item.as_str().expect("a text")));
+        assert_eq!(
+            (page["schema"].as_str(), page["reason"].as_str()),
+            (Some("portmatrix/reason/1"), Some(reason.code()))
+        );
+        let mut texts: Vec<&str> = ["summary", "seen", "means", "not", "who"]
+            .iter()
+            .map(|key| page[key].as_str().expect("a text"))
+            .collect();
+        texts.extend(
+            page["closer"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|item| item.as_str().expect("a text")),
+        );
         texts.extend(page.get("windows").map(|text| text.as_str().expect("a text")));
         for width in [80, 120] {
             let shown = stdout(width, &[reason.code()]);
             assert!(widest(&shown) <= usize::from(width), "{shown}");
             let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(texts.iter().all(|text| flat.contains(text)), "{reason} at {width} columns\n{shown}");
+            assert!(
+                texts.iter().all(|text| flat.contains(text)),
+                "{reason} at {width} columns\n{shown}"
+            );
         }
-        assert!(stdout(80, &[reason.code()]).lines().count() >= stdout(120, &[reason.code()]).lines().count(), "{reason}");
+        assert!(
+            stdout(80, &[reason.code()]).lines().count()
+                >= stdout(120, &[reason.code()]).lines().count(),
+            "{reason}"
+        );
     }
 }
 
@@ -88,19 +120,29 @@ fn json_of_all_pages_says_which_a_scenario_can_produce() {
 
 #[test]
 fn an_unknown_reason_ends_with_2_and_a_suggestion() {
-    for (word, meant) in
-        [("timedout", "timed-out"), ("Refused", "refused"), ("tls_expired", "tls-expired"), ("dns-timeout", "dns-timed-out")]
-    {
+    for (word, meant) in [
+        ("timedout", "timed-out"),
+        ("Refused", "refused"),
+        ("tls_expired", "tls-expired"),
+        ("dns-timeout", "dns-timed-out"),
+    ] {
         let words = stderr(&[word]);
         assert!(
-            words.contains(&format!("no reason is called \"{word}\"")) && words.contains(&format!("did you mean `{meant}`?")),
+            words.contains(&format!("no reason is called \"{word}\""))
+                && words.contains(&format!("did you mean `{meant}`?")),
             "{words}"
         );
     }
     let words = stderr(&["xyzzy"]);
-    assert!(!words.contains("did you mean") && words.contains("`portmatrix explain` lists them all"), "{words}");
+    assert!(
+        !words.contains("did you mean") && words.contains("`portmatrix explain` lists them all"),
+        "{words}"
+    );
     assert!(stderr(&["refused", "timed-out"]).contains("unexpected argument"));
-    assert!(!stderr(&["\u{1b}[31mred"]).contains('\u{1b}'), "what the user typed is shown without its escapes");
+    assert!(
+        !stderr(&["\u{1b}[31mred"]).contains('\u{1b}'),
+        "what the user typed is shown without its escapes"
+    );
 }
 
 #[test]
@@ -111,7 +153,11 @@ fn docs_reasons_md_is_made_from_the_pages() {
         std::fs::write(&file, &made).expect("docs/ can be written");
     }
     let there = std::fs::read_to_string(&file).unwrap_or_default().replace("\r\n", "\n");
-    assert!(there == made, "docs/reasons.md is not what the pages say: UPDATE_EXPECTED=1 cargo test --test explain_command");
+    assert!(
+        there == made,
+        "docs/reasons.md is not what the pages say: UPDATE_EXPECTED=1 cargo test --test \
+            explain_command"
+    );
     assert_eq!(stdout(100, &["refused", "--format", "markdown"]).lines().next(), Some("# refused"));
 }
 
@@ -136,14 +182,26 @@ fn the_table_of_a_run_with_troubles_ends_with_the_way_to_the_page() {
         });
         std::fs::write(&file, result.to_string()).expect("the file is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-        let output = command.arg("report").arg(&file).env("COLUMNS", "80").output().expect("the program runs");
+        let output = command
+            .arg("report")
+            .arg(&file)
+            .env("COLUMNS", "80")
+            .output()
+            .expect("the program runs");
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("UTF-8")
     };
     let hint = "`portmatrix explain REASON` says more.";
-    let troubled = shown(vec![hop("one", "fail", "refused"), hop("two", "fail", "timed-out"), hop("three", "pass", "proved")]);
+    let troubled = shown(vec![
+        hop("one", "fail", "refused"),
+        hop("two", "fail", "timed-out"),
+        hop("three", "pass", "proved"),
+    ]);
     assert_eq!(troubled.matches(hint).count(), 1, "{troubled}");
     let (before, after) = troubled.split_once(hint).expect("the hint");
-    assert!(before.contains("FAIL m/f/ws/two:443") && after.trim_start().starts_with("3 hops"), "{troubled}");
+    assert!(
+        before.contains("FAIL m/f/ws/two:443") && after.trim_start().starts_with("3 hops"),
+        "{troubled}"
+    );
     assert_eq!(shown(vec![hop("three", "pass", "proved")]).matches("explain").count(), 0);
 }

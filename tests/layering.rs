@@ -1,5 +1,6 @@
-//! Holds the table of layers in ARCHITECTURE.md against the code: who may import whom, where sockets are opened and clocks are read, and
-//! that the program names no product. The checks work on text alone, so that the map of the code stays one that a reader can check too.
+//! Holds the table of layers in ARCHITECTURE.md against the code: who may import whom, where
+//! sockets are opened and clocks are read, and that the program names no product. The checks work
+//! on text alone, so that the map of the code stays one that a reader can check too.
 
 mod support {
     pub mod modules;
@@ -11,11 +12,13 @@ use std::path::Path;
 use support::modules::{circles, graph};
 use support::source::{self, File};
 
-/// The line that begins the table in ARCHITECTURE.md: one line per layer, from the ground up, each with its folders (or single files) and
-/// whether they are pure. A folder may import from folders of the lines above its own, never from its own line or the lines below.
+/// The line that begins the table in ARCHITECTURE.md: one line per layer, from the ground up, each
+/// with its folders (or single files) and whether they are pure. A folder may import from folders
+/// of the lines above its own, never from its own line or the lines below.
 const HEADER: &str = "| layer | folders | pure |";
 
-/// Opens a socket, or asks DNS. Types that only carry a socket which somebody else opened (`TcpStream` as an argument) are not in it.
+/// Opens a socket, or asks DNS. Types that only carry a socket which somebody else opened
+/// (`TcpStream` as an argument) are not in it.
 const OPENS_SOCKETS: &[&str] = &[
     "TcpStream::connect",
     "TcpListener::bind",
@@ -34,7 +37,14 @@ const OPENS_SOCKETS: &[&str] = &[
 ];
 
 /// Reads a clock.
-const READS_CLOCK: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "Utc::now", "OffsetDateTime::now"];
+const READS_CLOCK: &[&str] = &[
+    "Instant::now",
+    "SystemTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "Utc::now",
+    "OffsetDateTime::now",
+];
 
 /// Folders that may open sockets: `lab` looks for free ports, and `cli` waits for signals.
 const MAY_OPEN_SOCKETS: &[&str] = &["net", "lab", "cli"];
@@ -55,18 +65,26 @@ struct Place {
 /// Folder to place, as the table says it.
 fn read_table(document: &str) -> Result<BTreeMap<String, Place>, String> {
     let mut lines = document.lines().map(str::trim).skip_while(|l| *l != HEADER).skip(1);
-    let rule = lines.next().ok_or_else(|| format!("ARCHITECTURE.md has no table that begins with the line \"{HEADER}\""))?;
+    let rule = lines.next().ok_or_else(|| {
+        format!("ARCHITECTURE.md has no table that begins with the line \"{HEADER}\"")
+    })?;
     if !rule.starts_with("|--") && !rule.starts_with("| --") {
         return Err(format!("no rule under the table's header, but: {rule}"));
     }
     let mut places = BTreeMap::new();
     for (line, row) in lines.take_while(|l| l.starts_with('|')).enumerate() {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [_, folders, pure] = cells[..] else { return Err(format!("this row does not have three cells: {row}")) };
+        let [_, folders, pure] = cells[..] else {
+            return Err(format!("this row does not have three cells: {row}"));
+        };
         let pure = match pure {
             "yes" => true,
             "" => false,
-            other => return Err(format!("\"{other}\" under pure: only \"yes\" or nothing is understood")),
+            other => {
+                return Err(format!(
+                    "\"{other}\" under pure: only \"yes\" or nothing is understood"
+                ));
+            }
         };
         // Only what stands in backquotes is a folder; the rest of the cell is prose.
         for folder in folders.split('`').skip(1).step_by(2).map(|f| f.trim_end_matches('/')) {
@@ -88,7 +106,9 @@ fn check(file: &File, places: &BTreeMap<String, Place>) -> Vec<String> {
             found.push(say(format!("line {line} names a product; products belong in matrices/")));
         }
         if let Some(line) = source::find_word_start(&file.code, "psp") {
-            found.push(say(format!("line {line} names a product by its short name; products belong in matrices/")));
+            found.push(say(format!(
+                "line {line} names a product by its short name; products belong in matrices/"
+            )));
         }
     }
     // The two roots declare everything and decide nothing.
@@ -102,27 +122,42 @@ fn check(file: &File, places: &BTreeMap<String, Place>) -> Vec<String> {
     for import in file.imports() {
         match places.get(&import) {
             _ if import == folder => {}
-            None => found.push(say(format!("imports `{import}`, which is not in the table of ARCHITECTURE.md"))),
-            Some(other) if other.line == place.line => found.push(say(format!("imports `{import}`, a sibling on the same line"))),
-            Some(other) if other.line > place.line => found.push(say(format!("imports `{import}`, which stands above it"))),
+            None => found.push(say(format!(
+                "imports `{import}`, which is not in the table of ARCHITECTURE.md"
+            ))),
+            Some(other) if other.line == place.line => {
+                found.push(say(format!("imports `{import}`, a sibling on the same line")))
+            }
+            Some(other) if other.line > place.line => {
+                found.push(say(format!("imports `{import}`, which stands above it")))
+            }
             Some(_) => {}
         }
     }
     if !MAY_OPEN_SOCKETS.contains(&folder) {
-        found.extend(file.uses(OPENS_SOCKETS).map(|what| say(format!("`{what}`: only net/ opens sockets and asks DNS"))));
+        found.extend(
+            file.uses(OPENS_SOCKETS)
+                .map(|what| say(format!("`{what}`: only net/ opens sockets and asks DNS"))),
+        );
     }
     if file.path != CLOCK {
-        found.extend(file.uses(READS_CLOCK).map(|what| say(format!("`{what}`: only src/{CLOCK} reads a clock"))));
+        found.extend(
+            file.uses(READS_CLOCK)
+                .map(|what| say(format!("`{what}`: only src/{CLOCK} reads a clock"))),
+        );
     }
     if place.pure {
-        found.extend(file.uses(&["tokio::"]).map(|_| say("names tokio, and its folder is pure".into())));
+        found.extend(
+            file.uses(&["tokio::"]).map(|_| say("names tokio, and its folder is pure".into())),
+        );
     }
     found
 }
 
 fn places() -> BTreeMap<String, Place> {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"))
-        .expect("ARCHITECTURE.md is there; its table of layers is what this test holds");
+    let document =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"))
+            .expect("ARCHITECTURE.md is there; its table of layers is what this test holds");
     read_table(&document).expect("the table of layers can be read")
 }
 
@@ -130,7 +165,11 @@ fn places() -> BTreeMap<String, Place> {
 fn the_code_keeps_to_the_table_of_architecture_md() {
     let places = places();
     let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    assert!(files.len() > 40, "only {} files found in src/: is the test looking in the right place?", files.len());
+    assert!(
+        files.len() > 40,
+        "only {} files found in src/: is the test looking in the right place?",
+        files.len()
+    );
     let breaches: Vec<String> = files.iter().flat_map(|f| check(f, &places)).collect();
     assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
 }
@@ -143,16 +182,29 @@ fn no_file_is_in_a_circle() {
         graph.values().map(|names| names.len()).sum::<usize>() > 1000,
         "hardly anything found: is the test looking in the right place?"
     );
-    let words = |(from, to): (&Vec<String>, &Vec<String>)| format!("{} names {}", from.join("::"), to.join("::"));
+    let words = |(from, to): (&Vec<String>, &Vec<String>)| {
+        format!("{} names {}", from.join("::"), to.join("::"))
+    };
     let left = circles(graph);
-    let left: Vec<String> = left.iter().flat_map(|(from, names)| names.iter().map(move |to| words((from, to)))).collect();
-    assert!(left.is_empty(), "what two files need belongs into a third one:\n{}\n", left.join("\n"));
+    let left: Vec<String> = left
+        .iter()
+        .flat_map(|(from, names)| names.iter().map(move |to| words((from, to))))
+        .collect();
+    assert!(
+        left.is_empty(),
+        "what two files need belongs into a third one:\n{}\n",
+        left.join("\n")
+    );
 }
 
 #[test]
 fn circles_are_found_however_they_are_written() {
     let circle = |one: &str, other: &str| {
-        let files = [File::new("net/mod.rs", "mod dial;\nmod tls;"), File::new("net/dial.rs", one), File::new("net/tls.rs", other)];
+        let files = [
+            File::new("net/mod.rs", "mod dial;\nmod tls;"),
+            File::new("net/dial.rs", one),
+            File::new("net/tls.rs", other),
+        ];
         !circles(graph(&files)).is_empty()
     };
     for (one, other) in [
@@ -171,22 +223,35 @@ fn circles_are_found_however_they_are_written() {
     ] {
         assert!(!circle(one, other), "{one}\n{other}");
     }
-    let parent = [File::new("net/mod.rs", "mod dial;\npub use dial::A;\npub struct B;"), File::new("net/dial.rs", "use super::B;")];
+    let parent = [
+        File::new("net/mod.rs", "mod dial;\npub use dial::A;\npub struct B;"),
+        File::new("net/dial.rs", "use super::B;"),
+    ];
     assert!(!circles(graph(&parent)).is_empty(), "a module and its part");
-    assert!(circles(graph(&[File::new("net/mod.rs", "mod dial;"), File::new("net/dial.rs", "use super::B;")])).is_empty());
+    assert!(
+        circles(graph(&[
+            File::new("net/mod.rs", "mod dial;"),
+            File::new("net/dial.rs", "use super::B;")
+        ]))
+        .is_empty()
+    );
 }
 
 #[test]
 fn the_table_names_no_folder_that_is_gone() {
     let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    let gone: Vec<String> = places().into_keys().filter(|folder| files.iter().all(|f| f.top_level() != folder)).collect();
+    let gone: Vec<String> = places()
+        .into_keys()
+        .filter(|folder| files.iter().all(|f| f.top_level() != folder))
+        .collect();
     assert!(gone.is_empty(), "in the table of ARCHITECTURE.md, but not in src/: {gone:?}");
 }
 
 /// What `check` finds in one made-up file of a small made-up table.
 fn breaches(path: &str, text: &str) -> String {
     let table = format!(
-        "# A\n\n{HEADER}\n|---|---|---|\n| ground | `reason`, `proto/` | yes |\n| world | `net/` | |\n| ends | `probe/`, `listen/` | |\n\
+        "# A\n\n{HEADER}\n|---|---|---|\n| ground | `reason`, `proto/` | yes |\n| world | `net/` | \
+            |\n| ends | `probe/`, `listen/` | |\n\
          | lab | `lab/` | |\n| top | `cli/` | |\n\nText | with | bars\n"
     );
     let places = read_table(&table).expect("the made-up table can be read");
@@ -198,8 +263,16 @@ fn imports_upwards_and_sideways_are_found_however_they_are_written() {
     for (path, text, wanted) in [
         ("net/dial.rs", "use crate::probe::Climb;", "imports `probe`, which stands above it"),
         ("probe/http.rs", "use crate::listen::StandIn;", "imports `listen`, a sibling"),
-        ("proto/rpc.rs", "use crate::{reason::Reason, net};", "imports `net`, which stands above it"),
-        ("proto/rpc.rs", "use crate::{\n    proto::{net, x},\n    net::clock,\n};", "imports `net`"),
+        (
+            "proto/rpc.rs",
+            "use crate::{reason::Reason, net};",
+            "imports `net`, which stands above it",
+        ),
+        (
+            "proto/rpc.rs",
+            "use crate::{\n    proto::{net, x},\n    net::clock,\n};",
+            "imports `net`",
+        ),
         ("reason.rs", "fn f() { crate::net::clock::now(); }", "imports `net`"),
         ("net/dial.rs", "use super::super::probe::Climb;", "imports `probe`"),
         ("net/mod.rs", "use super::probe::Climb;", "imports `probe`"),
@@ -216,7 +289,11 @@ fn imports_upwards_and_sideways_are_found_however_they_are_written() {
 #[test]
 fn sockets_clocks_tokio_and_products_are_found() {
     for (path, text, wanted) in [
-        ("probe/tcp.rs", "let s = tokio::net::TcpStream::connect(a).await;", "only net/ opens sockets"),
+        (
+            "probe/tcp.rs",
+            "let s = tokio::net::TcpStream::connect(a).await;",
+            "only net/ opens sockets",
+        ),
         ("listen/open.rs", "use socket2::Socket;", "only net/ opens sockets"),
         ("probe/tcp.rs", "let t = std::time::Instant::now();", "reads a clock"),
         ("net/dial.rs", "let t = Timestamp :: now();", "reads a clock"),
@@ -233,11 +310,25 @@ fn sockets_clocks_tokio_and_products_are_found() {
 #[test]
 fn what_is_allowed_is_not_found() {
     for (path, text) in [
-        ("probe/tcp.rs", "use crate::net::clock;\nuse super::{Climb, Stop};\nuse crate::probe::tcp;"),
+        (
+            "probe/tcp.rs",
+            "use crate::net::clock;\nuse super::{Climb, Stop};\nuse crate::probe::tcp;",
+        ),
         ("probe/tcp.rs", "use tokio::net::TcpStream;\nfn f(stream: TcpStream) {}"),
-        ("net/dial.rs", "/// See [`crate::probe`].\n// crate::cli\n/* crate::cli /* crate::cli */ */"),
-        ("net/dial.rs", "const TEXT: &str = \"crate::cli\"; const RAW: &str = r#\"crate::cli \" \"#; const C: char = '\"';"),
-        ("net/dial.rs", "#[cfg(test)]\nmod tests {\n    use crate::probe::tcp; fn f() { \"}\"; '}'; Instant::now(); }\n}"),
+        (
+            "net/dial.rs",
+            "/// See [`crate::probe`].\n// crate::cli\n/* crate::cli /* crate::cli */ */",
+        ),
+        (
+            "net/dial.rs",
+            "const TEXT: &str = \"crate::cli\"; const RAW: &str = r#\"crate::cli \" \"#; const C: \
+                char = '\"';",
+        ),
+        (
+            "net/dial.rs",
+            "#[cfg(test)]\nmod tests {\n    use crate::probe::tcp; fn f() { \"}\"; '}'; \
+                Instant::now(); }\n}",
+        ),
         ("net/dial/tests.rs", "use crate::listen::server;"),
         ("net/clock.rs", "pub fn now() -> Timestamp { Timestamp::now() }"),
         ("lab/mod.rs", "const PRODUCT: &str = \"powersyncpro\"; fn f() { TcpListener::bind(a); }"),

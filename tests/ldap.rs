@@ -60,7 +60,13 @@ impl Listener {
         let socket = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
-        let task = tokio::spawn(server::run(socket, Arc::new(here), Gate::new(Limits::default()), journal.clone(), stop.clone()));
+        let task = tokio::spawn(server::run(
+            socket,
+            Arc::new(here),
+            Gate::new(Limits::default()),
+            journal.clone(),
+            stop.clone(),
+        ));
         Listener { port, journal, stop, task, identity }
     }
 
@@ -87,7 +93,10 @@ impl Listener {
 }
 
 fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
-    let end = |name: &str| HopEnd { role: name.into(), host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] } };
+    let end = |name: &str| HopEnd {
+        role: name.into(),
+        host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
+    };
     let flow = PlannedFlow {
         id: "test/ldap".into(),
         matrix: "test".into(),
@@ -134,13 +143,23 @@ async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    let target =
-        Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false };
+    let target = Target {
+        hop,
+        address: LOOPBACK,
+        server_name: HOST.to_owned(),
+        source: None,
+        places: None,
+        question: None,
+        small_segments: false,
+    };
     probe(&target, &tools).await
 }
 
 fn any_trust() -> Trust {
-    Trust::roots(Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain).expect("a root")
+    Trust::roots(
+        Identity::self_signed(&["nobody.example".to_owned()]).expect("a certificate").chain,
+    )
+    .expect("a root")
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {
@@ -176,22 +195,33 @@ async fn plain_ldap_is_proved() {
     assert_eq!(detail["active_directory"], false);
     assert!(detail["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 2), "{detail:?}");
     assert_eq!(seen.recognised, None, "a stand-in claims to be no product");
-    assert_eq!(listener.arrivals(1).await.iter().map(|a| (a.proved, a.ended.as_str())).collect::<Vec<_>>(), [(true, "closed")]);
+    assert_eq!(
+        listener.arrivals(1).await.iter().map(|a| (a.proved, a.ended.as_str())).collect::<Vec<_>>(),
+        [(true, "closed")]
+    );
 }
 
 #[tokio::test]
 async fn without_the_right_key_nothing_is_proved() {
     use StepKind::{Connect, Ldap, Payload};
-    for (here, there, wanted) in
-        [(None, key(1), ProofOutcome::NotAsked), (key(1), None, ProofOutcome::None), (key(1), key(2), ProofOutcome::None)]
-    {
+    for (here, there, wanted) in [
+        (None, key(1), ProofOutcome::NotAsked),
+        (key(1), None, ProofOutcome::None),
+        (key(1), key(2), ProofOutcome::None),
+    ] {
         let listener = Listener::start(Protocol::Ldap, there, false).await;
         let seen = climb(&hop(Protocol::Ldap, false, listener.port), here, any_trust()).await;
         // Without a key nothing is said again.
         let said_again = (wanted != ProofOutcome::NotAsked).then_some((Payload, true));
-        assert_eq!(rungs(&seen), [(Connect, true), (Ldap, true)].into_iter().chain(said_again).collect::<Vec<_>>());
+        assert_eq!(
+            rungs(&seen),
+            [(Connect, true), (Ldap, true)].into_iter().chain(said_again).collect::<Vec<_>>()
+        );
         assert_eq!(seen.proofs, [wanted]);
-        assert_eq!(listener.arrivals(1).await.iter().map(|a| a.proved).collect::<Vec<_>>(), [false]);
+        assert_eq!(
+            listener.arrivals(1).await.iter().map(|a| a.proved).collect::<Vec<_>>(),
+            [false]
+        );
     }
 }
 
@@ -223,7 +253,10 @@ async fn starttls_without_a_certificate_is_refused_with_advice() {
     let seen = climb(&hop(Protocol::Ldap, true, listener.port), key(1), any_trust()).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::StartTls, Some(Reason::LdapRefused)));
-    assert_eq!((&step.detail["result_code"], &step.detail["result"]), (&52.into(), &"unavailable".into()));
+    assert_eq!(
+        (&step.detail["result_code"], &step.detail["result"]),
+        (&52.into(), &"unavailable".into())
+    );
     assert!(step.detail["hint"].as_str().is_some_and(|h| h.contains("certificate")));
     assert_eq!(valid(&seen.proofs[0]), None, "the plain search had been proved before");
 }
@@ -286,7 +319,10 @@ async fn peers_that_are_no_directory_are_told_apart() {
         (Script::Send(b"\x01\x02\x03garbage"), Reason::LdapNotSpoken),
         (Script::Send(b"\x30\x84\x7f\xff\xff\xff\x02\x01"), Reason::LdapNotSpoken),
         (Script::Send(b"\x30\x80\x02\x01\x01\x00\x00"), Reason::LdapNotSpoken),
-        (Script::Send(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00"), Reason::LdapNotSpoken),
+        (
+            Script::Send(b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00"),
+            Reason::LdapNotSpoken,
+        ),
         (Script::Send(b"\x30\x05\x02\x01\x01\x65\x00"), Reason::LdapNotSpoken),
     ] {
         let (seen, reason) = reason_of(script).await;
@@ -297,27 +333,45 @@ async fn peers_that_are_no_directory_are_told_apart() {
 #[tokio::test]
 async fn an_http_answer_is_named() {
     let (seen, reason) = reason_of(Script::SendAndClose(b"HTTP/1.1 403 Forbidden\r\n\r\n")).await;
-    assert_eq!((reason, &failed(&seen).detail["looks_like"]), (Reason::LdapNotSpoken, &"HTTP".into()));
-    assert_eq!(failed(&seen).detail["first_octets"], "HTTP/1.1 403 Forbidden", "no control characters");
+    assert_eq!(
+        (reason, &failed(&seen).detail["looks_like"]),
+        (Reason::LdapNotSpoken, &"HTTP".into())
+    );
+    assert_eq!(
+        failed(&seen).detail["first_octets"],
+        "HTTP/1.1 403 Forbidden",
+        "no control characters"
+    );
 }
 
 #[tokio::test]
 async fn refusals_keep_their_code_and_words() {
-    let referral = b"\x30\x1c\x02\x01\x01\x65\x17\x0a\x01\x0a\x04\x00\x04\x00\xa3\x0e\x04\x0cldap://a.b/c";
+    let referral =
+        b"\x30\x1c\x02\x01\x01\x65\x17\x0a\x01\x0a\x04\x00\x04\x00\xa3\x0e\x04\x0cldap://a.b/c";
     let (seen, reason) = reason_of(Script::Send(referral)).await;
     let detail = &failed(&seen).detail;
-    assert_eq!((reason, &detail["result"], &detail["referral"][0]), (Reason::LdapRefused, &"referral".into(), &"ldap://a.b/c".into()));
+    assert_eq!(
+        (reason, &detail["result"], &detail["referral"][0]),
+        (Reason::LdapRefused, &"referral".into(), &"ldap://a.b/c".into())
+    );
 
     let unknown = b"\x30\x0e\x02\x01\x01\x65\x09\x0a\x01\x5a\x04\x00\x04\x02no";
     let (seen, reason) = reason_of(Script::Send(unknown)).await;
     let detail = &failed(&seen).detail;
-    assert_eq!((reason, &detail["result_code"], &detail["text"]), (Reason::LdapRefused, &90.into(), &"no".into()));
+    assert_eq!(
+        (reason, &detail["result_code"], &detail["text"]),
+        (Reason::LdapRefused, &90.into(), &"no".into())
+    );
 
     // A notice of disconnection: message id 0, result busy.
-    let notice = b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x33\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036";
+    let notice =
+        b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x33\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036";
     let (seen, reason) = reason_of(Script::SendAndClose(notice)).await;
     let detail = &failed(&seen).detail;
-    assert_eq!((reason, &detail["result"], &detail["notice"]), (Reason::LdapRefused, &"busy".into(), &true.into()));
+    assert_eq!(
+        (reason, &detail["result"], &detail["notice"]),
+        (Reason::LdapRefused, &"busy".into(), &true.into())
+    );
 }
 
 /// An element with its length in four octets, as Windows writes it.
@@ -333,10 +387,16 @@ fn windows_answer() -> Vec<u8> {
         let value = windows(0x31, &[&windows(0x04, &[value.as_bytes()])]);
         windows(0x30, &[&windows(0x04, &[name.as_bytes()]), &value])
     };
-    let attributes =
-        windows(0x30, &[&attribute("dnsHostName", "dc1.fab.com"), &attribute("supportedCapabilities", "1.2.840.113556.1.4.800")]);
+    let attributes = windows(
+        0x30,
+        &[
+            &attribute("dnsHostName", "dc1.fab.com"),
+            &attribute("supportedCapabilities", "1.2.840.113556.1.4.800"),
+        ],
+    );
     let entry = windows(0x30, &[b"\x02\x01\x01", &windows(0x64, &[b"\x04\x00", &attributes])]);
-    let done = windows(0x30, &[b"\x02\x01\x01", &windows(0x65, &[b"\x0a\x01\x00\x04\x00\x04\x00"])]);
+    let done =
+        windows(0x30, &[b"\x02\x01\x01", &windows(0x65, &[b"\x0a\x01\x00\x04\x00\x04\x00"])]);
     [entry, done].concat()
 }
 
@@ -360,7 +420,8 @@ async fn clear_text_behind_the_starttls_answer_is_not_taken_into_tls() {
     assert_eq!((step.step, step.reason), (StepKind::StartTls, Some(Reason::LdapNotSpoken)));
 }
 
-/// A connection to a stand-in on which octets are sent, and everything up to the end, or up to a pause, is read.
+/// A connection to a stand-in on which octets are sent, and everything up to the end, or up to a
+/// pause, is read.
 async fn raw(port: u16, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(SocketAddr::new(LOOPBACK, port)).await.expect("connected");
     stream.write_all(request).await.expect("sent");
@@ -374,17 +435,32 @@ fn vector(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/vectors/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).expect("a vector");
     let lines = text.lines().filter(|l| !l.starts_with('#'));
-    lines.flat_map(str::split_whitespace).map(|d| u8::from_str_radix(d, 16).expect("two digits")).collect()
+    lines
+        .flat_map(str::split_whitespace)
+        .map(|d| u8::from_str_radix(d, 16).expect("two digits"))
+        .collect()
 }
 
 #[tokio::test]
 async fn requests_of_real_clients_get_the_answers_of_a_directory() {
     let listener = Listener::start(Protocol::Ldap, key(1), true).await;
     let port = listener.port;
-    assert_eq!(raw(port, &vector("ldap_anon_bind_req")).await, vector("ldap_anon_bind_resp"), "anonymous bind");
-    assert_eq!(raw(port, &vector("ldap_starttls_req")).await, vector("ldap_starttls_resp"), "StartTLS");
+    assert_eq!(
+        raw(port, &vector("ldap_anon_bind_req")).await,
+        vector("ldap_anon_bind_resp"),
+        "anonymous bind"
+    );
+    assert_eq!(
+        raw(port, &vector("ldap_starttls_req")).await,
+        vector("ldap_starttls_resp"),
+        "StartTLS"
+    );
     assert_eq!(raw(port, &vector("ldap_unbind_req")).await, b"", "unbind closes");
-    assert_eq!(raw(port, &vector("ldap_netlogon_ping_tcp_req")).await, vector("ldap_rootdse_done_resp"), "no entry, success");
+    assert_eq!(
+        raw(port, &vector("ldap_netlogon_ping_tcp_req")).await,
+        vector("ldap_rootdse_done_resp"),
+        "no entry, success"
+    );
     // Of these the result code is what counts; the words are our own.
     for (request, id, op, code) in [
         ("ldap_simple_bind_cleartext_req", 2, 0x61, 8),
@@ -396,7 +472,12 @@ async fn requests_of_real_clients_get_the_answers_of_a_directory() {
     }
     let entry = raw(port, &vector("ldap_rootdse_all_req")).await;
     let text = String::from_utf8_lossy(&entry);
-    assert!(text.contains(HOST) && text.contains("1.3.6.1.4.1.1466.20037") && text.contains("DC=contoso,DC=com"), "{text:?}");
+    assert!(
+        text.contains(HOST)
+            && text.contains("1.3.6.1.4.1.1466.20037")
+            && text.contains("DC=contoso,DC=com"),
+        "{text:?}"
+    );
     assert!(entry.ends_with(&vector("ldap_rootdse_done_resp")));
     for hostile in ["hostile_ldap_len", "hostile_ldap_indef"] {
         assert_eq!(raw(port, &vector(hostile)).await, b"", "{hostile}");
@@ -408,9 +489,16 @@ async fn requests_of_real_clients_get_the_answers_of_a_directory() {
 #[tokio::test]
 async fn an_unknown_operation_is_told_and_ends_the_connection() {
     let listener = Listener::start(Protocol::Ldap, None, false).await;
-    for request in [&b"\x30\x05\x02\x01\x01\x7d\x00"[..], b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"] {
+    for request in [
+        &b"\x30\x05\x02\x01\x01\x7d\x00"[..],
+        b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
+    ] {
         let answer = raw(listener.port, request).await;
-        assert_eq!((answer[4], answer[5], answer[9]), (0, 0x78, 2), "a notice of disconnection: {answer:02x?}");
+        assert_eq!(
+            (answer[4], answer[5], answer[9]),
+            (0, 0x78, 2),
+            "a notice of disconnection: {answer:02x?}"
+        );
         assert!(String::from_utf8_lossy(&answer).contains("1.3.6.1.4.1.1466.20036"));
     }
 }
@@ -421,16 +509,25 @@ async fn starttls_with_more_behind_it_is_refused_and_nothing_is_carried_over() {
     let request = [vector("ldap_starttls_req"), vector("ldap_anon_bind_req")].concat();
     let answer = raw(listener.port, &request).await;
     assert_eq!((answer[4], answer[5], answer[9]), (3, 0x78, 1), "operationsError: {answer:02x?}");
-    assert!(answer.ends_with(&vector("ldap_anon_bind_resp")), "and the bind is answered in clear text");
+    assert!(
+        answer.ends_with(&vector("ldap_anon_bind_resp")),
+        "and the bind is answered in clear text"
+    );
 }
 
 #[tokio::test]
 async fn starttls_inside_tls_is_an_operations_error() {
     let listener = Listener::start(Protocol::Ldaps, key(1), true).await;
-    let stream = TcpStream::connect(SocketAddr::new(LOOPBACK, listener.port)).await.expect("connected");
-    let mut session =
-        portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[]).await.map_err(|failure| failure.reason).expect("TLS").stream;
-    for (request, op, code) in [("ldap_starttls_req", 0x78, 1), ("ldap_simple_bind_cleartext_req", 0x61, 49)] {
+    let stream =
+        TcpStream::connect(SocketAddr::new(LOOPBACK, listener.port)).await.expect("connected");
+    let mut session = portmatrix::net::tls::connect(&any_trust(), stream, HOST, &[])
+        .await
+        .map_err(|failure| failure.reason)
+        .expect("TLS")
+        .stream;
+    for (request, op, code) in
+        [("ldap_starttls_req", 0x78, 1), ("ldap_simple_bind_cleartext_req", 0x61, 49)]
+    {
         session.write_all(&vector(request)).await.expect("sent");
         let mut answer = vec![0; 4096];
         let n = session.read(&mut answer).await.expect("an answer");

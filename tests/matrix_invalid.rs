@@ -1,7 +1,8 @@
-//! Broken matrix files, each with the exact messages that it gives: `tests/data/matrix/invalid/NAME.toml` and `NAME.stderr`.
+//! Broken matrix files, each with the exact messages that it gives:
+//! `tests/data/matrix/invalid/NAME.toml` and `NAME.stderr`.
 //!
-//! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test matrix_invalid` writes the messages anew, to be read before they
-//! are committed.
+//! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test matrix_invalid` writes the
+//! messages anew, to be read before they are committed.
 
 use portmatrix::matrix::Registry;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,13 @@ fn read(path: &Path) -> Option<String> {
 }
 
 fn names(extension: &str) -> Vec<String> {
-    let paths = std::fs::read_dir(folder()).expect("the folder is there").map(|entry| entry.expect("readable").path());
+    let paths = std::fs::read_dir(folder())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("readable").path());
     let named = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
-    let mut names: Vec<String> = named.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = named
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -27,7 +32,9 @@ fn messages(name: &str) -> String {
     let file = format!("{name}.toml");
     let text = read(&folder().join(&file)).expect("the file is there");
     let mistakes = Registry::of([(file, text)]).expect_err("a broken file has mistakes");
-    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none()).with_width(100).with_links(false);
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+        .with_width(100)
+        .with_links(false);
     let mut shown = String::new();
     for mistake in &mistakes {
         assert!(mistake.position().is_some(), "{name}: \"{mistake}\" has no place");
@@ -54,6 +61,10 @@ fn every_broken_file_gives_its_messages() {
 
 #[test]
 fn the_collection_is_complete() {
-    assert_eq!(names("toml"), names("stderr"), "each file has its messages, and no messages are left over");
+    assert_eq!(
+        names("toml"),
+        names("stderr"),
+        "each file has its messages, and no messages are left over"
+    );
     assert!(names("toml").len() >= 25);
 }

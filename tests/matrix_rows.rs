@@ -1,4 +1,5 @@
-//! The built-in tables against the vendor's document: every row, with its ends and its port, and nothing that is not one of them.
+//! The built-in tables against the vendor's document: every row, with its ends and its port, and
+//! nothing that is not one of them.
 
 use portmatrix::matrix::Registry;
 use portmatrix::matrix::model::{Expect, Flow, Matrix, Port, Product, Protocol};
@@ -37,8 +38,10 @@ const ROWS: &[(&str, u32, &str, &str, u16)] = &[
 ];
 
 /// Our reading of the two rows that contradict themselves, kept under the same row numbers.
-const READINGS: &[(&str, u32, &str, &str, u16)] =
-    &[("reverse-proxy", 5, "sync-agent", "psp-service", 5001), ("reverse-proxy", 6, "password-agent", "psp-service", 5001)];
+const READINGS: &[(&str, u32, &str, &str, u16)] = &[
+    ("reverse-proxy", 5, "sync-agent", "psp-service", 5001),
+    ("reverse-proxy", 6, "password-agent", "psp-service", 5001),
+];
 
 fn registry() -> Registry {
     Registry::embedded().expect("the built-in tables have no mistakes")
@@ -71,7 +74,13 @@ fn every_row_of_the_document_is_there_and_no_other() {
         assert!(matrix.source.section.is_some(), "{name} cites its section");
         for flow in &matrix.flows {
             if let Some(row) = flow.row {
-                found.push((name, row, flow.from.as_str(), flow.to.as_str(), number(product, flow)));
+                found.push((
+                    name,
+                    row,
+                    flow.from.as_str(),
+                    flow.to.as_str(),
+                    number(product, flow),
+                ));
             }
         }
     }
@@ -83,12 +92,26 @@ fn every_row_of_the_document_is_there_and_no_other() {
 #[test]
 fn the_contradiction_is_recorded_as_data() {
     let registry = registry();
-    let doubtful: BTreeSet<_> = registry.matrices().flat_map(|m| &m.flows).filter(|f| f.doubt.is_some()).map(|f| f.id.as_str()).collect();
-    let wanted = ["password-agent-to-proxy-agent", "password-agent-to-service", "sync-agent-to-proxy-agent", "sync-agent-to-service"];
+    let doubtful: BTreeSet<_> = registry
+        .matrices()
+        .flat_map(|m| &m.flows)
+        .filter(|f| f.doubt.is_some())
+        .map(|f| f.id.as_str())
+        .collect();
+    let wanted = [
+        "password-agent-to-proxy-agent",
+        "password-agent-to-service",
+        "sync-agent-to-proxy-agent",
+        "sync-agent-to-service",
+    ];
     assert_eq!(doubtful.into_iter().collect::<Vec<_>>(), wanted);
     // With a Proxy Agent exactly one half of each pair applies, and with none the other half.
     for flow in matrix(&registry, "reverse-proxy").flows.iter().filter(|f| f.doubt.is_some()) {
-        let condition = flow.when.iter().find(|c| c.feature == "proxy-agent").expect("it depends on the Proxy Agent");
+        let condition = flow
+            .when
+            .iter()
+            .find(|c| c.feature == "proxy-agent")
+            .expect("it depends on the Proxy Agent");
         assert_eq!(condition.on, flow.to == "proxy-agent", "{}", flow.id);
     }
 }
@@ -97,7 +120,9 @@ fn the_contradiction_is_recorded_as_data() {
 fn protocols_follow_from_the_ports() {
     let registry = registry();
     let product = product(&registry);
-    for flow in registry.matrices().filter(|m| m.id.starts_with("powersyncpro/")).flat_map(|m| &m.flows) {
+    for flow in
+        registry.matrices().filter(|m| m.id.starts_with("powersyncpro/")).flat_map(|m| &m.flows)
+    {
         let wanted = match number(product, flow) {
             389 => Protocol::Ldap,
             636 => Protocol::Ldaps,
@@ -110,7 +135,8 @@ fn protocols_follow_from_the_ports() {
         assert_eq!(flow.protocol, wanted, "{}", flow.id);
         assert_eq!(
             flow.path.as_deref() == Some("/Agent"),
-            matches!(wanted, Protocol::Grpc | Protocol::Http) || flow.row == Some(3) && wanted == Protocol::Https,
+            matches!(wanted, Protocol::Grpc | Protocol::Http)
+                || flow.row == Some(3) && wanted == Protocol::Https,
             "{}",
             flow.id
         );
@@ -123,9 +149,21 @@ fn named_ports_and_the_rpc_range_can_be_overridden_and_fixed_ones_cannot() {
     let product = product(&registry);
     assert_eq!((product.ports["migration-agents"], product.ports["remote-agents"]), (5000, 5001));
     assert_eq!(product.ranges["rpc-dynamic"].to_string(), "49152-65535");
-    for flow in registry.matrices().filter(|m| m.id.starts_with("powersyncpro/")).flat_map(|m| &m.flows) {
-        assert_eq!(matches!(flow.port, Port::Named(_)), [5000, 5001].contains(&number(product, flow)), "{}", flow.id);
-        assert_eq!(flow.range.as_deref(), (flow.protocol == Protocol::Rpc).then_some("rpc-dynamic"), "{}", flow.id);
+    for flow in
+        registry.matrices().filter(|m| m.id.starts_with("powersyncpro/")).flat_map(|m| &m.flows)
+    {
+        assert_eq!(
+            matches!(flow.port, Port::Named(_)),
+            [5000, 5001].contains(&number(product, flow)),
+            "{}",
+            flow.id
+        );
+        assert_eq!(
+            flow.range.as_deref(),
+            (flow.protocol == Protocol::Rpc).then_some("rpc-dynamic"),
+            "{}",
+            flow.id
+        );
     }
 }
 
@@ -136,10 +174,16 @@ fn names_and_networks_of_the_cloud_directory() {
     assert_eq!(role.names.iter().collect::<BTreeSet<_>>().len(), 25);
     let wildcards: Vec<_> = role.names.iter().filter(|n| n.starts_with("*.")).collect();
     assert_eq!(wildcards, ["*.auth.microsoft.com", "*.msftidentity.com", "*.msidentity.com"]);
-    for name in ["login.microsoftonline.com", "graph.microsoft.com", "login-us.microsoftonline.com", "clientconfig.microsoftonline-p.net"] {
+    for name in [
+        "login.microsoftonline.com",
+        "graph.microsoft.com",
+        "login-us.microsoftonline.com",
+        "clientconfig.microsoftonline-p.net",
+    ] {
         assert!(role.names.iter().any(|n| n == name), "{name}");
     }
-    let (v4, v6): (Vec<ipnet::IpNet>, Vec<ipnet::IpNet>) = role.networks.iter().copied().partition(|n| matches!(n, ipnet::IpNet::V4(_)));
+    let (v4, v6): (Vec<ipnet::IpNet>, Vec<ipnet::IpNet>) =
+        role.networks.iter().copied().partition(|n| matches!(n, ipnet::IpNet::V4(_)));
     let v4: Vec<String> = v4.iter().map(ToString::to_string).collect();
     assert_eq!(v4, ["20.20.32.0/19", "20.190.128.0/18", "20.231.128.0/19", "40.126.0.0/18"]);
     let v6: Vec<String> = v6.iter().map(ToString::to_string).collect();
@@ -203,7 +247,8 @@ fn supplementary_tables_say_why_they_are_there_and_are_off_by_default() {
 
 #[test]
 fn every_built_in_file_satisfies_the_schema_and_an_unknown_key_does_not() {
-    let schema = serde_json::to_value(portmatrix::matrix::schema::schema()).expect("a schema is JSON");
+    let schema =
+        serde_json::to_value(portmatrix::matrix::schema::schema()).expect("a schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = Registry::files_of(&root.join("matrices")).expect("files");
@@ -212,7 +257,8 @@ fn every_built_in_file_satisfies_the_schema_and_an_unknown_key_does_not() {
     for path in files.iter().chain(&more) {
         let text = std::fs::read_to_string(path).expect("readable");
         let value = json(&text.parse::<toml::Table>().expect("TOML").into());
-        let mistakes: Vec<String> = validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        let mistakes: Vec<String> =
+            validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(mistakes.is_empty(), "{}: {mistakes:#?}", path.display());
     }
     let text = std::fs::read_to_string(&files[0]).expect("readable");
@@ -224,7 +270,8 @@ fn every_built_in_file_satisfies_the_schema_and_an_unknown_key_does_not() {
         ("[[flow]]", "[[row]]"),
     ] {
         assert!(text.contains(damage.0), "{}", damage.0);
-        let value = json(&text.replace(damage.0, damage.1).parse::<toml::Table>().expect("TOML").into());
+        let value =
+            json(&text.replace(damage.0, damage.1).parse::<toml::Table>().expect("TOML").into());
         assert!(!validator.is_valid(&value), "{damage:?} goes unnoticed");
     }
 }
@@ -234,7 +281,9 @@ fn json(value: &toml::Value) -> serde_json::Value {
     match value {
         toml::Value::Datetime(date) => date.to_string().into(),
         toml::Value::Array(items) => items.iter().map(json).collect(),
-        toml::Value::Table(table) => table.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
+        toml::Value::Table(table) => {
+            table.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+        }
         other => serde_json::to_value(other).expect("plain values are JSON"),
     }
 }

@@ -25,8 +25,10 @@ fn net() -> Option<Net> {
 /// Connects once with a Python one-liner and says in a word what happened.
 fn connect(from: &Namespace, to: std::net::IpAddr, port: u16) -> String {
     let script = format!(
-        "import socket\ntry:\n    socket.create_connection(('{to}', {port}), 1.5).close(); print('open')\n\
-         except ConnectionRefusedError: print('refused')\nexcept TimeoutError: print('timed out')\nexcept OSError as e: print(e)"
+        "import socket\ntry:\n    socket.create_connection(('{to}', {port}), 1.5).close(); \
+            print('open')\n\
+         except ConnectionRefusedError: print('refused')\nexcept TimeoutError: print('timed \
+         out')\nexcept OSError as e: print(e)"
     );
     from.run("python3", &["-c", &script], LIMIT).out.trim().to_owned()
 }
@@ -58,14 +60,18 @@ fn routed_then_dropped_then_reset_then_open_again() {
     // Python says on Ctrl-C that it was interrupted; a killed program says nothing.
     let stopped = server.interrupt(LIMIT);
     assert!(stopped.out.contains("Keyboard interrupt received"), "{stopped}");
-    assert!(stopped.err.contains("10.77.2.1") && !stopped.err.contains("10.77.1.2"), "the server saw the router's address: {stopped}");
+    assert!(
+        stopped.err.contains("10.77.2.1") && !stopped.err.contains("10.77.1.2"),
+        "the server saw the router's address: {stopped}"
+    );
     assert_eq!(connect(near, far.v4(), 8389), "refused");
 }
 
 #[test]
 fn two_networks_at_once_do_not_meet_and_leave_nothing_behind() {
     let (Some(one), Some(two)) = (net(), net()) else { return };
-    let mut server = one.host("far").start("python3", &["-m", "http.server", "8389", "--bind", "0.0.0.0"]);
+    let mut server =
+        one.host("far").start("python3", &["-m", "http.server", "8389", "--bind", "0.0.0.0"]);
     server.wait_listening(one.host("far"), &[8389], LIMIT);
     assert_eq!(connect(two.host("near"), two.host("far").v4(), 8389), "refused");
     assert!(!two.host("far").listening().contains(&8389));
@@ -89,7 +95,10 @@ fn two_networks_at_once_do_not_meet_and_leave_nothing_behind() {
 fn a_program_that_does_not_end_is_killed() {
     let Some(net) = net() else { return };
     let hung = net.host("near").start("sleep", &["600"]);
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hung.finish(Duration::from_millis(300))));
-    let message = outcome.expect_err("it does not end").downcast::<String>().expect("the panic has a text");
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        hung.finish(Duration::from_millis(300))
+    }));
+    let message =
+        outcome.expect_err("it does not end").downcast::<String>().expect("the panic has a text");
     assert!(message.contains("sleep 600") && message.contains("not at its end"), "{message}");
 }

@@ -1,4 +1,5 @@
-//! Conditions from public bug reports of other tools, brought about with software that is not ours (`tests/public_reports/cases.py` names each report).
+//! Conditions from public bug reports of other tools, brought about with software that is not ours
+//! (`tests/public_reports/cases.py` names each report).
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a test that is left out says so")]
 

@@ -1,5 +1,6 @@
-//! Clients that others wrote, against the stand-in: curl, nghttp and grpcio; and grpcio as a server, against the connector. A client that is missing is named and passed over, except in
-//! CI, where it fails the test.
+//! Clients that others wrote, against the stand-in: curl, nghttp and grpcio; and grpcio as a
+//! server, against the connector. A client that is missing is named and passed over, except in CI,
+//! where it fails the test.
 #![expect(clippy::print_stderr, reason = "a test that was passed over says so")]
 
 #[path = "http_grpc/support.rs"]
@@ -8,16 +9,22 @@ mod support;
 use jiff::Timestamp;
 use portmatrix::matrix::model::Protocol;
 use portmatrix::observation::StepKind;
-use portmatrix::proto::challenge::{CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify};
+use portmatrix::proto::challenge::{
+    CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify,
+};
 use portmatrix::reason::Reason;
 use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{Ask as _, key, listen, probe};
 
-/// Runs a client for at most 30 s. Its output and errors, one after the other; `None` where there is no such program.
+/// Runs a client for at most 30 s. Its output and errors, one after the other; `None` where there
+/// is no such program.
 async fn run(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
-    let (output, errors) = (tempfile::NamedTempFile::new().expect("a file"), tempfile::NamedTempFile::new().expect("a file"));
+    let (output, errors) = (
+        tempfile::NamedTempFile::new().expect("a file"),
+        tempfile::NamedTempFile::new().expect("a file"),
+    );
     let mut child = Command::new(program)
         .args(arguments)
         .env_remove("http_proxy")
@@ -63,7 +70,10 @@ fn challenge() -> Asked {
 impl Asked {
     /// What the listener claims, from the proof in a client's output.
     fn claims(&self, output: &str) -> Claims {
-        let line = output.lines().find_map(|l| l.split_once(PROOF_HEADER)).unwrap_or_else(|| panic!("no proof in {output}"));
+        let line = output
+            .lines()
+            .find_map(|l| l.split_once(PROOF_HEADER))
+            .unwrap_or_else(|| panic!("no proof in {output}"));
         let proof = line.1.trim_matches([':', ' ', '\r']);
         match verify(&key(1), &self.challenge, proof, None) {
             ProofOutcome::Valid { claims, .. } => claims,
@@ -98,9 +108,17 @@ async fn curl_speaks_with_the_stand_in() {
         assert_eq!(claims.http.expect("HTTP").version, seen, "{how} {url}");
         assert_eq!(
             claims.tls.and_then(|t| t.alpn),
-            url.starts_with("https").then(|| if seen == "2" { "h2".into() } else { "http/1.1".into() })
+            url.starts_with("https").then(|| if seen == "2" {
+                "h2".into()
+            } else {
+                "http/1.1".into()
+            })
         );
-        let names: Vec<_> = output.lines().filter_map(|l| l.split_once(':')).map(|(name, _)| name.to_ascii_lowercase()).collect();
+        let names: Vec<_> = output
+            .lines()
+            .filter_map(|l| l.split_once(':'))
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .collect();
         assert!(!names.contains(&"server".to_owned()), "the stand-in names itself: {output}");
     }
 }
@@ -126,7 +144,12 @@ async fn curl_sees_what_asp_net_says_to_grpc_over_http1() {
     ];
     let Some((_, output)) = run("curl", &arguments).await else { return missing("curl") };
     let lower = output.to_ascii_lowercase();
-    assert!(lower.contains("<426>") && lower.contains("upgrade: http/2") && lower.contains("grpc-status: 13"), "{output}");
+    assert!(
+        lower.contains("<426>")
+            && lower.contains("upgrade: http/2")
+            && lower.contains("grpc-status: 13"),
+        "{output}"
+    );
     assert!(!lower.contains(PROOF_HEADER), "a stranger gets no proof: {output}");
 }
 
@@ -137,7 +160,9 @@ async fn nghttp_speaks_with_the_stand_in() {
     for base in [format!("http://{}", plain.address), format!("https://{}", tls.address)] {
         let asked = challenge();
         let url = format!("{base}/Agent");
-        let Some((ok, output)) = run("nghttp", &["-nv", "--no-verify-peer", "-H", &asked.header, &url]).await else {
+        let Some((ok, output)) =
+            run("nghttp", &["-nv", "--no-verify-peer", "-H", &asked.header, &url]).await
+        else {
             return missing("nghttp");
         };
         assert!(ok && output.contains(":status: 200"), "{url}: {output}");
@@ -146,7 +171,8 @@ async fn nghttp_speaks_with_the_stand_in() {
     }
 }
 
-/// A health check, a bidirectional stream and an unknown method; one line of output for each, and one with the proof.
+/// A health check, a bidirectional stream and an unknown method; one line of output for each, and
+/// one with the proof.
 const GRPCIO: &str = r#"
 import sys, queue, grpc
 target, certificate, challenge, prefix = sys.argv[1:5]
@@ -189,31 +215,50 @@ async fn grpcio_speaks_with_the_stand_in() {
     let plain = listen(Protocol::GrpcH2c, Some(key(1)), &["/Agent"]);
     let tls = listen(Protocol::Grpc, Some(key(1)), &["/Agent"]);
     let certificate = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(certificate.path(), tls.certificate.as_deref().expect("a certificate")).expect("written");
+    std::fs::write(certificate.path(), tls.certificate.as_deref().expect("a certificate"))
+        .expect("written");
     let certificate = certificate.path().to_str().expect("a path in UTF-8");
     for (listener, certificate) in [(&plain, ""), (&tls, certificate)] {
         let target = format!("localhost:{}", listener.address.port());
         for prefix in ["", "/Agent", "/agent"] {
             let asked = challenge();
             let text = asked.challenge.encode_text(&key(1));
-            let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, &text, prefix]).await.expect("it was there before");
+            let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, &text, prefix])
+                .await
+                .expect("it was there before");
             assert!(ok, "{output}");
-            for line in ["health 0801 OK", "echo one", "echo two", "echo three", "rest [] OK", "unknown UNIMPLEMENTED"] {
+            for line in [
+                "health 0801 OK",
+                "echo one",
+                "echo two",
+                "echo three",
+                "rest [] OK",
+                "unknown UNIMPLEMENTED",
+            ] {
                 assert!(output.lines().any(|l| l == line), "no \"{line}\" in {output}");
             }
             let claims = asked.claims(&output);
-            assert_eq!((claims.http.expect("HTTP").version.as_str(), claims.tls.is_some()), ("2", !certificate.is_empty()));
+            assert_eq!(
+                (claims.http.expect("HTTP").version.as_str(), claims.tls.is_some()),
+                ("2", !certificate.is_empty())
+            );
         }
         let other = Challenge::new([0; 12], "hop", Timestamp::now()).encode_text(&key(2));
         for stranger in ["", other.as_str()] {
-            let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, stranger, ""]).await.expect("it was there before");
-            assert!(ok && output.contains("health 0801 OK") && output.contains("stream UNIMPLEMENTED"), "{output}");
+            let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, stranger, ""])
+                .await
+                .expect("it was there before");
+            assert!(
+                ok && output.contains("health 0801 OK") && output.contains("stream UNIMPLEMENTED"),
+                "{output}"
+            );
             assert!(!output.contains(PROOF_HEADER) && !output.contains("echo"), "{output}");
         }
     }
 }
 
-/// A server with a health check (or with no method at all) that ends with its standard input; its port is the first line of output.
+/// A server with a health check (or with no method at all) that ends with its standard input; its
+/// port is the first line of output.
 const GRPCIO_SERVER: &str = r#"
 import sys, grpc
 from concurrent import futures
@@ -242,19 +287,27 @@ async fn the_connector_speaks_with_grpcio() {
             .spawn()
             .expect("it was there before");
         let mut line = String::new();
-        std::io::BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a port");
+        std::io::BufReader::new(child.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("a port");
         let port = line.trim().parse().expect("a port");
         let seen = probe(Protocol::GrpcH2c, port, None, Some(key(1))).await;
         assert_eq!(seen.failed(), None, "{:#?}", seen.steps);
         assert_eq!(seen.step(StepKind::Grpc).detail["grpc_status_name"], status);
-        // An answer without a proof is asked for on more connections, for the way may be shared out; none of them is proved.
+        // An answer without a proof is asked for on more connections, for the way may be shared
+        // out; none of them is proved.
         assert!(
             !seen.proofs.is_empty() && seen.proofs.iter().all(|proof| *proof == ProofOutcome::None),
             "a real server ignores the challenge: {:?}",
             seen.proofs
         );
         let seen = probe(Protocol::Http, port, None, None).await;
-        assert_eq!(seen.failed(), Some((StepKind::Http, Reason::HttpNotSpoken)), "{:#?}", seen.steps);
+        assert_eq!(
+            seen.failed(),
+            Some((StepKind::Http, Reason::HttpNotSpoken)),
+            "{:#?}",
+            seen.steps
+        );
         drop(child.stdin.take());
         child.wait().expect("ended");
     }

@@ -24,7 +24,12 @@ struct Answer {
 
 /// Whether there is an `ldapsearch`. On a build server there must be one.
 fn installed() -> bool {
-    let found = Command::new("ldapsearch").arg("-VV").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let found = Command::new("ldapsearch")
+        .arg("-VV")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok();
     if !found {
         assert!(std::env::var_os("CI").is_none(), "ldapsearch is missing: install ldap-utils");
         eprintln!("not tested: ldapsearch is missing (package ldap-utils)");
@@ -56,7 +61,13 @@ async fn ldapsearch(protocol: Protocol, tls: bool, arguments: &[&str]) -> Answer
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = socket.local_addr().expect("an address").port();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(server::run(socket, Arc::new(here), Gate::new(Limits::default()), Arc::<Journal>::default(), stop.clone()));
+    let serving = tokio::spawn(server::run(
+        socket,
+        Arc::new(here),
+        Gate::new(Limits::default()),
+        Arc::<Journal>::default(),
+        stop.clone(),
+    ));
     let scheme = if protocol == Protocol::Ldaps { "ldaps" } else { "ldap" };
     let mut child = Command::new("ldapsearch")
         .args(["-x", "-LLL", "-o", "nettimeout=5", "-H", &format!("{scheme}://127.0.0.1:{port}")])
@@ -95,12 +106,21 @@ async fn the_root_dse_is_shown_in_clear_text() {
     }
     let Answer { code, out, err } = ldapsearch(Protocol::Ldap, true, ROOT_DSE).await;
     assert_eq!(code, 0, "{err}");
-    for line in ["dn:", "objectClass: top", "defaultNamingContext: DC=contoso,DC=com", "dnsHostName: dc01.contoso.com"] {
+    for line in [
+        "dn:",
+        "objectClass: top",
+        "defaultNamingContext: DC=contoso,DC=com",
+        "dnsHostName: dc01.contoso.com",
+    ] {
         assert!(out.lines().any(|l| l == line), "no \"{line}\" in:\n{out}");
     }
     assert!(out.contains(STARTTLS), "StartTLS is offered where it is possible:\n{out}");
     let without = ldapsearch(Protocol::Ldap, false, ROOT_DSE).await;
-    assert!(without.code == 0 && !without.out.contains(STARTTLS), "and only there:\n{}", without.out);
+    assert!(
+        without.code == 0 && !without.out.contains(STARTTLS),
+        "and only there:\n{}",
+        without.out
+    );
     let one = ldapsearch(Protocol::Ldap, true, &[ROOT_DSE, &["DNShostname"]].concat()).await;
     assert_eq!(one.out.trim(), "dn:\ndnsHostName: dc01.contoso.com");
     let none = ldapsearch(Protocol::Ldap, true, &[ROOT_DSE, &["1.1"]].concat()).await;
@@ -114,7 +134,8 @@ async fn starttls_and_ldaps_work() {
     }
     // -ZZ: give up unless StartTLS succeeds.
     for (protocol, extra) in [(Protocol::Ldap, &["-ZZ"][..]), (Protocol::Ldaps, &[][..])] {
-        let Answer { code, out, err } = ldapsearch(protocol, true, &[ROOT_DSE, extra].concat()).await;
+        let Answer { code, out, err } =
+            ldapsearch(protocol, true, &[ROOT_DSE, extra].concat()).await;
         assert_eq!(code, 0, "{protocol}: {err}");
         assert!(out.contains("dnsHostName: dc01.contoso.com"), "{protocol}: {out}");
         assert!(!out.contains(STARTTLS), "no StartTLS inside TLS:\n{out}");

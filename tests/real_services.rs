@@ -1,4 +1,5 @@
-//! Greetings against real servers on loopback: each is recognised by its own greeting and by no other. On a build server all of them must be there.
+//! Greetings against real servers on loopback: each is recognised by its own greeting and by no
+//! other. On a build server all of them must be there.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
@@ -40,9 +41,14 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// Where Debian has programs that are not in everybody's path.
 fn path_of(program: &str) -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).chain(versions);
+    let folders =
+        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).chain(versions);
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
@@ -106,12 +112,21 @@ impl Service {
         let log = folder.path().join("log");
         let output = std::fs::File::create(&log).expect("a file can be made");
         let again = output.try_clone().expect("a file can be opened twice");
-        let child = command.stdin(Stdio::null()).stdout(output).stderr(again).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(again)
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?}: {e}"));
         let mut service = Service { child, at: SocketAddr::new(LOOPBACK, port), folder };
         let end = Instant::now() + Duration::from_secs(60);
         while !listens(port) {
             let said = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(service.child.try_wait().is_ok_and(|ended| ended.is_none()), "{command:?} ended: {}", said());
+            assert!(
+                service.child.try_wait().is_ok_and(|ended| ended.is_none()),
+                "{command:?} ended: {}",
+                said()
+            );
             assert!(Instant::now() < end, "{command:?} does not listen: {}", said());
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -119,7 +134,8 @@ impl Service {
     }
 }
 
-/// Whether somebody listens on this port: asked of the kernel, since some servers count connections.
+/// Whether somebody listens on this port: asked of the kernel, since some servers count
+/// connections.
 fn listens(port: u16) -> bool {
     let at = format!(":{port:04X} ");
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
@@ -140,13 +156,19 @@ fn sshd() -> Service {
     must(command("ssh-keygen", None).args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
     // As root it insists on this folder, which Debian makes when the service starts.
     let _ = std::fs::create_dir_all("/run/sshd");
-    let options = format!("-D -e -f /dev/null -o ListenAddress=127.0.0.1 -o PidFile=none -p {port} -h {}", text(&key));
+    let options = format!(
+        "-D -e -f /dev/null -o ListenAddress=127.0.0.1 -o PidFile=none -p {port} -h {}",
+        text(&key)
+    );
     Service::start(port, folder, command("sshd", None).args(options.split(' ')))
 }
 
 fn redis(password: Option<&str>) -> Service {
     let (port, folder) = (free_port(), folder());
-    let options = format!("--port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {}", text(folder.path()));
+    let options = format!(
+        "--port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {}",
+        text(folder.path())
+    );
     let mut command = command("redis-server", None);
     command.args(options.split(' ').map(|word| word.trim_matches('\'')));
     if let Some(password) = password {
@@ -164,8 +186,13 @@ fn memcached() -> Service {
 fn mosquitto(anonymous: bool) -> Service {
     let (port, folder) = (free_port(), folder());
     let file = folder.path().join("conf");
-    std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous {anonymous}\npersistence false\nuser root\n"))
-        .expect("written");
+    std::fs::write(
+        &file,
+        format!(
+            "listener {port} 127.0.0.1\nallow_anonymous {anonymous}\npersistence false\nuser root\n"
+        ),
+    )
+    .expect("written");
     Service::start(port, folder, command("mosquitto", None).arg("-c").arg(&file))
 }
 
@@ -173,7 +200,8 @@ fn mariadb() -> Service {
     let (port, folder) = (free_port(), folder());
     let at = text(folder.path()).to_owned();
     let options = format!(
-        "--no-defaults --skip-grant-tables --user=root --port={port} --bind-address=127.0.0.1 --datadir={at} --socket={at}/s --pid-file={at}/pid \
+        "--no-defaults --skip-grant-tables --user=root --port={port} --bind-address=127.0.0.1 \
+            --datadir={at} --socket={at}/s --pid-file={at}/pid \
          --innodb-buffer-pool-size=8M --max-connections=10"
     );
     Service::start(port, folder, command("mariadbd", None).args(options.split(' ')))
@@ -186,11 +214,31 @@ fn postgres() -> Service {
         must(Command::new("chown").arg("postgres").arg(folder.path()));
     }
     let data = folder.path().join("data");
-    must(command("initdb", USER).args(["-A", "trust", "-N", "--no-locale", "-E", "UTF8", "-D"]).arg(&data));
+    must(
+        command("initdb", USER)
+            .args(["-A", "trust", "-N", "--no-locale", "-E", "UTF8", "-D"])
+            .arg(&data),
+    );
     let (key, cert) = (data.join("server.key"), data.join("server.crt"));
-    let request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=db"];
+    let request = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=db",
+    ];
     must(command("openssl", USER).args(request).arg("-keyout").arg(&key).arg("-out").arg(&cert));
-    let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c ssl=on -c fsync=off -D {}", text(&data));
+    let options = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c ssl=on -c \
+            fsync=off -D {}",
+        text(&data)
+    );
     Service::start(port, folder, command("postgres", USER).args(options.split(' ')))
 }
 
@@ -198,8 +246,10 @@ fn nginx() -> Service {
     let (port, folder) = (free_port(), folder());
     let at = text(folder.path()).to_owned();
     let conf = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors; events {{}} http {{ access_log off; client_body_temp_path {at}/b; \
-         proxy_temp_path {at}/p; fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; server {{ listen 127.0.0.1:{port}; }} }}"
+        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors; events {{}} http {{ \
+            access_log off; client_body_temp_path {at}/b; \
+         proxy_temp_path {at}/p; fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path \
+         {at}/s; server {{ listen 127.0.0.1:{port}; }} }}"
     );
     let file = folder.path().join("conf");
     std::fs::write(&file, conf).expect("written");
@@ -207,7 +257,10 @@ fn nginx() -> Service {
 }
 
 fn hop(greeting: Greeting, port: u16) -> Hop {
-    let end = |name: &str| HopEnd { role: name.into(), host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] } };
+    let end = |name: &str| HopEnd {
+        role: name.into(),
+        host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
+    };
     let flow = PlannedFlow {
         id: "test/greeting".into(),
         matrix: "test".into(),
@@ -274,9 +327,23 @@ async fn greet(greeting: Greeting, at: SocketAddr, patience: Duration) -> (Obser
 async fn assert_greets(service: &Service, own: Greeting, words: &str, says: Option<&str>) {
     let (seen, judged) = greet(own, service.at, PATIENCE).await;
     let got = (judged.verdict, judged.reason, judged.answered_by);
-    assert_eq!(got, (Verdict::Pass, Reason::Answered, AnsweredBy::Service), "{own:?}: {:#?}", seen.steps);
-    assert!(seen.recognised.as_deref().is_some_and(|it| it.starts_with(words)), "{:?}", seen.recognised);
-    assert_eq!(judged.notes.iter().any(|note| says.is_some_and(|says| note.contains(says))), says.is_some(), "{:?}", judged.notes);
+    assert_eq!(
+        got,
+        (Verdict::Pass, Reason::Answered, AnsweredBy::Service),
+        "{own:?}: {:#?}",
+        seen.steps
+    );
+    assert!(
+        seen.recognised.as_deref().is_some_and(|it| it.starts_with(words)),
+        "{:?}",
+        seen.recognised
+    );
+    assert_eq!(
+        judged.notes.iter().any(|note| says.is_some_and(|says| note.contains(says))),
+        says.is_some(),
+        "{:?}",
+        judged.notes
+    );
     assert_greets_nobody_else(service, Some(own)).await;
 }
 
@@ -288,7 +355,12 @@ async fn assert_greets_nobody_else(service: &Service, own: Option<Greeting>) {
     }
     while let Some(done) = asked.join_next().await {
         let (greeting, (seen, judged)) = done.expect("the probe ends");
-        assert_eq!(judged.verdict, Verdict::Fail, "{own:?} is taken for {greeting:?}: {:#?}", seen.steps);
+        assert_eq!(
+            judged.verdict,
+            Verdict::Fail,
+            "{own:?} is taken for {greeting:?}: {:#?}",
+            seen.steps
+        );
     }
 }
 
@@ -329,11 +401,17 @@ async fn mariadb_and_as_many_connections_as_it_takes() {
     }
     let service = mariadb();
     assert_greets(&service, Greeting::Mysql, "MariaDB 1", None).await;
-    let held: Vec<TcpStream> = (0..12).map(|_| TcpStream::connect(service.at).expect("it listens")).collect();
+    let held: Vec<TcpStream> =
+        (0..12).map(|_| TcpStream::connect(service.at).expect("it listens")).collect();
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         let (seen, judged) = greet(Greeting::Mysql, service.at, PATIENCE).await;
-        assert_eq!((judged.verdict, judged.reason), (Verdict::Pass, Reason::Answered), "{:#?}", seen.steps);
+        assert_eq!(
+            (judged.verdict, judged.reason),
+            (Verdict::Pass, Reason::Answered),
+            "{:#?}",
+            seen.steps
+        );
         if judged.notes.iter().any(|note| note.contains("Too many connections")) {
             break;
         }

@@ -14,7 +14,8 @@ use portmatrix::probe::{Target, Tools, probe};
 use portmatrix::proto::challenge::{ProofOutcome, SiteKey};
 use portmatrix::proto::rpc::epm::{self, MapRequest, MapResponse, NO_HANDLE};
 use portmatrix::proto::rpc::{
-    Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Order, Pdu, Response, Syntax, Tower, status,
+    Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Order, Pdu, Response,
+    Syntax, Tower, status,
 };
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
@@ -74,7 +75,13 @@ impl Site {
             greeting: None,
             tls: None,
         };
-        tokio::spawn(server::run(socket, Arc::new(here), Gate::new(Limits::default()), self.journal.clone(), self.stop.clone()));
+        tokio::spawn(server::run(
+            socket,
+            Arc::new(here),
+            Gate::new(Limits::default()),
+            self.journal.clone(),
+            self.stop.clone(),
+        ));
         port
     }
 
@@ -96,7 +103,10 @@ async fn dead_port() -> u16 {
 }
 
 fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
-    let end = |name: &str| HopEnd { role: name.into(), host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] } };
+    let end = |name: &str| HopEnd {
+        role: name.into(),
+        host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
+    };
     let flow = PlannedFlow {
         id: "test/rpc".into(),
         matrix: "test".into(),
@@ -150,8 +160,19 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
         range: portmatrix::probe::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
-    probe(&Target { hop, address, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false }, &tools)
-        .await
+    probe(
+        &Target {
+            hop,
+            address,
+            server_name: HOST.to_owned(),
+            source: None,
+            places: None,
+            question: None,
+            small_segments: false,
+        },
+        &tools,
+    )
+    .await
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {
@@ -163,7 +184,10 @@ fn failed(seen: &Observation) -> &Step {
 }
 
 fn step(seen: &Observation, kind: StepKind) -> &Step {
-    seen.steps.iter().find(|s| s.step == kind).unwrap_or_else(|| panic!("no {} in {seen:#?}", kind.name()))
+    seen.steps
+        .iter()
+        .find(|s| s.step == kind)
+        .unwrap_or_else(|| panic!("no {} in {seen:#?}", kind.name()))
 }
 
 #[tokio::test]
@@ -173,9 +197,13 @@ async fn with_the_key_every_connection_is_proved() {
     let mapper = site.open(vec![(drsuapi(), first), (samr(), second)], true).await;
     let seen = climb(&hop(vec![drsuapi(), samr()], mapper), key(1)).await;
     use StepKind::{Connect, Payload, Proof, RpcBind, RpcMap, RpcPort};
-    let wanted = [Connect, RpcBind, Proof, RpcMap, RpcPort, Proof, RpcMap, RpcPort, Proof, Payload].map(|s| (s, true));
+    let wanted = [Connect, RpcBind, Proof, RpcMap, RpcPort, Proof, RpcMap, RpcPort, Proof, Payload]
+        .map(|s| (s, true));
     assert_eq!(rungs(&seen), wanted, "{seen:#?}");
-    assert_eq!(step(&seen, Payload).detail["octets_received"], portmatrix::proto::challenge::PADDING);
+    assert_eq!(
+        step(&seen, Payload).detail["octets_received"],
+        portmatrix::proto::challenge::PADDING
+    );
     let ports: Vec<u16> = seen
         .proofs
         .iter()
@@ -186,13 +214,25 @@ async fn with_the_key_every_connection_is_proved() {
         .collect();
     assert_eq!(ports, [mapper, first, second]);
     // Once more to one of the ports that were given, with something large.
-    assert_eq!(seen.evidence.iter().map(|e| e.destination.port()).collect::<Vec<_>>(), [mapper, first, second, first]);
+    assert_eq!(
+        seen.evidence.iter().map(|e| e.destination.port()).collect::<Vec<_>>(),
+        [mapper, first, second, first]
+    );
     assert!(seen.evidence.iter().all(|e| e.source.is_some_and(|s| s.port() != 0)));
     let bind = step(&seen, RpcBind);
-    assert_eq!((bind.detail["max_xmit"].clone(), bind.detail["sec_addr"].clone()), (5840.into(), mapper.to_string().into()));
+    assert_eq!(
+        (bind.detail["max_xmit"].clone(), bind.detail["sec_addr"].clone()),
+        (5840.into(), mapper.to_string().into())
+    );
     let map = step(&seen, RpcMap);
-    assert_eq!((map.detail["interface"].clone(), map.detail["ports"].clone()), ("drsuapi".into(), vec![first].into()));
-    assert!(!map.detail.contains_key("reported_addresses"), "the mapper gave the address that is in use");
+    assert_eq!(
+        (map.detail["interface"].clone(), map.detail["ports"].clone()),
+        ("drsuapi".into(), vec![first].into())
+    );
+    assert!(
+        !map.detail.contains_key("reported_addresses"),
+        "the mapper gave the address that is in use"
+    );
     assert_eq!(step(&seen, RpcPort).detail["port"], first);
     for _ in 0..100 {
         if site.journal.snapshot().0.len() == 3 {
@@ -206,9 +246,11 @@ async fn with_the_key_every_connection_is_proved() {
 
 #[tokio::test]
 async fn without_the_right_key_everything_is_climbed_and_nothing_proved() {
-    for (theirs, ours, wanted) in
-        [(key(1), None, ProofOutcome::NotAsked), (None, key(1), ProofOutcome::None), (key(2), key(1), ProofOutcome::None)]
-    {
+    for (theirs, ours, wanted) in [
+        (key(1), None, ProofOutcome::NotAsked),
+        (None, key(1), ProofOutcome::None),
+        (key(2), key(1), ProofOutcome::None),
+    ] {
         let site = Site::new(theirs);
         let port = site.serve(samr()).await;
         let mapper = site.open(vec![(samr(), port)], true).await;
@@ -239,8 +281,15 @@ async fn a_missing_interface_is_named_with_its_hint_and_the_others_are_still_tri
     let seen = climb(&hop(vec![drsuapi(), samr()], mapper), key(1)).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcMap, Some(Reason::RpcNotRegistered)));
-    assert_eq!((step.detail["hint"].clone(), step.detail["interface"].clone()), ("switch drsuapi on".into(), "drsuapi".into()));
-    assert!(seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr"));
+    assert_eq!(
+        (step.detail["hint"].clone(), step.detail["interface"].clone()),
+        ("switch drsuapi on".into(), "drsuapi".into())
+    );
+    assert!(
+        seen.steps
+            .iter()
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr")
+    );
 }
 
 #[tokio::test]
@@ -253,11 +302,28 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
     let seen = climb(&hop, key(1)).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));
-    assert_eq!((step.detail["cause"].clone(), step.detail["port"].clone()), ("refused".into(), shut.into()));
-    assert_eq!((step.detail["outside_range"].clone(), step.detail["range"].clone()), (true.into(), "1-2".into()));
-    assert_eq!(seen.steps.iter().filter(|s| s.step == StepKind::Connect).count(), 1, "one rung for a dynamic port");
-    assert!(seen.evidence.iter().any(|e| e.destination.port() == shut), "a firewall team finds the attempt");
-    assert!(seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr"));
+    assert_eq!(
+        (step.detail["cause"].clone(), step.detail["port"].clone()),
+        ("refused".into(), shut.into())
+    );
+    assert_eq!(
+        (step.detail["outside_range"].clone(), step.detail["range"].clone()),
+        (true.into(), "1-2".into())
+    );
+    assert_eq!(
+        seen.steps.iter().filter(|s| s.step == StepKind::Connect).count(),
+        1,
+        "one rung for a dynamic port"
+    );
+    assert!(
+        seen.evidence.iter().any(|e| e.destination.port() == shut),
+        "a firewall team finds the attempt"
+    );
+    assert!(
+        seen.steps
+            .iter()
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr")
+    );
 }
 
 #[tokio::test]
@@ -268,7 +334,10 @@ async fn another_service_on_the_interfaces_port_is_a_rejected_bind() {
     let seen = climb(&hop(vec![drsuapi()], mapper), key(1)).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcBindRejected)));
-    assert_eq!((step.detail["result"].clone(), step.detail["result_reason"].clone()), (2.into(), 1.into()));
+    assert_eq!(
+        (step.detail["result"].clone(), step.detail["result_reason"].clone()),
+        (2.into(), 1.into())
+    );
 }
 
 /// A peer that does the same with every connection.
@@ -310,18 +379,35 @@ fn accept(pdu: &Pdu, others: ContextResult) -> Option<Vec<u8>> {
     let Body::Bind(bind) = &pdu.body else { return None };
     let mut results = vec![others; bind.contexts.len()];
     results[0] = ContextResult::accepted(Syntax::NDR32);
-    Some(answer(pdu, Body::BindAck(BindAck { max_xmit: 5840, max_recv: 5840, assoc_group: 7, sec_addr: "135".into(), results })))
+    Some(answer(
+        pdu,
+        Body::BindAck(BindAck {
+            max_xmit: 5840,
+            max_recv: 5840,
+            assoc_group: 7,
+            sec_addr: "135".into(),
+            results,
+        }),
+    ))
 }
 
 fn answer(pdu: &Pdu, body: Body) -> Vec<u8> {
     Pdu::new(pdu.call_id, body).encode(MAX_FRAG)
 }
 
-/// Answers binds as Samba does, and `ept_map` with these ports and this address, in fragments of this size.
+/// Answers binds as Samba does, and `ept_map` with these ports and this address, in fragments of
+/// this size.
 fn mapper(pdu: &Pdu, ports: &[u16], address: Ipv4Addr, max_frag: u16) -> Option<Vec<u8>> {
     let Body::Request(request) = &pdu.body else { return accept(pdu, ContextResult::rejected(2)) };
-    assert_eq!((request.opnum, request.context), (epm::MAP, 0), "no call on a context that was rejected");
-    let asked = MapRequest::decode(&request.stub, Order::Little).expect("a request").tower.expect("a tower");
+    assert_eq!(
+        (request.opnum, request.context),
+        (epm::MAP, 0),
+        "no call on a context that was rejected"
+    );
+    let asked = MapRequest::decode(&request.stub, Order::Little)
+        .expect("a request")
+        .tower
+        .expect("a tower");
     let interface = asked.interface().expect("an interface");
     let towers = ports.iter().map(|p| Tower::tcp(interface, *p, address)).collect();
     let stub = MapResponse { handle: NO_HANDLE, max_count: 4, towers, status: 0 }.encode(3);
@@ -368,22 +454,43 @@ async fn what_is_no_mapper_is_told_apart() {
     })
     .await;
     let (_, reason, step) = bind_failure(half).await;
-    assert_eq!((reason, step.detail["answer_begun"].clone()), (Some(Reason::ClosedAfterConnect), true.into()));
+    assert_eq!(
+        (reason, step.detail["answer_begun"].clone()),
+        (Some(Reason::ClosedAfterConnect), true.into())
+    );
 }
 
 #[tokio::test]
 async fn refused_binds_say_why() {
     let nak = scripted(|pdu| Some(answer(pdu, Body::BindNak(BindNak::new(8))))).await;
     let (kind, reason, step) = bind_failure(nak).await;
-    assert_eq!((kind, reason, step.detail["bind_nak"].clone()), (StepKind::RpcBind, Some(Reason::RpcBindRejected), 8.into()));
+    assert_eq!(
+        (kind, reason, step.detail["bind_nak"].clone()),
+        (StepKind::RpcBind, Some(Reason::RpcBindRejected), 8.into())
+    );
     let rejecting = scripted(|pdu| {
         let results = vec![ContextResult::rejected(1); 2];
-        Some(answer(pdu, Body::BindAck(BindAck { max_xmit: 0, max_recv: 0, assoc_group: 1, sec_addr: String::new(), results })))
+        Some(answer(
+            pdu,
+            Body::BindAck(BindAck {
+                max_xmit: 0,
+                max_recv: 0,
+                assoc_group: 1,
+                sec_addr: String::new(),
+                results,
+            }),
+        ))
     })
     .await;
     assert_eq!(bind_failure(rejecting).await.1, Some(Reason::RpcBindRejected));
     let empty = scripted(|pdu| {
-        let ack = BindAck { max_xmit: 0, max_recv: 0, assoc_group: 1, sec_addr: String::new(), results: Vec::new() };
+        let ack = BindAck {
+            max_xmit: 0,
+            max_recv: 0,
+            assoc_group: 1,
+            sec_addr: String::new(),
+            results: Vec::new(),
+        };
         Some(answer(pdu, Body::BindAck(ack)))
     })
     .await;
@@ -395,8 +502,9 @@ async fn refused_binds_say_why() {
 #[tokio::test]
 async fn a_mapper_that_denies_strangers_is_told_apart() {
     let denying = scripted(|pdu| {
-        accept(pdu, ContextResult::rejected(1))
-            .or_else(|| Some(answer(pdu, Body::Fault(Fault { context: 0, status: status::ACCESS_DENIED }))))
+        accept(pdu, ContextResult::rejected(1)).or_else(|| {
+            Some(answer(pdu, Body::Fault(Fault { context: 0, status: status::ACCESS_DENIED })))
+        })
     })
     .await;
     let seen = climb(&hop(vec![samr(), drsuapi()], denying), key(1)).await;
@@ -410,16 +518,35 @@ async fn a_mapper_that_denies_strangers_is_told_apart() {
 async fn of_several_towers_one_is_enough_and_the_dead_one_is_remarked() {
     let site = Site::new(key(1));
     let (dead, live) = (dead_port().await, site.serve(samr()).await);
-    let mapper = scripted(move |pdu| mapper(pdu, &[0, dead, live, live], Ipv4Addr::new(192, 0, 2, 7), MAX_FRAG)).await;
+    let mapper = scripted(move |pdu| {
+        mapper(pdu, &[0, dead, live, live], Ipv4Addr::new(192, 0, 2, 7), MAX_FRAG)
+    })
+    .await;
     let seen = climb(&hop(vec![samr()], mapper), key(1)).await;
     assert!(seen.first_failure().is_none(), "{seen:#?}");
     assert_eq!(step(&seen, StepKind::RpcMap).detail["ports"], serde_json::json!([dead, live]));
-    assert_eq!(step(&seen, StepKind::RpcMap).detail["reported_addresses"], serde_json::json!(["192.0.2.7"]));
+    assert_eq!(
+        step(&seen, StepKind::RpcMap).detail["reported_addresses"],
+        serde_json::json!(["192.0.2.7"])
+    );
     let port = step(&seen, StepKind::RpcPort);
-    assert_eq!((port.reason, port.detail["port"].clone()), (Some(Reason::RpcPortBlocked), live.into()));
-    assert_eq!(port.detail["unreachable"], serde_json::json!([{ "port": dead, "cause": "refused" }]));
-    assert!(matches!(seen.proofs[..], [ProofOutcome::None, ProofOutcome::Valid { .. }]), "{:?}", seen.proofs);
-    assert!(seen.evidence.iter().all(|e| e.destination.ip() == LOOPBACK), "the mapper's address is only reported");
+    assert_eq!(
+        (port.reason, port.detail["port"].clone()),
+        (Some(Reason::RpcPortBlocked), live.into())
+    );
+    assert_eq!(
+        port.detail["unreachable"],
+        serde_json::json!([{ "port": dead, "cause": "refused" }])
+    );
+    assert!(
+        matches!(seen.proofs[..], [ProofOutcome::None, ProofOutcome::Valid { .. }]),
+        "{:?}",
+        seen.proofs
+    );
+    assert!(
+        seen.evidence.iter().all(|e| e.destination.ip() == LOOPBACK),
+        "the mapper's address is only reported"
+    );
 }
 
 #[tokio::test]
@@ -436,10 +563,13 @@ async fn answers_in_fragments_are_joined() {
 async fn a_mapper_that_hangs_up_after_each_answer_is_asked_again() {
     let site = Site::new(None);
     let (first, second) = (site.serve(drsuapi()).await, site.serve(samr()).await);
-    // The first connection ends before its look-up is answered; the interface fails, and the next one is asked for on a new connection.
+    // The first connection ends before its look-up is answered; the interface fails, and the next
+    // one is asked for on a new connection.
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let port = scripted(move |pdu| {
-        if matches!(pdu.body, Body::Request(_)) && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+        if matches!(pdu.body, Body::Request(_))
+            && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0
+        {
             return None;
         }
         mapper(pdu, &[first, second], Ipv4Addr::UNSPECIFIED, MAX_FRAG)
@@ -448,7 +578,12 @@ async fn a_mapper_that_hangs_up_after_each_answer_is_asked_again() {
     let seen = climb(&hop(vec![drsuapi(), samr()], port), None).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcMap, Some(Reason::ClosedAfterConnect)));
-    assert!(seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["port"] == second), "{seen:#?}");
+    assert!(
+        seen.steps
+            .iter()
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["port"] == second),
+        "{seen:#?}"
+    );
     assert_eq!(seen.evidence.iter().filter(|e| e.destination.port() == port).count(), 2);
 }
 
@@ -462,10 +597,16 @@ async fn a_forged_proof_is_invalid_and_a_broken_one_a_failed_rung() {
     })
     .await;
     let seen = climb(&hop(Vec::new(), forging), key(1)).await;
-    assert_eq!((failed(&seen).step, failed(&seen).reason), (StepKind::Proof, Some(Reason::ProofInvalid)));
+    assert_eq!(
+        (failed(&seen).step, failed(&seen).reason),
+        (StepKind::Proof, Some(Reason::ProofInvalid))
+    );
     let hanging_up = scripted(|pdu| accept(pdu, ContextResult::accepted(Syntax::NDR32))).await;
     let seen = climb(&hop(Vec::new(), hanging_up), key(1)).await;
-    assert_eq!((failed(&seen).step, failed(&seen).reason), (StepKind::Proof, Some(Reason::ClosedAfterConnect)));
+    assert_eq!(
+        (failed(&seen).step, failed(&seen).reason),
+        (StepKind::Proof, Some(Reason::ClosedAfterConnect))
+    );
     assert_eq!(seen.proofs, [ProofOutcome::None]);
 }
 
@@ -484,11 +625,15 @@ async fn each_connection_has_its_own_challenge() {
 async fn strangers_are_closed_on_too_much_or_nonsense() {
     let site = Site::new(key(1));
     let port = site.open(Vec::new(), true).await;
-    for nonsense in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], &[5, 0, 11, 3, 0x10, 0, 0, 0, 0xd1, 0x16, 0, 0, 1, 0, 0, 0]] {
+    for nonsense in [
+        &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+        &[5, 0, 11, 3, 0x10, 0, 0, 0, 0xd1, 0x16, 0, 0, 1, 0, 0, 0],
+    ] {
         let mut stream = TcpStream::connect((LOOPBACK, port)).await.expect("open");
         stream.write_all(nonsense).await.expect("sent");
         let mut answer = Vec::new();
-        let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        let ended =
+            tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
         assert!(ended.is_ok(), "closed at once");
         assert_eq!(answer, Vec::<u8>::new());
     }

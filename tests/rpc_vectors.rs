@@ -1,12 +1,19 @@
-//! Recorded, synthetic and hostile PDUs (`tests/vectors`, most of them from Samba 4.17): read to the right values, written back octet for octet.
+//! Recorded, synthetic and hostile PDUs (`tests/vectors`, most of them from Samba 4.17): read to
+//! the right values, written back octet for octet.
 
-use portmatrix::proto::rpc::epm::{self, LookupRequest, LookupResponse, MapRequest, MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{Assembler, Body, Client, Error, MAX_FRAG, Order, Pdu, Syntax, Tower, Uuid, mgmt, status};
+use portmatrix::proto::rpc::epm::{
+    self, LookupRequest, LookupResponse, MapRequest, MapResponse, NO_HANDLE,
+};
+use portmatrix::proto::rpc::{
+    Assembler, Body, Client, Error, MAX_FRAG, Order, Pdu, Syntax, Tower, Uuid, mgmt, status,
+};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-const DRSUAPI: Syntax = Syntax { uuid: Uuid::from_u128(0xe351_4235_4b06_11d1_ab04_00c0_4fc2_dcd2), major: 4, minor: 0 };
-const LSARPC: Syntax = Syntax { uuid: Uuid::from_u128(0x1234_5778_1234_abcd_ef00_0123_4567_89ab), major: 0, minor: 0 };
+const DRSUAPI: Syntax =
+    Syntax { uuid: Uuid::from_u128(0xe351_4235_4b06_11d1_ab04_00c0_4fc2_dcd2), major: 4, minor: 0 };
+const LSARPC: Syntax =
+    Syntax { uuid: Uuid::from_u128(0x1234_5778_1234_abcd_ef00_0123_4567_89ab), major: 0, minor: 0 };
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
@@ -22,7 +29,9 @@ fn octets(name: &str) -> Vec<u8> {
 fn names() -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder())
         .expect("the folder of vectors")
-        .filter_map(|e| Some(e.expect("an entry").file_name().to_str()?.strip_suffix(".hex")?.to_owned()))
+        .filter_map(|e| {
+            Some(e.expect("an entry").file_name().to_str()?.strip_suffix(".hex")?.to_owned())
+        })
         .filter(|n| !["ldap", "cldap", "h2", "kestrel"].iter().any(|other| n.starts_with(other)))
         .filter(|n| !n.starts_with("real_ldap") && !n.starts_with("hostile_ldap"))
         .collect();
@@ -75,7 +84,8 @@ fn what_was_read_is_written_back_octet_for_octet() {
     for name in names() {
         let original = octets(&name);
         let Ok(pdu) = Pdu::decode(&original) else { continue };
-        // Not ours to write: big-endian, verifiers, single fragments of a longer call (they are joined below).
+        // Not ours to write: big-endian, verifiers, single fragments of a longer call (they are
+        // joined below).
         let fragment = pdu.flags & 3 != 3;
         if pdu.order == Order::Big || pdu.auth.is_some() || fragment {
             continue;
@@ -89,16 +99,21 @@ fn what_was_read_is_written_back_octet_for_octet() {
 #[test]
 fn stubs_are_written_back_octet_for_octet() {
     let mut written = 0;
-    for name in names().iter().filter(|n| n.contains("ept_") && n.ends_with("_req") && !n.contains("frag")) {
+    for name in
+        names().iter().filter(|n| n.contains("ept_") && n.ends_with("_req") && !n.contains("frag"))
+    {
         let original = stub(name);
         let again = if name.contains("lookup") {
             LookupRequest::decode(&original, Order::Little).expect(name).encode()
         } else {
             MapRequest::decode(&original, Order::Little).expect(name).encode()
         };
-        // impacket leaves 0xab in the gap behind the tower; some clients number their pointers as they please.
+        // impacket leaves 0xab in the gap behind the tower; some clients number their pointers as
+        // they please.
         let gap = if name == "real_impacket_ept_map_req" { 32 + 75 } else { usize::MAX };
-        let differences: Vec<usize> = (0..original.len()).filter(|i| *i != gap && again.get(*i) != Some(&original[*i])).collect();
+        let differences: Vec<usize> = (0..original.len())
+            .filter(|i| *i != gap && again.get(*i) != Some(&original[*i]))
+            .collect();
         let pointer_only = differences.iter().all(|i| [4, 8].contains(i));
         assert!(again.len() == original.len() && pointer_only, "{name}: {differences:?}");
         if differences.is_empty() {
@@ -109,17 +124,23 @@ fn stubs_are_written_back_octet_for_octet() {
     written = 0;
     for name in names().iter().filter(|n| n.contains("ept_map") && n.ends_with("_resp")) {
         let original = stub(name);
-        let request = name.replace("synthetic_ept_map_two_towers", "ept_map_drsuapi").replace("_resp", "_req");
-        let pointers = MapRequest::decode(&stub(&request), Order::Little).expect(&request).pointers();
+        let request = name
+            .replace("synthetic_ept_map_two_towers", "ept_map_drsuapi")
+            .replace("_resp", "_req");
+        let pointers =
+            MapRequest::decode(&stub(&request), Order::Little).expect(&request).pointers();
         assert_eq!(map_response(name).encode(pointers + 1), original, "{name}");
         written += 1;
     }
     assert!(written >= 14, "{written} answers");
-    for (name, first) in [("ept_lookup_page1_resp", 1), ("ept_lookup_byif_resp", 2), ("ept_lookup_end_resp", 1)] {
+    for (name, first) in
+        [("ept_lookup_page1_resp", 1), ("ept_lookup_byif_resp", 2), ("ept_lookup_end_resp", 1)]
+    {
         let response = LookupResponse::decode(&stub(name), Order::Little).expect(name);
         assert_eq!(response.encode(first), stub(name), "{name}");
     }
-    let (ids, result) = mgmt::decode_if_ids(&stub("mgmt_inq_if_ids_resp"), Order::Little).expect("interfaces");
+    let (ids, result) =
+        mgmt::decode_if_ids(&stub("mgmt_inq_if_ids_resp"), Order::Little).expect("interfaces");
     assert_eq!((ids.len(), result), (9, 0));
     assert!(ids.contains(&DRSUAPI) && ids.contains(&LSARPC) && ids.contains(&Syntax::MGMT));
     assert_eq!(mgmt::encode_if_ids(&ids), stub("mgmt_inq_if_ids_resp"));
@@ -130,13 +151,21 @@ fn stubs_are_written_back_octet_for_octet() {
 #[test]
 fn our_own_requests_are_those_of_a_plain_client() {
     let mut client = Client::default();
-    let context = |interface| vec![portmatrix::proto::rpc::Context { id: 0, interface, transfers: vec![Syntax::NDR32] }];
+    let context = |interface| {
+        vec![portmatrix::proto::rpc::Context { id: 0, interface, transfers: vec![Syntax::NDR32] }]
+    };
     assert_eq!(client.bind(context(Syntax::EPM)), octets("bind_epm_ndr32_only_req"));
-    assert_eq!(client.request(0, epm::MAP, MapRequest::tcp(DRSUAPI).encode()), octets("ept_map_drsuapi_req"));
+    assert_eq!(
+        client.request(0, epm::MAP, MapRequest::tcp(DRSUAPI).encode()),
+        octets("ept_map_drsuapi_req")
+    );
     let mut client = Client::default();
     assert_eq!(client.bind(context(LSARPC)), octets("bind_lsarpc_dyn_req"));
     assert_eq!(client.request(0, mgmt::INQ_IF_IDS, Vec::new()), octets("mgmt_inq_if_ids_req"));
-    assert_eq!(client.request(0, mgmt::IS_SERVER_LISTENING, Vec::new()), octets("mgmt_is_listening_req"));
+    assert_eq!(
+        client.request(0, mgmt::IS_SERVER_LISTENING, Vec::new()),
+        octets("mgmt_is_listening_req")
+    );
 }
 
 #[test]
@@ -151,8 +180,17 @@ fn towers_give_their_ports_big_endian_and_in_order() {
     let two = map_response("synthetic_ept_map_two_towers_resp");
     assert_eq!(ports("synthetic_ept_map_two_towers_resp"), [Some(49667), Some(49664)]);
     assert!(two.towers.iter().all(|t| t.address() == Some(Ipv4Addr::new(10, 77, 0, 10))));
-    assert!(two.towers.iter().all(|t| t.interface() == Some(DRSUAPI) && t.transfer() == Some(Syntax::NDR32)));
-    for name in ["ept_map_notreg_resp", "ept_map_badver_resp", "ept_map_ndr64_resp", "ept_map_short_tower_resp"] {
+    assert!(
+        two.towers
+            .iter()
+            .all(|t| t.interface() == Some(DRSUAPI) && t.transfer() == Some(Syntax::NDR32))
+    );
+    for name in [
+        "ept_map_notreg_resp",
+        "ept_map_badver_resp",
+        "ept_map_ndr64_resp",
+        "ept_map_short_tower_resp",
+    ] {
         let response = map_response(name);
         assert_eq!((response.towers.len(), response.status), (0, status::NOT_REGISTERED), "{name}");
     }
@@ -163,18 +201,29 @@ fn map_requests_of_all_clients_are_understood() {
     let request = |name: &str| MapRequest::decode(&stub(name), Order::Little).expect(name);
     let rpcclient = request("real_rpcclient_ept_map_req");
     let tower = rpcclient.tower.expect("a tower");
-    assert_eq!((tower.interface(), tower.tcp_port(), rpcclient.max_towers), (Some(LSARPC), None, 500));
+    assert_eq!(
+        (tower.interface(), tower.tcp_port(), rpcclient.max_towers),
+        (Some(LSARPC), None, 500)
+    );
     assert_eq!(request("real_samba_ept_map_req").object, None);
     assert_eq!(request("real_impacket_ept_map_req").object, Some(Uuid::nil()));
-    assert_eq!(request("ept_map_ndr64_req").tower.expect("a tower").transfer(), Some(Syntax::NDR64));
+    assert_eq!(
+        request("ept_map_ndr64_req").tower.expect("a tower").transfer(),
+        Some(Syntax::NDR64)
+    );
     assert_eq!(request("ept_map_short_tower_req").tower.expect("a tower").floors.len(), 1);
-    assert_eq!(MapRequest::decode(&stub("fault_badstub_req"), Order::Little), Err(Error::Truncated));
+    assert_eq!(
+        MapRequest::decode(&stub("fault_badstub_req"), Order::Little),
+        Err(Error::Truncated)
+    );
 }
 
 #[test]
 fn results_of_a_bind_come_in_the_order_of_its_contexts() {
     let results = |name: &str| match pdu(name).body {
-        Body::BindAck(ack) | Body::AlterContextResp(ack) => ack.results.iter().map(|r| (r.result, r.reason)).collect::<Vec<_>>(),
+        Body::BindAck(ack) | Body::AlterContextResp(ack) => {
+            ack.results.iter().map(|r| (r.result, r.reason)).collect::<Vec<_>>()
+        }
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(results("bind_epm_ndr32_only_ack"), [(0, 0)]);
@@ -184,17 +233,26 @@ fn results_of_a_bind_come_in_the_order_of_its_contexts() {
     assert_eq!(results("bind_ntlm_challenge_ack"), [(0, 0)], "with a verifier behind");
     assert_eq!(results("synthetic_windows_bind_ack_ndr64"), [(2, 2), (0, 0), (3, 3)]);
     assert_eq!(results("alter_ctx_lsarpc_resp"), [(0, 0)]);
-    let Body::BindAck(ndr64) = pdu("synthetic_windows_bind_ack_ndr64").body else { panic!("an ack") };
+    let Body::BindAck(ndr64) = pdu("synthetic_windows_bind_ack_ndr64").body else {
+        panic!("an ack")
+    };
     assert!(ndr64.results.iter().all(|r| !r.is_accepted()), "NDR64 is nothing that we can speak");
     let Body::BindAck(dynamic) = pdu("bind_drsuapi_dyn_ack").body else { panic!("an ack") };
-    assert_eq!((dynamic.sec_addr.as_str(), dynamic.max_xmit, dynamic.assoc_group), ("49153", 5840, 0xa622));
+    assert_eq!(
+        (dynamic.sec_addr.as_str(), dynamic.max_xmit, dynamic.assoc_group),
+        ("49153", 5840, 0xa622)
+    );
     let Body::Bind(bind) = pdu("bind_epm_3ctx_req").body else { panic!("a bind") };
     assert_eq!(bind.contexts[2].transfers[0].bind_time_features(), Some(3));
     let big = pdu("bind_bigendian_req");
     let Body::Bind(bind) = big.body else { panic!("a bind") };
-    // Whoever wrote this bind swapped the two halves of the interface's version: read as one 32-bit number (C706 `p_syntax_id_t`) it is
-    // 0.3, which is why the recorded server did not know it. The encoding's version is right.
-    assert_eq!((big.order, bind.contexts[0].interface), (Order::Big, Syntax { major: 0, minor: 3, ..Syntax::EPM }));
+    // Whoever wrote this bind swapped the two halves of the interface's version: read as one 32-bit
+    // number (C706 `p_syntax_id_t`) it is 0.3, which is why the recorded server did not know it.
+    // The encoding's version is right.
+    assert_eq!(
+        (big.order, bind.contexts[0].interface),
+        (Order::Big, Syntax { major: 0, minor: 3, ..Syntax::EPM })
+    );
     assert_eq!(bind.contexts[0].transfers[0], Syntax::NDR32);
     assert_eq!(pdu("bind_ntlm_garbage_req").auth, Some(0x0a));
     assert_eq!(pdu("bind_badauth_req").auth, Some(0x63));
@@ -202,9 +260,13 @@ fn results_of_a_bind_come_in_the_order_of_its_contexts() {
 
 #[test]
 fn refusals_and_faults_have_their_codes() {
-    for (name, reason) in
-        [("bind_badauth_resp", 8), ("bind_minor1_resp", 4), ("bind_noctx_resp", 0), ("bind_ver4_resp", 4), ("req_before_bind_resp", 4)]
-    {
+    for (name, reason) in [
+        ("bind_badauth_resp", 8),
+        ("bind_minor1_resp", 4),
+        ("bind_noctx_resp", 0),
+        ("bind_ver4_resp", 4),
+        ("req_before_bind_resp", 4),
+    ] {
         let Body::BindNak(nak) = pdu(name).body else { panic!("{name}") };
         assert_eq!((nak.reason, nak.versions), (reason, vec![(5, 0)]), "{name}");
     }
@@ -252,15 +314,20 @@ fn a_look_up_in_fragments_is_joined_and_split_again() {
     let request: Vec<u8> = [octets("ept_map_frag1_req"), octets("ept_map_frag2_req")].concat();
     let mut assembler = Assembler::default();
     assembler.push(&request);
-    let Some(Pdu { body: Body::Request(joined), .. }) = assembler.next_pdu().expect("well-formed") else { panic!("a request") };
+    let Some(Pdu { body: Body::Request(joined), .. }) = assembler.next_pdu().expect("well-formed")
+    else {
+        panic!("a request")
+    };
     assert_eq!(joined.stub, stub("ept_map_drsuapi_req"));
 }
 
 #[test]
 fn the_end_of_a_look_up_is_told_apart() {
-    let end = LookupResponse::decode(&stub("ept_lookup_end_resp"), Order::Little).expect("an answer");
+    let end =
+        LookupResponse::decode(&stub("ept_lookup_end_resp"), Order::Little).expect("an answer");
     assert_eq!((end.handle, end.entries.len(), end.status), (NO_HANDLE, 0, status::NOT_REGISTERED));
-    let request = LookupRequest::decode(&stub("ept_lookup_byif_req"), Order::Little).expect("a request");
+    let request =
+        LookupRequest::decode(&stub("ept_lookup_byif_req"), Order::Little).expect("a request");
     assert_eq!((request.inquiry, request.interface, request.max_entries), (1, Some(DRSUAPI), 16));
 }
 
@@ -269,7 +336,10 @@ fn hostile_answers_are_refused() {
     for name in ["floor_count", "floor_len", "num_towers", "tower_len"] {
         let name = format!("hostile_ept_map_{name}");
         let refused = MapResponse::decode(&stub(&name), Order::Little);
-        assert!(matches!(refused, Err(Error::TooMany(_) | Error::Malformed(_) | Error::Truncated)), "{name}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::TooMany(_) | Error::Malformed(_) | Error::Truncated)),
+            "{name}: {refused:?}"
+        );
     }
     let mut client = Client::default();
     client.bind(Vec::new());
@@ -289,7 +359,9 @@ fn hostile_answers_are_refused() {
     });
     assert_eq!(refused, Some(Error::TooMany("fragments")), "256 are more than enough");
     // Large fragments reach the other limit.
-    let Body::Response(mut response) = Pdu::decode(&fragment).expect("a fragment").body else { panic!("a response") };
+    let Body::Response(mut response) = Pdu::decode(&fragment).expect("a fragment").body else {
+        panic!("a response")
+    };
     response.stub = vec![0; 80 * 1024];
     let mut assembler = Assembler::default();
     let mut refused = None;

@@ -1,4 +1,5 @@
-//! Hostile peers on loopback: no probe hangs, panics or shows green for them, and a listener tells a stranger nothing.
+//! Hostile peers on loopback: no probe hangs, panics or shows green for them, and a listener tells
+//! a stranger nothing.
 
 use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::journal::Journal;
@@ -14,7 +15,9 @@ use portmatrix::probe::{Target, Tools, probe};
 use portmatrix::proto::challenge::{Challenge, SiteKey};
 use portmatrix::proto::hex::unhex;
 use portmatrix::proto::rpc::epm::{MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{Assembler, BindAck, Body, ContextResult, MAX_FRAG, Pdu, Response, Syntax, Tower, Uuid};
+use portmatrix::proto::rpc::{
+    Assembler, BindAck, Body, ContextResult, MAX_FRAG, Pdu, Response, Syntax, Tower, Uuid,
+};
 use portmatrix::reason::Reason;
 use portmatrix::result::HopResult;
 use portmatrix::site::model::Host;
@@ -28,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const HOST: &str = "psp.contoso.com";
-/// Deadline of each step in these tests, and of a whole hop (24 steps), with time for a busy machine.
+/// Deadline of each step in these tests, and of a whole hop (24 steps), with time for a busy
+/// machine.
 const STEP: Duration = Duration::from_millis(300);
 const WHOLE_HOP: Duration = Duration::from_millis(300 * 24 + 4000);
 
@@ -42,7 +46,10 @@ fn interface(n: u8) -> Interface {
 }
 
 fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
-    let end = |name: &str| HopEnd { role: name.into(), host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] } };
+    let end = |name: &str| HopEnd {
+        role: name.into(),
+        host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
+    };
     let flow = PlannedFlow {
         id: "test/hostile".into(),
         matrix: "test".into(),
@@ -93,7 +100,15 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let seen = probe(
-        &Target { hop, address: LOOPBACK, server_name: HOST.to_owned(), source: None, places: None, question: None, small_segments: false },
+        &Target {
+            hop,
+            address: LOOPBACK,
+            server_name: HOST.to_owned(),
+            source: None,
+            places: None,
+            question: None,
+            small_segments: false,
+        },
         &tools,
     )
     .await;
@@ -120,7 +135,11 @@ async fn hostile(manner: Hostile) -> u16 {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = socket.accept().await {
             tokio::spawn(async move {
-                let more = if manner.pause.is_zero() { manner.again.repeat(16 * 1024 / manner.again.len()) } else { manner.again.to_vec() };
+                let more = if manner.pause.is_zero() {
+                    manner.again.repeat(16 * 1024 / manner.again.len())
+                } else {
+                    manner.again.to_vec()
+                };
                 let mut sent = stream.write_all(manner.first).await;
                 while sent.is_ok() {
                     tokio::time::sleep(manner.pause).await;
@@ -177,7 +196,8 @@ async fn no_hostile_service_holds_a_probe_or_passes() {
         for protocol in protocols {
             probes.spawn(async move {
                 let begun = Instant::now();
-                let (_, judged) = climb(&hop(protocol, vec![interface(1), interface(2)], port)).await;
+                let (_, judged) =
+                    climb(&hop(protocol, vec![interface(1), interface(2)], port)).await;
                 (protocol, begun.elapsed(), judged)
             });
         }
@@ -189,7 +209,8 @@ async fn no_hostile_service_holds_a_probe_or_passes() {
     }
 }
 
-/// An endpoint mapper, and eight ports for every interface, that answer everything late but within the deadline of one step.
+/// An endpoint mapper, and eight ports for every interface, that answer everything late but within
+/// the deadline of one step.
 async fn late_mapper(delay: Duration) -> u16 {
     let mut sockets = Vec::new();
     for _ in 0..9 {
@@ -220,13 +241,19 @@ async fn late_answers(mut stream: TcpStream, ports: Vec<u16>, delay: Duration) {
                     max_recv: MAX_FRAG,
                     assoc_group: 1,
                     sec_addr: String::new(),
-                    results: [ContextResult::accepted(Syntax::NDR32), ContextResult::rejected(1)][..bind.contexts.len().min(2)].to_vec(),
+                    results: [ContextResult::accepted(Syntax::NDR32), ContextResult::rejected(1)]
+                        [..bind.contexts.len().min(2)]
+                        .to_vec(),
                 }),
                 Body::Request(request) => {
                     asked += 1;
                     let wanted = Syntax { uuid: Uuid::from_bytes([asked; 16]), major: 1, minor: 0 };
-                    let towers: Vec<Tower> = ports.iter().map(|port| Tower::tcp(wanted, *port, Ipv4Addr::LOCALHOST)).collect();
-                    let stub = MapResponse { handle: NO_HANDLE, max_count: 8, towers, status: 0 }.encode(3);
+                    let towers: Vec<Tower> = ports
+                        .iter()
+                        .map(|port| Tower::tcp(wanted, *port, Ipv4Addr::LOCALHOST))
+                        .collect();
+                    let stub = MapResponse { handle: NO_HANDLE, max_count: 8, towers, status: 0 }
+                        .encode(3);
                     Body::Response(Response { context: request.context, stub })
                 }
                 _ => return,
@@ -244,9 +271,13 @@ async fn a_mapper_that_is_late_with_everything_does_not_hold_up_a_run() {
     let mapper = late_mapper(STEP * 2 / 3).await;
     let begun = Instant::now();
     // Nine answers for each interface: without a bound for the whole hop this takes 20 s.
-    let (seen, judged) = climb(&hop(Protocol::Rpc, (1..=11).map(interface).collect(), mapper)).await;
+    let (seen, judged) =
+        climb(&hop(Protocol::Rpc, (1..=11).map(interface).collect(), mapper)).await;
     assert!(begun.elapsed() < WHOLE_HOP, "{:?}", begun.elapsed());
-    assert!(seen.steps.iter().any(|s| s.ok && s.step == portmatrix::observation::StepKind::RpcPort), "the first ports answer: {seen:#?}");
+    assert!(
+        seen.steps.iter().any(|s| s.ok && s.step == portmatrix::observation::StepKind::RpcPort),
+        "the first ports answer: {seen:#?}"
+    );
     assert_eq!(judged.verdict, Verdict::Fail);
     let told = serde_json::to_string(&seen.steps).expect("JSON");
     assert!(told.contains("beyond all deadlines"), "{told}");
@@ -270,7 +301,13 @@ fn stand_in(protocol: Protocol, interfaces: Vec<(Interface, u16)>, is_mapper: bo
 
 async fn listen(here: StandIn) -> u16 {
     let (socket, port) = bind().await;
-    tokio::spawn(server::run(socket, Arc::new(here), Gate::new(Limits::default()), Arc::new(Journal::default()), CancellationToken::new()));
+    tokio::spawn(server::run(
+        socket,
+        Arc::new(here),
+        Gate::new(Limits::default()),
+        Arc::new(Journal::default()),
+        CancellationToken::new(),
+    ));
     port
 }
 
@@ -290,20 +327,34 @@ async fn relay(to: u16) -> u16 {
 
 #[tokio::test]
 async fn a_proof_relayed_from_another_port_is_no_proof() {
-    // RPC: the mapper is honest, the interface's port is a device that passes everything on to another port of the right host.
+    // RPC: the mapper is honest, the interface's port is a device that passes everything on to
+    // another port of the right host.
     let real = listen(stand_in(Protocol::Rpc, vec![(interface(1), 0)], false)).await;
-    let mapper = listen(stand_in(Protocol::Rpc, vec![(interface(1), relay(real).await)], true)).await;
+    let mapper =
+        listen(stand_in(Protocol::Rpc, vec![(interface(1), relay(real).await)], true)).await;
     let (_, judged) = climb(&hop(Protocol::Rpc, vec![interface(1)], mapper)).await;
-    assert_eq!((judged.verdict, judged.reason), (Verdict::Fail, Reason::WrongListener), "{judged:?}");
+    assert_eq!(
+        (judged.verdict, judged.reason),
+        (Verdict::Fail, Reason::WrongListener),
+        "{judged:?}"
+    );
     let mapper = listen(stand_in(Protocol::Rpc, vec![(interface(1), real)], true)).await;
-    assert_eq!(climb(&hop(Protocol::Rpc, vec![interface(1)], mapper)).await.1.reason, Reason::Proved, "without the device");
+    assert_eq!(
+        climb(&hop(Protocol::Rpc, vec![interface(1)], mapper)).await.1.reason,
+        Reason::Proved,
+        "without the device"
+    );
 
     for protocol in [Protocol::Tcp, Protocol::Http, Protocol::Ldap] {
         let real = listen(stand_in(protocol, Vec::new(), false)).await;
         let mut hop = hop(protocol, Vec::new(), relay(real).await);
         Arc::make_mut(&mut hop.flow).starttls = false;
         let (_, judged) = climb(&hop).await;
-        assert_eq!((judged.verdict, judged.reason), (Verdict::Fail, Reason::WrongListener), "{protocol}: {judged:?}");
+        assert_eq!(
+            (judged.verdict, judged.reason),
+            (Verdict::Fail, Reason::WrongListener),
+            "{protocol}: {judged:?}"
+        );
     }
 }
 
@@ -327,16 +378,23 @@ fn a_recorded_challenge_opens_no_mouth_later() {
 #[tokio::test]
 async fn a_certificate_steers_no_terminal_and_is_not_green() {
     let mut parameters = rcgen::CertificateParams::new(vec![HOST.to_owned()]).expect("parameters");
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "psp\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}");
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "psp\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}");
     // The name under which a stand-in shows itself is anybody's to use.
-    parameters.distinguished_name.push(rcgen::DnType::OrganizationName, portmatrix::proto::challenge::OWN_CERTIFICATE);
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::OrganizationName, portmatrix::proto::challenge::OWN_CERTIFICATE);
     let pair = rcgen::KeyPair::generate().expect("a key");
     let certificate = parameters.self_signed(&pair).expect("a certificate");
     let config = rustls::ServerConfig::builder_with_provider(crypto())
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], rustls::pki_types::PrivatePkcs8KeyDer::from(pair.serialize_der()).into())
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivatePkcs8KeyDer::from(pair.serialize_der()).into(),
+        )
         .expect("a configuration");
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let (socket, port) = bind().await;
@@ -350,15 +408,23 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
     });
     let hop = hop(Protocol::Https, Vec::new(), port);
     let (seen, judged) = climb(&hop).await;
-    assert!(!matches!(judged.verdict, Verdict::Pass | Verdict::Warn), "an impostor's certificate ends in exit code 0: {judged:?}");
+    assert!(
+        !matches!(judged.verdict, Verdict::Pass | Verdict::Warn),
+        "an impostor's certificate ends in exit code 0: {judged:?}"
+    );
     let result = HopResult::new(&hop, Some(&seen), judged);
-    let subject = result.steps.iter().find_map(|s| s.detail.get("subject")?.as_str()).expect("a subject");
+    let subject =
+        result.steps.iter().find_map(|s| s.detail.get("subject")?.as_str()).expect("a subject");
     assert!(subject.contains("psp"), "{subject}");
-    let told = format!("{:?} {:?}", result.recognised, serde_json::to_value(&result.steps).expect("JSON"));
+    let told =
+        format!("{:?} {:?}", result.recognised, serde_json::to_value(&result.steps).expect("JSON"));
     let style = portmatrix::report::Style { width: 200, color: false };
     let shown = portmatrix::report::table::render(std::slice::from_ref(&result), style);
     for text in [subject, &shown, result.recognised.as_deref().unwrap_or_default()] {
-        assert!(!text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?} in {told}");
+        assert!(
+            !text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),
+            "{text:?} in {told}"
+        );
     }
 }
 
@@ -370,7 +436,8 @@ async fn a_tls_handshake_that_never_ends_is_ended() {
         certificate_sha256: identity.sha256().into(),
         own: true,
     };
-    let port = listen(StandIn { tls: Some(server), ..stand_in(Protocol::Ldaps, Vec::new(), false) }).await;
+    let port =
+        listen(StandIn { tls: Some(server), ..stand_in(Protocol::Ldaps, Vec::new(), false) }).await;
     let begun = Instant::now();
     let mut stream = TcpStream::connect((LOOPBACK, port)).await.expect("connected");
     let mut came = Vec::new();
@@ -378,6 +445,11 @@ async fn a_tls_handshake_that_never_ends_is_ended() {
         stream.write_all(b"\x16\x03\x01\x02\x00\x01").await.expect("written");
         stream.read_to_end(&mut came).await
     };
-    let _ = tokio::time::timeout(Duration::from_secs(25), ended).await.expect("ended by the listener");
-    assert!(begun.elapsed() > Duration::from_secs(5) && came.is_empty(), "{:?} {came:?}", begun.elapsed());
+    let _ =
+        tokio::time::timeout(Duration::from_secs(25), ended).await.expect("ended by the listener");
+    assert!(
+        begun.elapsed() > Duration::from_secs(5) && came.is_empty(),
+        "{:?} {came:?}",
+        begun.elapsed()
+    );
 }

@@ -1,7 +1,8 @@
-//! Broken site files, each with the exact messages that it gives: `tests/data/site/invalid/NAME.toml` and `NAME.stderr`.
+//! Broken site files, each with the exact messages that it gives:
+//! `tests/data/site/invalid/NAME.toml` and `NAME.stderr`.
 //!
-//! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test site_invalid` writes the messages anew, to be read before they
-//! are committed.
+//! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test site_invalid` writes the
+//! messages anew, to be read before they are committed.
 
 use portmatrix::matrix::Registry;
 use portmatrix::site::load::parse;
@@ -17,9 +18,13 @@ fn read(path: &Path) -> Option<String> {
 }
 
 fn names(extension: &str) -> Vec<String> {
-    let paths = std::fs::read_dir(folder()).expect("the folder is there").map(|entry| entry.expect("readable").path());
+    let paths = std::fs::read_dir(folder())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("readable").path());
     let named = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
-    let mut names: Vec<String> = named.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = named
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -27,8 +32,11 @@ fn names(extension: &str) -> Vec<String> {
 fn messages(name: &str, registry: &Registry) -> String {
     let file = format!("{name}.toml");
     let text = read(&folder().join(&file)).expect("the file is there");
-    let mistakes = parse(&file, &text, Path::new(""), registry).expect_err("a broken file has mistakes");
-    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none()).with_width(100).with_links(false);
+    let mistakes =
+        parse(&file, &text, Path::new(""), registry).expect_err("a broken file has mistakes");
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+        .with_width(100)
+        .with_links(false);
     let mut shown = String::new();
     for mistake in &mistakes {
         assert!(mistake.position().is_some(), "{name}: \"{mistake}\" has no place");
@@ -56,6 +64,10 @@ fn every_broken_site_gives_its_messages() {
 
 #[test]
 fn the_collection_is_complete() {
-    assert_eq!(names("toml"), names("stderr"), "each file has its messages, and no messages are left over");
+    assert_eq!(
+        names("toml"),
+        names("stderr"),
+        "each file has its messages, and no messages are left over"
+    );
     assert!(names("toml").len() >= 16);
 }

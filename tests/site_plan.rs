@@ -1,6 +1,8 @@
-//! `portmatrix plan` and `portmatrix init` as a user runs them: golden outputs of two small sites, a second product, exit codes.
+//! `portmatrix plan` and `portmatrix init` as a user runs them: golden outputs of two small sites,
+//! a second product, exit codes.
 //!
-//! `UPDATE_EXPECTED=1 cargo test --test site_plan` writes the golden outputs anew, to be read before they are committed.
+//! `UPDATE_EXPECTED=1 cargo test --test site_plan` writes the golden outputs anew, to be read
+//! before they are committed.
 
 use portmatrix::matrix::Registry;
 use portmatrix::plan::build::build;
@@ -14,7 +16,11 @@ fn data(name: &str) -> PathBuf {
 
 fn run(width: u16, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-    command.args(arguments).env("COLUMNS", width.to_string()).env("NO_COLOR", "1").current_dir(data("site"));
+    command
+        .args(arguments)
+        .env("COLUMNS", width.to_string())
+        .env("NO_COLOR", "1")
+        .current_dir(data("site"));
     command.output().expect("the program runs")
 }
 
@@ -46,7 +52,8 @@ fn golden_outputs() {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
     let mut different = Vec::new();
     for (site, arguments) in [("direct", DIRECT), ("lan", LAN)] {
-        // What was left out is shown of the small product alone: each new row of the built-in tables would change the other's.
+        // What was left out is shown of the small product alone: each new row of the built-in
+        // tables would change the other's.
         let all: &[&str] = if site == "lan" { &["--all"] } else { &[] };
         for (file, width, more) in [
             ("table-80.txt", 80, &[][..]),
@@ -58,7 +65,11 @@ fn golden_outputs() {
             let path = data("site/golden").join(format!("{site}.{file}"));
             if update {
                 std::fs::write(&path, &shown).expect("written");
-            } else if std::fs::read_to_string(&path).expect("the file is there").replace("\r\n", "\n") != shown {
+            } else if std::fs::read_to_string(&path)
+                .expect("the file is there")
+                .replace("\r\n", "\n")
+                != shown
+            {
                 different.push(format!("== {}\n{shown}", path.display()));
             }
         }
@@ -68,8 +79,14 @@ fn golden_outputs() {
 
 #[test]
 fn the_plan_of_the_direct_site_is_what_the_document_says() {
-    let document: serde_json::Value = serde_json::from_str(&stdout(80, &with(DIRECT, &["--format", "json"]))).expect("JSON");
-    let hops: Vec<&str> = document["hops"].as_array().expect("hops").iter().filter_map(|hop| hop["hop"].as_str()).collect();
+    let document: serde_json::Value =
+        serde_json::from_str(&stdout(80, &with(DIRECT, &["--format", "json"]))).expect("JSON");
+    let hops: Vec<&str> = document["hops"]
+        .as_array()
+        .expect("hops")
+        .iter()
+        .filter_map(|hop| hop["hop"].as_str())
+        .collect();
     for wanted in [
         "direct/migration-agent-to-service/ws-0417.contoso.com/psp01.contoso.com:5080",
         "direct/migration-agent-to-service/10.20.0.0_16/psp01.contoso.com:5080",
@@ -80,14 +97,21 @@ fn the_plan_of_the_direct_site_is_what_the_document_says() {
     ] {
         assert!(hops.contains(&wanted), "{wanted} is not in {hops:#?}");
     }
-    let rpc = document["hops"].as_array().expect("hops").iter().find(|hop| hop["protocol"] == "rpc").expect("an RPC hop");
+    let rpc = document["hops"]
+        .as_array()
+        .expect("hops")
+        .iter()
+        .find(|hop| hop["protocol"] == "rpc")
+        .expect("an RPC hop");
     assert_eq!(rpc["range"], "50000-50100");
     assert!(hops.iter().all(|hop| !hop.contains("login.")), "Entra ID is switched off");
 }
 
 #[test]
 fn one_role_or_host_has_its_part() {
-    let part = |who: &str| stdout(200, &with(DIRECT, &["--as", who, "--format", "csv"])).lines().count() - 1;
+    let part = |who: &str| {
+        stdout(200, &with(DIRECT, &["--as", who, "--format", "csv"])).lines().count() - 1
+    };
     assert_eq!(part("migration-agent"), 2);
     assert_eq!(part("ws-0417"), 1);
     assert!(part("psp01.contoso.com") > part("dc01.contoso.com"));
@@ -107,8 +131,9 @@ fn a_second_product_needs_no_change_of_the_program() {
 #[test]
 fn a_site_may_name_the_folder_of_its_tables() {
     let folder = tempfile::tempdir().expect("a folder");
-    let site =
-        std::fs::read_to_string(data("site/lan.toml")).expect("readable").replace("topology =", "matrices = [\"tables\"]\ntopology =");
+    let site = std::fs::read_to_string(data("site/lan.toml"))
+        .expect("readable")
+        .replace("topology =", "matrices = [\"tables\"]\ntopology =");
     let path = folder.path().join("site.toml");
     std::fs::write(&path, &site).expect("written");
     let path = path.to_str().expect("UTF-8");
@@ -116,28 +141,47 @@ fn a_site_may_name_the_folder_of_its_tables() {
     assert!(message.contains("does not exist"), "{message}");
     std::fs::create_dir(folder.path().join("tables")).expect("made");
     for file in ["product.toml", "lan.toml"] {
-        std::fs::copy(data("second-product").join(file), folder.path().join("tables").join(file)).expect("copied");
+        std::fs::copy(data("second-product").join(file), folder.path().join("tables").join(file))
+            .expect("copied");
     }
-    assert_eq!(stdout(80, &["plan", "--site", path]), stdout(80, LAN), "the same as with --matrices");
-    std::fs::write(folder.path().join("tables/broken.toml"), "[matrix]\nid = 7\n").expect("written");
+    assert_eq!(
+        stdout(80, &["plan", "--site", path]),
+        stdout(80, LAN),
+        "the same as with --matrices"
+    );
+    std::fs::write(folder.path().join("tables/broken.toml"), "[matrix]\nid = 7\n")
+        .expect("written");
     let message = stderr(&["plan", "--site", path]);
     assert!(message.contains("`id` must be a string"), "{message}");
-    assert!(!message.contains("unknown"), "what the broken table would have declared is not called unknown: {message}");
+    assert!(
+        !message.contains("unknown"),
+        "what the broken table would have declared is not called unknown: {message}"
+    );
 }
 
 #[test]
 fn missing_and_broken_sites_end_with_2() {
     let message = stderr(&["plan"]);
-    assert!(message.contains("site.toml does not exist") && message.contains("portmatrix init > site.toml"), "{message}");
+    assert!(
+        message.contains("site.toml does not exist")
+            && message.contains("portmatrix init > site.toml"),
+        "{message}"
+    );
     let message = stderr(&["plan", "--site", "invalid/features.toml"]);
-    assert!(message.contains("did you mean `sid-history`?") && message.contains("both on and off"), "{message}");
+    assert!(
+        message.contains("did you mean `sid-history`?") && message.contains("both on and off"),
+        "{message}"
+    );
 }
 
 #[test]
 fn an_unused_role_is_noted() {
     let output = run(80, &["plan", "--site", "unused-role.toml"]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "note: no flow uses the role reverse-proxy at the topology direct\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "note: no flow uses the role reverse-proxy at the topology direct\n"
+    );
 }
 
 #[test]
@@ -149,9 +193,16 @@ fn what_init_prints_is_a_right_site_with_hops_at_every_topology() {
     let mut tried = 0;
     for product in registry.products() {
         for topology in &product.topologies {
-            let text = stdout(80, &["init", "--matrices", tables, "--product", &product.id, "--topology", topology]);
-            assert!(text.lines().all(|line| !line.starts_with('#') || line.chars().count() <= 110), "comments are folded:\n{text}");
-            let site = parse("site.toml", &text, Path::new(""), &registry).unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
+            let text = stdout(
+                80,
+                &["init", "--matrices", tables, "--product", &product.id, "--topology", topology],
+            );
+            assert!(
+                text.lines().all(|line| !line.starts_with('#') || line.chars().count() <= 110),
+                "comments are folded:\n{text}"
+            );
+            let site = parse("site.toml", &text, Path::new(""), &registry)
+                .unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
             let plan = build(product, registry.matrices(), &site);
             assert!(!plan.hops.is_empty(), "{text}");
             for feature in &product.features {
@@ -172,7 +223,8 @@ fn what_init_prints_is_a_right_site_with_hops_at_every_topology() {
                     _ => line.to_owned(),
                 })
                 .collect();
-            let full = parse("site.toml", &all.join("\n"), Path::new(""), &registry).unwrap_or_else(|m| panic!("{m:#?}"));
+            let full = parse("site.toml", &all.join("\n"), Path::new(""), &registry)
+                .unwrap_or_else(|m| panic!("{m:#?}"));
             assert!(full.roles.len() > site.roles.len() || product.roles.len() == site.roles.len());
             assert_eq!(full.ports.len(), product.ports.len());
             assert_eq!(full.ranges.len(), product.ranges.len());
@@ -189,8 +241,15 @@ fn what_init_prints_is_a_right_site_with_hops_at_every_topology() {
 fn what_init_prints_for_tables_of_a_folder_is_read_without_naming_them_again() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let tables = data("second-product");
-    let text = stdout(80, &["init", "--matrices", tables.to_str().expect("UTF-8"), "--product", "acme-backup"]);
-    assert!(text.lines().any(|line| line.starts_with("matrices = [") && line.contains("second-product")), "{text}");
+    let text = stdout(
+        80,
+        &["init", "--matrices", tables.to_str().expect("UTF-8"), "--product", "acme-backup"],
+    );
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("matrices = [") && line.contains("second-product")),
+        "{text}"
+    );
     let site = folder.path().join("site.toml");
     std::fs::write(&site, text).expect("written");
     stdout(80, &["plan", "--site", site.to_str().expect("UTF-8")]);
@@ -200,7 +259,9 @@ fn what_init_prints_for_tables_of_a_folder_is_read_without_naming_them_again() {
 fn names_of_windows_may_have_underscores() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let site = folder.path().join("site.toml");
-    let text = "[site]\nname = \"x\"\nproduct = \"acme-backup\"\ntopology = \"lan\"\nmatrices = [TABLES]\n[roles]\nbackup-client = \"WS_17\"\nmedia-server = \"SRV_APP01.contoso_old.local\"\n";
+    let text = "[site]\nname = \"x\"\nproduct = \"acme-backup\"\ntopology = \"lan\"\nmatrices = \
+        [TABLES]\n[roles]\nbackup-client = \"WS_17\"\nmedia-server \
+        = \"SRV_APP01.contoso_old.local\"\n";
     let tables = format!("'{}'", data("second-product").display());
     std::fs::write(&site, text.replace("TABLES", &tables)).expect("written");
     let site = site.to_str().expect("UTF-8");

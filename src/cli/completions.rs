@@ -7,7 +7,8 @@ use clap::Args as ClapArgs;
 /// Prints a completion script for a shell.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  source <(portmatrix completions bash)\n  portmatrix completions bash > /etc/bash_completion.d/portmatrix\n  portmatrix completions powershell >> $PROFILE"
+    after_help = "Examples:\n  source <(portmatrix completions bash)\n  portmatrix completions \
+        bash > /etc/bash_completion.d/portmatrix\n  portmatrix completions powershell >> $PROFILE"
 )]
 pub struct Args {
     /// The shell
@@ -33,7 +34,8 @@ pub fn man(program: clap::Command) -> Outcome {
     let mut command = program.disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
-    page(&command, &mut pages).map_err(|e| Problem::text(format!("cannot make the manual page: {e}")))?;
+    page(&command, &mut pages)
+        .map_err(|e| Problem::text(format!("cannot make the manual page: {e}")))?;
     print(&String::from_utf8_lossy(&pages))?;
     Ok(Exit::AsExpected)
 }
@@ -56,7 +58,9 @@ mod tests {
         let mut pages = Vec::new();
         page(&command, &mut pages).expect("pages");
         let text = String::from_utf8(pages).expect("UTF-8");
-        for name in ["portmatrix", "portmatrix-connect", "portmatrix-matrix-validate", "portmatrix-key-new"] {
+        for name in
+            ["portmatrix", "portmatrix-connect", "portmatrix-matrix-validate", "portmatrix-key-new"]
+        {
             assert!(text.lines().any(|line| line.starts_with(&format!(".TH {name} "))), "{name}");
         }
         assert!(text.contains("require\\-proof"));

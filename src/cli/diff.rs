@@ -13,7 +13,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  \
     portmatrix diff before.json after.json\n  \
     portmatrix diff monday.json tuesday.json --format json\n\n\
-    Exit code: 0 nothing stands worse than before, 1 a hop fails that did not, 2 usage or configuration error, 3 a hop cannot be told any more, or is gone.")]
+    Exit code: 0 nothing stands worse than before, 1 a hop fails that did not, 2 usage or \
+    configuration error, 3 a hop cannot be told any more, or is gone.")]
 pub struct Args {
     /// The older result, as `connect --out` writes it
     old: PathBuf,
@@ -51,9 +52,12 @@ pub fn run(args: &Args) -> Outcome {
         Format::Table => diff::table(&found, style()),
         Format::Json => diff::json(&found),
     })?;
-    let worse: Vec<Verdict> = found.changed.iter().filter(|c| c.is_worse()).map(|c| c.new.verdict).collect();
-    let fails = worse.contains(&Verdict::Fail) || found.added.iter().any(|s| s.verdict == Verdict::Fail);
-    let unknown = worse.iter().any(|v| matches!(v, Verdict::Inconclusive | Verdict::Skipped)) || !found.removed.is_empty();
+    let worse: Vec<Verdict> =
+        found.changed.iter().filter(|c| c.is_worse()).map(|c| c.new.verdict).collect();
+    let fails =
+        worse.contains(&Verdict::Fail) || found.added.iter().any(|s| s.verdict == Verdict::Fail);
+    let unknown = worse.iter().any(|v| matches!(v, Verdict::Inconclusive | Verdict::Skipped))
+        || !found.removed.is_empty();
     Ok(match (fails, unknown) {
         (true, _) => Exit::NotAsExpected,
         (false, true) => Exit::NotTested,

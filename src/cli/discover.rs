@@ -6,8 +6,13 @@ use crate::net::resolve::Resolver;
 use crate::site::model::{Host, Site, locator_name};
 use std::collections::BTreeMap;
 
-/// Looks every domain of the site up, each kind of controller once. What was not found stays as it was, with the reason in words.
-pub async fn discover(site: &mut Site, product: &Product, resolver: &Resolver) -> BTreeMap<String, String> {
+/// Looks every domain of the site up, each kind of controller once. What was not found stays as it
+/// was, with the reason in words.
+pub async fn discover(
+    site: &mut Site,
+    product: &Product,
+    resolver: &Resolver,
+) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, Result<Vec<String>, Failure>> = BTreeMap::new();
     let mut problems = BTreeMap::new();
     for (role, hosts) in &mut site.roles {
@@ -24,11 +29,14 @@ pub async fn discover(site: &mut Site, product: &Product, resolver: &Resolver) -
             }
             match found.get(&name) {
                 Some(Ok(targets)) => {
-                    let named = targets.iter().map(|name| Host::Named { name: name.clone(), addresses: Vec::new() });
+                    let named = targets
+                        .iter()
+                        .map(|name| Host::Named { name: name.clone(), addresses: Vec::new() });
                     known.extend(named.filter(|host| !known.contains(host)).collect::<Vec<_>>());
                 }
                 Some(Err(failure)) => {
-                    problems.insert(name, format!("{}: {}", failure.reason, failure.reason.summary()));
+                    problems
+                        .insert(name, format!("{}: {}", failure.reason, failure.reason.summary()));
                     known.push(host);
                 }
                 None => known.push(host),

@@ -34,7 +34,8 @@ pub struct Source {
     /// Which cloud the list is of
     #[arg(long, value_enum, default_value = "worldwide")]
     instance: Instance,
-    /// The port table that it is for [default: all whose roles say that they are from this cloud's list; for `import` there must be one]
+    /// The port table that it is for [default: all whose roles say that they are from this cloud's
+    /// list; for `import` there must be one]
     #[arg(long = "matrix", value_name = "ID")]
     matrix: Option<String>,
     /// Version of the list in a file, as the service's /version gives it
@@ -57,7 +58,9 @@ pub struct Source {
 }
 
 fn edition(text: &str) -> Result<String, String> {
-    day(text).map(|_| text.to_owned()).ok_or_else(|| "ten digits were expected, YYYYMMDDNN".to_owned())
+    day(text)
+        .map(|_| text.to_owned())
+        .ok_or_else(|| "ten digits were expected, YYYYMMDDNN".to_owned())
 }
 
 /// A list as it was read, with its version.
@@ -72,14 +75,22 @@ impl Source {
     /// `since` is the version that a table has.
     fn read(&self, since: Option<&str>) -> Result<Read, Problem> {
         let is_url = self.source.contains("://");
-        let Fetched { list, version, remark, changes } = if is_url { self.fetch(since)? } else { self.file()? };
+        let Fetched { list, version, remark, changes } =
+            if is_url { self.fetch(since)? } else { self.file()? };
         let changes = match &self.changes {
-            Some(path) => Some(input::read(path).map_err(|mistake| inputs::problem(vec![mistake]))?),
+            Some(path) => {
+                Some(input::read(path).map_err(|mistake| inputs::problem(vec![mistake]))?)
+            }
             None => changes,
         };
         let list = List::parse(&list).map_err(|mistakes| {
             Problem(
-                mistakes.into_iter().map(|mistake| miette::miette!("{}: {mistake}", crate::text::sanitise(&self.source, 4096))).collect(),
+                mistakes
+                    .into_iter()
+                    .map(|mistake| {
+                        miette::miette!("{}: {mistake}", crate::text::sanitise(&self.source, 4096))
+                    })
+                    .collect(),
             )
         })?;
         Ok(Read {
@@ -91,35 +102,68 @@ impl Source {
     }
 
     fn file(&self) -> Result<Fetched, Problem> {
-        let list = input::read(Path::new(&self.source)).map_err(|mistake| inputs::problem(vec![mistake]))?;
-        Ok(Fetched { list: list.trim_start_matches('\u{feff}').to_owned(), version: None, remark: None, changes: None })
+        let list = input::read(Path::new(&self.source))
+            .map_err(|mistake| inputs::problem(vec![mistake]))?;
+        Ok(Fetched {
+            list: list.trim_start_matches('\u{feff}').to_owned(),
+            version: None,
+            remark: None,
+            changes: None,
+        })
     }
 
     fn fetch(&self, since: Option<&str>) -> Result<Fetched, Problem> {
         let said: Vec<String> = self.proxy.iter().cloned().collect();
         let (routes, except) = access::routes(&said, &[], |name| std::env::var(name).ok())?;
-        let host = self.source.parse::<hyper::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
-        let route = routes.into_iter().next().filter(|_| !except.covers(&host)).unwrap_or(Route::Direct);
-        let access =
-            Access { route, trust: access::trust(self.ca.as_deref(), None)?, resolver: Resolver::new(self.dns, Duration::from_secs(5)) };
+        let host = self
+            .source
+            .parse::<hyper::Uri>()
+            .ok()
+            .and_then(|uri| uri.host().map(str::to_owned))
+            .unwrap_or_default();
+        let route =
+            routes.into_iter().next().filter(|_| !except.covers(&host)).unwrap_or(Route::Direct);
+        let access = Access {
+            route,
+            trust: access::trust(self.ca.as_deref(), None)?,
+            resolver: Resolver::new(self.dns, Duration::from_secs(5)),
+        };
         files::runtime()?.block_on(service::list(&self.source, self.instance, since, &access))
     }
 
-    /// The roles of this instance, each with the id of the table, or of the product, that declares it.
-    fn roles<'r>(&self, registry: &'r Registry) -> Result<Vec<(&'r str, &'r Role, &'r Origin)>, Problem> {
-        let of_tables: Vec<(&str, &Role)> = registry.matrices().flat_map(|m| m.roles.iter().map(|role| (m.id.as_str(), role))).collect();
+    /// The roles of this instance, each with the id of the table, or of the product, that declares
+    /// it.
+    fn roles<'r>(
+        &self,
+        registry: &'r Registry,
+    ) -> Result<Vec<(&'r str, &'r Role, &'r Origin)>, Problem> {
+        let of_tables: Vec<(&str, &Role)> = registry
+            .matrices()
+            .flat_map(|m| m.roles.iter().map(|role| (m.id.as_str(), role)))
+            .collect();
         let elsewhere = |role: &&Role| !of_tables.iter().any(|(_, other)| other.id == role.id);
-        let of_products = registry.products().flat_map(|p| p.roles.iter().filter(elsewhere).map(|role| (p.id.as_str(), role)));
+        let of_products = registry
+            .products()
+            .flat_map(|p| p.roles.iter().filter(elsewhere).map(|role| (p.id.as_str(), role)));
         let declared = of_tables.iter().copied().chain(of_products);
-        let of_instance = declared.filter_map(|(id, role)| Some((id, role, role.endpoints.as_ref()?)));
-        let all: Vec<_> = of_instance.filter(|(_, _, origin)| origin.instance == self.instance).collect();
+        let of_instance =
+            declared.filter_map(|(id, role)| Some((id, role, role.endpoints.as_ref()?)));
+        let all: Vec<_> =
+            of_instance.filter(|(_, _, origin)| origin.instance == self.instance).collect();
         let wanted: Vec<_> = match &self.matrix {
-            Some(id) => all.iter().copied().filter(|(known, _, _)| known == id || known.rsplit('/').next() == Some(id)).collect(),
+            Some(id) => all
+                .iter()
+                .copied()
+                .filter(|(known, _, _)| known == id || known.rsplit('/').next() == Some(id))
+                .collect(),
             None => all.clone(),
         };
         if wanted.is_empty() {
             let known: Vec<&str> = all.iter().map(|(id, _, _)| *id).collect();
-            let help = format!("these have: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") });
+            let help = format!(
+                "these have: {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            );
             return Err(Problem(vec![miette::miette!(
                 help = help,
                 "no port table{} has a role from the list of {}",
@@ -155,7 +199,11 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
     let mut summary = String::new();
     for (_, role, origin) in roles {
         let wanted = wanted(&read.list, role, origin)?;
-        let today = read.version.as_deref().and_then(day).unwrap_or_else(|| jiff::tz::Offset::UTC.to_datetime(clock::now()).date());
+        let today = read
+            .version
+            .as_deref()
+            .and_then(day)
+            .unwrap_or_else(|| jiff::tz::Offset::UTC.to_datetime(clock::now()).date());
         text = rewrite::rewrite(&text, role, &wanted, read.version.as_deref(), &today.to_string())
             .map_err(|e| Problem::text(format!("{id}: {e}")))?;
         let _ = writeln!(
@@ -167,20 +215,32 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
             role.names.len(),
             role.networks.len()
         );
-        if origin.version.as_ref().zip(read.version.as_ref()).is_some_and(|(before, now)| now < before) {
-            let _ = writeln!(summary, "{}: this list is OLDER than the one that the table has", role.id);
+        if origin
+            .version
+            .as_ref()
+            .zip(read.version.as_ref())
+            .is_some_and(|(before, now)| now < before)
+        {
+            let _ = writeln!(
+                summary,
+                "{}: this list is OLDER than the one that the table has",
+                role.id
+            );
         }
         for name in rewrite::orphans(role, &wanted) {
-            let _ = writeln!(summary, "{name} is tried no more: its wildcard is gone from the list");
+            let _ =
+                writeln!(summary, "{name} is tried no more: its wildcard is gone from the list");
         }
         for id in wanted.without_443 {
             let _ = writeln!(summary, "set {id} has no TCP 443, and the table's flow goes there");
         }
     }
     // What is written must be a table that this program reads.
-    let checked = Registry::of([("the new table".to_owned(), text.clone())]).err().unwrap_or_default();
-    let own =
-        checked.into_iter().filter(|mistake| mistake.to_string().contains("is not a host name") || mistake.to_string().contains("TOML"));
+    let checked =
+        Registry::of([("the new table".to_owned(), text.clone())]).err().unwrap_or_default();
+    let own = checked.into_iter().filter(|mistake| {
+        mistake.to_string().contains("is not a host name") || mistake.to_string().contains("TOML")
+    });
     let own: Vec<_> = own.collect();
     if !own.is_empty() {
         return Err(inputs::problem(own));
@@ -190,7 +250,8 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
             files::write(out, &text)?;
             let _ = writeln!(
                 summary,
-                "Written to {}: `matrices = [FOLDER]` in the site file, or --matrices FOLDER, lets it take the place of {id}.",
+                "Written to {}: `matrices = [FOLDER]` in the site file, or --matrices FOLDER, lets \
+                    it take the place of {id}.",
                 out.display()
             );
         }
@@ -219,7 +280,8 @@ fn wanted(list: &List, role: &Role, origin: &Origin) -> Result<Wanted, Problem> 
     let wanted = list.of(&origin.sets);
     if wanted.missing.is_empty() && wanted.names.is_empty() {
         return Err(Problem::text(format!(
-            "the list has no name for the role {}, so that nothing could be tested: the table is left as it is",
+            "the list has no name for the role {}, so that nothing could be tested: the table is \
+                left as it is",
             role.id
         )));
     }
@@ -229,7 +291,12 @@ fn wanted(list: &List, role: &Role, origin: &Origin) -> Result<Wanted, Problem> 
     let known: Vec<String> = list.sets.keys().map(u32::to_string).collect();
     let missing: Vec<String> = wanted.missing.iter().map(u32::to_string).collect();
     let help = format!("is it the list of another cloud? It has: {}", known.join(", "));
-    Err(Problem(vec![miette::miette!(help = help, "the list has no set {}, which the role {} is from", missing.join(", "), role.id)]))
+    Err(Problem(vec![miette::miette!(
+        help = help,
+        "the list has no set {}, which the role {} is from",
+        missing.join(", "),
+        role.id
+    )]))
 }
 
 /// One role compared.
@@ -263,17 +330,25 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
             Err(problem) if source.matrix.is_some() => return Err(problem),
             // A list of some sets is compared with the tables of these.
             Err(problem) => {
-                remarks.push(format!("{matrix} {} is not compared: its sets are not in this list", role.id));
+                remarks.push(format!(
+                    "{matrix} {} is not compared: its sets are not in this list",
+                    role.id
+                ));
                 last = Some(problem);
                 continue;
             }
         };
         let elsewhere = |name: &str| {
-            let other =
-                |set: &&crate::matrix::endpoints::service::Set| set.names.iter().any(|pattern| crate::matrix::model::covers(pattern, name));
+            let other = |set: &&crate::matrix::endpoints::service::Set| {
+                set.names.iter().any(|pattern| crate::matrix::model::covers(pattern, name))
+            };
             read.list.sets.values().find(other).map(|set| set.id)
         };
-        let difference = Difference::between((&role.names, &role.networks), (&wanted.names, &wanted.networks), elsewhere);
+        let difference = Difference::between(
+            (&role.names, &role.networks),
+            (&wanted.names, &wanted.networks),
+            elsewhere,
+        );
         all.push(Compared {
             matrix,
             role: &role.id,
@@ -290,8 +365,7 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
     remarks.extend(read.remarks.iter().cloned());
     let same = all.iter().all(|one| one.difference.is_empty());
     if as_json {
-        let document =
-            serde_json::json!({ "schema": "portmatrix/endpoints-diff/1", "list_version": read.version, "same": same, "roles": all });
+        let document = serde_json::json!({ "schema": "portmatrix/endpoints-diff/1", "list_version": read.version, "same": same, "roles": all });
         print(&(serde_json::to_string_pretty(&document).map_err(Problem::text)? + "\n"))?;
     } else {
         print(&words(&all, read.version.as_deref()))?;
@@ -304,16 +378,18 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
 fn told(changes: Option<&str>, sets: &[u32]) -> Result<Option<Vec<Announced>>, Problem> {
     let Some(text) = changes else { return Ok(None) };
     let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
-    announced(text, sets, today)
-        .map(Some)
-        .map_err(|mistakes| Problem(mistakes.into_iter().map(|mistake| miette::miette!("changes: {mistake}")).collect()))
+    announced(text, sets, today).map(Some).map_err(|mistakes| {
+        Problem(mistakes.into_iter().map(|mistake| miette::miette!("changes: {mistake}")).collect())
+    })
 }
 
 fn words(all: &[Compared<'_>], version: Option<&str>) -> String {
     let mut text = String::new();
     for one in all {
         let sets: Vec<String> = one.sets.iter().map(u32::to_string).collect();
-        let of = |version: Option<&str>| version.and_then(day).map_or("of unknown date".to_owned(), |day| format!("of {day}"));
+        let of = |version: Option<&str>| {
+            version.and_then(day).map_or("of unknown date".to_owned(), |day| format!("of {day}"))
+        };
         let _ = writeln!(
             text,
             "{} {}: table {}, list {} ({}, set {})",
@@ -327,24 +403,41 @@ fn words(all: &[Compared<'_>], version: Option<&str>) -> String {
         if one.difference.is_empty() {
             text.push_str("  the same names and the same addresses\n");
         }
-        let Difference { names_only_in_table, names_only_in_service, networks_only_in_table, networks_only_in_service } = &one.difference;
+        let Difference {
+            names_only_in_table,
+            names_only_in_service,
+            networks_only_in_table,
+            networks_only_in_service,
+        } = &one.difference;
         for name in names_only_in_service {
             let _ = writeln!(text, "  + {:<45} the list has it, the table has not", name.name);
         }
         for network in networks_only_in_service {
-            let _ = writeln!(text, "  + {:<45} the list has these addresses, the table has not", network.to_string());
+            let _ = writeln!(
+                text,
+                "  + {:<45} the list has these addresses, the table has not",
+                network.to_string()
+            );
         }
         for name in names_only_in_table {
             let set = name.set.map(|set| format!("; it is in set {set} now")).unwrap_or_default();
             let _ = writeln!(text, "  - {:<45} the table has it, the list has not{set}", name.name);
         }
         for network in networks_only_in_table {
-            let _ = writeln!(text, "  - {:<45} the table has these addresses, the list has not", network.to_string());
+            let _ = writeln!(
+                text,
+                "  - {:<45} the table has these addresses, the list has not",
+                network.to_string()
+            );
         }
         for one in one.announced.iter().flatten() {
             let networks = one.networks.iter().map(ToString::to_string);
             for what in one.names.iter().cloned().chain(networks) {
-                let _ = writeln!(text, "  > {what:<45} announced for set {}, in use from {}", one.set, one.from);
+                let _ = writeln!(
+                    text,
+                    "  > {what:<45} announced for set {}, in use from {}",
+                    one.set, one.from
+                );
             }
         }
     }

@@ -9,10 +9,13 @@ use crate::verdict::explain::{self, Page};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
-/// Says what a reason means: what was seen, what it means and does not mean, who can fix it, how to look closer.
+/// Says what a reason means: what was seen, what it means and does not mean, who can fix it, how to
+/// look closer.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  portmatrix explain                    all reasons\n  portmatrix explain timed-out          the page of one\n  portmatrix explain --format markdown  all pages as one document"
+    after_help = "Examples:\n  portmatrix explain                    all reasons\n  portmatrix \
+        explain timed-out          the page of one\n  portmatrix explain --format markdown  all \
+        pages as one document"
 )]
 pub struct Args {
     /// The reason, as it stands in tables and result files [default: a list of all]
@@ -86,7 +89,9 @@ fn find(word: &str) -> Result<Reason, Problem> {
         let near = suggest(word, Reason::ALL.iter().map(|reason| reason.code()));
         let meant = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let what = format!("no reason is called \"{}\"", crate::text::sanitise(word, 80));
-        Problem(vec![Mistake::without_place(what).help(meant + "`portmatrix explain` lists them all").into()])
+        Problem(vec![
+            Mistake::without_place(what).help(meant + "`portmatrix explain` lists them all").into(),
+        ])
     })
 }
 
@@ -186,13 +191,21 @@ mod tests {
     }
 
     fn options(command: &Command, into: &mut BTreeSet<String>) {
-        into.extend(command.get_arguments().filter_map(|argument| argument.get_long()).map(|long| format!("--{long}")));
+        into.extend(
+            command
+                .get_arguments()
+                .filter_map(|argument| argument.get_long())
+                .map(|long| format!("--{long}")),
+        );
         command.get_subcommands().for_each(|sub| options(sub, into));
     }
 
     /// The code that writes the fields of steps.
     fn sources(folder: &Path, into: &mut String) {
-        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        for entry in std::fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+        {
             if entry.is_dir() {
                 sources(&entry, into);
             } else {
@@ -212,21 +225,29 @@ mod tests {
         let mut wrong = Vec::new();
         let mut commands = 0;
         for page in explain::pages().expect("pages") {
-            for text in page.texts().map(|(_, text)| text).chain(page.closer.iter().map(String::as_str)) {
+            for text in
+                page.texts().map(|(_, text)| text).chain(page.closer.iter().map(String::as_str))
+            {
                 for (index, piece) in text.split('`').enumerate() {
                     let first = piece.split(' ').next().unwrap_or_default();
                     let right = if index % 2 == 0 {
                         // An option or a command in the open would go unchecked.
-                        !piece.contains("--") && !piece.contains("portmatrix connect") && !piece.contains("portmatrix listen")
+                        !piece.contains("--")
+                            && !piece.contains("portmatrix connect")
+                            && !piece.contains("portmatrix listen")
                     } else if first == "portmatrix" {
                         commands += 1;
                         Cli::try_parse_from(piece.split(' ')).is_ok()
                     } else if piece.starts_with("--") {
                         known.contains(piece)
                     } else {
-                        let ours =
-                            piece.parse::<Reason>().is_ok() || is::<StepKind>(piece) || is::<Verdict>(piece) || is::<AnsweredBy>(piece);
-                        ours || TOOLS.contains(&first) || WORDS.contains(&piece) || code.contains(&format!("\"{piece}\""))
+                        let ours = piece.parse::<Reason>().is_ok()
+                            || is::<StepKind>(piece)
+                            || is::<Verdict>(piece)
+                            || is::<AnsweredBy>(piece);
+                        ours || TOOLS.contains(&first)
+                            || WORDS.contains(&piece)
+                            || code.contains(&format!("\"{piece}\""))
                     };
                     if !right {
                         wrong.push(format!("{}: {piece}", page.reason));

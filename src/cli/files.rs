@@ -12,10 +12,15 @@ use std::path::Path;
 /// # Errors
 /// With the file's name and what the system said.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    let failed = |error: std::io::Error| Problem::text(format!("cannot write {}: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Problem::text(format!("cannot write {}: {error}", path.display()));
     // A pipe or a device, and what a link to one leads to, is written to and not replaced.
     if is_no_plain_file(path) {
-        return std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed);
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(failed);
     }
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".tmp{:016x}", u64::from_le_bytes(crate::net::random())));
@@ -31,12 +36,14 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     })
 }
 
-/// Whether there is something at the path, or behind the link there, that holds no text: a pipe or a device.
+/// Whether there is something at the path, or behind the link there, that holds no text: a pipe or
+/// a device.
 fn is_no_plain_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|there| !there.is_file())
 }
 
-/// A new file under a temporary name. Never one that is there already: in a folder of everybody's it may be somebody's link to elsewhere.
+/// A new file under a temporary name. Never one that is there already: in a folder of everybody's
+/// it may be somebody's link to elsewhere.
 fn fresh(path: &Path) -> std::io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
@@ -49,8 +56,14 @@ pub fn check_writable(path: &Path) -> Result<(), Problem> {
     if path.is_dir() {
         return Err(Problem::text(format!("cannot write {}: it is a folder", path.display())));
     }
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-        return Err(Problem::text(format!("cannot write {}: there is no folder {}", path.display(), folder.display())));
+    if let Some(folder) =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    {
+        return Err(Problem::text(format!(
+            "cannot write {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        )));
     }
     if is_no_plain_file(path) {
         return Ok(());
@@ -76,14 +89,19 @@ pub fn key(argument: Option<&Path>, site: Option<&Path>) -> Result<Option<SiteKe
 /// # Errors
 /// When the system gives no threads or no event queue.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Problem::text(format!("cannot start: {error}")))
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::text(format!("cannot start: {error}")))
 }
 
 /// Ctrl-C, or the order of a service manager to end.
 pub async fn interrupted() {
     #[cfg(unix)]
     {
-        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        if let Ok(mut terminate) =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
@@ -102,7 +120,11 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     let wrong = || format!("\"{text}\" is not a duration: write 30s, 15m, 2h or 1h30m");
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let duration = std::time::Duration::try_from(span).map_err(|_| wrong())?;
-    if duration.is_zero() { Err(format!("\"{text}\" is no time at all: write 30s, 15m, 2h or 1h30m")) } else { Ok(duration) }
+    if duration.is_zero() {
+        Err(format!("\"{text}\" is no time at all: write 30s, 15m, 2h or 1h30m"))
+    } else {
+        Ok(duration)
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -129,7 +151,11 @@ mod tests {
         write(&link, "{}").map_err(|_| "written").expect("written");
         assert_eq!(std::fs::read_to_string(&victim).expect("read"), "precious");
         assert_eq!(std::fs::read_to_string(&link).expect("read"), "{}");
-        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing temporary stays");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).expect("listed").count(),
+            2,
+            "nothing temporary stays"
+        );
     }
 }
 
@@ -138,6 +164,12 @@ mod tests {
 /// # Errors
 /// What was expected.
 pub fn dns_server(text: &str) -> Result<SocketAddr, String> {
-    let alone = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    text.parse().or(alone).map_err(|_| "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned())
+    let alone = text
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+        .map(|ip| SocketAddr::new(ip, 53));
+    text.parse().or(alone).map_err(|_| {
+        "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned()
+    })
 }

@@ -11,9 +11,9 @@ use clap::Args as ClapArgs;
 
 /// Prints a commented site file with example hosts.
 #[derive(Debug, ClapArgs)]
-#[command(
-    after_help = "Examples:\n  portmatrix init > site.toml\n  portmatrix init --topology reverse-proxy > site.toml\n  portmatrix init --matrices my-tables --product shop > shop.toml"
-)]
+#[command(after_help = "Examples:\n  portmatrix init > site.toml\n  portmatrix init --topology \
+        reverse-proxy > site.toml\n  portmatrix init --matrices my-tables --product shop > \
+        shop.toml")]
 pub struct Args {
     /// Which of the product's alternative tables the site follows; the first one if not said
     #[arg(long)]
@@ -36,7 +36,10 @@ pub fn run(args: &Args) -> Outcome {
         Some(topology) if product.topologies.contains(topology) => topology.as_str(),
         Some(topology) => {
             let known = product.topologies.iter().map(String::as_str);
-            return Err(wrong(format!("{} has no topology \"{topology}\"", product.title), choices(topology, "topologies", known)));
+            return Err(wrong(
+                format!("{} has no topology \"{topology}\"", product.title),
+                choices(topology, "topologies", known),
+            ));
         }
         None => product.topologies.first().map(String::as_str).unwrap_or_default(),
     };
@@ -48,15 +51,20 @@ pub fn run(args: &Args) -> Outcome {
 fn product<'r>(registry: &'r Registry, args: &Args) -> Result<&'r Product, Problem> {
     let known = || registry.products().map(|product| product.id.as_str());
     if let Some(id) = &args.product {
-        return registry.product(id).ok_or_else(|| wrong(format!("no product is called \"{id}\""), choices(id, "products", known())));
+        return registry.product(id).ok_or_else(|| {
+            wrong(format!("no product is called \"{id}\""), choices(id, "products", known()))
+        });
     }
-    let fits = |product: &&Product| args.topology.as_ref().is_none_or(|topology| product.topologies.contains(topology));
+    let fits = |product: &&Product| {
+        args.topology.as_ref().is_none_or(|topology| product.topologies.contains(topology))
+    };
     let all: Vec<&Product> = registry.products().collect();
     let fitting: Vec<&Product> = all.iter().copied().filter(fits).collect();
     match (all.as_slice(), fitting.as_slice()) {
         ([only], _) | (_, [only]) => Ok(only),
         _ => {
-            let help = format!("say one with --product: {}", known().collect::<Vec<_>>().join(", "));
+            let help =
+                format!("say one with --product: {}", known().collect::<Vec<_>>().join(", "));
             Err(wrong("port tables of several products are known".to_owned(), help))
         }
     }

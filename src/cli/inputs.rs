@@ -83,7 +83,11 @@ pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
     let mut registry = registry(&args.matrices)?;
     if !args.site.exists() {
         let help = "say which with --site FILE, or make one: portmatrix init > site.toml";
-        return Err(Problem(vec![miette::miette!(help = help, "the site file {} does not exist", args.site.display())]));
+        return Err(Problem(vec![miette::miette!(
+            help = help,
+            "the site file {} does not exist",
+            args.site.display()
+        )]));
     }
     let site = load::load(&args.site, &mut registry).map_err(problem)?;
     let plan = planned(&registry, &site)?;
@@ -91,7 +95,9 @@ pub fn load(args: &SiteArgs) -> Result<Inputs, Problem> {
 }
 
 fn planned(registry: &Registry, site: &Site) -> Result<Plan, Problem> {
-    let product = registry.product(&site.product).ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
+    let product = registry
+        .product(&site.product)
+        .ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
     Ok(build(product, registry.matrices(), site))
 }
 
@@ -111,33 +117,51 @@ impl Inputs {
         self.plan = planned(&self.registry, &self.site)?;
         for entry in &mut self.plan.unplanned {
             if let Why::NotDiscovered { domain, because } = &mut entry.why {
-                *because = problems.iter().find(|(name, _)| name.ends_with(&format!("._msdcs.{domain}"))).map(|(_, words)| words.clone());
+                *because = problems
+                    .iter()
+                    .find(|(name, _)| name.ends_with(&format!("._msdcs.{domain}")))
+                    .map(|(_, words)| words.clone());
             }
         }
         Ok(())
     }
 }
 
-/// What the words of `--as` mean together; this machine, where nothing was said. `here` is this machine too, where no role is called so.
+/// What the words of `--as` mean together; this machine, where nothing was said. `here` is this
+/// machine too, where no role is called so.
 ///
 /// # Errors
 /// When nobody in the plan is meant by one of them.
-pub fn selection<'p>(said: &[String], this: &ThisHost, plan: &'p Plan) -> Result<Selection<'p>, Problem> {
+pub fn selection<'p>(
+    said: &[String],
+    this: &ThisHost,
+    plan: &'p Plan,
+) -> Result<Selection<'p>, Problem> {
     let one = |who: &Who| plan.for_host(who).map_err(|words| nobody(words, plan));
     if said.is_empty() {
         return one(&here(this));
     }
-    let parts = said.iter().map(|said| one(&who(said, this, plan))).collect::<Result<Vec<_>, _>>()?;
+    let parts =
+        said.iter().map(|said| one(&who(said, this, plan))).collect::<Result<Vec<_>, _>>()?;
     Ok(Selection::together(plan, &parts))
 }
 
 fn who(said: &str, this: &ThisHost, plan: &Plan) -> Who {
-    if said == "here" && !plan.roles.iter().any(|role| role.id == said) { here(this) } else { Who::said(said) }
+    if said == "here" && !plan.roles.iter().any(|role| role.id == said) {
+        here(this)
+    } else {
+        Who::said(said)
+    }
 }
 
-/// That nobody in the plan is meant. A controller whose domain could not be looked up does not find itself there, so that is said too.
+/// That nobody in the plan is meant. A controller whose domain could not be looked up does not find
+/// itself there, so that is said too.
 pub fn nobody(words: impl std::fmt::Display, plan: &Plan) -> Problem {
-    let why = plan.unplanned.iter().map(|u| &u.why).find(|why| matches!(why, Why::NotDiscovered { because: Some(_), .. }));
+    let why = plan
+        .unplanned
+        .iter()
+        .map(|u| &u.why)
+        .find(|why| matches!(why, Why::NotDiscovered { because: Some(_), .. }));
     Problem::text(why.map_or_else(|| words.to_string(), |why| format!("{words}; {why}")))
 }
 
@@ -145,17 +169,25 @@ fn here(this: &ThisHost) -> Who {
     Who::here(&this.name, this.addresses.clone())
 }
 
-/// The hosts of the site that this machine speaks for. A role may have many: this machine is then the one that its own names and
-/// addresses say it is; where they say nothing, all of them are returned.
+/// The hosts of the site that this machine speaks for. A role may have many: this machine is then
+/// the one that its own names and addresses say it is; where they say nothing, all of them are
+/// returned.
 ///
 /// # Errors
 /// When nobody in the plan is meant.
-pub fn hosts(said: &[String], this: &ThisHost, plan: &Plan) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
+pub fn hosts(
+    said: &[String],
+    this: &ThisHost,
+    plan: &Plan,
+) -> Result<(Vec<RoleId>, Vec<Host>), Problem> {
     let meant = selection(said, this, plan)?;
     let own = plan.for_host(&here(this)).map(|own| own.hosts).unwrap_or_default();
     let mut hosts: Vec<Host> = Vec::new();
-    // Each word by itself: with `--as` of a role and of a host, the role does not stand for its other hosts because the host is this one.
-    let parts = said.iter().map(|said| plan.for_host(&who(said, this, plan)).map(|part| part.hosts).unwrap_or_default());
+    // Each word by itself: with `--as` of a role and of a host, the role does not stand for its
+    // other hosts because the host is this one.
+    let parts = said.iter().map(|said| {
+        plan.for_host(&who(said, this, plan)).map(|part| part.hosts).unwrap_or_default()
+    });
     for part in if said.is_empty() { vec![meant.hosts] } else { parts.collect() } {
         let mine: Vec<&Host> = part.iter().filter(|host| own.contains(host)).collect();
         for host in if mine.is_empty() { part.iter().collect() } else { mine } {

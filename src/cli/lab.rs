@@ -21,16 +21,19 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// Runs listeners and connectors for every hop of sample sites on this machine's loopback, and shows the matrix.
+/// Runs listeners and connectors for every hop of sample sites on this machine's loopback, and
+/// shows the matrix.
 ///
-/// One port is left shut on purpose, so that a failure is seen too. Needs no privilege and no network.
+/// One port is left shut on purpose, so that a failure is seen too. Needs no privilege and no
+/// network.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
     portmatrix lab                         all sample sites\n  \
     portmatrix lab --only direct           one of them\n  \
     portmatrix lab --keep my-lab           leaves site files and key, to go on by hand\n  \
     portmatrix lab --format json > lab.json\n\n\
-    Exit code: 0 every hop came out as the lab expects (the shut one refused, all others proved), 1 at least one did not.")]
+    Exit code: 0 every hop came out as the lab expects (the shut one refused, all others proved), \
+    1 at least one did not.")]
 pub struct Args {
     /// Leave the site files and the key in this new folder
     #[arg(long, value_name = "DIR")]
@@ -60,13 +63,16 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
-    let temporary = tempfile::tempdir().map_err(|e| Problem::text(format!("cannot make a temporary folder: {e}")))?;
+    let temporary = tempfile::tempdir()
+        .map_err(|e| Problem::text(format!("cannot make a temporary folder: {e}")))?;
     let folder = match &args.keep {
         Some(folder) => {
             std::fs::create_dir(folder).map_err(|e| {
                 let shown = folder.display();
                 Problem::text(match e.kind() {
-                    std::io::ErrorKind::AlreadyExists => format!("{shown} exists already: --keep needs the name of a new folder"),
+                    std::io::ErrorKind::AlreadyExists => {
+                        format!("{shown} exists already: --keep needs the name of a new folder")
+                    }
                     _ => format!("cannot make the folder {shown}: {e}"),
                 })
             })?;
@@ -77,8 +83,15 @@ pub fn run(args: &Args) -> Outcome {
     keyfile::create(&folder.join(KEY)).map_err(Problem::text)?;
     let key = keyfile::read(&folder.join(KEY)).map_err(Problem::text)?;
     os::raise_descriptor_limit();
-    let samples: Vec<Sample> = SAMPLES.iter().copied().filter(|s| args.only.as_deref().is_none_or(|only| only == s.name)).collect();
-    let sites = samples.iter().map(|sample| plan(*sample, &folder, args.port_offset)).collect::<Result<Vec<_>, _>>()?;
+    let samples: Vec<Sample> = SAMPLES
+        .iter()
+        .copied()
+        .filter(|s| args.only.as_deref().is_none_or(|only| only == s.name))
+        .collect();
+    let sites = samples
+        .iter()
+        .map(|sample| plan(*sample, &folder, args.port_offset))
+        .collect::<Result<Vec<_>, _>>()?;
 
     let mut done = Vec::new();
     files::runtime()?.block_on(async {
@@ -93,7 +106,8 @@ pub fn run(args: &Args) -> Outcome {
         let (key, stop, progress_of) = (&key, &stop, |place| progress.of(place));
         let runs = sites.iter().enumerate().map(|(place, site)| async move {
             let started = clock::now();
-            let hops = lab::run(site, key, stop, progress_of(place)).await.map_err(Problem::text)?;
+            let hops =
+                lab::run(site, key, stop, progress_of(place)).await.map_err(Problem::text)?;
             Ok::<_, Problem>((site, started, hops))
         });
         done = try_join_all(runs).await?;
@@ -106,7 +120,12 @@ pub fn run(args: &Args) -> Outcome {
     if args.format == Format::Table {
         for (site, _, hops) in &done {
             let results: Vec<HopResult> = hops.iter().map(|h| h.result.clone()).collect();
-            let _ = writeln!(text, "── {} ──\n{}", site.plan.site, report::table::render(&results, style()));
+            let _ = writeln!(
+                text,
+                "── {} ──\n{}",
+                site.plan.site,
+                report::table::render(&results, style())
+            );
         }
         let all: Vec<&LabHop> = done.iter().flat_map(|(_, _, hops)| hops).collect();
         text.push_str(&conclusion(&all));
@@ -115,7 +134,9 @@ pub fn run(args: &Args) -> Outcome {
             text.push_str(&by_hand::lines(site, folder, std::env::args_os().next().as_deref()));
         }
     }
-    let file = together(done.into_iter().map(|(site, started, hops)| result_file(site, started, hops)).collect());
+    let file = together(
+        done.into_iter().map(|(site, started, hops)| result_file(site, started, hops)).collect(),
+    );
     let Some(file) = file else { return Err(Problem::text("the lab has no site of that name")) };
     if args.format != Format::Table {
         text = args.format.render(&file);
@@ -136,7 +157,10 @@ struct Together {
 
 impl Together {
     fn new(runs: usize) -> Self {
-        Together { progress: RefCell::new(Progress::new(None, None)), hops: RefCell::new(vec![0; runs]) }
+        Together {
+            progress: RefCell::new(Progress::new(None, None)),
+            hops: RefCell::new(vec![0; runs]),
+        }
     }
 
     /// What takes note of the events of one of them.
@@ -144,7 +168,9 @@ impl Together {
         move |event| match event {
             Event::RunStarted { hops } => {
                 self.hops.borrow_mut()[place] = hops;
-                self.progress.borrow_mut().event(&Event::RunStarted { hops: self.hops.borrow().iter().sum() });
+                self.progress
+                    .borrow_mut()
+                    .event(&Event::RunStarted { hops: self.hops.borrow().iter().sum() });
             }
             Event::RunFinished => {}
             other => self.progress.borrow_mut().event(&other),
@@ -189,17 +215,28 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
 fn conclusion(all: &[&LabHop]) -> String {
     let mut text = String::new();
     for hop in all.iter().filter(|h| h.shut && h.as_expected()) {
-        let _ = writeln!(text, "Shut on purpose, and seen: {} ({}).", hop.result.hop, hop.result.reason);
+        let _ = writeln!(
+            text,
+            "Shut on purpose, and seen: {} ({}).",
+            hop.result.hop, hop.result.reason
+        );
     }
     for hop in all.iter().filter(|h| h.is_turned_away()) {
         let _ = writeln!(
             text,
-            "Shut by the lab's own listener in the place of a firewall, and seen to be no rule of the way: {} ({}).",
+            "Shut by the lab's own listener in the place of a firewall, and seen to be no rule of \
+                the way: {} ({}).",
             hop.result.hop, hop.result.reason
         );
     }
     for hop in all.iter().filter(|h| !h.as_expected()) {
-        let _ = writeln!(text, "NOT as the lab expects: {} ({}, {}).", hop.result.hop, hop.result.verdict.name(), hop.result.reason);
+        let _ = writeln!(
+            text,
+            "NOT as the lab expects: {} ({}, {}).",
+            hop.result.hop,
+            hop.result.verdict.name(),
+            hop.result.reason
+        );
     }
     let counts = Counts::of(all.iter().map(|h| &h.result));
     let _ = writeln!(text, "Lab: {counts}.");

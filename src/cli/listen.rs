@@ -37,27 +37,32 @@ const LOOK_UP: Duration = Duration::from_secs(5);
 /// Opens every port that the plan wants on this host, and speaks each flow's real protocol there.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    portmatrix listen --site site.toml                      this host's ports, found by its names and addresses\n  \
+    portmatrix listen --site site.toml                      this host's ports, found by its names \
+    and addresses\n  \
     portmatrix listen --site site.toml --as srv01.contoso.com --for 30m --out srv01.listen.json\n  \
     portmatrix listen --site site.toml --pfx service.pfx    with the production certificate\n\n\
-    It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port opened or held by the real service,\n\
+    It never takes a port that somebody else has, and ends by itself. Exit code: 0 every port \
+    opened or held by the real service,\n\
     2 usage or configuration error, 3 at least one port could not be opened.")]
 pub struct Args {
     #[command(flatten)]
     site: SiteArgs,
-    /// Listen as this role or host; `here` is this machine (repeatable) [default: every role of this machine, found by its names and addresses]
+    /// Listen as this role or host; `here` is this machine (repeatable) [default: every role of
+    /// this machine, found by its names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
     who: Vec<String>,
     /// End after this time
     #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = files::duration)]
     lifetime: Duration,
-    /// Ask this DNS server for the domain controllers that the site file has looked up [default: the system's]
+    /// Ask this DNS server for the domain controllers that the site file has looked up [default:
+    /// the system's]
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     dns: Option<SocketAddr>,
     /// The site key [default: the key that the site file names]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The production certificate with its chain, PEM, leaf first [default: a certificate of its own]
+    /// The production certificate with its chain, PEM, leaf first [default: a certificate of its
+    /// own]
     #[arg(long, value_name = "FILE", requires = "cert_key")]
     cert: Option<PathBuf>,
     /// The key of --cert, PEM (may be the same file)
@@ -66,14 +71,17 @@ pub struct Args {
     /// The production certificate and key as a PFX file
     #[arg(long, value_name = "FILE", conflicts_with = "cert")]
     pfx: Option<PathBuf>,
-    /// File with the PFX's password in its first line [default: the variable PORTMATRIX_PFX_PASSWORD, else no password]
+    /// File with the PFX's password in its first line [default: the variable
+    /// PORTMATRIX_PFX_PASSWORD, else no password]
     #[arg(long, value_name = "FILE", requires = "pfx")]
     pfx_password_file: Option<PathBuf>,
-    /// Open the ports on this address of the machine (repeatable) [default: the site file's addresses of this host, else all]
+    /// Open the ports on this address of the machine (repeatable) [default: the site file's
+    /// addresses of this host, else all]
     #[arg(long = "bind", value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
-    /// Open dynamic RPC ranges as a whole, or only the ports of the interfaces [default: as a whole, unless that leaves this system too few ports
-    /// for its outgoing connections, as it would on Windows]
+    /// Open dynamic RPC ranges as a whole, or only the ports of the interfaces [default: as a
+    /// whole, unless that leaves this system too few ports for its outgoing connections, as it
+    /// would on Windows]
     #[arg(long, value_enum, value_name = "WHAT")]
     range: Option<Ranges>,
     /// Only these networks may connect (repeatable) [default: all]
@@ -100,7 +108,10 @@ enum Ranges {
 }
 
 fn positive(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1_000_000).contains(n)).ok_or_else(|| "a number from 1 to 1000000 was expected".to_owned())
+    text.parse()
+        .ok()
+        .filter(|n| (1..=1_000_000).contains(n))
+        .ok_or_else(|| "a number from 1 to 1000000 was expected".to_owned())
 }
 
 /// Runs the subcommand.
@@ -128,9 +139,14 @@ pub fn run(args: &Args) -> Outcome {
     let selection = &listening.selection;
     if wanted.is_empty() {
         let words = format!(
-            "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who to be",
+            "no hop of the plan ends at {}{}: see `portmatrix plan --as {}`, or say with --as who \
+                to be",
             if selection.roles.is_empty() { this.name } else { selection.roles.join(", ") },
-            if selection.connect.is_empty() { "" } else { "; it connects to others, so `portmatrix connect` there" },
+            if selection.connect.is_empty() {
+                ""
+            } else {
+                "; it connects to others, so `portmatrix connect` there"
+            },
             args.who.first().map_or("here", String::as_str),
         );
         return Err(inputs::nobody(words, &inputs.plan));
@@ -141,12 +157,20 @@ pub fn run(args: &Args) -> Outcome {
     }
     let descriptors = os::raise_descriptor_limit();
     // On all addresses a port is two sockets, and each interface of RPC has a port of its own.
-    let ports: usize = wanted.iter().map(|w| w.addresses.len().max(2) * (1 + w.interfaces.len())).sum();
-    let mut limits =
-        Limits { connections: args.max_connections, per_peer: args.max_per_peer, allowed: args.allow_from.clone(), ..Limits::default() }
-            .within(descriptors, ports);
-    // The ports of a range get what the connections leave them: where there is little, three quarters.
-    let descriptors = descriptors.and_then(|n| usize::try_from(n).ok()).filter(|_| wanted.iter().any(|w| w.range.is_some()));
+    let ports: usize =
+        wanted.iter().map(|w| w.addresses.len().max(2) * (1 + w.interfaces.len())).sum();
+    let mut limits = Limits {
+        connections: args.max_connections,
+        per_peer: args.max_per_peer,
+        allowed: args.allow_from.clone(),
+        ..Limits::default()
+    }
+    .within(descriptors, ports);
+    // The ports of a range get what the connections leave them: where there is little, three
+    // quarters.
+    let descriptors = descriptors
+        .and_then(|n| usize::try_from(n).ok())
+        .filter(|_| wanted.iter().any(|w| w.range.is_some()));
     if let Some(all) = descriptors {
         limits.connections = limits.connections.min(all / 4);
         limits.per_peer = limits.per_peer.min(limits.connections.div_ceil(2));
@@ -154,7 +178,9 @@ pub fn run(args: &Args) -> Outcome {
     let shared = Shared {
         key,
         identity: Arc::new(identity(args, &wanted)?),
-        whole_ranges: args.range.map_or_else(|| too_large(&wanted).is_none(), |ranges| ranges == Ranges::Whole),
+        whole_ranges: args
+            .range
+            .map_or_else(|| too_large(&wanted).is_none(), |ranges| ranges == Ranges::Whole),
         descriptors: descriptors.map(|all| all.saturating_sub(ports + limits.connections)),
         gate: Gate::new(limits),
         sightings: Arc::default(),
@@ -166,30 +192,53 @@ pub fn run(args: &Args) -> Outcome {
     let started = clock::now();
     let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
     let (arrivals, counts) = shared.journal.snapshot();
-    let came = listener::Came { counts, arrivals, half_open: shared.sightings.half_open(), sweeps: shared.receipts.sweeps() };
+    let came = listener::Came {
+        counts,
+        arrivals,
+        half_open: shared.sightings.half_open(),
+        sweeps: shared.receipts.sweeps(),
+    };
     print(&listener::summary(&ports, &ranges, &came, fingerprint.as_deref(), style()))?;
     if let Some(out) = &args.out {
-        let file = listener::ListenFile::new(&inputs.site.name, &wanted, (started, clock::now()), &ports, &ranges, came);
+        let file = listener::ListenFile::new(
+            &inputs.site.name,
+            &wanted,
+            (started, clock::now()),
+            &ports,
+            &ranges,
+            came,
+        );
         files::write(out, &listener::json(&file.with_key(fingerprint)))?;
     }
-    let unopened = ports.iter().any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
+    let unopened = ports
+        .iter()
+        .any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
         || ranges.iter().any(|r| !r.failed.is_empty());
     Ok(if unopened || !conflicts.is_empty() { Exit::NotTested } else { Exit::AsExpected })
 }
 
 /// The first range that would leave this system too few ports of its own.
 fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
-    wanted.iter().filter_map(|w| w.range.as_ref()).find(|range| !leaves_enough(range, os::outgoing_ports()))
+    wanted
+        .iter()
+        .filter_map(|w| w.range.as_ref())
+        .find(|range| !leaves_enough(range, os::outgoing_ports()))
 }
 
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
-async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Shared) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
+async fn serve(
+    args: &Args,
+    wanted: &[Wanted],
+    conflicts: &[String],
+    shared: &Shared,
+) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
     print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;
     if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
         print(&format!(
-            "Of {range} only the ports of the interfaces are open: the others are this system's own for outgoing connections. Where it can do \
+            "Of {range} only the ports of the interfaces are open: the others are this system's \
+                own for outgoing connections. Where it can do \
              without for a while, `--range whole` opens them.\n"
         ))?;
     }
@@ -208,13 +257,24 @@ async fn serve(args: &Args, wanted: &[Wanted], conflicts: &[String], shared: &Sh
     Ok((ports, ranges))
 }
 
-/// A role may be several hosts', and this machine is not all of them: which one, is known by its names and addresses, or has to be said.
-fn one_machine(args: &Args, wanted: &[Wanted], this: &ThisHost, plan: &Plan) -> Result<(), Problem> {
+/// A role may be several hosts', and this machine is not all of them: which one, is known by its
+/// names and addresses, or has to be said.
+fn one_machine(
+    args: &Args,
+    wanted: &[Wanted],
+    this: &ThisHost,
+    plan: &Plan,
+) -> Result<(), Problem> {
     let machine = Machine { name: &this.name, addresses: &this.addresses };
     for said in &args.who {
         let (_, hosts) = inputs::hosts(std::slice::from_ref(said), this, plan)?;
-        let hosts: Vec<&Host> = hosts.iter().filter(|host| wanted.iter().any(|want| want.host == host.label())).collect();
-        if hosts.len() > 1 && !hosts.iter().all(|host| matches!(machine.place(host), Place::Here | Place::Moved)) {
+        let hosts: Vec<&Host> = hosts
+            .iter()
+            .filter(|host| wanted.iter().any(|want| want.host == host.label()))
+            .collect();
+        if hosts.len() > 1
+            && !hosts.iter().all(|host| matches!(machine.place(host), Place::Here | Place::Moved))
+        {
             let names: Vec<String> = hosts.iter().map(|host| host.label()).collect();
             return Err(Problem::text(format!(
                 "this machine could be {}: say which with --as HOST, once for each that it is",
@@ -232,7 +292,9 @@ fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
     if let Some(pfx) = &args.pfx {
         let password = match &args.pfx_password_file {
             Some(file) => std::fs::read_to_string(file)
-                .map_err(|e| Problem::text(format!("cannot read the password file {}: {e}", file.display())))?
+                .map_err(|e| {
+                    Problem::text(format!("cannot read the password file {}: {e}", file.display()))
+                })?
                 .lines()
                 .next()
                 .unwrap_or_default()
@@ -241,7 +303,10 @@ fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
         };
         return Identity::from_pfx(pfx, &password).map_err(Problem::text);
     }
-    let mut names: Vec<String> = wanted.iter().flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat()).collect();
+    let mut names: Vec<String> = wanted
+        .iter()
+        .flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat())
+        .collect();
     names.extend(wanted.iter().flat_map(|w| &w.addresses).map(IpAddr::to_string));
     names.sort();
     names.dedup();

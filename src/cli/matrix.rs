@@ -29,7 +29,8 @@ enum Action {
         format: Format,
     },
     /// One port table with every row, or a product with its roles and features
-    #[command(after_help = "Examples:\n  portmatrix matrix list\n  portmatrix matrix show ID\n  portmatrix matrix show ID --format json")]
+    #[command(after_help = "Examples:\n  portmatrix matrix list\n  portmatrix matrix show \
+            ID\n  portmatrix matrix show ID --format json")]
     Show {
         /// Id of a matrix (its last part is enough where there is only one such) or of a product
         id: String,
@@ -50,10 +51,13 @@ enum Action {
     /// Bring a port table up to date with a list that a cloud provider publishes
     #[command(subcommand)]
     Import(Import),
-    /// Compare port tables with the list that a cloud provider publishes; exit code 1 where they differ
+    /// Compare port tables with the list that a cloud provider publishes; exit code 1 where they
+    /// differ
     #[command(
-        after_help = "Examples:\n  portmatrix matrix diff                          the worldwide tables with Microsoft's service\n  \
-        portmatrix matrix diff endpoints.json --format json\n  portmatrix matrix diff --instance usgov-gcchigh --proxy http://proxy:3128"
+        after_help = "Examples:\n  portmatrix matrix diff                          the worldwide \
+            tables with Microsoft's service\n  \
+        portmatrix matrix diff endpoints.json --format json\n  portmatrix matrix diff --instance \
+        usgov-gcchigh --proxy http://proxy:3128"
     )]
     Diff {
         #[command(flatten)]
@@ -68,9 +72,14 @@ enum Action {
 
 #[derive(Debug, Subcommand)]
 enum Import {
-    /// From Microsoft's endpoint web service, or a file with its answer. The table keeps everything but names and ranges
-    #[command(after_help = "Examples:\n  portmatrix matrix import endpoints --matrix entra-id --out matrices/entra-id.toml\n  \
-        portmatrix matrix import endpoints endpoints.json --edition 2026110100 --matrix entra-id > entra-id.toml")]
+    /// From Microsoft's endpoint web service, or a file with its answer. The table keeps everything
+    /// but names and ranges
+    #[command(
+        after_help = "Examples:\n  portmatrix matrix import endpoints --matrix entra-id --out \
+            matrices/entra-id.toml\n  \
+        portmatrix matrix import endpoints endpoints.json --edition 2026110100 --matrix entra-id > \
+        entra-id.toml"
+    )]
     Endpoints {
         #[command(flatten)]
         source: endpoints::Source,
@@ -107,7 +116,9 @@ pub fn run(args: &Args) -> Outcome {
         Action::Show { id, folders, format } => show(&registry(folders)?, id, *format)?,
         Action::Validate { files, folders } => validate(registry(folders)?, files)?,
         Action::Schema => json(&schema::schema())?,
-        Action::Import(Import::Endpoints { source, out }) => return endpoints::import(source, out.as_deref()),
+        Action::Import(Import::Endpoints { source, out }) => {
+            return endpoints::import(source, out.as_deref());
+        }
         Action::Diff { source, format } => return endpoints::diff(source, *format == Format::Json),
     };
     print(&text)?;
@@ -153,7 +164,9 @@ fn list(registry: &Registry, format: Format) -> Result<String, Problem> {
         flows: m.flows.len(),
         file: registry.file(&m.id),
     });
-    json(&serde_json::json!({ "schema": "portmatrix/matrices/1", "matrices": listed.collect::<Vec<_>>() }))
+    json(
+        &serde_json::json!({ "schema": "portmatrix/matrices/1", "matrices": listed.collect::<Vec<_>>() }),
+    )
 }
 
 /// A document of `matrix show --format json`.
@@ -167,9 +180,13 @@ struct Shown<T> {
 fn show(registry: &Registry, id: &str, format: Format) -> Result<String, Problem> {
     match (find(registry, id)?, format) {
         (Found::Product(product), Format::Table) => Ok(show::product(product, style().width)),
-        (Found::Product(product), Format::Json) => json(&Shown { schema: "portmatrix/product/1", content: product }),
+        (Found::Product(product), Format::Json) => {
+            json(&Shown { schema: "portmatrix/product/1", content: product })
+        }
         (Found::Matrix(matrix), format) => {
-            let product = registry.product(&matrix.product).ok_or_else(|| Problem::text("the matrix has no product"))?;
+            let product = registry
+                .product(&matrix.product)
+                .ok_or_else(|| Problem::text("the matrix has no product"))?;
             match format {
                 Format::Json => {
                     let content = show::document(matrix, product);
@@ -193,29 +210,44 @@ fn find<'r>(registry: &'r Registry, id: &str) -> Result<Found<'r>, Problem> {
     if let Some(product) = registry.product(id) {
         return Ok(Found::Product(product));
     }
-    let by_last_part: Vec<&Matrix> = registry.matrices().filter(|m| m.id.rsplit('/').next() == Some(id)).collect();
+    let by_last_part: Vec<&Matrix> =
+        registry.matrices().filter(|m| m.id.rsplit('/').next() == Some(id)).collect();
     if let [matrix] = by_last_part.as_slice() {
         return Ok(Found::Matrix(matrix));
     }
-    let known: Vec<&str> = registry.matrices().map(|m| m.id.as_str()).chain(registry.products().map(|p| p.id.as_str())).collect();
+    let known: Vec<&str> = registry
+        .matrices()
+        .map(|m| m.id.as_str())
+        .chain(registry.products().map(|p| p.id.as_str()))
+        .collect();
     let mistake = match by_last_part.as_slice() {
         [] => {
             // A misspelt last part is as near as a misspelt whole id.
-            let short = |full: &&str| full.rsplit('/').next().is_some_and(|last| suggest(id, [last]).is_some());
-            let meant = known.iter().copied().find(short).filter(|_| suggest(id, known.iter().copied()).is_none());
-            let help = meant.map(|full| format!("did you mean `{full}`? ")).unwrap_or_default() + &choices(id, "known ids", known);
-            Mistake::without_place(format!("no matrix and no product is called \"{id}\"")).help(help)
+            let short = |full: &&str| {
+                full.rsplit('/').next().is_some_and(|last| suggest(id, [last]).is_some())
+            };
+            let meant = known
+                .iter()
+                .copied()
+                .find(short)
+                .filter(|_| suggest(id, known.iter().copied()).is_none());
+            let help = meant.map(|full| format!("did you mean `{full}`? ")).unwrap_or_default()
+                + &choices(id, "known ids", known);
+            Mistake::without_place(format!("no matrix and no product is called \"{id}\""))
+                .help(help)
         }
         many => {
             let ids: Vec<&str> = many.iter().map(|m| m.id.as_str()).collect();
-            Mistake::without_place(format!("several matrices end in `{id}`")).help(format!("write one of: {}", ids.join(", ")))
+            Mistake::without_place(format!("several matrices end in `{id}`"))
+                .help(format!("write one of: {}", ids.join(", ")))
         }
     };
     Err(problem(vec![mistake]))
 }
 
 fn validate(mut registry: Registry, files: &[PathBuf]) -> Result<String, Problem> {
-    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|path| path.is_dir());
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        files.iter().partition(|path| path.is_dir());
     let mut mistakes = Vec::new();
     let mut paths: Vec<PathBuf> = files.into_iter().cloned().collect();
     for folder in folders {
@@ -231,5 +263,10 @@ fn validate(mut registry: Registry, files: &[PathBuf]) -> Result<String, Problem
     if !mistakes.is_empty() {
         return Err(problem(mistakes));
     }
-    Ok(paths.iter().map(|path| format!("{}: no mistakes\n", crate::text::sanitise(&path.display().to_string(), 4096))).collect())
+    Ok(paths
+        .iter()
+        .map(|path| {
+            format!("{}: no mistakes\n", crate::text::sanitise(&path.display().to_string(), 4096))
+        })
+        .collect())
 }

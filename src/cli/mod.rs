@@ -37,16 +37,19 @@ use textwrap::{WordSeparator, WordSplitter};
     after_help = "First steps:\n  \
         portmatrix lab                        see it work, on this machine alone\n  \
         portmatrix init > site.toml           then fill in your hosts\n  \
-        portmatrix key new                    once, then name it in site.toml; both files go to every host\n  \
+        portmatrix key new                    once, then name it in site.toml; both files go to \
+        every host\n  \
         portmatrix plan                       what will be tested\n  \
         portmatrix listen                     on the server\n  \
         portmatrix connect                    on the workstation\n\n\
         `portmatrix COMMAND --help` has examples of each.\n\n\
-        Exit code: 0 all as expected, 1 at least one hop is not, 2 usage or configuration error, 3 nothing failed but\n\
+        Exit code: 0 all as expected, 1 at least one hop is not, 2 usage or configuration error, 3 \
+        nothing failed but\n\
         something could not be tested."
 )]
 pub struct Cli {
-    /// Say more on standard error; twice for everything (the variable PORTMATRIX_LOG takes a filter such as `portmatrix=debug`)
+    /// Say more on standard error; twice for everything (the variable PORTMATRIX_LOG takes a filter
+    /// such as `portmatrix=debug`)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// What to do.
@@ -83,7 +86,8 @@ pub enum Command {
     Man,
 }
 
-/// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends, the other what a probe records anyway.
+/// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends,
+/// the other what a probe records anyway.
 fn start_log(verbose: u8) {
     let default = match verbose {
         // A stranger who breaks rules of HTTP/2 must not fill a log.
@@ -92,11 +96,15 @@ fn start_log(verbose: u8) {
         _ => "trace",
     };
     let filter = std::env::var("PORTMATRIX_LOG").unwrap_or_else(|_| default.to_owned());
-    let filter = tracing_subscriber::EnvFilter::new(format!("{filter},ldap3_proto=off,rustls_platform_verifier=off"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let filter = tracing_subscriber::EnvFilter::new(format!(
+        "{filter},ldap3_proto=off,rustls_platform_verifier=off"
+    ));
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// Messages are wrapped between words only: a command or a name that is broken at its hyphens cannot be copied.
+/// Messages are wrapped between words only: a command or a name that is broken at its hyphens
+/// cannot be copied.
 fn draw_problems() {
     let _ = miette::set_hook(Box::new(|_| {
         let options = miette::MietteHandlerOpts::new().word_separator(WordSeparator::AsciiSpace);

@@ -14,7 +14,8 @@ pub enum Exit {
     NotTested = 3,
 }
 
-/// Wrong input, ready to be shown: each report names the file, the place, what is wrong and what to do.
+/// Wrong input, ready to be shown: each report names the file, the place, what is wrong and what to
+/// do.
 #[derive(Debug)]
 pub struct Problem(pub Vec<miette::Report>);
 
@@ -24,7 +25,12 @@ impl Problem {
         // What was typed or read is quoted, and must steer no terminal.
         Problem(vec![miette::miette!(
             "{}",
-            message.to_string().lines().map(|line| crate::text::sanitise(line, 4096)).collect::<Vec<_>>().join("\n")
+            message
+                .to_string()
+                .lines()
+                .map(|line| crate::text::sanitise(line, 4096))
+                .collect::<Vec<_>>()
+                .join("\n")
         )])
     }
 }

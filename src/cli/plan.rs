@@ -13,7 +13,11 @@ use std::io::Write as _;
 /// Shows the hops of a site: who connects to whom, on which port.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  portmatrix plan                                    every hop of ./site.toml\n  portmatrix plan --site contoso.toml --as srv01     the hops that begin or end at one host\n  portmatrix plan --as migration-agent --all         those of a role, and what was left out\n  portmatrix plan --as here                          those of this machine\n  portmatrix plan --format csv > hops.csv"
+    after_help = "Examples:\n  portmatrix plan                                    every hop of \
+        ./site.toml\n  portmatrix plan --site contoso.toml --as srv01     the hops that begin or \
+        end at one host\n  portmatrix plan --as migration-agent --all         those of a role, and \
+        what was left out\n  portmatrix plan --as here                          those of this \
+        machine\n  portmatrix plan --format csv > hops.csv"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -51,7 +55,8 @@ pub enum Format {
 /// # Errors
 /// Every mistake in the site file or the port tables; a role or host that is not in the site.
 pub fn run(args: &Args) -> Outcome {
-    let cannot = |error: &dyn std::fmt::Display| Problem::text(format!("cannot write the plan: {error}"));
+    let cannot =
+        |error: &dyn std::fmt::Display| Problem::text(format!("cannot write the plan: {error}"));
     if args.schema {
         print(&output::schema().map_err(|error| cannot(&error))?)?;
         return Ok(Exit::AsExpected);
@@ -77,16 +82,21 @@ fn view<'p>(plan: &'p Plan, args: &Args) -> Result<View<'p>, Problem> {
         return Ok(View::whole(plan, args.all));
     }
     let selection = inputs::selection(&args.who, &host::this_host(), plan)?;
-    let ids: HashSet<&str> = selection.connect.iter().chain(&selection.listen).map(|hop| hop.id.as_str()).collect();
+    let ids: HashSet<&str> =
+        selection.connect.iter().chain(&selection.listen).map(|hop| hop.id.as_str()).collect();
     let hops: Vec<&Hop> = plan.hops.iter().filter(|hop| ids.contains(hop.id.as_str())).collect();
-    let unplanned = plan.unplanned.iter().filter(|entry| selection.roles.contains(&entry.from) || selection.roles.contains(&entry.to));
+    let unplanned = plan.unplanned.iter().filter(|entry| {
+        selection.roles.contains(&entry.from) || selection.roles.contains(&entry.to)
+    });
     Ok(View { plan, hops, unplanned: unplanned.collect(), all: args.all })
 }
 
 /// A network where a host is needed is easily overlooked among what was left out.
 fn note_networks(plan: &Plan) {
     let of = |entry: &Unplanned| match &entry.why {
-        why @ Why::NetworkOnToSide { .. } => Some(format!("nothing is tested towards the role {}: {why}", entry.to)),
+        why @ Why::NetworkOnToSide { .. } => {
+            Some(format!("nothing is tested towards the role {}: {why}", entry.to))
+        }
         _ => None,
     };
     let notes: BTreeSet<String> = plan.unplanned.iter().filter_map(of).collect();
@@ -100,7 +110,10 @@ fn note_networks(plan: &Plan) {
 fn note_unused_roles(plan: &Plan, site: &crate::site::model::Site) {
     let is_end = |role: &str| {
         let of_flow = |id: &String| {
-            *id == role || plan.roles.iter().any(|other| other.id == *id && other.includes.iter().any(|included| included == role))
+            *id == role
+                || plan.roles.iter().any(|other| {
+                    other.id == *id && other.includes.iter().any(|included| included == role)
+                })
         };
         plan.unplanned.iter().any(|entry| of_flow(&entry.from) || of_flow(&entry.to))
             || plan.hops.iter().any(|hop| {
@@ -110,8 +123,17 @@ fn note_unused_roles(plan: &Plan, site: &crate::site::model::Site) {
             })
     };
     let mut err = std::io::stderr().lock();
-    for role in site.roles.iter().filter(|(role, hosts)| !hosts.is_empty() && !is_end(role)).map(|(role, _)| role) {
-        let topology = if site.topology.is_empty() { String::new() } else { format!(" at the topology {}", site.topology) };
+    for role in site
+        .roles
+        .iter()
+        .filter(|(role, hosts)| !hosts.is_empty() && !is_end(role))
+        .map(|(role, _)| role)
+    {
+        let topology = if site.topology.is_empty() {
+            String::new()
+        } else {
+            format!(" at the topology {}", site.topology)
+        };
         let _ = writeln!(err, "note: no flow uses the role {role}{topology}");
     }
 }

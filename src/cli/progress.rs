@@ -16,11 +16,17 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// With no hops yet; `idle` is how long proved connections are held, and `sweeps` counts the ports of ranges.
+    /// With no hops yet; `idle` is how long proved connections are held, and `sweeps` counts the
+    /// ports of ranges.
     pub fn new(idle: Option<Duration>, sweeps: Option<Arc<Allowance>>) -> Self {
-        let quiet = !std::io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-        let bar = ProgressBar::with_draw_target(Some(0), if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
-        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} hops {wide_bar} {swept}{msg}") {
+        let quiet = !std::io::stderr().is_terminal()
+            || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let bar = ProgressBar::with_draw_target(
+            Some(0),
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() },
+        );
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} hops {wide_bar} {swept}{msg}")
+        {
             let swept = move |_: &ProgressState, out: &mut dyn Write| {
                 let _ = match sweeps.as_ref().map_or(0, |sweeps| sweeps.begun()) {
                     0 => Ok(()),
@@ -40,7 +46,8 @@ impl Progress {
         match event {
             Event::RunStarted { hops } => {
                 self.bar.set_length(u64::try_from(*hops).unwrap_or(u64::MAX));
-                // A whole range takes many seconds at the ordinary rate, in which no hop ends. Not before: a bar of no hops is a full one.
+                // A whole range takes many seconds at the ordinary rate, in which no hop ends. Not
+                // before: a bar of no hops is a full one.
                 self.bar.enable_steady_tick(Duration::from_secs(1));
             }
             Event::HopStarted { .. } => {}

@@ -18,7 +18,9 @@ const MAX_FILE: u64 = 256 << 20;
 /// Shows result files; several are shown as one.
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json --format markdown > ticket.md\n  portmatrix report *.json --format html > evidence.html\n  portmatrix report --schema > result.schema.json"
+    after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json \
+        --format markdown > ticket.md\n  portmatrix report *.json --format html > \
+        evidence.html\n  portmatrix report --schema > result.schema.json"
 )]
 pub struct Args {
     /// Result files, as `connect --out` writes them
@@ -116,18 +118,28 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
     }
     let octets = std::fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
     // `connect --format json > FILE` in Windows PowerShell is UTF-16.
-    let text =
-        input::decode(&shown.to_string(), octets).map_err(|mistake| format!("{shown} is not a portmatrix result file: {mistake}"))?;
-    let wrong = |e: serde_json::Error| format!("{shown} is not a portmatrix result file, as `connect --out` writes it: {e}");
+    let text = input::decode(&shown.to_string(), octets)
+        .map_err(|mistake| format!("{shown} is not a portmatrix result file: {mistake}"))?;
+    let wrong = |e: serde_json::Error| {
+        format!("{shown} is not a portmatrix result file, as `connect --out` writes it: {e}")
+    };
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
     sanitise_texts(&mut facts);
     if facts.get("schema").is_none() {
         return Err(format!("{shown} is not a portmatrix result file"));
     }
-    if let Some(other) = facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA) {
-        let what = if other.starts_with("portmatrix/listen/") { "a file of `listen --out`" } else { "of another format" };
-        return Err(format!("{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"));
+    if let Some(other) =
+        facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA)
+    {
+        let what = if other.starts_with("portmatrix/listen/") {
+            "a file of `listen --out`"
+        } else {
+            "of another format"
+        };
+        return Err(format!(
+            "{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"
+        ));
     }
     let file: ResultFile = serde_json::from_value(facts).map_err(wrong)?;
     Ok(file)
@@ -157,7 +169,8 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
         all.from.elsewhere.dedup();
         all.nothing_begins_here &= file.nothing_begins_here;
         // Files of several keys have none together.
-        all.key_fingerprint = all.key_fingerprint.filter(|own| file.key_fingerprint.as_ref() == Some(own));
+        all.key_fingerprint =
+            all.key_fingerprint.filter(|own| file.key_fingerprint.as_ref() == Some(own));
         if all.from.host != host {
             all.from.host = format!("{}, {host}", all.from.host);
         }

@@ -1,5 +1,5 @@
-//! Asking the endpoint web service, politely: one client id for good, the version before the list, at most once an hour, and not at all for as
-//! long as it asked to be left alone.
+//! Asking the endpoint web service, politely: one client id for good, the version before the list,
+//! at most once an hour, and not at all for as long as it asked to be left alone.
 
 use super::files;
 use super::outcome::Problem;
@@ -60,12 +60,17 @@ pub(super) struct Fetched {
     pub(super) changes: Option<String>,
 }
 
-/// The list of an instance, and what was announced for it `since` a version. `base` is the service (`https://endpoints.office.com`); a URL with a
-/// path is taken for the list itself.
+/// The list of an instance, and what was announced for it `since` a version. `base` is the service
+/// (`https://endpoints.office.com`); a URL with a path is taken for the list itself.
 ///
 /// # Errors
 /// What went wrong, in words.
-pub(super) async fn list(base: &str, instance: Instance, since: Option<&str>, access: &Access) -> Result<Fetched, Problem> {
+pub(super) async fn list(
+    base: &str,
+    instance: Instance,
+    since: Option<&str>,
+    access: &Access,
+) -> Result<Fetched, Problem> {
     let uri: Uri = base.parse().map_err(|e| Problem::text(format!("\"{base}\" is no URL: {e}")))?;
     let path = cache();
     let mut memory: Memory = path
@@ -81,35 +86,68 @@ pub(super) async fn list(base: &str, instance: Instance, since: Option<&str>, ac
     let now = clock::now();
     let fresh = known.asked.is_some_and(|asked| now.duration_since(asked) < HOUR && asked <= now);
     if fresh && !known.list.is_empty() {
-        let remark = known.asked.map(|asked| format!("This is the answer of {asked}: the service is asked at most once an hour."));
+        let remark = known.asked.map(|asked| {
+            format!("This is the answer of {asked}: the service is asked at most once an hour.")
+        });
         let changes = Some(known.changes).filter(|changes| !changes.is_empty());
-        return Ok(Fetched { list: known.list, version: Some(known.version).filter(|v| !v.is_empty()), remark, changes });
+        return Ok(Fetched {
+            list: known.list,
+            version: Some(known.version).filter(|v| !v.is_empty()),
+            remark,
+            changes,
+        });
     }
     if let Some(until) = known.not_before.filter(|until| *until > now) {
-        return Err(Problem::text(format!("the service asked not to be asked before {until}: wait, or name a FILE with its answer")));
+        return Err(Problem::text(format!(
+            "the service asked not to be asked before {until}: wait, or name a FILE with its answer"
+        )));
     }
     let is_service = uri.path().trim_matches('/').is_empty();
-    let question = Question { base: base.trim_end_matches('/'), uri, client: &memory.client, instance, access };
-    let asked = if is_service { question.version_and_list(&known, since).await } else { question.list_alone().await };
+    let question = Question {
+        base: base.trim_end_matches('/'),
+        uri,
+        client: &memory.client,
+        instance,
+        access,
+    };
+    let asked = if is_service {
+        question.version_and_list(&known, since).await
+    } else {
+        question.list_alone().await
+    };
     let (outcome, remembered) = match asked {
         Ok(Answers { version, list, changes, not_before, remark }) => {
-            let (version_text, changes_text) = (version.clone().unwrap_or_default(), changes.clone().unwrap_or_default());
-            let remembered = Remembered { asked: Some(now), not_before, version: version_text, list: list.clone(), changes: changes_text };
+            let (version_text, changes_text) =
+                (version.clone().unwrap_or_default(), changes.clone().unwrap_or_default());
+            let remembered = Remembered {
+                asked: Some(now),
+                not_before,
+                version: version_text,
+                list: list.clone(),
+                changes: changes_text,
+            };
             (Ok(Fetched { list, version, remark, changes }), remembered)
         }
         Err(Fault::Wait(until)) => {
             let words = format!(
-                "the service is asked too often (429), and wants to be left alone until {until}: wait, or name a FILE with its answer"
+                "the service is asked too often (429), and wants to be left alone until {until}: \
+                    wait, or name a FILE with its answer"
             );
             (Err(Problem::text(words)), Remembered { not_before: Some(until), ..known })
         }
         Err(Fault::Words(words)) => {
-            return Err(Problem::text(format!("cannot get the list: {words}; a FILE with the service's answer does as well")));
+            return Err(Problem::text(format!(
+                "cannot get the list: {words}; a FILE with the service's answer does as well"
+            )));
         }
     };
     memory.lists.insert(key, remembered);
     if let (Some(path), Ok(text)) = (&path, serde_json::to_string(&memory)) {
-        let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(Problem::text).and_then(|()| files::write(path, &text));
+        let kept = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .map_err(Problem::text)
+            .and_then(|()| files::write(path, &text));
         if kept.is_err() {
             tracing::warn!(path = %path.display(), "what the service said cannot be remembered");
         }
@@ -142,21 +180,37 @@ struct Question<'q> {
 
 impl Question<'_> {
     /// The list is asked for only where its version is another than the one that is known.
-    async fn version_and_list(&self, known: &Remembered, since: Option<&str>) -> Result<Answers, Fault> {
+    async fn version_and_list(
+        &self,
+        known: &Remembered,
+        since: Option<&str>,
+    ) -> Result<Answers, Fault> {
         let url = |what: &str| format!("{}/{what}?ClientRequestId={}", self.base, self.client);
         let name = self.instance.name();
-        let version = service::version(&self.get(&url(&format!("version/{name}"))).await?).map_err(Fault::Words)?;
+        let version = service::version(&self.get(&url(&format!("version/{name}"))).await?)
+            .map_err(Fault::Words)?;
         let list = match &known.list {
             list if version == known.version && !list.is_empty() => list.clone(),
             _ => self.get(&url(&format!("endpoints/{name}"))).await?,
         };
-        // The service takes ten zeros for the beginning. Without this answer the list is as good; but what was not read is said.
-        let (changes, not_before, remark) = match self.get(&url(&format!("changes/{name}/{}", since.unwrap_or("0000000000")))).await {
+        // The service takes ten zeros for the beginning. Without this answer the list is as good;
+        // but what was not read is said.
+        let (changes, not_before, remark) = match self
+            .get(&url(&format!("changes/{name}/{}", since.unwrap_or("0000000000"))))
+            .await
+        {
             Ok(changes) => (Some(changes), None, None),
-            Err(Fault::Wait(until)) => {
-                (None, Some(until), Some(format!("What is announced was not read: the service wants to be left alone until {until}.")))
+            Err(Fault::Wait(until)) => (
+                None,
+                Some(until),
+                Some(format!(
+                    "What is announced was not read: the service wants to be left alone until \
+                        {until}."
+                )),
+            ),
+            Err(Fault::Words(words)) => {
+                (None, None, Some(format!("What is announced was not read: {words}.")))
             }
-            Err(Fault::Words(words)) => (None, None, Some(format!("What is announced was not read: {words}."))),
         };
         Ok(Answers { version: Some(version), list, changes, not_before, remark })
     }
@@ -172,18 +226,26 @@ impl Question<'_> {
     }
 
     async fn get(&self, url: &str) -> Result<String, Fault> {
-        let uri: Uri = url.parse().map_err(|e| Fault::Words(format!("\"{url}\" is no URL: {e}")))?;
+        let uri: Uri =
+            url.parse().map_err(|e| Fault::Words(format!("\"{url}\" is no URL: {e}")))?;
         let reply = match tokio::time::timeout(DEADLINE, self.reply(&uri)).await {
             Ok(reply) => reply.map_err(Fault::Words)?,
-            Err(_) => return Err(Fault::Words(format!("no answer within {} s", DEADLINE.as_secs()))),
+            Err(_) => {
+                return Err(Fault::Words(format!("no answer within {} s", DEADLINE.as_secs())));
+            }
         };
         match reply.status {
             200 => Ok(reply.body),
             429 => {
-                let seconds = i64::try_from(reply.retry_after.unwrap_or(0)).unwrap_or(i64::MAX).clamp(3600, 86_400);
+                let seconds = i64::try_from(reply.retry_after.unwrap_or(0))
+                    .unwrap_or(i64::MAX)
+                    .clamp(3600, 86_400);
                 Err(Fault::Wait(clock::now() + SignedDuration::from_secs(seconds)))
             }
-            status => Err(Fault::Words(format!("{} answered with status {status}", uri.host().unwrap_or_default()))),
+            status => Err(Fault::Words(format!(
+                "{} answered with status {status}",
+                uri.host().unwrap_or_default()
+            ))),
         }
     }
 
@@ -196,17 +258,33 @@ impl Question<'_> {
             Route::Proxy(through) if tls => {
                 let stream = fetch::connect(resolver, &through.host, through.port, CONNECT).await?;
                 let way = proxy::ask(stream, &format!("{host}:{port}"), through).await;
-                let (way, _) = way.map_err(|failure| format!("proxy {}: {}", through.label(), failure.reason.summary()))?;
+                let (way, _) = way.map_err(|failure| {
+                    format!("proxy {}: {}", through.label(), failure.reason.summary())
+                })?;
                 fetch::get(way, uri, trust, MAX_OCTETS).await
             }
-            _ => fetch::get(fetch::connect(resolver, host, port, CONNECT).await?, uri, trust, MAX_OCTETS).await,
+            _ => {
+                fetch::get(
+                    fetch::connect(resolver, host, port, CONNECT).await?,
+                    uri,
+                    trust,
+                    MAX_OCTETS,
+                )
+                .await
+            }
         }
     }
 }
 
-/// Where answers are remembered: the user's folder for such things (XDG Base Directory; on Windows `%LOCALAPPDATA%`).
+/// Where answers are remembered: the user's folder for such things (XDG Base Directory; on Windows
+/// `%LOCALAPPDATA%`).
 fn cache() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(windows) { set("LOCALAPPDATA") } else { set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))) };
+    let set =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = if cfg!(windows) {
+        set("LOCALAPPDATA")
+    } else {
+        set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))
+    };
     Some(folder?.join("portmatrix").join("endpoints.json"))
 }

@@ -4,11 +4,17 @@ use super::outcome::Problem;
 use crate::report::Style;
 use std::io::{IsTerminal as _, Write as _};
 
-/// How tables are drawn: for the terminal if there is one, else 120 columns wide and without colour.
+/// How tables are drawn: for the terminal if there is one, else 120 columns wide and without
+/// colour.
 pub fn style() -> Style {
     let terminal = std::io::stdout().is_terminal();
-    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).filter(|c| (40..=1000).contains(c));
-    let width = columns.or_else(|| terminal_size::terminal_size().filter(|_| terminal).map(|(w, _)| w.0)).unwrap_or(120);
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.parse().ok())
+        .filter(|c| (40..=1000).contains(c));
+    let width = columns
+        .or_else(|| terminal_size::terminal_size().filter(|_| terminal).map(|(w, _)| w.0))
+        .unwrap_or(120);
     let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     Style { width: width.max(40), color }
 }

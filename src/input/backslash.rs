@@ -1,10 +1,14 @@
-//! Backslashes in double quotes: in TOML they begin an escape, and whoever writes a path of Windows does not expect that.
+//! Backslashes in double quotes: in TOML they begin an escape, and whoever writes a path of Windows
+//! does not expect that.
 
-/// What was written between the double quotes around the octet `at`, where that octet lies in such a text (or just behind one that has no end
-/// on its line).
+/// What was written between the double quotes around the octet `at`, where that octet lies in such
+/// a text (or just behind one that has no end on its line).
 pub(super) fn quoted_at(text: &str, at: usize) -> Option<&str> {
     let at = at.min(text.len());
-    let start = text.as_bytes()[..at].iter().rposition(|octet| *octet == b'\n').map_or(0, |newline| newline + 1);
+    let start = text.as_bytes()[..at]
+        .iter()
+        .rposition(|octet| *octet == b'\n')
+        .map_or(0, |newline| newline + 1);
     let line = text[start..].lines().next().unwrap_or_default();
     let at = at - start;
     let mut open: Option<(char, usize)> = None;
@@ -30,8 +34,8 @@ pub(super) fn quoted_at(text: &str, at: usize) -> Option<&str> {
         .map(|rest| rest.trim_end_matches('"'))
 }
 
-/// Whether what was written holds an escape that nobody means in a path or a name: `\t` of `C:\temp`, `\x64` of `C:\x64`. `\\`, `\"` and
-/// code points are meant.
+/// Whether what was written holds an escape that nobody means in a path or a name: `\t` of
+/// `C:\temp`, `\x64` of `C:\x64`. `\\`, `\"` and code points are meant.
 pub(super) fn is_surprising(written: &str) -> bool {
     let mut characters = written.chars();
     while let Some(c) = characters.next() {
@@ -47,11 +51,18 @@ pub(super) fn help(written: &str) -> String {
     let rule = "in double quotes a backslash begins an escape";
     // A path with both kinds of backslashes was half mended: each is one.
     let plain = written.replace("\\\\", "\\");
-    let plain = if plain.starts_with('\\') && written.starts_with("\\\\") { format!("\\{plain}") } else { plain };
+    let plain = if plain.starts_with('\\') && written.starts_with("\\\\") {
+        format!("\\{plain}")
+    } else {
+        plain
+    };
     if plain.is_empty() || plain.contains(['\'', '"']) {
         return format!("{rule}: use single quotes, or / in a path");
     }
-    format!("{rule}: use single quotes, '{plain}', or / in a path, \"{}\"", plain.replace('\\', "/"))
+    format!(
+        "{rule}: use single quotes, '{plain}', or / in a path, \"{}\"",
+        plain.replace('\\', "/")
+    )
 }
 
 #[cfg(test)]
@@ -60,7 +71,8 @@ mod tests {
 
     #[test]
     fn the_text_around_a_place_is_found() {
-        let text = "a = 1\nkey = [\"C:\\temp\", 'D:\\x', \"E:\\n\\\\o\"] # \"F:\\g\"\nlast = \"G:\\\"\n";
+        let text =
+            "a = 1\nkey = [\"C:\\temp\", 'D:\\x', \"E:\\n\\\\o\"] # \"F:\\g\"\nlast = \"G:\\\"\n";
         let at = |word: &str| quoted_at(text, text.find(word).expect(word));
         assert_eq!(at("temp"), Some("C:\\temp"));
         assert_eq!(at("\"C:"), Some("C:\\temp"), "the quotes belong to it");
@@ -68,16 +80,24 @@ mod tests {
         assert_eq!(at("D:"), None, "single quotes have no escapes");
         assert_eq!(at("F:"), None, "a comment has none");
         assert_eq!(at("key"), None);
-        assert_eq!(at("G:"), Some("G:\\"), "a quote after a backslash ends nothing, and was meant to");
+        assert_eq!(
+            at("G:"),
+            Some("G:\\"),
+            "a quote after a backslash ends nothing, and was meant to"
+        );
         assert_eq!(quoted_at("", 9), None);
     }
 
     #[test]
     fn escapes_that_nobody_means_are_told_from_those_that_are() {
-        for written in ["C:\\temp", "C:\\new", "\\\\fs01\\share", "D:\\x64", "C:\\", "CONTOSO\\srv01"] {
+        for written in
+            ["C:\\temp", "C:\\new", "\\\\fs01\\share", "D:\\x64", "C:\\", "CONTOSO\\srv01"]
+        {
             assert!(is_surprising(written), "{written}");
         }
-        for written in ["C:\\\\temp", "\\\\\\\\fs01\\\\share", "/etc/key", "caf\\u00e9", "say \\\"x\\\"", ""] {
+        for written in
+            ["C:\\\\temp", "\\\\\\\\fs01\\\\share", "/etc/key", "caf\\u00e9", "say \\\"x\\\"", ""]
+        {
             assert!(!is_surprising(written), "{written}");
         }
     }
@@ -86,9 +106,14 @@ mod tests {
     fn the_help_shows_what_to_write() {
         assert_eq!(
             help("C:\\temp\\new.key"),
-            "in double quotes a backslash begins an escape: use single quotes, 'C:\\temp\\new.key', or / in a path, \"C:/temp/new.key\""
+            "in double quotes a backslash begins an escape: use single quotes, \
+                'C:\\temp\\new.key', or / in a path, \"C:/temp/new.key\""
         );
-        assert!(help("\\\\fs01\\share").contains("'\\\\fs01\\share'"), "{}", help("\\\\fs01\\share"));
+        assert!(
+            help("\\\\fs01\\share").contains("'\\\\fs01\\share'"),
+            "{}",
+            help("\\\\fs01\\share")
+        );
         assert!(help("C:\\\\a\\temp").contains("'C:\\a\\temp'"));
         assert!(help("it's \\q").ends_with("use single quotes, or / in a path"));
     }

@@ -48,8 +48,14 @@ impl Kind {
 
 /// The parser limits the depth (80), so the recursion is bounded.
 pub(super) fn table(table: &DeTable<'_>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> =
-        table.iter().map(|(key, value)| Entry { key: key.get_ref().to_string(), key_span: key.span(), value: node(value) }).collect();
+    let mut entries: Vec<Entry> = table
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            value: node(value),
+        })
+        .collect();
     entries.sort_by_key(|entry| entry.key_span.start);
     entries
 }
@@ -58,7 +64,9 @@ fn node(value: &Spanned<DeValue<'_>>) -> Node {
     let kind = match value.get_ref() {
         DeValue::String(text) => Kind::String(text.to_string()),
         // A number too large for the type is too large for every use.
-        DeValue::Integer(number) => Kind::Integer(i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)),
+        DeValue::Integer(number) => Kind::Integer(
+            i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX),
+        ),
         DeValue::Float(_) => Kind::Float,
         DeValue::Boolean(value) => Kind::Boolean(*value),
         DeValue::Datetime(value) => Kind::Datetime(value.to_string()),

@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use toml::de::DeTable;
 
-/// How many mistakes of the syntax are reported: after the first few, the parser is mostly confused by the earlier ones.
+/// How many mistakes of the syntax are reported: after the first few, the parser is mostly confused
+/// by the earlier ones.
 const SYNTAX_MISTAKES: usize = 5;
 
-/// How many mistakes of one file are reported. Nobody reads more, and a file that is not meant for us has one on every line.
+/// How many mistakes of one file are reported. Nobody reads more, and a file that is not meant for
+/// us has one on every line.
 pub const MISTAKES: usize = 100;
 
 /// A value and the place where it was written.
@@ -58,7 +60,10 @@ impl Document {
         let source = Source::new(name, text);
         let (tree, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            return Err(syntax_mistakes(&source, errors.iter().map(|e| (e.span().unwrap_or(0..0), e.message())).collect()));
+            return Err(syntax_mistakes(
+                &source,
+                errors.iter().map(|e| (e.span().unwrap_or(0..0), e.message())).collect(),
+            ));
         }
         let root = Node { kind: Kind::Table(convert::table(tree.get_ref())), span: 0..0 };
         Ok(Document { source, root, found: RefCell::default(), asked: RefCell::default() })
@@ -76,15 +81,21 @@ impl Document {
 
     /// Adds a mistake.
     pub fn report(&self, mistake: Mistake) {
-        let written = mistake
-            .place()
-            .and_then(|(text, span)| text.get(span.clone()).filter(|said| said.starts_with('"') && !said.starts_with("\"\"\""))?.get(1..));
-        let written = written.map(|said| said.strip_suffix('"').unwrap_or(said)).filter(|said| backslash::is_surprising(said));
+        let written = mistake.place().and_then(|(text, span)| {
+            text.get(span.clone())
+                .filter(|said| said.starts_with('"') && !said.starts_with("\"\"\""))?
+                .get(1..)
+        });
+        let written = written
+            .map(|said| said.strip_suffix('"').unwrap_or(said))
+            .filter(|said| backslash::is_surprising(said));
         // The text is another than what was written: that may be all that is wrong with it.
-        let help = written.map(backslash::help).filter(|help| mistake.help_text() != Some(help.as_str()));
+        let help =
+            written.map(backslash::help).filter(|help| mistake.help_text() != Some(help.as_str()));
         let mistake = match help {
             Some(help) => {
-                let before = mistake.help_text().map(|before| format!("{before}; ")).unwrap_or_default();
+                let before =
+                    mistake.help_text().map(|before| format!("{before}; ")).unwrap_or_default();
                 mistake.help(format!("{before}{help}"))
             }
             None => mistake,
@@ -109,26 +120,36 @@ impl Document {
         if mistakes.is_empty() { Ok(value) } else { Err(mistakes) }
     }
 
-    /// The keys that readers asked for, by the heading of the table: what the file format is, as the code sees it.
+    /// The keys that readers asked for, by the heading of the table: what the file format is, as
+    /// the code sees it.
     pub fn asked(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.asked.borrow().clone()
     }
 }
 
-/// What the parser says, as mistakes in the order of the file: one a line, since the others follow from it.
+/// What the parser says, as mistakes in the order of the file: one a line, since the others follow
+/// from it.
 fn syntax_mistakes(source: &Source, mut said: Vec<(Span, &str)>) -> Vec<Mistake> {
     said.sort_by_key(|(span, _)| span.start);
     let escape = |(span, message): &(Span, &str)| {
         let is_one = ["escape", "unicode", "hexadecimal"].iter().any(|word| message.contains(word));
         let written = backslash::quoted_at(source.text(), span.start).filter(|_| is_one)?;
-        Some(source.mistake(span, "this backslash begins no escape").label("here").help(backslash::help(written)))
+        Some(
+            source
+                .mistake(span, "this backslash begins no escape")
+                .label("here")
+                .help(backslash::help(written)),
+        )
     };
     let mut mistakes: Vec<Mistake> = said.iter().filter_map(escape).collect();
-    // After `"C:\"` the parser takes the rest for a part of the text: what else it says may be due to that.
+    // After `"C:\"` the parser takes the rest for a part of the text: what else it says may be due
+    // to that.
     if mistakes.is_empty() {
         mistakes.extend(said.iter().map(|(span, message)| {
             // What an address or a name without quotes looks like to the parser.
-            let number = ["float", "integer", "number"].iter().any(|kind| message.starts_with(&format!("invalid {kind}")));
+            let number = ["float", "integer", "number"]
+                .iter()
+                .any(|kind| message.starts_with(&format!("invalid {kind}")));
             let mistake = source.mistake(span, *message).label("here");
             if number { mistake.help("text is written in quotes: \"10.1.2.3\"") } else { mistake }
         }));
@@ -139,7 +160,8 @@ fn syntax_mistakes(source: &Source, mut said: Vec<(Span, &str)>) -> Vec<Mistake>
     mistakes
 }
 
-/// Reads one table. Every method that takes a key makes that key a known one; [`TableReader::finish`] reports the others.
+/// Reads one table. Every method that takes a key makes that key a known one;
+/// [`TableReader::finish`] reports the others.
 #[derive(Debug)]
 #[must_use = "call finish(), or unknown keys go unnoticed"]
 pub struct TableReader<'d> {
@@ -197,17 +219,33 @@ impl<'d> TableReader<'d> {
             "" => entry.key.clone(),
             heading => format!("{heading}.{}", entry.key),
         };
-        ValueReader { document: self.document, node: &entry.value, name: format!("`{}`", entry.key), path }
+        ValueReader {
+            document: self.document,
+            node: &entry.value,
+            name: format!("`{}`", entry.key),
+            path,
+        }
     }
 
     /// Reports that a key is missing.
     pub fn missing(&self, key: &str) {
-        let near =
-            suggest(key, self.entries.iter().map(|entry| entry.key.as_str()).filter(|k| !self.known.borrow().iter().any(|n| n == k)));
-        let mistake = self.mistake(self.span, format!("`{key}` is missing in {}", self.heading())).label("here");
+        let near = suggest(
+            key,
+            self.entries
+                .iter()
+                .map(|entry| entry.key.as_str())
+                .filter(|k| !self.known.borrow().iter().any(|n| n == k)),
+        );
+        let mistake = self
+            .mistake(self.span, format!("`{key}` is missing in {}", self.heading()))
+            .label("here");
         self.report(match near {
-            Some(near) => mistake.help(format!("there is a `{near}`: was that meant to be `{key}`?")),
-            None if self.entries.is_empty() && self.heading.is_empty() => mistake.help("the file is empty"),
+            Some(near) => {
+                mistake.help(format!("there is a `{near}`: was that meant to be `{key}`?"))
+            }
+            None if self.entries.is_empty() && self.heading.is_empty() => {
+                mistake.help("the file is empty")
+            }
             None => mistake,
         });
     }
@@ -228,7 +266,9 @@ impl<'d> TableReader<'d> {
     pub fn required_string(&self, key: &str) -> Option<At<String>> {
         let text = self.required(key, self.string(key))?;
         if text.value.trim().is_empty() {
-            self.report(self.mistake(&text.span, format!("`{key}` must not be empty")).label("here"));
+            self.report(
+                self.mistake(&text.span, format!("`{key}` must not be empty")).label("here"),
+            );
             return None;
         }
         Some(text)
@@ -241,7 +281,11 @@ impl<'d> TableReader<'d> {
             return Some(At { value: *value, span: text.span });
         }
         let help = choices(&text, what, words.iter().map(|(word, _)| *word));
-        self.report(self.mistake(&text.span, format!("`{key}` cannot be \"{}\"", text.value)).label("not one of them").help(help));
+        self.report(
+            self.mistake(&text.span, format!("`{key}` cannot be \"{}\"", text.value))
+                .label("not one of them")
+                .help(help),
+        );
         None
     }
 
@@ -295,18 +339,33 @@ impl<'d> TableReader<'d> {
         let Some(value) = self.value(key) else { return Vec::new() };
         let Kind::Array(items) = &value.node.kind else {
             let path = &value.path;
-            let mistake = self.mistake(&value.node.span, format!("`{key}` must be a list of tables, not {}", value.kind()));
-            self.report(mistake.label("here").help(format!("write [[{path}]] with two brackets on each side")));
+            let mistake = self.mistake(
+                &value.node.span,
+                format!("`{key}` must be a list of tables, not {}", value.kind()),
+            );
+            self.report(
+                mistake
+                    .label("here")
+                    .help(format!("write [[{path}]] with two brackets on each side")),
+            );
             return Vec::new();
         };
         let readers = items.iter().filter_map(|node| {
-            let value = ValueReader { document: self.document, node, name: format!("each entry of `{key}`"), path: value.path.clone() };
-            value.table().map(|table| TableReader { heading: format!("[[{}]]", value.path), ..table })
+            let value = ValueReader {
+                document: self.document,
+                node,
+                name: format!("each entry of `{key}`"),
+                path: value.path.clone(),
+            };
+            value
+                .table()
+                .map(|table| TableReader { heading: format!("[[{}]]", value.path), ..table })
         });
         readers.collect()
     }
 
-    /// Every key with its value, in the order of the file: for tables whose keys are the user's own. All of them become known.
+    /// Every key with its value, in the order of the file: for tables whose keys are the user's
+    /// own. All of them become known.
     pub fn entries(&self) -> Vec<(At<String>, ValueReader<'d>)> {
         let mut known = self.known.borrow_mut();
         let read = self.entries.iter().map(|entry| {
@@ -322,9 +381,20 @@ impl<'d> TableReader<'d> {
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key)) {
             // A key that is there already is not what was meant.
             let free = known.iter().map(String::as_str).filter(|key| !self.has(key));
-            let all = known.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ");
-            let near = suggest(&entry.key, free).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-            let mistake = self.mistake(&entry.key_span, format!("`{}` is not a key of {}", entry.key, self.heading()));
+            let all = known
+                .iter()
+                .cloned()
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let near = suggest(&entry.key, free)
+                .map(|near| format!("did you mean `{near}`? "))
+                .unwrap_or_default();
+            let mistake = self.mistake(
+                &entry.key_span,
+                format!("`{}` is not a key of {}", entry.key, self.heading()),
+            );
             self.report(mistake.label("unknown key").help(format!("{near}the keys are: {all}")));
         }
         self.document.asked.borrow_mut().entry(self.heading.clone()).or_default().extend(known);
@@ -353,9 +423,13 @@ impl<'d> ValueReader<'d> {
         self.node.kind.name()
     }
 
-    /// Reports that the value should have been something else: `expected` is "a string", "a port or the name of one" …
+    /// Reports that the value should have been something else: `expected` is "a string", "a port or
+    /// the name of one" …
     pub fn wrong(&self, expected: &str) {
-        let mistake = self.document.source.mistake(&self.node.span, format!("{} must be {expected}, not {}", self.name, self.kind()));
+        let mistake = self.document.source.mistake(
+            &self.node.span,
+            format!("{} must be {expected}, not {}", self.name, self.kind()),
+        );
         self.document.report(mistake.label(format!("this is {}", self.kind())));
     }
 
@@ -395,10 +469,14 @@ impl<'d> ValueReader<'d> {
         text.map(|text| self.at(text.to_owned()))
     }
 
-    /// The path of a file or a folder, or a mistake: it must not be empty, and backslashes must mean what they look like.
+    /// The path of a file or a folder, or a mistake: it must not be empty, and backslashes must
+    /// mean what they look like.
     pub fn path(&self) -> Option<At<String>> {
         let text = self.string()?;
-        let wrong = |message: &str| self.document.report(self.document.source.mistake(&self.node.span, message).label("here"));
+        let wrong = |message: &str| {
+            self.document
+                .report(self.document.source.mistake(&self.node.span, message).label("here"))
+        };
         if text.value.trim().is_empty() {
             wrong("a path must not be empty");
             return None;
@@ -412,8 +490,14 @@ impl<'d> ValueReader<'d> {
 
     /// Whether the text holds an escape that is hardly meant, or something that no path has.
     pub fn is_not_as_written(&self) -> bool {
-        let written = self.document.source.text().get(self.node.span.clone()).and_then(|text| text.strip_prefix('"'));
-        written.is_some_and(backslash::is_surprising) || self.text().is_some_and(|text| text.chars().any(char::is_control))
+        let written = self
+            .document
+            .source
+            .text()
+            .get(self.node.span.clone())
+            .and_then(|text| text.strip_prefix('"'));
+        written.is_some_and(backslash::is_surprising)
+            || self.text().is_some_and(|text| text.chars().any(char::is_control))
     }
 
     /// `true` or `false`, or a mistake.
@@ -437,10 +521,14 @@ impl<'d> ValueReader<'d> {
             }
         };
         // TOML checks only what is written without quotes.
-        if text.parse::<toml::value::Datetime>().is_ok_and(|d| d.date.is_some() && d.time.is_none()) {
+        if text.parse::<toml::value::Datetime>().is_ok_and(|d| d.date.is_some() && d.time.is_none())
+        {
             return Some(self.at(text.clone()));
         }
-        let mistake = self.document.source.mistake(&self.node.span, format!("{} must be a date (YYYY-MM-DD)", self.name));
+        let mistake = self
+            .document
+            .source
+            .mistake(&self.node.span, format!("{} must be a date (YYYY-MM-DD)", self.name));
         self.document.report(mistake.label("not a date"));
         None
     }
@@ -449,10 +537,16 @@ impl<'d> ValueReader<'d> {
     pub fn integer(&self, least: i64, most: i64) -> Option<At<i64>> {
         match self.node.kind {
             Kind::Integer(value) => {
-                let inside = i64::try_from(value).ok().filter(|value| (least..=most).contains(value));
+                let inside =
+                    i64::try_from(value).ok().filter(|value| (least..=most).contains(value));
                 if inside.is_none() {
                     let message = format!("{} must be between {least} and {most}", self.name);
-                    self.document.report(self.document.source.mistake(&self.node.span, message).label("out of range"));
+                    self.document.report(
+                        self.document
+                            .source
+                            .mistake(&self.node.span, message)
+                            .label("out of range"),
+                    );
                 }
                 inside.map(|value| self.at(value))
             }
@@ -476,7 +570,12 @@ impl<'d> ValueReader<'d> {
             return None;
         };
         let name = format!("each entry of {}", self.name);
-        let reader = |node| ValueReader { document: self.document, node, name: name.clone(), path: self.path.clone() };
+        let reader = |node| ValueReader {
+            document: self.document,
+            node,
+            name: name.clone(),
+            path: self.path.clone(),
+        };
         Some(items.iter().map(reader).collect())
     }
 

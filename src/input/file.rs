@@ -7,26 +7,35 @@ use std::path::Path;
 /// The largest file that is read, in octets. A site of a thousand hosts has a tenth of this.
 pub const LIMIT: u64 = 1 << 20;
 
-/// The text of a file: UTF-8, or UTF-16 with a byte order mark (what Windows PowerShell's `>` writes).
+/// The text of a file: UTF-8, or UTF-16 with a byte order mark (what Windows PowerShell's `>`
+/// writes).
 ///
 /// # Errors
-/// One mistake that names the file: it is missing, a folder, not readable, larger than [`LIMIT`], or not text.
+/// One mistake that names the file: it is missing, a folder, not readable, larger than [`LIMIT`],
+/// or not text.
 pub fn read(path: &Path) -> Result<String, Mistake> {
     let name = path.display().to_string();
     let failed = |error: std::io::Error| {
         let mistake = Mistake::without_place(format!("cannot read {name}: {error}"));
         match error.kind() {
-            std::io::ErrorKind::NotFound => Mistake::without_place(format!("{name} does not exist"))
-                .help("paths are relative to the current folder, or to the folder of the file that names them"),
+            std::io::ErrorKind::NotFound => {
+                Mistake::without_place(format!("{name} does not exist")).help(
+                    "paths are relative to the current folder, or to the folder of the file that \
+                    names them",
+                )
+            }
             _ => mistake,
         }
     };
-    // Opening a folder is "access denied" on Windows and works on Linux: asked for first, so that the message is the same.
+    // Opening a folder is "access denied" on Windows and works on Linux: asked for first, so that
+    // the message is the same.
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(Mistake::without_place(format!("{name} is a folder, not a file")));
     }
     let mut octets = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut octets)).map_err(failed)?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut octets))
+        .map_err(failed)?;
     if octets.len() as u64 > LIMIT {
         return Err(Mistake::without_place(format!("{name} is larger than {} KiB", LIMIT >> 10))
             .help("this is not a file that portmatrix can use; was another one meant?"));
@@ -34,7 +43,8 @@ pub fn read(path: &Path) -> Result<String, Mistake> {
     decode(&name, octets)
 }
 
-/// Octets of a file as text, without a byte order mark: UTF-8, or UTF-16 with one. `name` is the file's, for the message.
+/// Octets of a file as text, without a byte order mark: UTF-8, or UTF-16 with one. `name` is the
+/// file's, for the message.
 ///
 /// # Errors
 /// One mistake, when it is neither.
@@ -42,11 +52,18 @@ pub fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
     let has_mark = octets.starts_with(&[0xff, 0xfe]) || octets.starts_with(&[0xfe, 0xff]);
     // No text has a zero octet; UTF-16 has one for every second octet of plain letters.
     if !has_mark && octets.contains(&0) {
-        let zeros = |from: usize| octets.iter().skip(from).step_by(2).filter(|octet| **octet == 0).count();
+        let zeros =
+            |from: usize| octets.iter().skip(from).step_by(2).filter(|octet| **octet == 0).count();
         let (some, others) = (zeros(0).max(zeros(1)), zeros(0).min(zeros(1)));
         let is_utf16 = some * 4 > octets.len() && others * 8 < some;
-        let what = if is_utf16 { "UTF-16 without a byte order mark" } else { "not text: it holds octets 0x00" };
-        return Err(Mistake::without_place(format!("{name} is {what}")).help("save the file as UTF-8"));
+        let what = if is_utf16 {
+            "UTF-16 without a byte order mark"
+        } else {
+            "not text: it holds octets 0x00"
+        };
+        return Err(
+            Mistake::without_place(format!("{name} is {what}")).help("save the file as UTF-8")
+        );
     }
     let broken = |what: &str| Mistake::without_place(format!("{name} is {what}"));
     let text = match octets.as_slice() {
@@ -57,7 +74,9 @@ pub fn decode(name: &str, octets: Vec<u8>) -> Result<String, Mistake> {
             // Everything up to the bad octet is good: the place can be shown.
             let good = String::from_utf8_lossy(&error.as_bytes()[..end]).into_owned();
             let octet = error.as_bytes().get(end).copied().unwrap_or_default();
-            Source::new(name, &good).mistake(&(end..end), format!("not UTF-8 text: octet 0x{octet:02x}")).label("after this")
+            Source::new(name, &good)
+                .mistake(&(end..end), format!("not UTF-8 text: octet 0x{octet:02x}"))
+                .label("after this")
         }),
     };
     let text = text.map_err(|mistake| mistake.help("save the file as UTF-8"))?;

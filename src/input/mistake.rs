@@ -15,8 +15,9 @@ const LONGEST_LINE: usize = 400;
 pub struct Source(Arc<NamedSource<String>>);
 
 impl Source {
-    /// `name` as the user would write it; `text` is kept with its control characters replaced, since it is going to be shown on a
-    /// terminal. Every replacement is as long as what it replaces, so that spans stay right.
+    /// `name` as the user would write it; `text` is kept with its control characters replaced,
+    /// since it is going to be shown on a terminal. Every replacement is as long as what it
+    /// replaces, so that spans stay right.
     pub fn new(name: &str, text: &str) -> Self {
         Source(Arc::new(NamedSource::new(name, visible(&without_passwords(text)))))
     }
@@ -43,7 +44,8 @@ impl Source {
     }
 }
 
-/// A text that steers no terminal, as long as before. A file may write any character as an escape, and a message quotes it.
+/// A text that steers no terminal, as long as before. A file may write any character as an escape,
+/// and a message quotes it.
 fn visible(text: &str) -> String {
     let shown = text.chars().map(|c| match c {
         '\n' | '\t' | '\r' => c,
@@ -54,15 +56,17 @@ fn visible(text: &str) -> String {
     shown.collect()
 }
 
-/// The same with the user and password of every URL covered (RFC 3986 section 3.2.1), as long as before: what is wrong elsewhere on the line must not
-/// bring them to a screen or a log.
+/// The same with the user and password of every URL covered (RFC 3986 section 3.2.1), as long as
+/// before: what is wrong elsewhere on the line must not bring them to a screen or a log.
 fn without_passwords(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         out.push_str(before);
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/')).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/'))
+            .unwrap_or(after.len());
         let (authority, behind) = after.split_at(end);
         match authority.rfind('@') {
             Some(host) => {
@@ -101,13 +105,19 @@ impl Place {
     fn position(&self) -> (usize, usize) {
         let before = self.source.0.inner().get(..self.span.start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
+        (
+            before.matches('\n').count() + 1,
+            before.get(line_start..).unwrap_or_default().chars().count() + 1,
+        )
     }
 
     /// Whether the lines around it are short enough to be shown.
     fn is_shown(&self) -> bool {
         let text = self.source.0.inner();
-        let (before, after) = (text.get(..self.span.start).unwrap_or_default(), text.get(self.span.end..).unwrap_or_default());
+        let (before, after) = (
+            text.get(..self.span.start).unwrap_or_default(),
+            text.get(self.span.end..).unwrap_or_default(),
+        );
         // The lines next to it are shown too.
         let from = before.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at + 1);
         let to = after.match_indices('\n').nth(1).map_or(text.len(), |(at, _)| self.span.end + at);
@@ -126,9 +136,16 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// A mistake that has no place inside a file: a missing file, for example. The message should name the file.
+    /// A mistake that has no place inside a file: a missing file, for example. The message should
+    /// name the file.
     pub fn without_place(message: impl Into<String>) -> Self {
-        Mistake { message: visible(&message.into()), place: None, label: None, also: Vec::new(), help: None }
+        Mistake {
+            message: visible(&message.into()),
+            place: None,
+            label: None,
+            also: Vec::new(),
+            help: None,
+        }
     }
 
     /// Adds the words under the caret.
@@ -216,7 +233,10 @@ impl miette::Diagnostic for Mistake {
         let place = self.shown()?;
         let first = LabeledSpan::new_primary_with_span(self.label.clone(), place.span.clone());
         // A second place far away would show every line between: only near ones are drawn.
-        let near = self.also.iter().map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
+        let near = self
+            .also
+            .iter()
+            .map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
         Some(Box::new(std::iter::once(first).chain(near)))
     }
 }
@@ -228,7 +248,10 @@ mod tests {
     #[test]
     fn a_password_is_covered_and_nothing_moves() {
         for (text, shown) in [
-            ("proxy = \"http://ann:s3cr3t@proxy:3128\"", "proxy = \"http://**********@proxy:3128\""),
+            (
+                "proxy = \"http://ann:s3cr3t@proxy:3128\"",
+                "proxy = \"http://**********@proxy:3128\"",
+            ),
             ("a://b@c d://\u{e4}:x@e f", "a://*@c d://****@e f"),
             ("http://proxy:3128/a@b", "http://proxy:3128/a@b"),
             ("x = \"http://ann:p@ss@proxy", "x = \"http://********@proxy"),
@@ -237,7 +260,10 @@ mod tests {
             assert_eq!(without_passwords(text), shown);
             assert_eq!(without_passwords(text).len(), text.len());
         }
-        let message = Source::new("s", "x").mistake(&(0..1), "\u{1b}]0;pwned\u{7} is wrong").help("\u{9b}31m").to_string();
+        let message = Source::new("s", "x")
+            .mistake(&(0..1), "\u{1b}]0;pwned\u{7} is wrong")
+            .help("\u{9b}31m")
+            .to_string();
         assert_eq!(message, "?]0;pwned? is wrong");
     }
 }

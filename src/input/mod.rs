@@ -1,4 +1,5 @@
-//! Reading TOML files that people write: every mistake of a file at once, each with its line and what to do about it.
+//! Reading TOML files that people write: every mistake of a file at once, each with its line and
+//! what to do about it.
 //!
 //! Used for site files and for matrices alike. Nothing here knows what the keys mean.
 //!

@@ -2,8 +2,8 @@
 
 /// The candidate that `word` was most likely meant to be, or `None` when none is near.
 ///
-/// Near is: the same but for case or separators, at most a third of its letters wrong (a swap of neighbours counts once), or its
-/// beginning.
+/// Near is: the same but for case or separators, at most a third of its letters wrong (a swap of
+/// neighbours counts once), or its beginning.
 pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // A name of the tables is short; a long one is not worth a quadratic comparison.
     if word.len() > 100 {
@@ -13,12 +13,16 @@ pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&plain, &fold(candidate)), candidate))
-        .map(
-            |(distance, candidate)| {
-                if plain.len() >= 3 && candidate.starts_with(&plain) { (distance.min(2), candidate) } else { (distance, candidate) }
-            },
-        )
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(plain.chars().count()).div_ceil(3).min(4))
+        .map(|(distance, candidate)| {
+            if plain.len() >= 3 && candidate.starts_with(&plain) {
+                (distance.min(2), candidate)
+            } else {
+                (distance, candidate)
+            }
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= candidate.chars().count().max(plain.chars().count()).div_ceil(3).min(4)
+        })
         .filter(|(distance, candidate)| *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -28,9 +32,13 @@ fn fold(word: &str) -> String {
     word.chars().map(|c| if c == '_' || c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
 
-/// The help text for a word that is not one of `candidates`: the nearest one if there is one, and all of them if they are few.
-/// `what` names them in the plural, e.g. `roles`.
-pub fn choices<'c>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
+/// The help text for a word that is not one of `candidates`: the nearest one if there is one, and
+/// all of them if they are few. `what` names them in the plural, e.g. `roles`.
+pub fn choices<'c>(
+    word: &str,
+    what: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let mut text = match suggest(word, candidates.iter().copied()) {
         Some(near) => format!("did you mean `{near}`? "),
@@ -69,7 +77,10 @@ mod tests {
 
     #[test]
     fn choices_name_the_nearest_and_all() {
-        assert_eq!(choices("htps", "protocols", ["http", "https"]), "did you mean `https`? the protocols are: http, https");
+        assert_eq!(
+            choices("htps", "protocols", ["http", "https"]),
+            "did you mean `https`? the protocols are: http, https"
+        );
         assert_eq!(choices("x", "features", []), "there are no features");
     }
 }

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 /// As the program shows a mistake, without colour and at a fixed width.
 fn shown(mistakes: &[Mistake]) -> String {
-    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none()).with_width(100).with_links(false);
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+        .with_width(100)
+        .with_links(false);
     let mut text = String::new();
     for mistake in mistakes {
         handler.render_report(&mut text, mistake).expect("a string takes everything");
@@ -19,7 +21,8 @@ fn messages(document: &Document) -> Vec<String> {
 
 #[test]
 fn every_mistake_is_reported_in_the_order_of_the_file() {
-    let text = "[site]\nname = 7\ntoplogy = \"direct\"\nport = 70000\nlist = [\"a\", 1]\n\n[[flow]]\nid = \"\"\n[[flow]]\nup = \"yes\"\n";
+    let text = "[site]\nname = 7\ntoplogy = \"direct\"\nport = 70000\nlist = [\"a\", \
+        1]\n\n[[flow]]\nid = \"\"\n[[flow]]\nup = \"yes\"\n";
     let document = Document::parse("site.toml", text).expect("the syntax is right");
     let root = document.root();
     let site = root.required_table("site").expect("it is there");
@@ -53,41 +56,64 @@ fn every_mistake_is_reported_in_the_order_of_the_file() {
 
 #[test]
 fn the_caret_and_the_help_are_shown() {
-    let document = Document::parse("site.toml", "[site]\nnmae = \"x\"\n").expect("the syntax is right");
+    let document =
+        Document::parse("site.toml", "[site]\nnmae = \"x\"\n").expect("the syntax is right");
     let site = document.root().required_table("site").expect("it is there");
     let _ = site.string("name");
     site.finish();
-    let wanted = "  x `nmae` is not a key of [site]\n   ,-[site.toml:2:1]\n 1 | [site]\n 2 | nmae = \"x\"\n   : ^^|^\n   :   `-- unknown key\n   `----\n  help: did you mean `name`? the keys are: name\n";
+    let wanted = "  x `nmae` is not a key of [site]\n   ,-[site.toml:2:1]\n 1 | [site]\n 2 | nmae \
+        = \"x\"\n   : ^^|^\n   :   `-- unknown key\n   `----\n  help: did you mean `name`? the \
+        keys are: name\n";
     assert_eq!(shown(&document.mistakes()), wanted);
 }
 
 #[test]
 fn syntax_mistakes_have_a_place() {
-    let mistakes = Document::parse("m.toml", "a = \nb = 1\n[c\nd = 'x'\nb = 2\n").expect_err("it is broken");
+    let mistakes =
+        Document::parse("m.toml", "a = \nb = 1\n[c\nd = 'x'\nb = 2\n").expect_err("it is broken");
     assert!(mistakes.len() >= 2, "{mistakes:?}");
     assert_eq!(mistakes[0].position(), Some((1, 5)));
     assert!(shown(&mistakes).contains("m.toml:1:5"), "{}", shown(&mistakes));
     let twice = Document::parse("m.toml", "b = 1\nb = 2\n").expect_err("a key twice");
     assert!(twice[0].message().contains("duplicate"), "{twice:?}");
-    assert!(Document::parse("m.toml", &format!("a = {}", "[".repeat(100_000))).expect_err("too deep").len() <= 5);
+    assert!(
+        Document::parse("m.toml", &format!("a = {}", "[".repeat(100_000)))
+            .expect_err("too deep")
+            .len()
+            <= 5
+    );
 }
 
 #[test]
 fn tables_of_ones_own_keys_keep_the_order_of_the_file() {
-    let document = Document::parse("s", "[ports]\nz = 1\na = 2\nm = \"x\"\n").expect("the syntax is right");
+    let document =
+        Document::parse("s", "[ports]\nz = 1\na = 2\nm = \"x\"\n").expect("the syntax is right");
     let ports = document.root().table("ports").expect("it is there");
-    let read: Vec<_> = ports.entries().into_iter().map(|(key, value)| (key.value, value.port().map(At::into_inner))).collect();
+    let read: Vec<_> = ports
+        .entries()
+        .into_iter()
+        .map(|(key, value)| (key.value, value.port().map(At::into_inner)))
+        .collect();
     ports.finish();
-    assert_eq!(read, [("z".to_owned(), Some(1)), ("a".to_owned(), Some(2)), ("m".to_owned(), None)]);
+    assert_eq!(
+        read,
+        [("z".to_owned(), Some(1)), ("a".to_owned(), Some(2)), ("m".to_owned(), None)]
+    );
     assert_eq!(messages(&document), ["`m` must be a whole number, not a string"]);
 }
 
 #[test]
 fn dates_are_checked_also_in_quotes() {
-    let document =
-        Document::parse("s", "a = 2025-11-07\nb = \"2025-11-07\"\nc = \"7 November\"\nd = 2025-11-07T10:00:00Z\n").expect("syntax");
+    let document = Document::parse(
+        "s",
+        "a = 2025-11-07\nb = \"2025-11-07\"\nc = \"7 November\"\nd = 2025-11-07T10:00:00Z\n",
+    )
+    .expect("syntax");
     let root = document.root();
-    let read: Vec<_> = ["a", "b", "c", "d"].iter().map(|key| root.value(key).and_then(|v| v.date()).is_some()).collect();
+    let read: Vec<_> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|key| root.value(key).and_then(|v| v.date()).is_some())
+        .collect();
     assert_eq!(read, [true, true, false, false]);
 }
 
@@ -95,7 +121,10 @@ fn dates_are_checked_also_in_quotes() {
 fn one_table_where_a_list_of_tables_belongs() {
     let document = Document::parse("s", "[flow]\nid = \"a\"\n").expect("syntax");
     assert!(document.root().tables("flow").is_empty());
-    assert_eq!(document.mistakes()[0].help_text(), Some("write [[flow]] with two brackets on each side"));
+    assert_eq!(
+        document.mistakes()[0].help_text(),
+        Some("write [[flow]] with two brackets on each side")
+    );
 }
 
 #[test]
@@ -109,7 +138,9 @@ fn files_that_cannot_be_used_say_why_once() {
     let message = |path: &std::path::Path| read(path).expect_err("it cannot be used").to_string();
     assert!(message(&dir.path().join("none.toml")).ends_with("none.toml does not exist"));
     assert!(message(dir.path()).ends_with("is a folder, not a file"));
-    assert!(message(&write("big.toml", &vec![b'#'; 10 << 20])).ends_with("is larger than 1024 KiB"));
+    assert!(
+        message(&write("big.toml", &vec![b'#'; 10 << 20])).ends_with("is larger than 1024 KiB")
+    );
     let latin = read(&write("latin.toml", b"a = 1\nb = \"Z\xfcrich\"\n")).expect_err("not UTF-8");
     assert_eq!((latin.message(), latin.position()), ("not UTF-8 text: octet 0xfc", Some((2, 7))));
     assert!(message(&write("odd.toml", b"\xff\xfea\x00b")).contains("half a character"));
@@ -126,7 +157,8 @@ fn files_that_cannot_be_used_say_why_once() {
 
 #[test]
 fn a_long_line_is_named_and_not_shown_and_control_characters_are_not_sent_to_the_terminal() {
-    let long = Document::parse("s", &format!("[a]\nb = \"{}\"\n", "x".repeat(5000))).expect("syntax");
+    let long =
+        Document::parse("s", &format!("[a]\nb = \"{}\"\n", "x".repeat(5000))).expect("syntax");
     long.root().table("a").expect("there").finish();
     let text = shown(&long.mistakes());
     assert!(text.contains("s:2:1: `b` is not a key of [a]") && text.len() < 400, "{text}");
@@ -137,13 +169,25 @@ fn a_long_line_is_named_and_not_shown_and_control_characters_are_not_sent_to_the
             d.mistakes()
         },
     );
-    assert!(!hostile.is_empty() && !shown(&hostile).contains(['\u{1b}', '\u{9b}']), "{:?}", shown(&hostile));
+    assert!(
+        !hostile.is_empty() && !shown(&hostile).contains(['\u{1b}', '\u{9b}']),
+        "{:?}",
+        shown(&hostile)
+    );
 }
 
 /// Asks a document for everything in every way.
 fn walk(table: TableReader<'_>, depth: usize) {
     for (key, value) in table.entries() {
-        let _ = (value.string(), value.boolean(), value.port(), value.date(), value.strings(), value.list(), value.kind());
+        let _ = (
+            value.string(),
+            value.boolean(),
+            value.port(),
+            value.date(),
+            value.strings(),
+            value.list(),
+            value.kind(),
+        );
         for inner in table.tables(&key).into_iter().chain(value.table()) {
             if depth < 5 {
                 walk(inner, depth + 1);
@@ -191,24 +235,45 @@ fn a_file_in_another_encoding_is_one_mistake() {
         assert_eq!(mistake.message(), "site.toml is UTF-16 without a byte order mark");
         assert_eq!(mistake.help_text(), Some("save the file as UTF-8"));
     }
-    let utf32: Vec<u8> = [0xff, 0xfe, 0, 0].into_iter().chain(text.chars().flat_map(|c| u32::from(c).to_le_bytes())).collect();
+    let utf32: Vec<u8> = [0xff, 0xfe, 0, 0]
+        .into_iter()
+        .chain(text.chars().flat_map(|c| u32::from(c).to_le_bytes()))
+        .collect();
     assert!(decode("site.toml", utf32).expect_err("not UTF-8").message().contains("not text"));
-    assert!(decode("site.toml", b"a\0b and so on".to_vec()).expect_err("no text").message().contains("octets 0x00"));
+    assert!(
+        decode("site.toml", b"a\0b and so on".to_vec())
+            .expect_err("no text")
+            .message()
+            .contains("octets 0x00")
+    );
     let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(wide(u16::to_le_bytes)).collect();
     assert_eq!(decode("site.toml", marked).expect("UTF-16 with a mark"), text);
 }
 
 #[test]
 fn a_backslash_in_double_quotes_is_explained_once_a_line() {
-    let mistakes = Document::parse("site.toml", "a = [\"D:\\sites\", \"C:\\\"]\n[b]\nc = \"C:\\Users\"\n").expect_err("no escapes");
-    let lines: Vec<_> = mistakes.iter().map(|m| (m.position().map(|(line, _)| line), m.help_text().unwrap_or_default())).collect();
+    let mistakes =
+        Document::parse("site.toml", "a = [\"D:\\sites\", \"C:\\\"]\n[b]\nc = \"C:\\Users\"\n")
+            .expect_err("no escapes");
+    let lines: Vec<_> = mistakes
+        .iter()
+        .map(|m| (m.position().map(|(line, _)| line), m.help_text().unwrap_or_default()))
+        .collect();
     assert!(lines.iter().all(|(_, help)| help.contains("single quotes")), "{lines:?}");
     assert_eq!(lines.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [Some(1), Some(3)]);
-    let document = Document::parse("site.toml", "key = \"C:\\temp\"\nname = \"a\\tb\"\nother = '\\\\fs01\\share'\n").expect("right");
+    let document = Document::parse(
+        "site.toml",
+        "key = \"C:\\temp\"\nname = \"a\\tb\"\nother = '\\\\fs01\\share'\n",
+    )
+    .expect("right");
     let root = document.root();
     assert_eq!(root.path("key"), None);
     assert_eq!(root.path("other").map(At::into_inner).as_deref(), Some("\\\\fs01\\share"));
-    assert_eq!(root.string("name").map(At::into_inner).as_deref(), Some("a\tb"), "a text may have one");
+    assert_eq!(
+        root.string("name").map(At::into_inner).as_deref(),
+        Some("a\tb"),
+        "a text may have one"
+    );
     root.finish();
     assert_eq!(document.mistakes().len(), 1);
 }

@@ -1,5 +1,6 @@
-//! A whole site on this machine's loopback: listeners and connectors for every hop, on real sockets. Nothing is simulated: the same
-//! code as in `listen` and `connect` does the work, only all hosts are addresses of 127/8.
+//! A whole site on this machine's loopback: listeners and connectors for every hop, on real
+//! sockets. Nothing is simulated: the same code as in `listen` and `connect` does the work, only
+//! all hosts are addresses of 127/8.
 
 mod relay;
 pub mod sites;
@@ -50,7 +51,9 @@ impl LabSite {
     }
 
     fn is_shut_port(&self, host: &str, port: u16) -> bool {
-        self.sample.shut.is_some_and(|(shut, number)| self.sample.host(shut) == host && number.checked_add(self.port_offset) == Some(port))
+        self.sample.shut.is_some_and(|(shut, number)| {
+            self.sample.host(shut) == host && number.checked_add(self.port_offset) == Some(port)
+        })
     }
 }
 
@@ -63,14 +66,18 @@ pub struct LabHop {
 }
 
 impl LabHop {
-    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on purpose, refused; or, where the way must be shut,
-    /// passed. Loopback has no firewall: where the lab's own listener turns the hop away in the place of one, the connector must see that it was no rule.
+    /// Whether the hop came out as the lab expects: passed and proved; or, where nobody listens on
+    /// purpose, refused; or, where the way must be shut, passed. Loopback has no firewall: where
+    /// the lab's own listener turns the hop away in the place of one, the connector must see that
+    /// it was no rule.
     pub fn as_expected(&self) -> bool {
         let r = &self.result;
         match (self.shut, r.expect) {
             (true, _) => r.verdict == Verdict::Fail && r.reason == Reason::Refused,
             (false, Expect::Allow) => r.verdict == Verdict::Pass && r.reason == Reason::Proved,
-            (false, Expect::Deny) => (r.verdict == Verdict::Pass && r.reason == Reason::Denied) || self.is_turned_away(),
+            (false, Expect::Deny) => {
+                (r.verdict == Verdict::Pass && r.reason == Reason::Denied) || self.is_turned_away()
+            }
         }
     }
 }
@@ -79,7 +86,9 @@ impl LabHop {
     /// Whether the lab's listener turned a hop away that must be shut, and the connector says so.
     pub fn is_turned_away(&self) -> bool {
         let by_list = self.result.sighting.as_ref().is_some_and(|s| s.state == Seen::NotAllowed);
-        self.result.expect == Expect::Deny && self.result.verdict == Verdict::Inconclusive && by_list
+        self.result.expect == Expect::Deny
+            && self.result.verdict == Verdict::Inconclusive
+            && by_list
     }
 }
 
@@ -87,7 +96,12 @@ impl LabHop {
 ///
 /// # Errors
 /// In words, when a port of the lab cannot be opened: it names the port and how to move the lab.
-pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listener: impl FnMut(Event<'_>)) -> Result<Vec<LabHop>, String> {
+pub async fn run(
+    site: &LabSite,
+    key: &SiteKey,
+    stop: &CancellationToken,
+    listener: impl FnMut(Event<'_>),
+) -> Result<Vec<LabHop>, String> {
     let ended = CancellationToken::new();
     let tracker = TaskTracker::new();
     let front = front(site)?;
@@ -98,7 +112,8 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
             relay.clone().start(identity, ended.clone(), &tracker)?;
             roots.extend(identity.chain.first().cloned());
         }
-        // The front's certificate is trusted, as the real one's must be; the stand-ins' own are not, and need not be.
+        // The front's certificate is trusted, as the real one's must be; the stand-ins' own are
+        // not, and need not be.
         let spare = Identity::self_signed(&["unused.example".to_owned()])?;
         roots.extend(spare.chain.first().cloned());
         let tools = Tools {
@@ -120,15 +135,32 @@ pub async fn run(site: &LabSite, key: &SiteKey, stop: &CancellationToken, listen
     tracker.close();
     let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
     let results = outcome?;
-    Ok(site.plan.hops.iter().zip(results).map(|(hop, result)| LabHop { shut: site.is_shut(hop), result }).collect())
+    Ok(site
+        .plan
+        .hops
+        .iter()
+        .zip(results)
+        .map(|(hop, result)| LabHop { shut: site.is_shut(hop), result })
+        .collect())
 }
 
-/// The reverse proxy of the site: one that really relays, so that the proof comes from the service behind it.
+/// The reverse proxy of the site: one that really relays, so that the proof comes from the service
+/// behind it.
 fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, String> {
-    let Some(hop) = site.plan.hops.iter().find(|h| h.flow.relayed_to.is_some() && h.flow.expect == Expect::Allow) else {
+    let Some(hop) = site
+        .plan
+        .hops
+        .iter()
+        .find(|h| h.flow.relayed_to.is_some() && h.flow.expect == Expect::Allow)
+    else {
         return Ok(None);
     };
-    let Some(leg) = site.plan.hops.iter().find(|h| h.from.host == hop.to.host && h.flow.protocol == Protocol::Http) else {
+    let Some(leg) = site
+        .plan
+        .hops
+        .iter()
+        .find(|h| h.from.host == hop.to.host && h.flow.protocol == Protocol::Http)
+    else {
         return Ok(None);
     };
     let (Some(front), Some(backend)) = (hop.address, leg.address) else {
@@ -142,9 +174,16 @@ fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, String> {
     Ok(Some((relay, Identity::self_signed(&[hop.to.host.label()])?)))
 }
 
-/// Opens the ports of every host, but for the front's, which the relay has, and the one that is shut on purpose.
-fn open_listeners(site: &LabSite, key: &SiteKey, ended: &CancellationToken, tracker: &TaskTracker) -> Result<(), String> {
-    let all: Vec<&Hop> = site.plan.hops.iter().filter(|h| h.flow.relayed_to.is_none() && !site.is_shut(h)).collect();
+/// Opens the ports of every host, but for the front's, which the relay has, and the one that is
+/// shut on purpose.
+fn open_listeners(
+    site: &LabSite,
+    key: &SiteKey,
+    ended: &CancellationToken,
+    tracker: &TaskTracker,
+) -> Result<(), String> {
+    let all: Vec<&Hop> =
+        site.plan.hops.iter().filter(|h| h.flow.relayed_to.is_none() && !site.is_shut(h)).collect();
     let (endpoints, conflicts) = listening::endpoints(&all);
     if let Some(conflict) = conflicts.first() {
         return Err(format!("the lab cannot open {conflict}"));
@@ -183,15 +222,24 @@ fn unopened(port: &Port) -> Option<String> {
         BindProblem::Taken => "somebody has it already, another lab perhaps",
         _ => advice,
     };
-    Some(format!("the lab cannot open {}: {advice}; `portmatrix lab --port-offset 21000` moves the lab to other ports", port.address))
+    Some(format!(
+        "the lab cannot open {}: {advice}; `portmatrix lab --port-offset 21000` moves the lab to \
+            other ports",
+        port.address
+    ))
 }
 
-/// Where a way to a port must be shut, the lab's listener itself turns those away who may not come: loopback has no firewall.
+/// Where a way to a port must be shut, the lab's listener itself turns those away who may not come:
+/// loopback has no firewall.
 fn may_connect(hops: &[&Hop]) -> Vec<IpNet> {
     if hops.iter().all(|h| h.flow.expect == Expect::Allow) {
         return Vec::new();
     }
-    hops.iter().filter(|h| h.flow.expect == Expect::Allow).flat_map(|h| addresses(&h.from.host)).map(IpNet::from).collect()
+    hops.iter()
+        .filter(|h| h.flow.expect == Expect::Allow)
+        .flat_map(|h| addresses(&h.from.host))
+        .map(IpNet::from)
+        .collect()
 }
 
 fn addresses(host: &crate::site::model::Host) -> Vec<IpAddr> {

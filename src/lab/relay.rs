@@ -1,4 +1,5 @@
-//! The lab's reverse proxy: ends TLS, passes one path on to the service over HTTP/1.1, and refuses every other path, as the real one should.
+//! The lab's reverse proxy: ends TLS, passes one path on to the service over HTTP/1.1, and refuses
+//! every other path, as the real one should.
 
 use crate::net::identity::Identity;
 use crate::net::serve::bind;
@@ -35,9 +36,15 @@ impl Relay {
     ///
     /// # Errors
     /// In words, when the port cannot be opened or the certificate cannot be used.
-    pub fn start(self, identity: &Identity, stop: CancellationToken, tracker: &TaskTracker) -> Result<(), String> {
+    pub fn start(
+        self,
+        identity: &Identity,
+        stop: CancellationToken,
+        tracker: &TaskTracker,
+    ) -> Result<(), String> {
         let acceptor = identity.acceptor(&["h2", "http/1.1"])?;
-        let listener = bind(self.front).map_err(|e| format!("the lab's reverse proxy cannot open {}: {e}", self.front))?;
+        let listener = bind(self.front)
+            .map_err(|e| format!("the lab's reverse proxy cannot open {}: {e}", self.front))?;
         let connections = tracker.clone();
         tracker.spawn(async move {
             loop {
@@ -86,9 +93,17 @@ impl Relay {
         request: Request<Incoming>,
         peer: IpAddr,
     ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
-        let (_, stream) = crate::net::dial::connect(Some(self.front.ip()), self.backend, Duration::from_secs(5), 0).await;
-        let stream = stream.map_err(|f| format!("{} → {}: {}", self.front, self.backend, f.reason))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (_, stream) = crate::net::dial::connect(
+            Some(self.front.ip()),
+            self.backend,
+            Duration::from_secs(5),
+            0,
+        )
+        .await;
+        let stream =
+            stream.map_err(|f| format!("{} → {}: {}", self.front, self.backend, f.reason))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let (mut parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();

@@ -11,7 +11,8 @@ pub struct Sample {
     pub topology: &'static str,
     /// Third octet of its addresses.
     net: u8,
-    /// Whether remote agents go through a Proxy Agent, and the service reaches the domains by itself.
+    /// Whether remote agents go through a Proxy Agent, and the service reaches the domains by
+    /// itself.
     proxy_agent: bool,
     /// A port that no listener opens, so that a failure is seen: host and port before the offset.
     pub shut: Option<(&'static str, u16)>,
@@ -19,10 +20,34 @@ pub struct Sample {
 
 /// All of them. Two for each topology, so that every row of the tables is in one of them.
 pub const SAMPLES: &[Sample] = &[
-    Sample { name: "direct", topology: "direct", net: 1, proxy_agent: false, shut: Some(("dc-source", 636)) },
-    Sample { name: "direct-proxy-agent", topology: "direct", net: 2, proxy_agent: true, shut: None },
-    Sample { name: "reverse-proxy", topology: "reverse-proxy", net: 3, proxy_agent: false, shut: None },
-    Sample { name: "reverse-proxy-agent", topology: "reverse-proxy", net: 4, proxy_agent: true, shut: None },
+    Sample {
+        name: "direct",
+        topology: "direct",
+        net: 1,
+        proxy_agent: false,
+        shut: Some(("dc-source", 636)),
+    },
+    Sample {
+        name: "direct-proxy-agent",
+        topology: "direct",
+        net: 2,
+        proxy_agent: true,
+        shut: None,
+    },
+    Sample {
+        name: "reverse-proxy",
+        topology: "reverse-proxy",
+        net: 3,
+        proxy_agent: false,
+        shut: None,
+    },
+    Sample {
+        name: "reverse-proxy-agent",
+        topology: "reverse-proxy",
+        net: 4,
+        proxy_agent: true,
+        shut: None,
+    },
 ];
 
 impl Sample {
@@ -38,7 +63,8 @@ impl Sample {
 
     /// The site file.
     pub fn toml(&self, port_offset: u16, key: &str) -> String {
-        // Remote Sync Agents in both domains, or none: each half of the directory tables is in one of the samples.
+        // Remote Sync Agents in both domains, or none: each half of the directory tables is in one
+        // of the samples.
         let mut roles = vec![
             ("psp-service", self.entry("psp", 10)),
             ("migration-agent", self.entry("ws-0417", 20)),
@@ -58,7 +84,8 @@ impl Sample {
             features.extend(["!source-sync-agent", "!target-sync-agent"]);
         }
         let features = features.iter().map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(", ");
-        let roles = roles.iter().map(|(role, entry)| format!("{role:<15} = {entry}\n")).collect::<String>();
+        let roles =
+            roles.iter().map(|(role, entry)| format!("{role:<15} = {entry}\n")).collect::<String>();
         let topology = self.topology;
         let name = self.name;
         format!(

@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 pub struct Limits {
     /// Connections at a time, all ports together.
     pub connections: usize,
-    /// Connections at a time from one address; from one /64 network of IPv6, of which one machine has every address.
+    /// Connections at a time from one address; from one /64 network of IPv6, of which one machine
+    /// has every address.
     pub per_peer: usize,
     /// Octets read from one connection.
     pub bytes: u64,
@@ -26,7 +27,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 2048, per_peer: 256, bytes: 1 << 20, lifetime: Duration::from_secs(120), allowed: Vec::new() }
+        Limits {
+            connections: 2048,
+            per_peer: 256,
+            bytes: 1 << 20,
+            lifetime: Duration::from_secs(120),
+            allowed: Vec::new(),
+        }
     }
 }
 
@@ -34,8 +41,9 @@ impl Default for Limits {
 pub(super) const IDLE: Duration = Duration::from_secs(30);
 
 impl Limits {
-    /// The same, so far as this process has descriptors: `open` of them, of which the ports take `ports`. Whoever uses up the last
-    /// descriptor ends the listener for everybody, so one address never gets more than half.
+    /// The same, so far as this process has descriptors: `open` of them, of which the ports take
+    /// `ports`. Whoever uses up the last descriptor ends the listener for everybody, so one address
+    /// never gets more than half.
     #[must_use]
     pub fn within(mut self, open: Option<u64>, ports: usize) -> Self {
         // Standard streams, event queue, result file and the like.
@@ -66,7 +74,11 @@ pub struct Gate {
 impl Gate {
     /// With nothing used up.
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Gate { total: Arc::new(Semaphore::new(limits.connections)), peers: Mutex::new(HashMap::new()), limits })
+        Arc::new(Gate {
+            total: Arc::new(Semaphore::new(limits.connections)),
+            peers: Mutex::new(HashMap::new()),
+            limits,
+        })
     }
 
     /// Whether connections from this address may come in at all.

@@ -1,6 +1,8 @@
-//! Ports of known services: the stand-in answers their greeting, in its real form and with nothing in it, so that what looks into connections on the
-//! way sees the protocol that it expects. Nothing is proved on such a connection; the listener's word about it, given over another hop, proves it. Whoever
-//! says a challenge first, where the client is the one to speak first, is answered as on any port of plain TCP.
+//! Ports of known services: the stand-in answers their greeting, in its real form and with nothing
+//! in it, so that what looks into connections on the way sees the protocol that it expects. Nothing
+//! is proved on such a connection; the listener's word about it, given over another hop, proves it.
+//! Whoever says a challenge first, where the client is the one to speak first, is answered as on
+//! any port of plain TCP.
 
 use super::rewound::Rewound;
 use super::tcp;

@@ -1,4 +1,5 @@
-//! What a listener saw: one entry per connection, and counts that stay right when entries are dropped.
+//! What a listener saw: one entry per connection, and counts that stay right when entries are
+//! dropped.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
-//! A machine with several names: where two of them want the same port, one stand-in serves both and names both.
+//! A machine with several names: where two of them want the same port, one stand-in serves both and
+//! names both.
 
 use super::wanted::Wanted;
 use crate::plan::listening::may_share;
@@ -15,13 +16,17 @@ pub fn merge(wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<String>) {
 }
 
 fn add(ports: &mut Vec<Wanted>, mut next: Wanted, clashes: &mut Vec<String>) {
-    let Some(place) = ports.iter().position(|port| port.port == next.port && overlap(port, &next)) else {
+    let Some(place) = ports.iter().position(|port| port.port == next.port && overlap(port, &next))
+    else {
         ports.push(next);
         return;
     };
     if !may_share(ports[place].protocol, next.protocol) {
         let (speaks, needs) = (ports[place].protocol, next.protocol);
-        clashes.push(format!("port {} of {} speaks {speaks} and cannot speak {needs} for {}", next.port, ports[place].host, next.host));
+        clashes.push(format!(
+            "port {} of {} speaks {speaks} and cannot speak {needs} for {}",
+            next.port, ports[place].host, next.host
+        ));
         return;
     }
     if ports[place].addresses.is_empty() || next.addresses.is_empty() {
@@ -31,7 +36,8 @@ fn add(ports: &mut Vec<Wanted>, mut next: Wanted, clashes: &mut Vec<String>) {
         add(ports, joined, clashes);
         return;
     }
-    let (shared, rest): (Vec<IpAddr>, Vec<IpAddr>) = next.addresses.iter().partition(|address| ports[place].addresses.contains(address));
+    let (shared, rest): (Vec<IpAddr>, Vec<IpAddr>) =
+        next.addresses.iter().partition(|address| ports[place].addresses.contains(address));
     let first = &mut ports[place];
     if first.addresses.iter().all(|address| shared.contains(address)) {
         *first = join(first.clone(), Wanted { addresses: shared, ..next.clone() });
@@ -47,7 +53,9 @@ fn add(ports: &mut Vec<Wanted>, mut next: Wanted, clashes: &mut Vec<String>) {
 }
 
 fn overlap(a: &Wanted, b: &Wanted) -> bool {
-    a.addresses.is_empty() || b.addresses.is_empty() || a.addresses.iter().any(|address| b.addresses.contains(address))
+    a.addresses.is_empty()
+        || b.addresses.is_empty()
+        || a.addresses.iter().any(|address| b.addresses.contains(address))
 }
 
 /// One port for both, at the addresses of the first.
@@ -59,7 +67,11 @@ fn join(mut first: Wanted, second: Wanted) -> Wanted {
             }
         })
     };
-    let names = [vec![second.host], second.also].concat().into_iter().filter(|name| *name != first.host).collect();
+    let names = [vec![second.host], second.also]
+        .concat()
+        .into_iter()
+        .filter(|name| *name != first.host)
+        .collect();
     more(&mut first.also, names);
     first.greeting = first.greeting.filter(|greeting| second.greeting == Some(*greeting));
     more(&mut first.paths, second.paths);
@@ -110,8 +122,13 @@ mod tests {
     #[test]
     fn ports_of_several_names_stay_apart_where_they_can() {
         use Protocol::{GrpcH2c, Http, Https};
-        let two = |a: &[&str], b: &[&str]| told(vec![want("psp", a, 443, Https), want("proxy", b, 443, Https)]);
-        assert_eq!(told(vec![want("psp", &[], 5000, Http), want("proxy", &[], 443, Https)]).0, ["psp :5000", "proxy :443"]);
+        let two = |a: &[&str], b: &[&str]| {
+            told(vec![want("psp", a, 443, Https), want("proxy", b, 443, Https)])
+        };
+        assert_eq!(
+            told(vec![want("psp", &[], 5000, Http), want("proxy", &[], 443, Https)]).0,
+            ["psp :5000", "proxy :443"]
+        );
         assert_eq!(two(&["10.0.0.1"], &["10.0.0.2"]).0, ["psp 10.0.0.1:443", "proxy 10.0.0.2:443"]);
         assert_eq!(two(&["10.0.0.1"], &["10.0.0.1"]).0, ["psp+proxy 10.0.0.1:443"]);
         assert_eq!(two(&[], &[]).0, ["psp+proxy :443"]);
@@ -120,15 +137,26 @@ mod tests {
             two(&["10.0.0.1", "10.0.0.2"], &["10.0.0.2", "10.0.0.3"]).0,
             ["psp 10.0.0.1:443", "psp+proxy 10.0.0.2:443", "proxy 10.0.0.3:443"]
         );
-        let three = vec![want("a", &["10.0.0.1"], 443, Https), want("b", &["10.0.0.2"], 443, Https), want("c", &[], 443, Https)];
+        let three = vec![
+            want("a", &["10.0.0.1"], 443, Https),
+            want("b", &["10.0.0.2"], 443, Https),
+            want("c", &[], 443, Https),
+        ];
         assert_eq!(told(three).0, ["b+a+c :443"]);
-        assert_eq!(told(vec![want("a", &[], 80, Http), want("b", &[], 80, GrpcH2c)]), (vec!["a+b :80".to_owned()], 0));
+        assert_eq!(
+            told(vec![want("a", &[], 80, Http), want("b", &[], 80, GrpcH2c)]),
+            (vec!["a+b :80".to_owned()], 0)
+        );
         assert_eq!(
             told(vec![want("a", &[], 80, Http), want("b", &[], 80, Https)]),
             (vec!["a :80".to_owned()], 1),
             "one port, one protocol"
         );
         let (ports, _) = merge(vec![want("psp", &[], 443, Https), want("proxy", &[], 443, Https)]);
-        assert_eq!((ports[0].paths.len(), ports[0].flows.len()), (2, 2), "the paths and flows of both");
+        assert_eq!(
+            (ports[0].paths.len(), ports[0].flows.len()),
+            (2, 2),
+            "the paths and flows of both"
+        );
     }
 }

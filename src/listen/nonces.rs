@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
 
-/// Nonces remembered; nobody without the site key can make new ones, so that strangers cannot push any out.
+/// Nonces remembered; nobody without the site key can make new ones, so that strangers cannot push
+/// any out.
 const MAX: usize = 8192;
-/// How far the clock of a challenge may be from this host's for the long patience, in seconds. A recorded challenge is older soon.
+/// How far the clock of a challenge may be from this host's for the long patience, in seconds. A
+/// recorded challenge is older soon.
 const FRESH: u64 = 3600;
 
 /// The nonces of one listener.
@@ -21,7 +23,8 @@ struct Known {
 }
 
 impl Nonces {
-    /// Whether a challenge of this nonce, made at `sent` UNIX seconds, is a fresh one that was not answered before.
+    /// Whether a challenge of this nonce, made at `sent` UNIX seconds, is a fresh one that was not
+    /// answered before.
     pub fn is_first(&self, nonce: [u8; 12], sent: u32, now: Timestamp) -> bool {
         let Ok(mut inner) = self.0.lock() else { return false };
         let Known { nonces, order } = &mut *inner;

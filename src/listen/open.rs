@@ -1,4 +1,5 @@
-//! Opens every port that the plan wants on this host, and says of each that does not open why, and what to do.
+//! Opens every port that the plan wants on this host, and says of each that does not open why, and
+//! what to do.
 
 use super::range::{self, OpenRange};
 use super::server;
@@ -72,23 +73,49 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
                     Some((port, listeners)) => {
                         let here = Arc::new(stand_in(vec![(interface.clone(), port)], false));
                         for listener in listeners {
-                            ports.push(opened_port(&listener, want.protocol, format!("{} {}", want.host, interface.name)));
+                            ports.push(opened_port(
+                                &listener,
+                                want.protocol,
+                                format!("{} {}", want.host, interface.name),
+                            ));
                             spawn(&tracker, listener, here.clone(), shared);
                         }
                         interfaces.push((interface.clone(), port));
                     }
                     // The mapper then does not know it, as on a host without the service.
                     None => {
-                        let range = want.range.as_ref().map(ToString::to_string).unwrap_or_default();
-                        let problem = (BindProblem::Taken, format!("no free port for {} in {range}: widen the range", interface.name));
-                        let address = SocketAddr::new(addresses[0], want.range.as_ref().map_or(0, PortSet::first));
-                        ports.push(Port { address, protocol: want.protocol, purpose: interface.name.clone(), problem: Some(problem) });
+                        let range =
+                            want.range.as_ref().map(ToString::to_string).unwrap_or_default();
+                        let problem = (
+                            BindProblem::Taken,
+                            format!(
+                                "no free port for {} in {range}: widen the range",
+                                interface.name
+                            ),
+                        );
+                        let address = SocketAddr::new(
+                            addresses[0],
+                            want.range.as_ref().map_or(0, PortSet::first),
+                        );
+                        ports.push(Port {
+                            address,
+                            protocol: want.protocol,
+                            purpose: interface.name.clone(),
+                            problem: Some(problem),
+                        });
                     }
                 }
             }
             if let Some(range) = want.range.as_ref().filter(|_| shared.whole_ranges) {
                 let own = interfaces.iter().map(|(_, port)| *port).collect();
-                ranges.push(range::open(want, range, &own, stand_in(interfaces.clone(), false), shared, &tracker));
+                ranges.push(range::open(
+                    want,
+                    range,
+                    &own,
+                    stand_in(interfaces.clone(), false),
+                    shared,
+                    &tracker,
+                ));
             }
         }
         let here = Arc::new(stand_in(interfaces, want.protocol == Protocol::Rpc));
@@ -105,12 +132,20 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
     }
     tracker.close();
     let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
-    shared.sightings.begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::steady());
+    shared
+        .sightings
+        .begin(own.chain(ranges.iter().flat_map(OpenRange::sockets)).collect(), clock::steady());
     Ok(Opened { ports, ranges, tracker })
 }
 
 fn spawn(tracker: &TaskTracker, listener: TcpListener, here: Arc<StandIn>, shared: &Shared) {
-    tracker.spawn(server::run(listener, here, shared.gate.clone(), shared.journal.clone(), shared.stop.clone()));
+    tracker.spawn(server::run(
+        listener,
+        here,
+        shared.gate.clone(),
+        shared.journal.clone(),
+        shared.stop.clone(),
+    ));
 }
 
 fn opened_port(listener: &TcpListener, protocol: Protocol, purpose: String) -> Port {
@@ -132,12 +167,17 @@ fn server_tls(protocol: Protocol, shared: &Shared) -> Result<Option<ServerTls>, 
 }
 
 fn addresses(want: &Wanted) -> Vec<IpAddr> {
-    if want.addresses.is_empty() { vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()] } else { want.addresses.clone() }
+    if want.addresses.is_empty() {
+        vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
+    } else {
+        want.addresses.clone()
+    }
 }
 
 type Problem = (SocketAddr, (BindProblem, String));
 
-/// Opens one port on every address. On "all addresses" a machine without IPv6 is no problem as long as IPv4 opened.
+/// Opens one port on every address. On "all addresses" a machine without IPv6 is no problem as long
+/// as IPv4 opened.
 fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Vec<Problem>) {
     let mut opened = Vec::new();
     let mut problems = Vec::new();
@@ -147,7 +187,9 @@ fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Ve
             Ok(listener) => opened.push(listener),
             Err(error) => {
                 let problem = BindProblem::from_error(&error);
-                let no_ipv6 = any && address.is_ipv6() && matches!(problem, BindProblem::Other | BindProblem::NoSuchAddress);
+                let no_ipv6 = any
+                    && address.is_ipv6()
+                    && matches!(problem, BindProblem::Other | BindProblem::NoSuchAddress);
                 if !no_ipv6 {
                     problems.push((address, (problem, advice(problem, port, &error))));
                 }
@@ -169,11 +211,15 @@ fn bind_dynamic(addresses: &[IpAddr], want: &Wanted) -> Option<(u16, Vec<TcpList
 fn advice(problem: BindProblem, port: u16, error: &std::io::Error) -> String {
     match problem {
         BindProblem::Taken => {
-            "somebody listens there already, most likely the real service: leave it, the connector meets it on this port".to_owned()
+            "somebody listens there already, most likely the real service: leave it, the connector \
+                meets it on this port"
+                .to_owned()
         }
         BindProblem::Forbidden => os::advice_for_privileged_port(port),
         BindProblem::NoSuchAddress => {
-            "this machine does not have the address: run the listener on the right host, mend the site file, or use --bind".to_owned()
+            "this machine does not have the address: run the listener on the right host, mend the \
+                site file, or use --bind"
+                .to_owned()
         }
         BindProblem::Other => error.to_string(),
     }

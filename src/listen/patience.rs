@@ -1,5 +1,5 @@
-//! How long a connection may be quiet: short for strangers, long for who has shown the site key, so that `connect --idle` can wait and see
-//! what the way does to a quiet connection.
+//! How long a connection may be quiet: short for strangers, long for who has shown the site key, so
+//! that `connect --idle` can wait and see what the way does to a quiet connection.
 
 use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 /// Longest silence, and longest life, of a connection on which a challenge was answered.
 pub const PATIENT: Duration = Duration::from_secs(2 * 3600);
 
-/// The time that a connection has: `strangers`, or [`PATIENT`] once a fresh challenge was answered on it.
+/// The time that a connection has: `strangers`, or [`PATIENT`] once a fresh challenge was answered
+/// on it.
 pub fn within(patient: &AtomicBool, strangers: Duration) -> Duration {
     if patient.load(Ordering::Relaxed) { strangers.max(PATIENT) } else { strangers }
 }
 
-/// The clock of an HTTP server, whose time-outs wait longer for a connection on which a challenge was answered. Without it the server would
-/// close a quiet HTTP/1.1 connection after seconds, and ping a quiet HTTP/2 connection awake.
+/// The clock of an HTTP server, whose time-outs wait longer for a connection on which a challenge
+/// was answered. Without it the server would close a quiet HTTP/1.1 connection after seconds, and
+/// ping a quiet HTTP/2 connection awake.
 #[derive(Debug, Clone)]
 pub struct Clock {
     patient: Arc<AtomicBool>,

@@ -1,11 +1,13 @@
-//! A header of the PROXY protocol ahead of what a client says: taken off, told in every proof, and answered to nobody.
+//! A header of the PROXY protocol ahead of what a client says: taken off, told in every proof, and
+//! answered to nobody.
 
 use crate::net::Io;
 use crate::proto::proxy_header::{Found, find};
 use std::io;
 use tokio::io::AsyncReadExt as _;
 
-/// Reads the first octets of a connection: the version of the header, where one came, and what came behind it.
+/// Reads the first octets of a connection: the version of the header, where one came, and what came
+/// behind it.
 ///
 /// # Errors
 /// Those of the connection.
@@ -33,7 +35,9 @@ mod tests {
     #[tokio::test]
     async fn a_header_in_pieces_is_taken_off() {
         let (mut other, mut own) = tokio::io::duplex(8);
-        let writing = tokio::spawn(async move { other.write_all(b"PROXY TCP4 10.0.0.1 10.0.0.2 5 6\r\nGET").await });
+        let writing = tokio::spawn(async move {
+            other.write_all(b"PROXY TCP4 10.0.0.1 10.0.0.2 5 6\r\nGET").await
+        });
         let (version, mut rest) = take_off(&mut own).await.expect("read");
         assert_eq!(version, Some("v1"));
         let mut more = Vec::new();

@@ -18,12 +18,15 @@ use tokio_util::task::TaskTracker;
 /// Descriptors kept for the connections of a range, and for everything else that this process does.
 const KEPT: usize = 512;
 
-/// Ports that a system should have left for its outgoing connections: a domain controller replicates while the listener stands.
+/// Ports that a system should have left for its outgoing connections: a domain controller
+/// replicates while the listener stands.
 const LEFT_FOR_OUTGOING: usize = 4096;
 
-/// Whether a whole range can be opened on a system whose outgoing connections come from these ports, without leaving it too few.
+/// Whether a whole range can be opened on a system whose outgoing connections come from these
+/// ports, without leaving it too few.
 pub fn leaves_enough(range: &PortSet, outgoing: (u16, u16)) -> bool {
-    (outgoing.0..=outgoing.1).filter(|port| !range.contains(*port)).count() >= LEFT_FOR_OUTGOING || range.len() <= MAX_SMALL
+    (outgoing.0..=outgoing.1).filter(|port| !range.contains(*port)).count() >= LEFT_FOR_OUTGOING
+        || range.len() <= MAX_SMALL
 }
 
 /// Longest name of a program, in characters: a process calls itself what it likes.
@@ -58,13 +61,16 @@ pub struct OpenRange {
 impl OpenRange {
     /// The ports that were opened for it.
     pub fn numbers(&self) -> impl Iterator<Item = u16> {
-        let failed: BTreeSet<u16> = self.failed.iter().map(|(port, _)| *port).chain(self.taken.iter().copied()).collect();
+        let failed: BTreeSet<u16> =
+            self.failed.iter().map(|(port, _)| *port).chain(self.taken.iter().copied()).collect();
         self.range.iter().filter(move |port| !failed.contains(port))
     }
 
     /// The same with their addresses.
     pub fn sockets(&self) -> impl Iterator<Item = SocketAddr> {
-        self.numbers().flat_map(|port| self.addresses.iter().map(move |address| SocketAddr::new(*address, port)))
+        self.numbers().flat_map(|port| {
+            self.addresses.iter().map(move |address| SocketAddr::new(*address, port))
+        })
     }
 }
 
@@ -93,12 +99,17 @@ pub(super) fn open(
     let mut listeners = Vec::new();
     for port in range.iter().filter(|port| !own.contains(port)) {
         if left < addresses.len() {
-            opened.failed.push((port, "this process may open no more descriptors: raise `ulimit -n`, or narrow the range".to_owned()));
+            opened.failed.push((
+                port,
+                "this process may open no more descriptors: raise `ulimit -n`, or narrow the range"
+                    .to_owned(),
+            ));
             continue;
         }
         let mut of_port = Vec::with_capacity(addresses.len());
         let bound = addresses.iter().try_for_each(|(address, only_v6)| {
-            bind_one_of_many(SocketAddr::new(*address, port), *only_v6).map(|listener| of_port.push((listener, port)))
+            bind_one_of_many(SocketAddr::new(*address, port), *only_v6)
+                .map(|listener| of_port.push((listener, port)))
         });
         match bound {
             Ok(()) => {
@@ -106,13 +117,17 @@ pub(super) fn open(
                 opened.opened += 1;
                 listeners.append(&mut of_port);
             }
-            Err(error) if BindProblem::from_error(&error) == BindProblem::Taken => opened.taken.push(port),
+            Err(error) if BindProblem::from_error(&error) == BindProblem::Taken => {
+                opened.taken.push(port)
+            }
             Err(error) => opened.failed.push((port, error.to_string())),
         }
     }
     if !opened.taken.is_empty() {
-        opened.holders =
-            holders(&opened.taken).into_iter().map(|(port, process)| (port, sanitise(&process.to_string(), MAX_HOLDER))).collect();
+        opened.holders = holders(&opened.taken)
+            .into_iter()
+            .map(|(port, process)| (port, sanitise(&process.to_string(), MAX_HOLDER)))
+            .collect();
         shared.receipts.add_holders(&opened.holders);
     }
     let failed: Vec<u16> = opened.failed.iter().map(|(port, _)| *port).collect();
@@ -164,13 +179,18 @@ fn greet(
     tracker.spawn_blocking(move || many.run(&mut doorman));
 }
 
-/// Where to open each port, and whether IPv6 alone. On "all addresses" one socket takes both families, where there is IPv6.
+/// Where to open each port, and whether IPv6 alone. On "all addresses" one socket takes both
+/// families, where there is IPv6.
 fn addresses(want: &Wanted) -> Vec<(IpAddr, bool)> {
     if !want.addresses.is_empty() {
         return want.addresses.iter().map(|a| (*a, true)).collect();
     }
     let both = bind_one_of_many(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0), false).is_ok();
-    vec![if both { (Ipv6Addr::UNSPECIFIED.into(), false) } else { (Ipv4Addr::UNSPECIFIED.into(), true) }]
+    vec![if both {
+        (Ipv6Addr::UNSPECIFIED.into(), false)
+    } else {
+        (Ipv4Addr::UNSPECIFIED.into(), true)
+    }]
 }
 
 #[cfg(test)]

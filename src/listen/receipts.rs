@@ -1,11 +1,13 @@
-//! Which ports of a range a sweep has reached, and from where: the listener's count, to be held against the connector's.
+//! Which ports of a range a sweep has reached, and from where: the listener's count, to be held
+//! against the connector's.
 
 use crate::proto::stamp::SWEEP_LEN;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-/// Sweeps that are remembered; nobody without the site key can begin one, so that strangers cannot push any out.
+/// Sweeps that are remembered; nobody without the site key can begin one, so that strangers cannot
+/// push any out.
 const MAX_SWEEPS: usize = 64;
 /// Words of 64 ports.
 const WORDS: usize = 65_536 / 64;
@@ -52,11 +54,14 @@ impl Receipts {
     pub fn ports(&self, sweep: SweepId) -> Vec<u16> {
         let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
         let of_sweep: Vec<&Receipt> = receipts.iter().filter(|r| r.sweep == sweep).collect();
-        let arrived = |port: &u16| of_sweep.iter().any(|r| r.ports[usize::from(port / 64)] & (1 << (port % 64)) != 0);
+        let arrived = |port: &u16| {
+            of_sweep.iter().any(|r| r.ports[usize::from(port / 64)] & (1 << (port % 64)) != 0)
+        };
         (0..=u16::MAX).filter(arrived).collect()
     }
 
-    /// These ports of a range are not held here: somebody else has them, or they could not be opened.
+    /// These ports of a range are not held here: somebody else has them, or they could not be
+    /// opened.
     pub fn add_taken(&self, ports: &[u16]) {
         if let Ok(mut taken) = self.taken.lock() {
             taken.extend(ports);
@@ -82,10 +87,14 @@ impl Receipts {
         self.taken.lock().map(|taken| taken.clone()).unwrap_or_default()
     }
 
-    /// Each sweep's peer, with the number of ports that it reached, in the order in which they began.
+    /// Each sweep's peer, with the number of ports that it reached, in the order in which they
+    /// began.
     pub fn sweeps(&self) -> Vec<(IpAddr, u32)> {
         let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
-        receipts.iter().map(|r| (r.peer, r.ports.iter().map(|word| word.count_ones()).sum())).collect()
+        receipts
+            .iter()
+            .map(|r| (r.peer, r.ports.iter().map(|word| word.count_ones()).sum()))
+            .collect()
     }
 }
 
@@ -102,7 +111,11 @@ mod tests {
         }
         receipts.note([1; SWEEP_LEN], from(2), 80);
         receipts.note([2; SWEEP_LEN], from(1), 443);
-        assert_eq!(receipts.ports([1; SWEEP_LEN]), [0, 80, 49152, 65535], "NAT may give one sweep several addresses");
+        assert_eq!(
+            receipts.ports([1; SWEEP_LEN]),
+            [0, 80, 49152, 65535],
+            "NAT may give one sweep several addresses"
+        );
         assert_eq!(receipts.ports([3; SWEEP_LEN]), [0_u16; 0]);
         assert_eq!(receipts.sweeps(), [(from(1), 3), (from(2), 1), (from(1), 1)]);
         for n in 0..70 {

@@ -1,5 +1,7 @@
-//! Which hops' requests came, whatever became of their addresses and ports on the way: the memory from which "did anything of this hop reach you?" is
-//! answered. A request is known by the challenge in it; where a front has taken that out, by the mark in its `User-Agent`; else by its path.
+//! Which hops' requests came, whatever became of their addresses and ports on the way: the memory
+//! from which "did anything of this hop reach you?" is answered. A request is known by the
+//! challenge in it; where a front has taken that out, by the mark in its `User-Agent`; else by its
+//! path.
 
 use crate::proto::question::{HopQuestion, path_tag};
 use crate::proto::sighting::Arrived;
@@ -9,7 +11,8 @@ use std::sync::Mutex;
 
 /// Requests remembered; the oldest go first.
 const MAX: usize = 4096;
-/// How much earlier than the hop was tried a request may seem to have come: a question is longer on its way than the request was.
+/// How much earlier than the hop was tried a request may seem to have come: a question is longer on
+/// its way than the request was.
 const SLACK: SignedDuration = SignedDuration::from_millis(500);
 
 /// The requests that came lately.
@@ -54,12 +57,20 @@ impl Requests {
     }
 
     /// What came of a hop. `began` is when the listener did.
-    pub fn answer(&self, question: &HopQuestion, began: Option<Timestamp>, now: Timestamp) -> Arrived {
+    pub fn answer(
+        &self,
+        question: &HopQuestion,
+        began: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Arrived {
         let Ok(memory) = self.0.lock() else { return Arrived::default() };
         let tried = now - SignedDuration::from_millis(question.age_ms.into());
         let since = tried - SLACK;
-        let mut arrived =
-            Arrived { whole: began.is_some_and(|b| b <= tried) && memory.whole_since.is_none_or(|w| w < since), ..Arrived::default() };
+        let mut arrived = Arrived {
+            whole: began.is_some_and(|b| b <= tried)
+                && memory.whole_since.is_none_or(|w| w < since),
+            ..Arrived::default()
+        };
         for (_, request) in memory.came.iter().filter(|(at, _)| *at >= since) {
             match request {
                 Request::Proved(hop) => arrived.proved += u32::from(*hop == question.hop),
@@ -95,8 +106,15 @@ mod tests {
         let answer = |age_ms| requests.answer(&question(age_ms), Some(at(0)), at(12_000));
         assert_eq!(answer(3_000), Arrived { proved: 1, marked: 1, path: 0, whole: true });
         assert_eq!(answer(11_500), Arrived { proved: 1, marked: 1, path: 1, whole: true });
-        assert_eq!(answer(500), Arrived { whole: true, ..Arrived::default() }, "all that was before");
-        assert!(!requests.answer(&question(3_000), Some(at(9_500)), at(12_000)).whole, "the listener began later");
+        assert_eq!(
+            answer(500),
+            Arrived { whole: true, ..Arrived::default() },
+            "all that was before"
+        );
+        assert!(
+            !requests.answer(&question(3_000), Some(at(9_500)), at(12_000)).whole,
+            "the listener began later"
+        );
         assert!(!requests.answer(&question(3_000), None, at(12_000)).whole);
     }
 
@@ -109,6 +127,10 @@ mod tests {
         assert_eq!(requests.0.lock().expect("unpoisoned").came.len(), MAX);
         let question = HopQuestion { hop: [1; 8], age_ms: 41_000, path: path_tag("/x") };
         assert!(!requests.answer(&question, Some(at(0)), at(42_000)).whole);
-        assert!(requests.answer(&HopQuestion { age_ms: 1_000, ..question }, Some(at(0)), at(42_000)).whole);
+        assert!(
+            requests
+                .answer(&HopQuestion { age_ms: 1_000, ..question }, Some(at(0)), at(42_000))
+                .whole
+        );
     }
 }

@@ -21,7 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Accepts until `stop`; then the connections under way are ended too.
-pub async fn run(listener: TcpListener, here: Arc<StandIn>, gate: Arc<Gate>, journal: Arc<Journal>, stop: CancellationToken) {
+pub async fn run(
+    listener: TcpListener,
+    here: Arc<StandIn>,
+    gate: Arc<Gate>,
+    journal: Arc<Journal>,
+    stop: CancellationToken,
+) {
     let tracker = TaskTracker::new();
     let Ok(endpoint) = listener.local_addr() else { return };
     loop {
@@ -62,16 +68,24 @@ pub(super) struct Arrived {
 
 impl Arrived {
     /// Serves it to its end, and notes it.
-    pub(super) async fn serve(self, pass: Pass, here: Arc<StandIn>, journal: Arc<Journal>, stop: CancellationToken) {
+    pub(super) async fn serve(
+        self,
+        pass: Pass,
+        here: Arc<StandIn>,
+        journal: Arc<Journal>,
+        stop: CancellationToken,
+    ) {
         let Arrived { stream, head, peer, endpoint } = self;
         let local = stream.local_addr().unwrap_or(endpoint);
-        // An answer in two writes would otherwise wait for the other end's delayed acknowledgement, 40 ms of a probe.
+        // An answer in two writes would otherwise wait for the other end's delayed acknowledgement,
+        // 40 ms of a probe.
         let _ = stream.set_nodelay(true);
         let seen = Seen::new(local, peer);
         let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
         let at = clock::now();
         let lifetime = pass.gate.limits.lifetime;
-        let limited = Limited::new(Rewound::new(head, stream), pass.gate.limits.bytes, IDLE, patient.clone());
+        let limited =
+            Limited::new(Rewound::new(head, stream), pass.gate.limits.bytes, IDLE, patient.clone());
         let ended = tokio::select! {
             () = stop.cancelled() => "the listener was ended".to_owned(),
             () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
@@ -80,7 +94,10 @@ impl Arrived {
                 Err(error) => error.to_string(),
             },
         };
-        journal.arrived(endpoint, Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended });
+        journal.arrived(
+            endpoint,
+            Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended },
+        );
         drop(pass);
     }
 }
@@ -91,9 +108,16 @@ async fn life(lifetime: Duration, patient: &AtomicBool) {
     tokio::time::sleep(within(patient, lifetime) - lifetime).await;
 }
 
-async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
-    // A service that speaks first does not wait for the header of a front: nothing would ever be said.
-    let speaks_first = here.greeting.is_some_and(|greeting| crate::proto::greeting::stand_in(greeting, &[], 0).is_some());
+async fn serve(
+    mut stream: Limited<Rewound<TcpStream>>,
+    seen: Seen,
+    here: &Arc<StandIn>,
+) -> io::Result<()> {
+    // A service that speaks first does not wait for the header of a front: nothing would ever be
+    // said.
+    let speaks_first = here
+        .greeting
+        .is_some_and(|greeting| crate::proto::greeting::stand_in(greeting, &[], 0).is_some());
     let (proxy_protocol, head) = match here.protocol.is_tls() {
         true => tokio::time::timeout(HANDSHAKE, proxy_header::take_off(&mut stream))
             .await
@@ -105,7 +129,8 @@ async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<S
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
             let stream = shake_hands(&server.acceptor, stream).await?;
-            let (tls, exporter) = tls::seen_by_server(&stream, &server.certificate_sha256, server.own);
+            let (tls, exporter) =
+                tls::seen_by_server(&stream, &server.certificate_sha256, server.own);
             speak(stream, seen.with_tls(tls, exporter), here).await
         }
         _ => speak(stream, seen, here).await,
@@ -114,9 +139,13 @@ async fn serve(mut stream: Limited<Rewound<TcpStream>>, seen: Seen, here: &Arc<S
 
 async fn speak(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
     match here.protocol {
-        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => greeting::serve(stream, seen, here).await,
+        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => {
+            greeting::serve(stream, seen, here).await
+        }
         Protocol::Tcp | Protocol::Tls | Protocol::Udp => tcp::serve(stream, seen, here).await,
-        Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c => http::serve(stream, seen, here.clone()).await,
+        Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c => {
+            http::serve(stream, seen, here.clone()).await
+        }
         Protocol::Ldap | Protocol::Ldaps => ldap::serve(stream, seen, here).await,
         Protocol::Rpc => rpc::serve(stream, seen, here).await,
     }

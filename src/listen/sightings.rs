@@ -1,4 +1,5 @@
-//! What came to this host lately, by where it came from and where it arrived: the memory from which "did you see me on port N?" is answered.
+//! What came to this host lately, by where it came from and where it arrived: the memory from which
+//! "did you see me on port N?" is answered.
 
 use super::nonces::Nonces;
 use super::requests::Requests;
@@ -17,21 +18,27 @@ use std::sync::Mutex;
 
 /// Connections remembered; the oldest go first.
 const MAX_ENTRIES: usize = 8192;
-/// With more own ports than this, who listens is read only once in so many readings: it would cost more than everything else here.
+/// With more own ports than this, who listens is read only once in so many readings: it would cost
+/// more than everything else here.
 pub(super) const MANY: usize = 1024;
 /// What is noted of one port of the other end later than this is another connection.
 const ANOTHER: SignedDuration = SignedDuration::from_secs(3);
-/// For how long after it turned a connection away a listener does not say that it would have answered.
+/// For how long after it turned a connection away a listener does not say that it would have
+/// answered.
 const LATELY: SignedDuration = SignedDuration::from_secs(60);
 /// Longest words about the listener's ports, in characters.
 const MAX_WORDS: usize = 512;
-/// How much earlier than the attempt a connection may seem to have come: a question is longer on its way than a SYN was.
+/// How much earlier than the attempt a connection may seem to have come: a question is longer on
+/// its way than a SYN was.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
-/// The same for what came from elsewhere, which is a reason for doubt only where it came at that time.
+/// The same for what came from elsewhere, which is a reason for doubt only where it came at that
+/// time.
 const SHORTLY: SignedDuration = SignedDuration::from_millis(150);
-/// A connection that is half open for longer than this has lost its answer, and that answer's first repetition.
+/// A connection that is half open for longer than this has lost its answer, and that answer's first
+/// repetition.
 const LASTING: SignedDuration = SignedDuration::from_secs(1);
-/// How much later than the attempt the listener may seem to have begun, for the same reason, and the attempt still came too early for it.
+/// How much later than the attempt the listener may seem to have begun, for the same reason, and
+/// the attempt still came too early for it.
 const LITTLE: SignedDuration = SignedDuration::from_millis(20);
 
 /// A SYN that was answered, and whose connection never opened.
@@ -154,7 +161,8 @@ impl Sightings {
         self.inner.lock().map_or(0, |inner| inner.own.len())
     }
 
-    /// The listener's own ports, where the system's table cannot be read: nothing else is known to be listened on.
+    /// The listener's own ports, where the system's table cannot be read: nothing else is known to
+    /// be listened on.
     pub(super) fn own_alone(&self) -> BTreeSet<SocketAddr> {
         self.inner.lock().map(|inner| inner.own.clone()).unwrap_or_default()
     }
@@ -183,18 +191,22 @@ impl Sightings {
         }
     }
 
-    /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else out; but this one is not half open any more.
+    /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else
+    /// out; but this one is not half open any more.
     pub fn opened_of_sweep(&self, peer: SocketAddr, port: u16) {
         let Ok(mut inner) = self.inner.lock() else { return };
         let peer = plain(peer);
-        let all = (peer, SocketAddr::new([0, 0, 0, 0].into(), 0))..=(peer, SocketAddr::new([u16::MAX; 8].into(), u16::MAX));
-        for (_, entry) in inner.entries.range_mut(all).filter(|((_, local), _)| local.port() == port) {
+        let all = (peer, SocketAddr::new([0, 0, 0, 0].into(), 0))
+            ..=(peer, SocketAddr::new([u16::MAX; 8].into(), u16::MAX));
+        for (_, entry) in
+            inner.entries.range_mut(all).filter(|((_, local), _)| local.port() == port)
+        {
             entry.state = entry.state.max(Seen::Opened);
         }
     }
 
-    /// Takes in one reading of the kernel's table. What is half open is remembered on other programs' ports too: the way back may be shut to the
-    /// real service as well.
+    /// Takes in one reading of the kernel's table. What is half open is remembered on other
+    /// programs' ports too: the way back may be shut to the real service as well.
     pub fn take_in(&self, table: Table, now: Timestamp) {
         for (local, peer) in table.half_open {
             self.note(peer, local, Seen::HalfOpen, now);
@@ -223,10 +235,18 @@ impl Sightings {
         }
     }
 
-    /// Answers a question of whoever asks from this address, at this one of the host's own. Only a connection from the very port that is asked
-    /// about counts, only one that arrived at the very address and port, and only one that came at that time or later: ports come back, and another
-    /// connection would tell another story. Where one from that port arrived elsewhere on this host, that is told beside it.
-    pub fn answer(&self, asker: IpAddr, own: IpAddr, question: &Question, now: Timestamp) -> Sighting {
+    /// Answers a question of whoever asks from this address, at this one of the host's own. Only a
+    /// connection from the very port that is asked about counts, only one that arrived at the very
+    /// address and port, and only one that came at that time or later: ports come back, and another
+    /// connection would tell another story. Where one from that port arrived elsewhere on this
+    /// host, that is told beside it.
+    pub fn answer(
+        &self,
+        asker: IpAddr,
+        own: IpAddr,
+        question: &Question,
+        now: Timestamp,
+    ) -> Sighting {
         let mut answer = Sighting::of(Seen::Nothing);
         let Ok(inner) = self.inner.lock() else { return Sighting::of(Seen::Unknown) };
         let sought = Sought {
@@ -245,9 +265,12 @@ impl Sightings {
         answer.own = half_open::is_listened_on(&inner.own, here);
         let (found, elsewhere) = inner.find(&sought, here);
         answer.elsewhere = elsewhere;
-        // Of thousands at once the table tells some; the one that is asked about is looked for by itself.
+        // Of thousands at once the table tells some; the one that is asked about is looked for by
+        // itself.
         let there = match (found, sought.source) {
-            (None, Named::Is(address)) if sought.source_port != 0 => Some(SocketAddr::new(address, sought.source_port)),
+            (None, Named::Is(address)) if sought.source_port != 0 => {
+                Some(SocketAddr::new(address, sought.source_port))
+            }
             _ => None,
         };
         let stands = there.and_then(|there| half_open::connection(here, there));
@@ -255,16 +278,36 @@ impl Sightings {
         if !answer.own {
             answer.in_table = stands.and_then(|stands| match stands {
                 Stands::HalfOpen | Stands::Opened => Some(true),
-                // At another port of this host it arrived all the same; and what this host leads on itself is in none of its tables.
-                Stands::Absent if there.is_some_and(|there| half_open::count(Ends::Peer(there)) != Some(0)) => None,
-                Stands::Absent => (answer.listening && !half_open::is_led_on(here)).then_some(false),
+                // At another port of this host it arrived all the same; and what this host leads on
+                // itself is in none of its tables.
+                Stands::Absent
+                    if there
+                        .is_some_and(|there| half_open::count(Ends::Peer(there)) != Some(0)) =>
+                {
+                    None
+                }
+                Stands::Absent => {
+                    (answer.listening && !half_open::is_led_on(here)).then_some(false)
+                }
             });
         }
         if stands == Some(Stands::HalfOpen) {
-            return Sighting { state: Seen::HalfOpen, peer: there, local: Some(here), at: Some(now), ..answer };
+            return Sighting {
+                state: Seen::HalfOpen,
+                peer: there,
+                local: Some(here),
+                at: Some(now),
+                ..answer
+            };
         }
         match found {
-            Some((peer, entry)) => Sighting { state: entry.state, peer: Some(peer), local: Some(here), at: Some(entry.at), ..answer },
+            Some((peer, entry)) => Sighting {
+                state: entry.state,
+                peer: Some(peer),
+                local: Some(here),
+                at: Some(entry.at),
+                ..answer
+            },
             None => match inner.doubt(&sought, here, answer.listening && !answer.own) {
                 Some(doubt) => Sighting { state: Seen::Unknown, doubt: Some(doubt), ..answer },
                 None => answer,
@@ -272,8 +315,8 @@ impl Sightings {
         }
     }
 
-    /// The ports that the listener has at one of its host's addresses, as words for a proof: on these it would answer. None while it turns
-    /// connections away.
+    /// The ports that the listener has at one of its host's addresses, as words for a proof: on
+    /// these it would answer. None while it turns connections away.
     pub fn would_answer_on(&self, own: IpAddr, now: Timestamp) -> String {
         let Ok(inner) = self.inner.lock() else { return String::new() };
         let lately = |entry: &Entry| now.duration_since(entry.last) <= LATELY;
@@ -284,7 +327,13 @@ impl Sightings {
         let mut held: Vec<u16> = inner
             .own
             .iter()
-            .filter(|socket| socket.ip() == own || half_open::is_listened_on(&[**socket].into(), SocketAddr::new(own, socket.port())))
+            .filter(|socket| {
+                socket.ip() == own
+                    || half_open::is_listened_on(
+                        &[**socket].into(),
+                        SocketAddr::new(own, socket.port()),
+                    )
+            })
             .map(SocketAddr::port)
             .collect();
         held.sort_unstable();
@@ -292,20 +341,23 @@ impl Sightings {
         Some(ports::text(held)).filter(|words| words.len() <= MAX_WORDS).unwrap_or_default()
     }
 
-    /// The connections to the listener's own ports that stayed half open, in the order in which they came.
+    /// The connections to the listener's own ports that stayed half open, in the order in which
+    /// they came.
     pub fn half_open(&self) -> Vec<HalfOpen> {
         let Ok(inner) = self.inner.lock() else { return Vec::new() };
-        let found = inner
-            .order
-            .iter()
-            .filter_map(|key| Some((key, inner.entries.get(key)?)))
-            .filter(|((_, local), e)| e.state == Seen::HalfOpen && half_open::is_listened_on(&inner.own, *local));
+        let found =
+            inner.order.iter().filter_map(|key| Some((key, inner.entries.get(key)?))).filter(
+                |((_, local), e)| {
+                    e.state == Seen::HalfOpen && half_open::is_listened_on(&inner.own, *local)
+                },
+            );
         found.map(|((peer, local), e)| HalfOpen { at: e.at, local: *local, peer: *peer }).collect()
     }
 }
 
 impl Inner {
-    /// The own address and port that a question is about; `None` where the address is none that anybody here listens on or anything came to.
+    /// The own address and port that a question is about; `None` where the address is none that
+    /// anybody here listens on or anything came to.
     fn socket(&self, sought: &Sought, own: IpAddr) -> Option<SocketAddr> {
         match sought.destination {
             Named::Is(address) => Some(SocketAddr::new(address, sought.port)),
@@ -314,34 +366,50 @@ impl Inner {
                 let host = crate::net::host::this_host().addresses;
                 let known = self.entries.keys().map(|(_, local)| local.ip());
                 let listened = self.own.iter().map(SocketAddr::ip);
-                host.into_iter().chain(listened).chain(known).find(|a| named.is(*a)).map(|a| SocketAddr::new(a.to_canonical(), sought.port))
+                host.into_iter()
+                    .chain(listened)
+                    .chain(known)
+                    .find(|a| named.is(*a))
+                    .map(|a| SocketAddr::new(a.to_canonical(), sought.port))
             }
         }
     }
 
-    /// The connection that is asked about, and where else on this host one from the same address and port arrived.
-    fn find(&self, sought: &Sought, here: SocketAddr) -> (Option<(SocketAddr, Entry)>, Option<SocketAddr>) {
+    /// The connection that is asked about, and where else on this host one from the same address
+    /// and port arrived.
+    fn find(
+        &self,
+        sought: &Sought,
+        here: SocketAddr,
+    ) -> (Option<(SocketAddr, Entry)>, Option<SocketAddr>) {
         let since = sought.since - SLACK;
-        let from = |(peer, _): &Key| peer.port() == sought.source_port && sought.source.is(peer.ip());
+        let from =
+            |(peer, _): &Key| peer.port() == sought.source_port && sought.source.is(peer.ip());
         let mut found: Option<(SocketAddr, Entry)> = None;
         let mut elsewhere: Option<(SocketAddr, Timestamp)> = None;
-        for ((peer, local), entry) in self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key)) {
+        for ((peer, local), entry) in
+            self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key))
+        {
             if *local == here {
                 found = Some((*peer, *entry));
-            } else if entry.last >= sought.since - SHORTLY && elsewhere.is_none_or(|(_, at)| entry.at > at) {
+            } else if entry.last >= sought.since - SHORTLY
+                && elsewhere.is_none_or(|(_, at)| entry.at > at)
+            {
                 elsewhere = Some((*local, entry.at));
             }
         }
         (found, elsewhere.map(|(local, _)| local))
     }
 
-    /// Why it cannot be said of one connection to this port, begun at this time, that it never came.
+    /// Why it cannot be said of one connection to this port, begun at this time, that it never
+    /// came.
     fn doubt(&self, sought: &Sought, here: SocketAddr, another: bool) -> Option<Doubt> {
         if half_open::is_listened_on(&self.full, here) {
             return Some(Doubt::QueueFull);
         }
-        let begins =
-            |((_, local), e): (&Key, &Entry)| *local == here && e.state == Seen::HalfOpen && e.at >= sought.since && e.is_lasting();
+        let begins = |((_, local), e): (&Key, &Entry)| {
+            *local == here && e.state == Seen::HalfOpen && e.at >= sought.since && e.is_lasting()
+        };
         if self.entries.iter().any(begins) {
             return Some(Doubt::OthersBegan);
         }
@@ -358,8 +426,11 @@ impl Inner {
         if self.gone_at.is_some_and(|at| at >= since) {
             return Some(Doubt::GoneAtOnce);
         }
-        // Whoever has shown the key is no connection that is missed: its own end knows that it was answered.
-        let came = |(_, local): &Key, entry: &Entry| *local == here && entry.last >= since && entry.state != Seen::Proved;
+        // Whoever has shown the key is no connection that is missed: its own end knows that it was
+        // answered.
+        let came = |(_, local): &Key, entry: &Entry| {
+            *local == here && entry.last >= since && entry.state != Seen::Proved
+        };
         self.entries.iter().any(|(key, entry)| came(key, entry)).then_some(Doubt::OthersCame)
     }
 }

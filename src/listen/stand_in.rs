@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::TlsAcceptor;
 
-/// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at most 26 hours.
+/// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at
+/// most 26 hours.
 const MAX_AGE_SECONDS: u64 = 27 * 3600;
 
 /// One open port and what it stands in for.
@@ -32,7 +33,8 @@ pub struct StandIn {
     pub protocol: Protocol,
     /// HTTP: the paths that the plan's flows ask for. Everything else is 404.
     pub paths: Vec<String>,
-    /// RPC, on the mapper's port: each interface of the plan with the port where it is served. On an interface's own port: that one alone.
+    /// RPC, on the mapper's port: each interface of the plan with the port where it is served. On
+    /// an interface's own port: that one alone.
     pub interfaces: Vec<(Interface, u16)>,
     /// RPC: whether this is the endpoint mapper's port.
     pub is_mapper: bool,
@@ -42,7 +44,8 @@ pub struct StandIn {
     pub sightings: Arc<Sightings>,
     /// What sweeps came to this host.
     pub receipts: Arc<Receipts>,
-    /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and whether it is the listener's own.
+    /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and
+    /// whether it is the listener's own.
     pub tls: Option<ServerTls>,
 }
 
@@ -79,7 +82,15 @@ pub struct Seen {
 impl Seen {
     /// A connection that was just accepted.
     pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
-        Seen { local, peer, proxy_protocol: None, tls: None, exporter: None, proved: Arc::default(), patient: Arc::default() }
+        Seen {
+            local,
+            peer,
+            proxy_protocol: None,
+            tls: None,
+            exporter: None,
+            proved: Arc::default(),
+            patient: Arc::default(),
+        }
     }
 
     /// The same connection once TLS is up.
@@ -97,19 +108,27 @@ impl StandIn {
         self.challenge(octets).is_some()
     }
 
-    /// A challenge of this site and of these days. One that was recorded long ago opens no mouth any more; clocks may be hours apart all
-    /// the same, which is for the connector to find.
+    /// A challenge of this site and of these days. One that was recorded long ago opens no mouth
+    /// any more; clocks may be hours apart all the same, which is for the connector to find.
     fn challenge(&self, octets: &[u8]) -> Option<Challenge> {
         let challenge = Challenge::decode(self.key.as_ref()?, octets)?;
-        (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS).then_some(challenge)
+        (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS)
+            .then_some(challenge)
     }
 
-    /// The stamp for a challenge in octets on one of this host's ports, and the sweep that it is of; `None` for anything that the site key did not
-    /// make.
-    pub fn stamp(&self, octets: &[u8; challenge::CHALLENGE_LEN], port: u16) -> Option<([u8; STAMP_LEN], SweepId)> {
+    /// The stamp for a challenge in octets on one of this host's ports, and the sweep that it is
+    /// of; `None` for anything that the site key did not make.
+    pub fn stamp(
+        &self,
+        octets: &[u8; challenge::CHALLENGE_LEN],
+        port: u16,
+    ) -> Option<([u8; STAMP_LEN], SweepId)> {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
-        Some((stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port), sweep_of(&challenge)))
+        Some((
+            stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port),
+            sweep_of(&challenge),
+        ))
     }
 
     /// The proof for a challenge in octets; `None` for anything that the site key did not make.
@@ -125,16 +144,28 @@ impl StandIn {
         let sighting = match &asked {
             Some(Asked::Connection(question)) => {
                 self.sightings.refresh();
-                let sighting = self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now);
-                Some(Sighting { at: sighting.at.map(|at| wall - now.duration_since(at)), ..sighting })
+                let sighting =
+                    self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now);
+                Some(Sighting {
+                    at: sighting.at.map(|at| wall - now.duration_since(at)),
+                    ..sighting
+                })
             }
             _ => None,
         };
         let arrived = match &asked {
-            Some(Asked::Hop(question)) => Some(self.sightings.requests.answer(question, started, now)),
+            Some(Asked::Hop(question)) => {
+                Some(self.sightings.requests.answer(question, started, now))
+            }
             _ => None,
         };
-        let swept = || Swept::of(&self.receipts.ports(sweep_of(&challenge)), &self.receipts.taken(), &self.receipts.holders());
+        let swept = || {
+            Swept::of(
+                &self.receipts.ports(sweep_of(&challenge)),
+                &self.receipts.taken(),
+                &self.receipts.holders(),
+            )
+        };
         let claims = Claims {
             nonce: String::new(),
             hop: String::new(),

@@ -12,10 +12,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Octets that may be written for each octet that may be read: a rootDSE is eight times its request.
+/// Octets that may be written for each octet that may be read: a rootDSE is eight times its
+/// request.
 const MOST_OUT: u64 = 16;
 
-/// A stream that ends with an error once more octets were read or written than allowed, or none came for too long.
+/// A stream that ends with an error once more octets were read or written than allowed, or none
+/// came for too long.
 pub(super) struct Limited<S> {
     inner: S,
     left: u64,
@@ -28,7 +30,14 @@ pub(super) struct Limited<S> {
 impl<S> Limited<S> {
     pub(super) fn new(inner: S, bytes: u64, idle: Duration, patient: Arc<AtomicBool>) -> Self {
         let idle_end = Box::pin(tokio::time::sleep(idle));
-        Limited { inner, left: bytes, left_to_write: bytes.saturating_mul(MOST_OUT), idle, patient, idle_end }
+        Limited {
+            inner,
+            left: bytes,
+            left_to_write: bytes.saturating_mul(MOST_OUT),
+            idle,
+            patient,
+            idle_end,
+        }
     }
 
     fn awake(&mut self) {
@@ -38,7 +47,11 @@ impl<S> Limited<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.left == 0 {
             return Poll::Ready(Err(io::Error::other("too many octets")));
         }
@@ -58,7 +71,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if self.left_to_write == 0 {
             return Poll::Ready(Err(io::Error::other("too many octets in answer")));
         }
@@ -98,7 +115,11 @@ mod tests {
         let begun = clock::instant();
         let error = limited.read_exact(&mut octet).await.expect_err("nothing comes");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() >= idle / 2 && begun.elapsed() < idle * 20, "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() >= idle / 2 && begun.elapsed() < idle * 20,
+            "{:?}",
+            begun.elapsed()
+        );
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! Plain TCP and plain TLS: one line in, one line out. A stranger gets nothing but an orderly close.
+//! Plain TCP and plain TLS: one line in, one line out. A stranger gets nothing but an orderly
+//! close.
 
 use super::{Seen, StandIn};
 use crate::net::Io;
@@ -22,7 +23,8 @@ const MAX_LINES: usize = 16;
 pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     for number in 0..MAX_LINES {
         let line = read_line(&mut stream, if number == 0 { FIRST_LINE } else { MAX_LINE }).await?;
-        let words = std::str::from_utf8(&line).ok().and_then(|l| l.trim_end().strip_prefix(GREETING));
+        let words =
+            std::str::from_utf8(&line).ok().and_then(|l| l.trim_end().strip_prefix(GREETING));
         let (challenge, padding) = words.map_or(("", ""), |w| w.split_once(' ').unwrap_or((w, "")));
         let Some(proof) = here.prove_text(&seen, challenge, None) else { break };
         let space = if padding.is_empty() { "" } else { " " };

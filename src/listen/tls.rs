@@ -13,6 +13,11 @@ pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Those of the handshake; `TimedOut`.
-pub(super) async fn shake_hands<S: Io>(acceptor: &TlsAcceptor, stream: S) -> io::Result<TlsStream<S>> {
-    tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+pub(super) async fn shake_hands<S: Io>(
+    acceptor: &TlsAcceptor,
+    stream: S,
+) -> io::Result<TlsStream<S>> {
+    tokio::time::timeout(HANDSHAKE, acceptor.accept(stream))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }

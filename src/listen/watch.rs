@@ -1,4 +1,5 @@
-//! Reads the kernel's table of connections again and again: what is half open is told to no program.
+//! Reads the kernel's table of connections again and again: what is half open is told to no
+//! program.
 
 use super::sightings::{MANY, Sightings};
 use crate::net::clock;
@@ -7,11 +8,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often the table is read. A half-open connection stays in it for seconds, however the handshake ends.
+/// How often the table is read. A half-open connection stays in it for seconds, however the
+/// handshake ends.
 const EVERY: Duration = Duration::from_millis(200);
 /// Where the listener has many ports, who listens is read only once in so many readings.
 const LISTENING_EVERY: u64 = 10;
-/// While no TCP segment comes to this host, the table is read only once in so many times: for who listens, which changes without any.
+/// While no TCP segment comes to this host, the table is read only once in so many times: for who
+/// listens, which changes without any.
 const QUIET_EVERY: u64 = 25;
 
 /// Reads until `stop`. Where the system has no such table, only the own ports are known.
@@ -31,18 +34,27 @@ pub async fn watch(sightings: &Sightings, stop: CancellationToken) {
         if quiet && !reading.is_multiple_of(QUIET_EVERY) {
             continue;
         }
-        let table = match half_open::table(!many || quiet || reading.is_multiple_of(LISTENING_EVERY)) {
-            Ok(table) => {
-                // A handshake is half open for as long as the way is long; one of thousands is always under way.
-                let now: BTreeSet<_> = table.half_open.iter().copied().collect();
-                let before = std::mem::replace(&mut before, now);
-                Table { half_open: table.half_open.into_iter().filter(|c| before.contains(c)).collect(), ..table }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "the table of connections cannot be read");
-                Table { listening: Some(sightings.own_alone()), ..Table::default() }
-            }
-        };
+        let table =
+            match half_open::table(!many || quiet || reading.is_multiple_of(LISTENING_EVERY)) {
+                Ok(table) => {
+                    // A handshake is half open for as long as the way is long; one of thousands is
+                    // always under way.
+                    let now: BTreeSet<_> = table.half_open.iter().copied().collect();
+                    let before = std::mem::replace(&mut before, now);
+                    Table {
+                        half_open: table
+                            .half_open
+                            .into_iter()
+                            .filter(|c| before.contains(c))
+                            .collect(),
+                        ..table
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the table of connections cannot be read");
+                    Table { listening: Some(sightings.own_alone()), ..Table::default() }
+                }
+            };
         sightings.take_in(table, clock::steady());
     }
 }

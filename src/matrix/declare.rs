@@ -55,7 +55,9 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
     if let Some(table) = root.table("ports") {
         for (key, value) in table.entries() {
             let port = value.port();
-            if let (Some(key), Some(port)) = (forms::identifier(&table, "the name of a port", Some(key)), port) {
+            if let (Some(key), Some(port)) =
+                (forms::identifier(&table, "the name of a port", Some(key)), port)
+            {
                 all.ports.push(At { value: (key.value, port.value), span: key.span });
             }
         }
@@ -64,7 +66,9 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
     if let Some(table) = root.table("ranges") {
         for (key, value) in table.entries() {
             let range = value.string().and_then(|text| range(&table, &text));
-            if let (Some(key), Some(range)) = (forms::identifier(&table, "the name of a range", Some(key)), range) {
+            if let (Some(key), Some(range)) =
+                (forms::identifier(&table, "the name of a range", Some(key)), range)
+            {
                 all.ranges.push(At { value: (key.value, range), span: key.span });
             }
         }
@@ -79,7 +83,9 @@ struct Seen(Vec<(Kind, String, Span)>);
 impl Seen {
     fn is_new(&mut self, table: &TableReader<'_>, kind: Kind, id: &str, span: &Span) -> bool {
         if let Some((_, _, first)) = self.0.iter().find(|(k, i, _)| *k == kind && i == id) {
-            let mistake = table.mistake(span, format!("the {} `{id}` is declared twice", kind.name())).label("again here");
+            let mistake = table
+                .mistake(span, format!("the {} `{id}` is declared twice", kind.name()))
+                .label("again here");
             table.report(mistake.also(first, "first here"));
             return false;
         }
@@ -100,24 +106,35 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
     };
     let (includes, nearer_to, than_to) = (roles("includes"), roles("nearer_to"), roles("than_to"));
     if nearer_to.is_empty() != than_to.is_empty() {
-        let (there, missing) = if than_to.is_empty() { ("nearer_to", "than_to") } else { ("than_to", "nearer_to") };
-        let span = table.value(there).map_or_else(|| table.span().clone(), |value| value.span().clone());
-        let mistake = table.mistake(&span, format!("`{there}` says nothing without `{missing}`")).label("here");
-        table.report(
-            mistake.help("a role belongs nearer to some roles than to others: nearer_to = [\"target-dc\"] and than_to = [\"source-dc\"]"),
-        );
+        let (there, missing) =
+            if than_to.is_empty() { ("nearer_to", "than_to") } else { ("than_to", "nearer_to") };
+        let span =
+            table.value(there).map_or_else(|| table.span().clone(), |value| value.span().clone());
+        let mistake = table
+            .mistake(&span, format!("`{there}` says nothing without `{missing}`"))
+            .label("here");
+        table.report(mistake.help(
+            "a role belongs nearer to some roles than to others: nearer_to = \
+                [\"target-dc\"] and than_to = [\"source-dc\"]",
+        ));
     }
     let names = table.strings("names");
     for name in &names {
         if let Some(fault) = forms::host_name_fault(name) {
-            table.report(table.mistake(&name.span, format!("\"{}\" is not a host name", name.value)).label("here").help(fault));
+            table.report(
+                table
+                    .mistake(&name.span, format!("\"{}\" is not a host name", name.value))
+                    .label("here")
+                    .help(fault),
+            );
         }
     }
     let core = published(table, "core", &names);
     let legacy = published(table, "legacy", &names);
     let concrete = concrete(table, &names);
     let endpoints = table.table("endpoints").and_then(origin);
-    let networks = table.strings("networks").into_iter().filter_map(|text| network(table, &text)).collect();
+    let networks =
+        table.strings("networks").into_iter().filter_map(|text| network(table, &text)).collect();
     let id = id?;
     let role = Role {
         id: id.value,
@@ -142,9 +159,19 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
 fn published(table: &TableReader<'_>, key: &str, names: &[At<String>]) -> Vec<String> {
     let said = table.strings(key);
     for name in said.iter().filter(|said| !names.iter().any(|name| name.value == said.value)) {
-        let mistake = table.mistake(&name.span, format!("\"{}\" is not among the `names` of this role", name.value)).label("here");
-        let near = suggest(&name.value, names.iter().map(|n| n.value.as_str())).map(|near| format!("did you mean \"{near}\"?"));
-        table.report(mistake.help(near.unwrap_or_else(|| format!("`{key}` says of some of the names how much they matter"))));
+        let mistake = table
+            .mistake(
+                &name.span,
+                format!("\"{}\" is not among the `names` of this role", name.value),
+            )
+            .label("here");
+        let near = suggest(&name.value, names.iter().map(|n| n.value.as_str()))
+            .map(|near| format!("did you mean \"{near}\"?"));
+        table.report(mistake.help(
+            near.unwrap_or_else(|| {
+                format!("`{key}` says of some of the names how much they matter")
+            }),
+        ));
     }
     said.into_iter().map(At::into_inner).collect()
 }
@@ -154,18 +181,33 @@ fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, V
     let mut all = BTreeMap::new();
     let Some(wildcards) = table.table("concrete") else { return all };
     for (wildcard, value) in wildcards.entries() {
-        if !wildcard.value.starts_with("*.") || !names.iter().any(|name| name.value == wildcard.value) {
-            let mistake = table.mistake(&wildcard.span, format!("\"{}\" is no wildcard among the `names` of this role", wildcard.value));
-            table.report(
-                mistake.label("here").help("write the names that are known under a wildcard: \"*.example.com\" = [\"a.example.com\"]"),
+        if !wildcard.value.starts_with("*.")
+            || !names.iter().any(|name| name.value == wildcard.value)
+        {
+            let mistake = table.mistake(
+                &wildcard.span,
+                format!("\"{}\" is no wildcard among the `names` of this role", wildcard.value),
             );
+            table.report(mistake.label("here").help(
+                "write the names that are known under a \
+                    wildcard: \"*.example.com\" = [\"a.example.com\"]",
+            ));
         }
-        let under: Vec<At<String>> = value.list().into_iter().flatten().filter_map(|item| item.string()).collect();
-        for name in under.iter().filter(|name| !covers(&wildcard.value, &name.value) || forms::host_name_fault(name).is_some()) {
-            let mistake = table.mistake(&name.span, format!("\"{}\" is no host name under {}", name.value, wildcard.value));
+        let under: Vec<At<String>> =
+            value.list().into_iter().flatten().filter_map(|item| item.string()).collect();
+        for name in under.iter().filter(|name| {
+            !covers(&wildcard.value, &name.value) || forms::host_name_fault(name).is_some()
+        }) {
+            let mistake = table.mistake(
+                &name.span,
+                format!("\"{}\" is no host name under {}", name.value, wildcard.value),
+            );
             table.report(mistake.label("here"));
         }
-        all.insert(wildcard.value, under.into_iter().map(|name| name.value.to_lowercase()).collect());
+        all.insert(
+            wildcard.value,
+            under.into_iter().map(|name| name.value.to_lowercase()).collect(),
+        );
     }
     wildcards.finish();
     all
@@ -178,12 +220,21 @@ fn origin(table: TableReader<'_>) -> Option<Origin> {
         table.missing("instance");
     }
     let version = table.string("version");
-    if let Some(version) = version.as_ref().filter(|version| endpoints::day(&version.value).is_none()) {
-        let mistake = table.mistake(&version.span, format!("\"{}\" is no version of a list", version.value)).label("here");
+    if let Some(version) =
+        version.as_ref().filter(|version| endpoints::day(&version.value).is_none())
+    {
+        let mistake = table
+            .mistake(&version.span, format!("\"{}\" is no version of a list", version.value))
+            .label("here");
         table.report(mistake.help("ten digits, YYYYMMDDNN, as the web service gives them"));
     }
     let numbers = match table.value("sets") {
-        Some(value) => value.list().unwrap_or_default().iter().filter_map(|item| item.integer(1, 1_000_000)).collect(),
+        Some(value) => value
+            .list()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| item.integer(1, 1_000_000))
+            .collect(),
         None => {
             table.missing("sets");
             Vec::new()
@@ -202,20 +253,30 @@ fn locate(table: &TableReader<'_>, text: &At<String>) -> Option<Locate> {
         _ => None,
     };
     if found.is_none() {
-        let mistake = table.mistake(&text.span, format!("\"{}\" is no kind of domain controller", text.value)).label("here");
-        table.report(mistake.help("write \"dc\" for all of them, \"pdc\" for the PDC emulator, \"gc\" for global catalogs"));
+        let mistake = table
+            .mistake(&text.span, format!("\"{}\" is no kind of domain controller", text.value))
+            .label("here");
+        table.report(mistake.help(
+            "write \"dc\" for all of them, \"pdc\" for the PDC \
+            emulator, \"gc\" for global catalogs",
+        ));
     }
     found
 }
 
 fn network(table: &TableReader<'_>, text: &At<String>) -> Option<IpNet> {
     let Ok(network) = text.parse::<IpNet>() else {
-        let mistake = table.mistake(&text.span, format!("\"{}\" is not a network", text.value)).label("here");
-        table.report(mistake.help("write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32"));
+        let mistake =
+            table.mistake(&text.span, format!("\"{}\" is not a network", text.value)).label("here");
+        table.report(
+            mistake.help("write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32"),
+        );
         return None;
     };
     if network != network.trunc() {
-        let mistake = table.mistake(&text.span, format!("\"{}\" has bits set after its prefix", text.value)).label("here");
+        let mistake = table
+            .mistake(&text.span, format!("\"{}\" has bits set after its prefix", text.value))
+            .label("here");
         table.report(mistake.help(format!("did you mean `{}`?", network.trunc())));
         return None;
     }
@@ -229,7 +290,12 @@ fn feature(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Feature>> 
     uses.extend(implied_by.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
     let default = table.boolean("default").is_some_and(At::into_inner);
     let id = id?;
-    let feature = Feature { id: id.value, title: title?.value, implied_by: implied_by.map(At::into_inner), default };
+    let feature = Feature {
+        id: id.value,
+        title: title?.value,
+        implied_by: implied_by.map(At::into_inner),
+        default,
+    };
     Some(At { value: feature, span: id.span })
 }
 
@@ -238,29 +304,48 @@ fn interface(table: &TableReader<'_>) -> Option<At<Interface>> {
     let uuid = table.required_string("uuid").and_then(|text| {
         let uuid = forms::uuid(&text);
         if uuid.is_none() {
-            let mistake = table.mistake(&text.span, format!("\"{}\" is not a UUID", text.value)).label("here");
-            table.report(mistake.help("32 hexadecimal digits in groups of 8-4-4-4-12: 12345778-1234-abcd-ef00-0123456789ac"));
+            let mistake = table
+                .mistake(&text.span, format!("\"{}\" is not a UUID", text.value))
+                .label("here");
+            table.report(mistake.help(
+                "32 hexadecimal digits in groups of 8-4-4-4-12: \
+                12345778-1234-abcd-ef00-0123456789ac",
+            ));
         }
         uuid
     });
     let version = table.required_string("version").and_then(|text| {
         let version = forms::version(&text);
         if version.is_none() {
-            let mistake = table.mistake(&text.span, format!("\"{}\" is not the version of an interface", text.value)).label("here");
+            let mistake = table
+                .mistake(
+                    &text.span,
+                    format!("\"{}\" is not the version of an interface", text.value),
+                )
+                .label("here");
             table.report(mistake.help("write major.minor: \"1.0\""));
         }
         version
     });
-    let (title, hint) = (table.string("title").map(At::into_inner), table.string("hint").map(At::into_inner));
+    let (title, hint) =
+        (table.string("title").map(At::into_inner), table.string("hint").map(At::into_inner));
     let name = name?;
-    Some(At { span: name.span.clone(), value: Interface { name: name.value, uuid: uuid?, version: version?, title, hint } })
+    Some(At {
+        span: name.span.clone(),
+        value: Interface { name: name.value, uuid: uuid?, version: version?, title, hint },
+    })
 }
 
 fn range(table: &TableReader<'_>, text: &At<String>) -> Option<PortSet> {
     match text.parse() {
         Ok(range) => Some(range),
         Err(fault) => {
-            table.report(table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("here").help(fault));
+            table.report(
+                table
+                    .mistake(&text.span, format!("\"{}\" is not a range of ports", text.value))
+                    .label("here")
+                    .help(fault),
+            );
             None
         }
     }

@@ -15,8 +15,14 @@ pub(super) fn read(rows: Vec<TableReader<'_>>, uses: &mut Vec<Use>) -> Vec<Flow>
         if let Some(id) = &id {
             match seen.iter().find(|(other, _)| *other == id.value) {
                 Some((_, first)) => {
-                    let mistake = table.mistake(&id.span, format!("two flows are called `{}`", id.value)).label("again here");
-                    table.report(mistake.also(first, "first here").help("results, reports and `--flow` tell flows apart by their id"));
+                    let mistake = table
+                        .mistake(&id.span, format!("two flows are called `{}`", id.value))
+                        .label("again here");
+                    table.report(
+                        mistake
+                            .also(first, "first here")
+                            .help("results, reports and `--flow` tell flows apart by their id"),
+                    );
                 }
                 None => seen.push((id.value.clone(), id.span.clone())),
             }
@@ -35,8 +41,15 @@ fn flow(table: &TableReader<'_>, id: Option<At<String>>, uses: &mut Vec<Use>) ->
     let from = role(table.required_string("from"));
     let to = role(table.required_string("to"));
     let via = role(table.string("via"));
-    if let Some(via) = via.as_ref().filter(|via| [&from, &to].iter().any(|end| end.as_ref().is_some_and(|end| end.value == via.value))) {
-        let mistake = table.mistake(&via.span, "`via` is the role in front of `to`: it cannot be one of the two ends").label("here");
+    if let Some(via) = via.as_ref().filter(|via| {
+        [&from, &to].iter().any(|end| end.as_ref().is_some_and(|end| end.value == via.value))
+    }) {
+        let mistake = table
+            .mistake(
+                &via.span,
+                "`via` is the role in front of `to`: it cannot be one of the two ends",
+            )
+            .label("here");
         table.report(mistake);
     }
     let port = port(table, uses);
@@ -48,7 +61,8 @@ fn flow(table: &TableReader<'_>, id: Option<At<String>>, uses: &mut Vec<Use>) ->
     let special = special(table, protocol.as_ref().map(|p| p.value), uses);
     let when = conditions(table, uses);
     let required = table.boolean("required").is_none_or(At::into_inner);
-    let expect = table.one_of("expect", "expectations", &[("allow", Expect::Allow), ("deny", Expect::Deny)]);
+    let expect =
+        table.one_of("expect", "expectations", &[("allow", Expect::Allow), ("deny", Expect::Deny)]);
     let cited = cited(table);
     Some(Flow {
         id: id?.value,
@@ -117,8 +131,13 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
             && !on.contains(&protocol)
         {
             let names: Vec<&str> = on.iter().map(|p| p.name()).collect();
-            let mistake = table.mistake(value.span(), format!("`{key}` has no meaning for {protocol}")).label("here");
-            table.report(mistake.help(format!("`{key}` is for {}; remove it, or change `protocol`", names.join(", "))));
+            let mistake = table
+                .mistake(value.span(), format!("`{key}` has no meaning for {protocol}"))
+                .label("here");
+            table.report(mistake.help(format!(
+                "`{key}` is for {}; remove it, or change `protocol`",
+                names.join(", ")
+            )));
         }
     };
     only("path", &[Http, Https, Grpc, GrpcH2c]);
@@ -128,16 +147,29 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
     only("first_bytes", &[Tcp, Tls]);
     only("greeting", &[Tcp, Tls]);
     let path = table.string("path");
-    if let Some((path, fault)) = path.as_ref().and_then(|path| forms::path_fault(path).map(|fault| (path, fault))) {
-        table.report(table.mistake(&path.span, format!("\"{}\" is not a path", path.value)).label("here").help(fault));
+    if let Some((path, fault)) =
+        path.as_ref().and_then(|path| forms::path_fault(path).map(|fault| (path, fault)))
+    {
+        table.report(
+            table
+                .mistake(&path.span, format!("\"{}\" is not a path", path.value))
+                .label("here")
+                .help(fault),
+        );
     }
     let starttls = table.boolean("starttls").is_some_and(At::into_inner);
     let first_bytes = table.boolean("first_bytes").is_some_and(At::into_inner);
-    let words: Vec<(&str, Greeting)> = Greeting::ALL.iter().map(|greeting| (greeting.name(), *greeting)).collect();
+    let words: Vec<(&str, Greeting)> =
+        Greeting::ALL.iter().map(|greeting| (greeting.name(), *greeting)).collect();
     let greeting = table.one_of("greeting", "greetings", &words);
     if let Some(both) = greeting.as_ref().filter(|_| first_bytes) {
-        let mistake = table.mistake(&both.span, "a flow has a greeting, or first octets of our own, not both").label("here");
-        table.report(mistake.help("where the protocol is known, remove `first_bytes`: the service would not understand them"));
+        let mistake = table
+            .mistake(&both.span, "a flow has a greeting, or first octets of our own, not both")
+            .label("here");
+        table.report(mistake.help(
+            "where the protocol is known, remove `first_bytes`: the service \
+            would not understand them",
+        ));
     }
     let interfaces = table.strings("interfaces");
     uses.extend(interfaces.iter().map(|name| Use { kind: Kind::Interface, name: name.clone() }));
@@ -147,9 +179,18 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
         if range.is_none() && !table.has("range") {
             table.missing("range");
         }
-        if interfaces.is_empty() && !table.value("interfaces").is_some_and(|value| value.is_list() && has_entries(&value)) {
-            let mistake = table.mistake(table.span(), "an rpc flow must name the interfaces that it needs").label("here");
-            table.report(mistake.help("the mapper on the port is asked for them: interfaces = [\"drsuapi\"]"));
+        if interfaces.is_empty()
+            && !table
+                .value("interfaces")
+                .is_some_and(|value| value.is_list() && has_entries(&value))
+        {
+            let mistake = table
+                .mistake(table.span(), "an rpc flow must name the interfaces that it needs")
+                .label("here");
+            table.report(
+                mistake
+                    .help("the mapper on the port is asked for them: interfaces = [\"drsuapi\"]"),
+            );
         }
     }
     let interfaces = interfaces.into_iter().map(At::into_inner).collect();
@@ -176,11 +217,22 @@ fn conditions(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Vec<Condition> {
             None => (word.as_str(), true),
         };
         if let Some(other) = conditions.iter().find(|c| c.feature == feature) {
-            let fault = if other.on == on { "twice" } else { "both on and off: the flow could never apply" };
-            table.report(table.mistake(&word.span, format!("`when` asks for `{feature}` {fault}")).label("here"));
+            let fault = if other.on == on {
+                "twice"
+            } else {
+                "both on and off: the flow could never apply"
+            };
+            table.report(
+                table
+                    .mistake(&word.span, format!("`when` asks for `{feature}` {fault}"))
+                    .label("here"),
+            );
             continue;
         }
-        uses.push(Use { kind: Kind::Feature, name: At { value: feature.to_owned(), span: word.span.clone() } });
+        uses.push(Use {
+            kind: Kind::Feature,
+            name: At { value: feature.to_owned(), span: word.span.clone() },
+        });
         conditions.push(Condition { feature: feature.to_owned(), on });
     }
     conditions
@@ -198,20 +250,40 @@ struct Cited {
 
 fn cited(table: &TableReader<'_>) -> Cited {
     let text = |key: &str| {
-        if table.has(key) { table.required_string(key).map(At::into_inner) } else { table.string(key).map(At::into_inner) }
+        if table.has(key) {
+            table.required_string(key).map(At::into_inner)
+        } else {
+            table.string(key).map(At::into_inner)
+        }
     };
-    let (section, remark, doubt, inferred) = (text("section"), text("remark"), text("doubt"), text("inferred"));
+    let (section, remark, doubt, inferred) =
+        (text("section"), text("remark"), text("doubt"), text("inferred"));
     let caution = text("caution");
     let row = table.integer("row", 1, 9999).and_then(|row| u32::try_from(row.value).ok());
     match (table.has("row"), table.has("inferred")) {
         (false, false) => {
-            let mistake = table.mistake(table.span(), "this flow says neither its row in the source nor why it is here without one");
-            table.report(mistake.label("here").help("add `row = N`, or `inferred = \"the reason\"` when no table has the row"));
+            let mistake = table.mistake(
+                table.span(),
+                "this flow says neither its row in the source nor why it is here without one",
+            );
+            table.report(
+                mistake.label("here").help(
+                    "add `row = N`, or `inferred = \"the reason\"` when no table has the row",
+                ),
+            );
         }
         (true, true) => {
             if let Some(value) = table.value("inferred") {
-                let mistake = table.mistake(value.span(), "a flow is either in the source (`row`) or inferred, not both").label("here");
-                table.report(mistake.help("for a row whose meaning is doubtful, keep `row` and write the doubt into `doubt`"));
+                let mistake = table
+                    .mistake(
+                        value.span(),
+                        "a flow is either in the source (`row`) or inferred, not both",
+                    )
+                    .label("here");
+                table.report(mistake.help(
+                    "for a row whose meaning is doubtful, keep `row` and \
+                    write the doubt into `doubt`",
+                ));
             }
         }
         _ => {}

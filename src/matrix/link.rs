@@ -1,4 +1,5 @@
-//! What only several files together can tell: names that no file declares, files that contradict each other, cycles.
+//! What only several files together can tell: names that no file declares, files that contradict
+//! each other, cycles.
 
 use super::load::{self, Draft, Head};
 use super::model::{Feature, Interface, Matrix, Product, Role};
@@ -14,8 +15,8 @@ pub struct File {
     pub name: String,
     /// Its content.
     pub text: String,
-    /// A file takes the place of one with the same id in a lower layer (a user's matrix that of a built-in one). Within a layer, the
-    /// same id twice is a mistake.
+    /// A file takes the place of one with the same id in a lower layer (a user's matrix that of a
+    /// built-in one). Within a layer, the same id twice is a mistake.
     pub layer: usize,
 }
 
@@ -57,7 +58,8 @@ pub fn link(files: &[File]) -> Result<Tables, Vec<Mistake>> {
             by_product.entry(product.to_owned()).or_default().push(draft);
         }
     }
-    // A name may be declared in a file that could not be read: to call it unknown would be a second mistake for the same slip.
+    // A name may be declared in a file that could not be read: to call it unknown would be a second
+    // mistake for the same slip.
     let complete = mistakes.is_empty() && drafts.iter().all(|(_, draft)| draft.head.is_some());
     let mut products = BTreeMap::new();
     for (id, drafts) in by_product {
@@ -68,7 +70,10 @@ pub fn link(files: &[File]) -> Result<Tables, Vec<Mistake>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let linked = drafts.into_iter().filter_map(|(file, draft)| matrix(draft).map(|matrix| Linked { matrix, file })).collect();
+    let linked = drafts
+        .into_iter()
+        .filter_map(|(file, draft)| matrix(draft).map(|matrix| Linked { matrix, file }))
+        .collect();
     Ok(Tables { linked, products })
 }
 
@@ -84,8 +89,15 @@ fn without_replaced(files: &[File], drafts: Vec<(usize, Draft)>) -> Vec<(usize, 
         match owner.get(&(kind, id.value.clone())) {
             Some(other) if files[*other].layer == files[*index].layer => {
                 let what = if kind { "product" } else { "matrix" };
-                let mistake = draft.document.source().mistake(&id.span, format!("the {what} \"{}\" is listed twice", id.value));
-                draft.document.report(mistake.label("again here").help(format!("it is also in {}", files[*other].name)));
+                let mistake = draft
+                    .document
+                    .source()
+                    .mistake(&id.span, format!("the {what} \"{}\" is listed twice", id.value));
+                draft.document.report(
+                    mistake
+                        .label("again here")
+                        .help(format!("it is also in {}", files[*other].name)),
+                );
             }
             Some(other) if files[*other].layer > files[*index].layer => {}
             _ => {
@@ -94,7 +106,9 @@ fn without_replaced(files: &[File], drafts: Vec<(usize, Draft)>) -> Vec<(usize, 
         }
     }
     let is_kept = |index: usize, draft: &Draft| match key(draft) {
-        Some((kind, id)) => owner.get(&(kind, id.value)).is_none_or(|owner| files[*owner].layer == files[index].layer),
+        Some((kind, id)) => owner
+            .get(&(kind, id.value))
+            .is_none_or(|owner| files[*owner].layer == files[index].layer),
         None => true,
     };
     drafts.into_iter().filter(|(index, draft)| is_kept(*index, draft)).collect()
@@ -115,9 +129,16 @@ impl<'d, T: PartialEq> Union<'d, T> {
                 self.1.push(name.to_owned());
             }
             Some((first, other, _)) if *first != value => {
-                let message = format!("the {} `{name}` is declared in another way in another file of the product", kind.name());
-                let mistake = draft.document.source().mistake(span, message).label("this is different");
-                let help = format!("the other one is in {}; keep one of the two, or make them equal", other.document.source().name());
+                let message = format!(
+                    "the {} `{name}` is declared in another way in another file of the product",
+                    kind.name()
+                );
+                let mistake =
+                    draft.document.source().mistake(span, message).label("this is different");
+                let help = format!(
+                    "the other one is in {}; keep one of the two, or make them equal",
+                    other.document.source().name()
+                );
                 draft.document.report(mistake.help(help));
             }
             Some(_) => {}
@@ -144,15 +165,30 @@ struct Declared<'d> {
 
 impl<'d> Declared<'d> {
     fn of(drafts: &[&'d Draft]) -> Self {
-        let mut all =
-            Declared { roles: Union::new(), features: Union::new(), ports: Union::new(), ranges: Union::new(), interfaces: Union::new() };
+        let mut all = Declared {
+            roles: Union::new(),
+            features: Union::new(),
+            ports: Union::new(),
+            ranges: Union::new(),
+            interfaces: Union::new(),
+        };
         for draft in drafts {
             let declared = &draft.declarations;
-            declared.roles.iter().for_each(|At { value, span }| all.roles.add(Kind::Role, &value.id, value, span, draft));
-            declared.features.iter().for_each(|At { value, span }| all.features.add(Kind::Feature, &value.id, value, span, draft));
-            declared.ports.iter().for_each(|At { value, span }| all.ports.add(Kind::Port, &value.0, value, span, draft));
-            declared.ranges.iter().for_each(|At { value, span }| all.ranges.add(Kind::Range, &value.0, value, span, draft));
-            declared.interfaces.iter().for_each(|At { value, span }| all.interfaces.add(Kind::Interface, &value.name, value, span, draft));
+            declared.roles.iter().for_each(|At { value, span }| {
+                all.roles.add(Kind::Role, &value.id, value, span, draft)
+            });
+            declared.features.iter().for_each(|At { value, span }| {
+                all.features.add(Kind::Feature, &value.id, value, span, draft)
+            });
+            declared.ports.iter().for_each(|At { value, span }| {
+                all.ports.add(Kind::Port, &value.0, value, span, draft)
+            });
+            declared.ranges.iter().for_each(|At { value, span }| {
+                all.ranges.add(Kind::Range, &value.0, value, span, draft)
+            });
+            declared.interfaces.iter().for_each(|At { value, span }| {
+                all.interfaces.add(Kind::Interface, &value.name, value, span, draft)
+            });
         }
         all
     }
@@ -168,7 +204,8 @@ impl<'d> Declared<'d> {
     }
 }
 
-/// The union of a product's files. Product files come first, so that theirs is the order of the roles.
+/// The union of a product's files. Product files come first, so that theirs is the order of the
+/// roles.
 fn product(id: String, drafts: &[&Draft], complete: bool) -> Product {
     let mut ordered: Vec<&Draft> = drafts.to_vec();
     ordered.sort_by_key(|draft| !matches!(draft.head, Some(Head::Product { .. })));
@@ -207,8 +244,15 @@ fn check_uses(draft: &Draft, declared: &Declared<'_>, complete: bool) {
             continue;
         }
         let kind = used.kind.name();
-        let mistake = draft.document.source().mistake(&used.name.span, format!("the {kind} `{}` is not declared", used.name.value));
-        draft.document.report(mistake.label("not declared").help(choices(&used.name, &format!("{kind}s"), names)));
+        let mistake = draft
+            .document
+            .source()
+            .mistake(&used.name.span, format!("the {kind} `{}` is not declared", used.name.value));
+        draft.document.report(mistake.label("not declared").help(choices(
+            &used.name,
+            &format!("{kind}s"),
+            names,
+        )));
     }
 }
 
@@ -221,15 +265,31 @@ fn check_cycles(roles: &Union<'_, Role>) {
             && cycle.iter().all(|other| *other >= name.as_str())
         {
             let message = format!("the role `{name}` includes itself: {}", cycle.join(" -> "));
-            draft.document.report(draft.document.source().mistake(span, message).label("here").help("remove one of the `includes`"));
+            draft.document.report(
+                draft
+                    .document
+                    .source()
+                    .mistake(span, message)
+                    .label("here")
+                    .help("remove one of the `includes`"),
+            );
         }
     }
 }
 
 /// A way from the last role of `way` back to `start`. Visits every role once at most.
-fn cycle<'r>(roles: &'r Union<'_, Role>, start: &str, way: &mut Vec<&'r str>) -> Option<Vec<&'r str>> {
+fn cycle<'r>(
+    roles: &'r Union<'_, Role>,
+    start: &str,
+    way: &mut Vec<&'r str>,
+) -> Option<Vec<&'r str>> {
     let mut visited: BTreeSet<&str> = BTreeSet::new();
-    fn walk<'r>(roles: &'r Union<'_, Role>, start: &str, way: &mut Vec<&'r str>, visited: &mut BTreeSet<&'r str>) -> Option<Vec<&'r str>> {
+    fn walk<'r>(
+        roles: &'r Union<'_, Role>,
+        start: &str,
+        way: &mut Vec<&'r str>,
+        visited: &mut BTreeSet<&'r str>,
+    ) -> Option<Vec<&'r str>> {
         // A chain of includes in a file of 1 MiB could be deep enough to exhaust the stack.
         if way.len() > 64 {
             return None;
@@ -252,22 +312,32 @@ fn cycle<'r>(roles: &'r Union<'_, Role>, start: &str, way: &mut Vec<&'r str>) ->
     walk(roles, start, way, &mut visited)
 }
 
-/// The full id of a flow is `name/flow`, `name` being the last part of the matrix id: it must tell the matrices of a product apart.
+/// The full id of a flow is `name/flow`, `name` being the last part of the matrix id: it must tell
+/// the matrices of a product apart.
 fn check_short_names(drafts: &[&Draft]) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for draft in drafts {
         let Some(Head::Matrix { id, .. }) = &draft.head else { continue };
         let short = id.rsplit('/').next().unwrap_or_default();
         if let Some(other) = seen.insert(short, id).filter(|other| *other != id.value) {
-            let message = format!("\"{}\" and \"{other}\" of the same product both end in `{short}`", id.value);
-            let mistake = draft.document.source().mistake(&id.span, message).label("the second one");
-            draft.document.report(mistake.help("flows are named by the last part of the matrix id; choose another one"));
+            let message = format!(
+                "\"{}\" and \"{other}\" of the same product both end in `{short}`",
+                id.value
+            );
+            let mistake =
+                draft.document.source().mistake(&id.span, message).label("the second one");
+            draft.document.report(
+                mistake
+                    .help("flows are named by the last part of the matrix id; choose another one"),
+            );
         }
     }
 }
 
 fn matrix(draft: Draft) -> Option<Matrix> {
-    let Some(Head::Matrix { id, product, title, topology, source }) = draft.head else { return None };
+    let Some(Head::Matrix { id, product, title, topology, source }) = draft.head else {
+        return None;
+    };
     let declared = draft.declarations;
     Some(Matrix {
         id: id.value,

@@ -1,5 +1,5 @@
-//! Port tables: what they are ([`model`], [`port_set`]), how a file is read ([`load`]), what only several files together can tell ([`link`]), and
-//! where the files come from ([`registry`]).
+//! Port tables: what they are ([`model`], [`port_set`]), how a file is read ([`load`]), what only
+//! several files together can tell ([`link`]), and where the files come from ([`registry`]).
 
 mod declare;
 pub mod endpoints;

@@ -1,4 +1,5 @@
-//! What a port table says, as values. Made only by [`crate::matrix::load`], which checks every rule named here.
+//! What a port table says, as values. Made only by [`crate::matrix::load`], which checks every rule
+//! named here.
 
 use super::endpoints::Origin;
 use super::port_set::PortSet;
@@ -16,7 +17,8 @@ pub type RoleId = String;
 pub struct Matrix {
     /// `product/name`, e.g. `acme-sync/direct`.
     pub id: String,
-    /// The product whose roles, features and named ports this table uses: the part of `id` before the slash, unless the file says otherwise.
+    /// The product whose roles, features and named ports this table uses: the part of `id` before
+    /// the slash, unless the file says otherwise.
     pub product: String,
     /// One line for `matrix list`.
     pub title: String,
@@ -72,12 +74,19 @@ impl Product {
         self.features.iter().find(|feature| feature.id == id)
     }
 
-    /// The role itself and every role that it includes, directly or through others: hosts of all of these have the role.
+    /// The role itself and every role that it includes, directly or through others: hosts of all of
+    /// these have the role.
     pub fn included<'p>(&'p self, id: &'p str) -> Vec<&'p str> {
         let mut all = vec![id];
         let mut next = 0;
         while let Some(role) = all.get(next).and_then(|id| self.role(id)) {
-            all.extend(role.includes.iter().map(String::as_str).filter(|id| !all.contains(id)).collect::<Vec<_>>());
+            all.extend(
+                role.includes
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|id| !all.contains(id))
+                    .collect::<Vec<_>>(),
+            );
             next += 1;
         }
         all
@@ -119,19 +128,23 @@ pub struct Role {
     pub description: Option<String>,
     /// An example host for `init`.
     pub example: Option<String>,
-    /// For domain controllers: which of a domain's are meant. A site may have them looked up through DNS, and what answers LDAP there must be one.
+    /// For domain controllers: which of a domain's are meant. A site may have them looked up
+    /// through DNS, and what answers LDAP there must be one.
     pub locate: Option<Locate>,
-    /// Hosts with this role belong closer, in time, to hosts of these roles than to those of [`Role::than_to`].
+    /// Hosts with this role belong closer, in time, to hosts of these roles than to those of
+    /// [`Role::than_to`].
     pub nearer_to: Vec<RoleId>,
     /// See [`Role::nearer_to`].
     pub than_to: Vec<RoleId>,
     /// Hosts of these roles also have this role (a source DC is a domain controller).
     pub includes: Vec<RoleId>,
-    /// For a role that is the same everywhere (a cloud service): its host names, wildcards included.
+    /// For a role that is the same everywhere (a cloud service): its host names, wildcards
+    /// included.
     pub names: Vec<String>,
     /// Of these names, those without which nothing works.
     pub core: Vec<String>,
-    /// Of these names, those of services that were retired: that one of them is not there is information, not a fault.
+    /// Of these names, those of services that were retired: that one of them is not there is
+    /// information, not a fault.
     pub legacy: Vec<String>,
     /// For wildcards among the names: names under them that are known, and can be tried.
     pub concrete: BTreeMap<String, Vec<String>>,
@@ -143,7 +156,9 @@ pub struct Role {
 }
 
 /// How much a published name matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum NameClass {
     /// Without it nothing works.
@@ -177,9 +192,12 @@ impl Role {
         }
     }
 
-    /// Every name that can be looked at, wildcards included: each wildcard is followed by what is known under it.
+    /// Every name that can be looked at, wildcards included: each wildcard is followed by what is
+    /// known under it.
     pub fn all_names(&self) -> impl Iterator<Item = &String> {
-        self.names.iter().flat_map(|name| std::iter::once(name).chain(self.concrete.get(name).into_iter().flatten()))
+        self.names.iter().flat_map(|name| {
+            std::iter::once(name).chain(self.concrete.get(name).into_iter().flatten())
+        })
     }
 }
 
@@ -234,7 +252,9 @@ pub enum Port {
 }
 
 /// The application protocol of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// TCP with an application protocol of its own that portmatrix does not speak.
@@ -340,13 +360,15 @@ impl std::fmt::Display for Condition {
 /// One row of a port table.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Flow {
-    /// Identifier, unique in its matrix. The full id is `name/id`, `name` being the last part of the matrix id.
+    /// Identifier, unique in its matrix. The full id is `name/id`, `name` being the last part of
+    /// the matrix id.
     pub id: String,
     /// Role that opens the connection.
     pub from: RoleId,
     /// Role that is reached in the end.
     pub to: RoleId,
-    /// Role that stands in front of `to`: when the site gives it a host, that host is the one connected to.
+    /// Role that stands in front of `to`: when the site gives it a host, that host is the one
+    /// connected to.
     pub via: Option<RoleId>,
     /// Port on the To side.
     pub port: Port,
@@ -360,8 +382,8 @@ pub struct Flow {
     pub interfaces: Vec<String>,
     /// RPC: name of the dynamic range.
     pub range: Option<String>,
-    /// TCP and TLS: whether a stranger's first octets may be sent. `false` unless the row says that no real protocol is known: a known
-    /// service would log or choke on them.
+    /// TCP and TLS: whether a stranger's first octets may be sent. `false` unless the row says that
+    /// no real protocol is known: a known service would log or choke on them.
     pub first_bytes: bool,
     /// TCP and TLS: the greeting by which the service is recognised.
     pub greeting: Option<Greeting>,

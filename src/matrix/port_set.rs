@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One or more runs of ports: `49152-65535`, `50001,50002,50010-50019`. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
 #[schemars(with = "String")]
 pub struct PortSet {
@@ -14,7 +16,8 @@ pub struct PortSet {
 }
 
 /// What to write.
-const FORM: &str = "write ports between 1 and 65535, as first-last or as a list: \"49152-65535\", \"50001,50002,50010-50019\"";
+const FORM: &str = "write ports between 1 and 65535, as first-last or as a \
+    list: \"49152-65535\", \"50001,50002,50010-50019\"";
 
 impl PortSet {
     /// The ports from the first to the last, whichever of the two comes first.
@@ -55,7 +58,10 @@ impl PortSet {
 
     /// Every port moved up; `None` when one would be past 65535.
     pub fn shifted(&self, by: u16) -> Option<PortSet> {
-        let runs = self.runs.iter().map(|(first, last)| Some((first.checked_add(by)?, last.checked_add(by)?)));
+        let runs = self
+            .runs
+            .iter()
+            .map(|(first, last)| Some((first.checked_add(by)?, last.checked_add(by)?)));
         Some(PortSet { runs: runs.collect::<Option<_>>()? })
     }
 
@@ -64,7 +70,9 @@ impl PortSet {
         let mut joined: Vec<(u16, u16)> = Vec::with_capacity(runs.len());
         for (first, last) in runs {
             match joined.last_mut() {
-                Some(before) if u32::from(first) <= u32::from(before.1) + 1 => before.1 = before.1.max(last),
+                Some(before) if u32::from(first) <= u32::from(before.1) + 1 => {
+                    before.1 = before.1.max(last)
+                }
                 _ => joined.push((first, last)),
             }
         }
@@ -76,7 +84,11 @@ impl fmt::Display for PortSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (first, last)) in self.runs.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            if first == last { write!(f, "{comma}{first}")? } else { write!(f, "{comma}{first}-{last}")? }
+            if first == last {
+                write!(f, "{comma}{first}")?
+            } else {
+                write!(f, "{comma}{first}-{last}")?
+            }
         }
         Ok(())
     }
@@ -87,11 +99,16 @@ impl std::str::FromStr for PortSet {
 
     /// `first-last` or a list of ports and of such; the error says what to write.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let port = |part: &str| part.trim().parse::<u16>().ok().filter(|port| *port > 0).ok_or(FORM);
+        let port =
+            |part: &str| part.trim().parse::<u16>().ok().filter(|port| *port > 0).ok_or(FORM);
         let run = |part: &str| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = (port(first)?, port(last)?);
-            if first <= last { Ok((first, last)) } else { Err("the first port is above the last one") }
+            if first <= last {
+                Ok((first, last))
+            } else {
+                Err("the first port is above the last one")
+            }
         };
         Ok(PortSet::of_runs(text.split(',').map(run).collect::<Result<_, _>>()?))
     }
@@ -125,7 +142,11 @@ mod tests {
             ("65535,1", "1,65535", 2),
         ] {
             let set: PortSet = text.parse().expect(text);
-            assert_eq!((set.to_string().as_str(), set.len(), set.iter().count()), (wanted, len, len), "{text}");
+            assert_eq!(
+                (set.to_string().as_str(), set.len(), set.iter().count()),
+                (wanted, len, len),
+                "{text}"
+            );
             assert_eq!(set.to_string().parse(), Ok(set));
         }
         for wrong in ["", "0", "0-5", "70000", "a-b", "5-", "-5", "1,,2", "1-2-3"] {
@@ -137,9 +158,17 @@ mod tests {
     #[test]
     fn sets_are_asked_moved_and_put_together() {
         let pinned: PortSet = "50001,50010-50019".parse().expect("a set");
-        assert!(pinned.contains(50001) && pinned.contains(50019) && !pinned.contains(50002) && !pinned.contains(50020));
+        assert!(
+            pinned.contains(50001)
+                && pinned.contains(50019)
+                && !pinned.contains(50002)
+                && !pinned.contains(50020)
+        );
         assert_eq!((pinned.first(), pinned.is_empty()), (50001, false));
-        assert_eq!(pinned.shifted(15516).map(|s| s.to_string()).as_deref(), Some("65517,65526-65535"));
+        assert_eq!(
+            pinned.shifted(15516).map(|s| s.to_string()).as_deref(),
+            Some("65517,65526-65535")
+        );
         assert_eq!(pinned.shifted(15517), None);
         assert_eq!(pinned.union(&PortSet::run(50002, 50009)).to_string(), "50001-50019");
     }

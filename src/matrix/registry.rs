@@ -34,8 +34,11 @@ impl Registry {
     ///
     /// # Errors
     /// Every mistake of every file.
-    pub fn of<N: Into<String>, T: Into<String>>(files: impl IntoIterator<Item = (N, T)>) -> Result<Registry, Vec<Mistake>> {
-        Registry::default().with(files.into_iter().map(|(name, text)| (name.into(), text.into())).collect())
+    pub fn of<N: Into<String>, T: Into<String>>(
+        files: impl IntoIterator<Item = (N, T)>,
+    ) -> Result<Registry, Vec<Mistake>> {
+        Registry::default()
+            .with(files.into_iter().map(|(name, text)| (name.into(), text.into())).collect())
     }
 
     /// These files on top: a file replaces one that has the same matrix (or product) id already.
@@ -47,7 +50,8 @@ impl Registry {
         Ok(Registry { files, tables })
     }
 
-    /// Adds all `*.toml` files of a folder and its folders. A matrix or product that is known already is replaced.
+    /// Adds all `*.toml` files of a folder and its folders. A matrix or product that is known
+    /// already is replaced.
     ///
     /// # Errors
     /// Every mistake of every file, and files that cannot be read; the registry is then as it was.
@@ -65,7 +69,8 @@ impl Registry {
         collect_paths(directory, 0, &mut paths)?;
         paths.sort();
         if paths.is_empty() {
-            let mistake = Mistake::without_place(format!("{} has no .toml file", directory.display()));
+            let mistake =
+                Mistake::without_place(format!("{} has no .toml file", directory.display()));
             return Err(mistake.help("a folder of matrices holds one file for each port table"));
         }
         Ok(paths)
@@ -110,15 +115,25 @@ impl Registry {
     /// The file that a matrix was read from; `None` for a built-in one.
     pub fn file(&self, id: &str) -> Option<&str> {
         let linked = self.tables.linked.iter().find(|linked| linked.matrix.id == id)?;
-        self.files.get(linked.file).map(|file| file.name.as_str()).filter(|name| !name.starts_with(PREFIX))
+        self.files
+            .get(linked.file)
+            .map(|file| file.name.as_str())
+            .filter(|name| !name.starts_with(PREFIX))
     }
 
     /// The text that a matrix, or what a product declares, was read from.
     pub fn text(&self, id: &str) -> Option<&str> {
-        let of_matrix = self.tables.linked.iter().find(|linked| linked.matrix.id == id).and_then(|linked| self.files.get(linked.file));
+        let of_matrix = self
+            .tables
+            .linked
+            .iter()
+            .find(|linked| linked.matrix.id == id)
+            .and_then(|linked| self.files.get(linked.file));
         let declares = |file: &&File| {
             let table: Option<toml::Table> = file.text.parse().ok();
-            table.is_some_and(|table| table.get("product").and_then(|product| product.get("id")?.as_str()) == Some(id))
+            table.is_some_and(|table| {
+                table.get("product").and_then(|product| product.get("id")?.as_str()) == Some(id)
+            })
         };
         of_matrix.or_else(|| self.files.iter().rev().find(declares)).map(|file| file.text.as_str())
     }
@@ -133,9 +148,16 @@ impl Registry {
         self.tables.products.get(id)
     }
 
-    /// The matrices of a product that apply to a topology: those for it, and those for every topology.
-    pub fn matrices_for<'r>(&'r self, product: &'r str, topology: &'r str) -> impl Iterator<Item = &'r Matrix> {
-        self.matrices().filter(move |m| m.product == product && m.topology.as_deref().is_none_or(|t| t == topology))
+    /// The matrices of a product that apply to a topology: those for it, and those for every
+    /// topology.
+    pub fn matrices_for<'r>(
+        &'r self,
+        product: &'r str,
+        topology: &'r str,
+    ) -> impl Iterator<Item = &'r Matrix> {
+        self.matrices().filter(move |m| {
+            m.product == product && m.topology.as_deref().is_none_or(|t| t == topology)
+        })
     }
 }
 
@@ -146,7 +168,8 @@ fn collect_embedded(dir: &Dir<'_>, files: &mut Vec<(String, String)>) {
     for file in dir.files().filter(|file| file.path().extension().is_some_and(|e| e == "toml")) {
         // The same name on every system.
         let name = file.path().to_string_lossy().replace('\\', "/");
-        files.push((format!("{PREFIX}{name}"), file.contents_utf8().unwrap_or_default().to_owned()));
+        files
+            .push((format!("{PREFIX}{name}"), file.contents_utf8().unwrap_or_default().to_owned()));
     }
     dir.dirs().for_each(|dir| collect_embedded(dir, files));
     files.sort();
@@ -156,8 +179,12 @@ fn collect_paths(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Re
     let failed = |error: std::io::Error| {
         let name = directory.display();
         match error.kind() {
-            std::io::ErrorKind::NotFound => Mistake::without_place(format!("the folder {name} does not exist")),
-            std::io::ErrorKind::NotADirectory => Mistake::without_place(format!("{name} is a file, not a folder")),
+            std::io::ErrorKind::NotFound => {
+                Mistake::without_place(format!("the folder {name} does not exist"))
+            }
+            std::io::ErrorKind::NotADirectory => {
+                Mistake::without_place(format!("{name} is a file, not a folder"))
+            }
             _ => Mistake::without_place(format!("cannot read the folder {name}: {error}")),
         }
     };
@@ -170,7 +197,10 @@ fn collect_paths(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Re
             paths.push(path);
         }
         if paths.len() > FILES {
-            return Err(Mistake::without_place(format!("{} has more than {FILES} .toml files", directory.display())));
+            return Err(Mistake::without_place(format!(
+                "{} has more than {FILES} .toml files",
+                directory.display()
+            )));
         }
     }
     Ok(())

@@ -1,7 +1,9 @@
-//! The JSON Schema of a matrix file, as a user writes it: for editors that check TOML while it is typed.
+//! The JSON Schema of a matrix file, as a user writes it: for editors that check TOML while it is
+//! typed.
 //!
-//! The types here only describe; the reader in [`crate::matrix::load`] says more than a schema can. A test holds the two together: every
-//! key that the reader asks for is in the schema, and no other.
+//! The types here only describe; the reader in [`crate::matrix::load`] says more than a schema can.
+//! A test holds the two together: every key that the reader asks for is in the schema, and no
+//! other.
 
 // The types are never made: schemars reads their shape and their comments.
 #![allow(dead_code)]
@@ -90,7 +92,8 @@ struct Role {
     description: Option<String>,
     /// An example host.
     example: Option<String>,
-    /// For domain controllers: which of a domain's are meant, by `{ discover = "…" }` in a site file too.
+    /// For domain controllers: which of a domain's are meant, by `{ discover = "…" }` in a site
+    /// file too.
     locate: Option<Locate>,
     /// Hosts with this role belong closer, in time, to hosts of these roles …
     nearer_to: Option<Vec<String>>,
@@ -98,15 +101,18 @@ struct Role {
     than_to: Option<Vec<String>>,
     /// Hosts of these roles also have this role.
     includes: Option<Vec<String>>,
-    /// For a role that is the same everywhere (a cloud service): its host names; a wildcard may be the first label.
+    /// For a role that is the same everywhere (a cloud service): its host names; a wildcard may be
+    /// the first label.
     names: Option<Vec<String>>,
     /// Of these, the names without which nothing works.
     core: Option<Vec<String>>,
-    /// Of these, the names of services that were retired: that one is not there is information, not a fault.
+    /// Of these, the names of services that were retired: that one is not there is information, not
+    /// a fault.
     legacy: Option<Vec<String>>,
     /// By wildcard among the names: names under it that are known, and can be tried.
     concrete: Option<std::collections::BTreeMap<String, Vec<String>>>,
-    /// The published list that names and ranges were taken from, for `matrix import` and `matrix diff`.
+    /// The published list that names and ranges were taken from, for `matrix import` and `matrix
+    /// diff`.
     endpoints: Option<Endpoints>,
     /// For such a role: the published address ranges.
     networks: Option<Vec<String>>,
@@ -181,9 +187,11 @@ struct Flow {
     interfaces: Option<Vec<String>>,
     /// rpc: name of the dynamic range in `[ranges]`.
     range: Option<String>,
-    /// tcp, tls: no real protocol is known, so our own first octets may be sent. `false` when left out.
+    /// tcp, tls: no real protocol is known, so our own first octets may be sent. `false` when left
+    /// out.
     first_bytes: Option<bool>,
-    /// tcp, tls: the greeting that is exchanged, and by whose answer the service is recognised. Without one, a port that opens proves nothing.
+    /// tcp, tls: the greeting that is exchanged, and by whose answer the service is recognised.
+    /// Without one, a port that opens proves nothing.
     greeting: Option<Greeting>,
     /// Features that must be on, or with `!` off, for the flow to apply.
     when: Option<Vec<Condition>>,
@@ -244,7 +252,8 @@ mod tests {
         if let Some(reference) = node["$ref"].as_str() {
             return properties(schema, &schema["$defs"][reference.trim_start_matches("#/$defs/")]);
         }
-        let mut found: BTreeSet<String> = node["properties"].as_object().into_iter().flat_map(|p| p.keys().cloned()).collect();
+        let mut found: BTreeSet<String> =
+            node["properties"].as_object().into_iter().flat_map(|p| p.keys().cloned()).collect();
         for inner in node["anyOf"].as_array().into_iter().flatten().chain(node.get("items")) {
             found.extend(properties(schema, inner));
         }
@@ -277,7 +286,12 @@ mod tests {
     #[test]
     fn every_table_is_closed() {
         let schema = serde_json::to_value(schema()).expect("a schema is JSON");
-        let closed = |node: &Value| node.get("properties").is_none() || node["additionalProperties"] == Value::Bool(false);
-        assert!(closed(&schema) && schema["$defs"].as_object().expect("definitions").values().all(closed));
+        let closed = |node: &Value| {
+            node.get("properties").is_none() || node["additionalProperties"] == Value::Bool(false)
+        };
+        assert!(
+            closed(&schema)
+                && schema["$defs"].as_object().expect("definitions").values().all(closed)
+        );
     }
 }

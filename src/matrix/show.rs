@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 const WIDE: u16 = 110;
 
 /// A rule under the header, and nothing else.
-const RULE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const RULE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Longest text of a file that is shown in one piece.
 const TEXT: usize = 2000;
@@ -36,7 +37,12 @@ pub fn list(registry: &Registry, width: u16) -> String {
 /// One matrix: every row with everything that the file says about it.
 pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
     let source = &matrix.source;
-    let origin = [Some(&source.document), source.section.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    let origin = [Some(&source.document), source.section.as_ref()]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     let mut head = table(NOTHING, width);
     head.add_row([format!("{}:", matrix.id), sanitise(&matrix.title, TEXT)]);
     head.add_row(["Product:", &sanitise(&product.title, TEXT)]);
@@ -53,7 +59,12 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
     }
     rows.set_header(header);
     for (index, flow) in matrix.flows.iter().enumerate() {
-        let mut row = vec![(index + 1).to_string(), ends(flow), port(flow, product), expected(flow).to_owned()];
+        let mut row = vec![
+            (index + 1).to_string(),
+            ends(flow),
+            port(flow, product),
+            expected(flow).to_owned(),
+        ];
         if wide {
             row.push(conditions(flow, "\n"));
         }
@@ -63,14 +74,17 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
     for (index, flow) in matrix.flows.iter().enumerate() {
         text.push_str(&notes(index + 1, flow, wide, width));
     }
-    for role in matrix.roles.iter().filter(|role| !role.names.is_empty() || !role.networks.is_empty()) {
+    for role in
+        matrix.roles.iter().filter(|role| !role.names.is_empty() || !role.networks.is_empty())
+    {
         let networks = role.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let mut published = table(NOTHING, width);
         let class = |name: &String| match role.class(name) {
             Some(NameClass::Ordinary) | None => name.clone(),
             Some(class) => format!("{name} ({})", class.name()),
         };
-        published.add_row(["   Names", &role.names.iter().map(class).collect::<Vec<_>>().join(", ")]);
+        published
+            .add_row(["   Names", &role.names.iter().map(class).collect::<Vec<_>>().join(", ")]);
         for (wildcard, names) in &role.concrete {
             published.add_row(["   Tried for", &format!("{wildcard}: {}", names.join(", "))]);
         }
@@ -80,7 +94,8 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
     text
 }
 
-/// One matrix as JSON: what its file says, each named port and range with its numbers beside it, and the roles that its flows use.
+/// One matrix as JSON: what its file says, each named port and range with its numbers beside it,
+/// and the roles that its flows use.
 pub fn document(matrix: &Matrix, product: &Product) -> Value {
     let mut document = serde_json::to_value(matrix).unwrap_or_default();
     let flows = document.get_mut("flows").and_then(Value::as_array_mut);
@@ -93,10 +108,16 @@ pub fn document(matrix: &Matrix, product: &Product) -> Value {
             shown.insert("range_ports".to_owned(), range.to_string().into());
         }
     }
-    let ends: BTreeSet<&str> =
-        matrix.flows.iter().flat_map(|flow| [Some(&flow.from), Some(&flow.to), flow.via.as_ref()]).flatten().map(String::as_str).collect();
+    let ends: BTreeSet<&str> = matrix
+        .flows
+        .iter()
+        .flat_map(|flow| [Some(&flow.from), Some(&flow.to), flow.via.as_ref()])
+        .flatten()
+        .map(String::as_str)
+        .collect();
     let used = product.roles.iter().filter(|role| ends.contains(role.id.as_str()));
-    let used: Vec<Value> = used.map(|role| serde_json::to_value(role).unwrap_or_default()).collect();
+    let used: Vec<Value> =
+        used.map(|role| serde_json::to_value(role).unwrap_or_default()).collect();
     if let Some(document) = document.as_object_mut() {
         document.insert("used_roles".to_owned(), used.into());
     }
@@ -176,10 +197,18 @@ pub fn product(product: &Product, width: u16) -> String {
             text.push_str(&format!("\nIncludes {}", role.includes.join(", ")));
         }
         if !role.nearer_to.is_empty() {
-            text.push_str(&format!("\nBelongs nearer to {} than to {}", role.nearer_to.join(", "), role.than_to.join(", ")));
+            text.push_str(&format!(
+                "\nBelongs nearer to {} than to {}",
+                role.nearer_to.join(", "),
+                role.than_to.join(", ")
+            ));
         }
         if !role.names.is_empty() || !role.networks.is_empty() {
-            text.push_str(&format!("\n{} published names, {} networks", role.names.len(), role.networks.len()));
+            text.push_str(&format!(
+                "\n{} published names, {} networks",
+                role.names.len(),
+                role.networks.len()
+            ));
         }
         roles.add_row([role.id.clone(), text]);
     }
@@ -205,14 +234,19 @@ pub fn product(product: &Product, width: u16) -> String {
     interfaces.set_header(["RPC interface", "UUID and version", "What it is for"]);
     for interface in &product.interfaces {
         let uuid = format!("{}\n{}.{}", interface.uuid, interface.version.0, interface.version.1);
-        interfaces.add_row([interface.name.clone(), uuid, sanitise(interface.title.as_deref().unwrap_or_default(), TEXT)]);
+        interfaces.add_row([
+            interface.name.clone(),
+            uuid,
+            sanitise(interface.title.as_deref().unwrap_or_default(), TEXT),
+        ]);
     }
     let mut head = table(NOTHING, width);
     head.add_row([format!("{}:", product.id), sanitise(&product.title, TEXT)]);
     head.add_row(["Topologies:", &product.topologies.join(", ")]);
     head.add_row(["Matrices:", &product.matrices.join(", ")]);
     let mut text = format!("{}\n", head.trim_fmt());
-    for table in [roles, features, ports, interfaces].into_iter().filter(|table| !table.is_empty()) {
+    for table in [roles, features, ports, interfaces].into_iter().filter(|table| !table.is_empty())
+    {
         text.push_str(&format!("\n{}\n", table.trim_fmt()));
     }
     text
@@ -220,6 +254,10 @@ pub fn product(product: &Product, width: u16) -> String {
 
 fn table(style: TableStyle, width: u16) -> Table {
     let mut table = Table::new();
-    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic).set_width(width).force_no_tty();
+    table
+        .load_style(style)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .force_no_tty();
     table
 }

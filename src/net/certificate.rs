@@ -16,7 +16,9 @@ pub const MAX_CHAIN: usize = 8;
 /// The chain as it came, leaf first: subject, issuer, end of validity and SHA-256 of each.
 pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> serde_json::Value {
     let one = |octets: &CertificateDer<'_>| {
-        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else { return json!({ "sha256": sha256(octets) }) };
+        let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else {
+            return json!({ "sha256": sha256(octets) });
+        };
         let (crl, ocsp) = revocation(&certificate);
         json!({
             "crl": crl,
@@ -35,20 +37,26 @@ pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) ->
 /// URLs that a certificate names of each kind at most.
 const MAX_URLS: usize = 4;
 
-/// Where a certificate says that its revocation can be looked up: lists (RFC 5280 section 4.2.1.13) and OCSP (section 4.2.2.1).
+/// Where a certificate says that its revocation can be looked up: lists (RFC 5280 section 4.2.1.13)
+/// and OCSP (section 4.2.2.1).
 fn revocation(certificate: &X509Certificate<'_>) -> (Vec<String>, Vec<String>) {
     let (mut crl, mut ocsp) = (Vec::new(), Vec::new());
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::CRLDistributionPoints(points) => {
-                let full = points.points.iter().filter_map(|point| match point.distribution_point.as_ref()? {
-                    DistributionPointName::FullName(names) => Some(names),
-                    DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+                let full = points.points.iter().filter_map(|point| {
+                    match point.distribution_point.as_ref()? {
+                        DistributionPointName::FullName(names) => Some(names),
+                        DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+                    }
                 });
                 crl.extend(full.flatten().filter_map(url));
             }
             ParsedExtension::AuthorityInfoAccess(access) => {
-                let described = access.accessdescs.iter().filter(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP);
+                let described = access
+                    .accessdescs
+                    .iter()
+                    .filter(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP);
                 ocsp.extend(described.filter_map(|one| url(&one.access_location)));
             }
             _ => {}
@@ -79,7 +87,13 @@ pub fn describe(octets: &CertificateDer<'_>, detail: &mut Detail) {
     let unknown: Vec<String> = certificate
         .extensions()
         .iter()
-        .filter(|extension| extension.critical && matches!(extension.parsed_extension(), ParsedExtension::UnsupportedExtension { .. }))
+        .filter(|extension| {
+            extension.critical
+                && matches!(
+                    extension.parsed_extension(),
+                    ParsedExtension::UnsupportedExtension { .. }
+                )
+        })
         .take(MAX_URLS)
         .map(|extension| extension.oid.to_id_string())
         .collect();
@@ -87,7 +101,10 @@ pub fn describe(octets: &CertificateDer<'_>, detail: &mut Detail) {
         detail.insert("critical_unknown".into(), unknown.join(", ").into());
     }
     detail.insert("names".into(), names(&certificate).into());
-    detail.insert("key_usage".into(), certificate.key_usage().ok().flatten().map(|u| u.value.to_string()).into());
+    detail.insert(
+        "key_usage".into(),
+        certificate.key_usage().ok().flatten().map(|u| u.value.to_string()).into(),
+    );
     detail.insert("for_servers".into(), is_for_servers(&certificate).into());
     let until = certificate.validity().not_after.timestamp();
     let from = certificate.validity().not_before.timestamp();

@@ -9,8 +9,8 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Wall-clock time as it goes on from this process' first question for it, UTC: whoever sets the clock meanwhile does not change it. For times that are
-/// compared with each other.
+/// Wall-clock time as it goes on from this process' first question for it, UTC: whoever sets the
+/// clock meanwhile does not change it. For times that are compared with each other.
 pub fn steady() -> Timestamp {
     static BEGUN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
     let (wall, monotonic) = *BEGUN.get_or_init(|| (now(), instant()));

@@ -1,5 +1,5 @@
-//! HTTP as a client: one document by HTTP or HTTPS, with the certificate checked, for lists that are read and not for hosts that are probed; and what
-//! the probes share with that.
+//! HTTP as a client: one document by HTTP or HTTPS, with the certificate checked, for lists that
+//! are read and not for hosts that are probed; and what the probes share with that.
 
 use super::failure::Failure;
 use super::resolve::Resolver;
@@ -35,11 +35,20 @@ pub struct Reply {
 ///
 /// # Errors
 /// What went wrong, in words.
-pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Duration) -> Result<TcpStream, String> {
+pub async fn connect(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+    deadline: Duration,
+) -> Result<TcpStream, String> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
-        Err(_) => resolver.look_up(host).await.map(|found| found.routable()).map_err(|failure| words(host, &failure))?,
+        Err(_) => resolver
+            .look_up(host)
+            .await
+            .map(|found| found.routable())
+            .map_err(|failure| words(host, &failure))?,
     };
     let mut last = format!("{host} has no address that this machine has a route for");
     for address in addresses {
@@ -52,7 +61,12 @@ pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Durat
 }
 
 fn words(what: &str, failure: &Failure) -> String {
-    let error = failure.detail.get("error").and_then(|error| error.as_str()).map(|error| format!(" ({error})")).unwrap_or_default();
+    let error = failure
+        .detail
+        .get("error")
+        .and_then(|error| error.as_str())
+        .map(|error| format!(" ({error})"))
+        .unwrap_or_default();
     format!("{what}: {}{error}", failure.reason.summary())
 }
 
@@ -60,15 +74,31 @@ fn words(what: &str, failure: &Failure) -> String {
 ///
 /// # Errors
 /// What went wrong, in words; a certificate that is not right is an error.
-pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usize) -> Result<Reply, String> {
-    let host = uri.host().ok_or("the URL has no host")?.trim_start_matches('[').trim_end_matches(']').to_owned();
+pub async fn get(
+    stream: impl Io + 'static,
+    uri: &Uri,
+    trust: &Trust,
+    most: usize,
+) -> Result<Reply, String> {
+    let host = uri
+        .host()
+        .ok_or("the URL has no host")?
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     if uri.scheme_str() != Some("https") {
         return ask(stream, uri, most).await;
     }
-    let session = tls::connect(trust, stream, &host, &["http/1.1"]).await.map_err(|failure| words(&host, &failure))?;
+    let session = tls::connect(trust, stream, &host, &["http/1.1"])
+        .await
+        .map_err(|failure| words(&host, &failure))?;
     if let Some(problem) = session.problem {
-        let issuer = session.detail.get("issuer").and_then(|issuer| issuer.as_str()).unwrap_or("nobody");
-        return Err(format!("{host}: {} (issued by {issuer}); --ca FILE names other roots", problem.summary()));
+        let issuer =
+            session.detail.get("issuer").and_then(|issuer| issuer.as_str()).unwrap_or("nobody");
+        return Err(format!(
+            "{host}: {} (issued by {issuer}); --ca FILE names other roots",
+            problem.summary()
+        ));
     }
     // A probe goes on, and proves nothing by it; a document from somebody unknown is worth nothing.
     if let Some(why) = session.detail.get("signature_not_checked").and_then(|why| why.as_str()) {
@@ -77,11 +107,16 @@ pub async fn get(stream: impl Io + 'static, uri: &Uri, trust: &Trust, most: usiz
     ask(session.stream, uri, most).await
 }
 
-/// The status of a document, without the document. `through` is there where the stream goes to a proxy, with what that is told of who asks.
+/// The status of a document, without the document. `through` is there where the stream goes to a
+/// proxy, with what that is told of who asks.
 ///
 /// # Errors
 /// What went wrong, in words.
-pub async fn head(stream: impl Io + 'static, uri: &Uri, through: Option<Option<&str>>) -> Result<u16, String> {
+pub async fn head(
+    stream: impl Io + 'static,
+    uri: &Uri,
+    through: Option<Option<&str>>,
+) -> Result<u16, String> {
     // A proxy is told the whole URL (RFC 9112 section 3.2.2).
     let target = if through.is_some() { uri.to_string() } else { path_of(uri).to_owned() };
     let mut request = Request::head(target);
@@ -90,19 +125,27 @@ pub async fn head(stream: impl Io + 'static, uri: &Uri, through: Option<Option<&
     }
     let (response, _driver) = send(stream, uri, request).await?;
     match response.status().as_u16() {
-        status @ (407 | 502..=504) if through.is_some() => Err(format!("the proxy answered with status {status}")),
+        status @ (407 | 502..=504) if through.is_some() => {
+            Err(format!("the proxy answered with status {status}"))
+        }
         status => Ok(status),
     }
 }
 
 async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, String> {
-    let (response, _driver) = send(stream, uri, Request::get(path_of(uri)).header(ACCEPT, "application/json")).await?;
+    let (response, _driver) =
+        send(stream, uri, Request::get(path_of(uri)).header(ACCEPT, "application/json")).await?;
     let authority = authority_of(uri);
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let body = Limited::new(response.into_body(), most).collect().await;
-    let body = body.map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
-    let body = String::from_utf8(body.to_bytes().to_vec()).map_err(|_| format!("{authority}: the answer is no text"))?;
+    let body =
+        body.map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
+    let body = String::from_utf8(body.to_bytes().to_vec())
+        .map_err(|_| format!("{authority}: the answer is no text"))?;
     Ok(Reply { status, retry_after, body: body.trim_start_matches('\u{feff}').to_owned() })
 }
 
@@ -117,9 +160,14 @@ fn authority_of(uri: &Uri) -> &str {
 }
 
 /// Sends one request. The connection lives as long as what comes with the answer.
-async fn send(stream: impl Io + 'static, uri: &Uri, request: Builder) -> Result<(Response<Incoming>, Driver), String> {
+async fn send(
+    stream: impl Io + 'static,
+    uri: &Uri,
+    request: Builder,
+) -> Result<(Response<Incoming>, Driver), String> {
     let authority = authority_of(uri);
-    let request = request.header(HOST, authority).header(USER_AGENT, AGENT).body(Empty::<Bytes>::new());
+    let request =
+        request.header(HOST, authority).header(USER_AGENT, AGENT).body(Empty::<Bytes>::new());
     let request = request.map_err(|e| format!("the URL cannot be asked for: {e}"))?;
     let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
@@ -129,7 +177,9 @@ async fn send(stream: impl Io + 'static, uri: &Uri, request: Builder) -> Result<
 }
 
 /// Runs the connection in the background for as long as the returned value lives.
-pub fn drive<E: Send + 'static>(connection: impl Future<Output = Result<(), E>> + Send + 'static) -> Driver {
+pub fn drive<E: Send + 'static>(
+    connection: impl Future<Output = Result<(), E>> + Send + 'static,
+) -> Driver {
     Driver(tokio::spawn(async move {
         // Errors of the connection reach the one request on it.
         let _ = connection.await;

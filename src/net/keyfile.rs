@@ -10,13 +10,17 @@ use std::path::Path;
 /// Most octets of a key file that are read: a key, and room for what an editor may add.
 const MAX_FILE: u64 = 1024;
 
-/// Makes a new key. The file is made exclusively, so that it never replaces another nor follows a link, whoever makes one at the same time.
+/// Makes a new key. The file is made exclusively, so that it never replaces another nor follows a
+/// link, whoever makes one at the same time.
 ///
 /// # Errors
 /// In words, when the file exists or cannot be written.
 pub fn create(path: &Path) -> Result<(), String> {
     if path.exists() {
-        return Err(format!("{} exists already; a key is never overwritten. Remove it first, or name another file", path.display()));
+        return Err(format!(
+            "{} exists already; a key is never overwritten. Remove it first, or name another file",
+            path.display()
+        ));
     }
     let wrong = |e: std::io::Error| format!("cannot write {}: {e}", path.display());
     let mut file = os::create_private(path).map_err(wrong)?;
@@ -32,7 +36,8 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> String {
     let shown = path.display();
     match error.kind() {
         std::io::ErrorKind::NotFound => format!(
-            "the site key {shown} is not on this host: copy the file from the host where it was made, over a way that you trust. Both ends need \
+            "the site key {shown} is not on this host: copy the file from the host where it was \
+                made, over a way that you trust. Both ends need \
              the same key (`portmatrix key --help`)"
         ),
         _ => format!("cannot read the site key {shown}: {error}"),
@@ -50,12 +55,18 @@ pub fn read(path: &Path) -> Result<SiteKey, String> {
         return Err(format!("the site key {shown} can be read by others: {mode}"));
     }
     let mut octets = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets)).map_err(|e| cannot_read(path, &e))?;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets))
+        .map_err(|e| cannot_read(path, &e))?;
     // An editor on Windows may have put a byte order mark before it, and a line end behind it.
     let text = input::decode("", octets).unwrap_or_default();
-    let secret: [u8; 32] = unhex(text.trim()).and_then(|octets| octets.try_into().ok()).ok_or_else(|| {
-        format!("{shown} is not a site key: 64 hexadecimal digits were expected; copy the file again from the host where it was made")
-    })?;
+    let secret: [u8; 32] =
+        unhex(text.trim()).and_then(|octets| octets.try_into().ok()).ok_or_else(|| {
+            format!(
+                "{shown} is not a site key: 64 hexadecimal digits were expected; copy the file \
+            again from the host where it was made"
+            )
+        })?;
     Ok(SiteKey::new(&secret))
 }
 
@@ -81,7 +92,9 @@ mod tests {
     fn no_more_of_a_key_file_is_read_than_a_key_can_have() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("endless.key");
-        os::create_private(&path).and_then(|file| file.set_len(1 << 40)).expect("a large file of nothing");
+        os::create_private(&path)
+            .and_then(|file| file.set_len(1 << 40))
+            .expect("a large file of nothing");
         assert!(read(&path).expect_err("no key").contains("64 hexadecimal digits"));
     }
 
@@ -102,20 +115,30 @@ mod tests {
         create(&path).expect("a key");
         let written = std::fs::read_to_string(&path).expect("text");
         let digits = written.trim();
-        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let utf16 =
+            |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         // The file's rights stay as they are when it is written over.
-        for octets in
-            [format!("\u{feff}{digits}\r\n").into_bytes(), format!("{digits}\r\n\r\n").into_bytes(), utf16(&format!("\u{feff}{digits}"))]
-        {
+        for octets in [
+            format!("\u{feff}{digits}\r\n").into_bytes(),
+            format!("{digits}\r\n\r\n").into_bytes(),
+            utf16(&format!("\u{feff}{digits}")),
+        ] {
             std::fs::write(&path, octets).expect("written");
             read(&path).expect("still a key");
         }
         for octets in [&b""[..], &digits.as_bytes()[..63], b"\xff\x00\x80"] {
             std::fs::write(&path, octets).expect("written");
             let words = read(&path).map(|_| ()).expect_err("not a key");
-            assert!(words.contains("is not a site key") && words.contains("copy the file again"), "{words}");
+            assert!(
+                words.contains("is not a site key") && words.contains("copy the file again"),
+                "{words}"
+            );
         }
         let words = read(&folder.path().join("gone.key")).map(|_| ()).expect_err("no file");
-        assert!(words.contains("is not on this host: copy the file from the host") && !words.contains("key new"), "{words}");
+        assert!(
+            words.contains("is not on this host: copy the file from the host")
+                && !words.contains("key new"),
+            "{words}"
+        );
     }
 }

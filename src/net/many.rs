@@ -1,5 +1,6 @@
-//! Thousands of listening ports in one event loop: a task for each would cost more memory than their sockets. A connection is greeted here, by its
-//! first octets; one that wants more than a greeting is handed on, and served like any other.
+//! Thousands of listening ports in one event loop: a task for each would cost more memory than
+//! their sockets. A connection is greeted here, by its first octets; one that wants more than a
+//! greeting is handed on, and served like any other.
 
 use super::clock;
 use mio::net::{TcpListener, TcpStream};
@@ -51,7 +52,8 @@ pub trait Greeter {
     fn gone(&mut self, peer: SocketAddr);
 }
 
-/// Ends a loop from elsewhere, at the latest when it is dropped: a runtime that shuts down drops its tasks, and waits for its threads.
+/// Ends a loop from elsewhere, at the latest when it is dropped: a runtime that shuts down drops
+/// its tasks, and waits for its threads.
 #[derive(Debug)]
 pub struct StopGuard(Stop);
 
@@ -86,7 +88,8 @@ impl Many {
     /// When the event queue cannot be made.
     pub fn new(listeners: Vec<(TcpListener, u16)>) -> io::Result<(Many, StopGuard)> {
         let poll = Poll::new()?;
-        let stop = Stop { stopped: Arc::default(), waker: Arc::new(Waker::new(poll.registry(), WAKER)?) };
+        let stop =
+            Stop { stopped: Arc::default(), waker: Arc::new(Waker::new(poll.registry(), WAKER)?) };
         let mut many = Many { poll, listeners, stop: stop.clone() };
         for (place, (listener, _)) in many.listeners.iter_mut().enumerate() {
             many.poll.registry().register(listener, Token(place), Interest::READABLE)?;
@@ -170,13 +173,18 @@ impl<G: Greeter> Running<'_, G> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // It was gone before it was taken.
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(_) => return self.hungry.push_back(place),
             }
         }
     }
 
-    /// Those that waited, in turn, as far as there is room; once each, for a descriptor may be missing still.
+    /// Those that waited, in turn, as far as there is room; once each, for a descriptor may be
+    /// missing still.
     fn feed(&mut self) {
         for _ in 0..self.hungry.len() {
             match self.hungry.pop_front() {
@@ -196,7 +204,14 @@ impl<G: Greeter> Running<'_, G> {
             return self.greeter.gone(peer);
         }
         self.generation = self.generation.wrapping_add(1);
-        let connection = Some(Connection { stream, port, peer, head: Vec::new(), answered: false, generation: self.generation });
+        let connection = Some(Connection {
+            stream,
+            port,
+            peer,
+            head: Vec::new(),
+            answered: false,
+            generation: self.generation,
+        });
         match self.free.pop() {
             Some(free) => self.connections[free] = connection,
             None => self.connections.push(connection),
@@ -224,7 +239,9 @@ impl<G: Greeter> Running<'_, G> {
             match self.greeter.greet(connection.port, connection.peer, &connection.head, &mut out) {
                 Greeting::More => {}
                 // A greeting fits into what a new connection takes at once.
-                Greeting::Answer if connection.stream.write(&out).is_ok_and(|n| n == out.len()) => connection.answered = true,
+                Greeting::Answer if connection.stream.write(&out).is_ok_and(|n| n == out.len()) => {
+                    connection.answered = true
+                }
                 Greeting::Answer | Greeting::Close => return self.close(place),
                 Greeting::HandOn => return self.hand_on(place),
             }
@@ -255,7 +272,12 @@ impl<G: Greeter> Running<'_, G> {
         let now = clock::instant();
         while let Some(&(_, place, generation)) = self.ends.front().filter(|end| end.0 <= now) {
             self.ends.pop_front();
-            if self.connections.get(place).and_then(Option::as_ref).is_some_and(|c| c.generation == generation) {
+            if self
+                .connections
+                .get(place)
+                .and_then(Option::as_ref)
+                .is_some_and(|c| c.generation == generation)
+            {
                 self.close(place);
             }
         }

@@ -28,8 +28,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 pub fn random<const N: usize>() -> [u8; N] {
     use ring::rand::SecureRandom as _;
     let mut octets = [0; N];
-    // The system's generator fails only before it was ever seeded, in the first moments after boot; nothing can be proved then.
+    // The system's generator fails only before it was ever seeded, in the first moments after boot;
+    // nothing can be proved then.
     #[expect(clippy::expect_used, reason = "no safe way to go on without randomness")]
-    ring::rand::SystemRandom::new().fill(&mut octets).expect("the operating system has random numbers");
+    ring::rand::SystemRandom::new()
+        .fill(&mut octets)
+        .expect("the operating system has random numbers");
     octets
 }

@@ -31,7 +31,8 @@ impl BindProblem {
     }
 }
 
-/// Opens a port for listening. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can stand side by side.
+/// Opens a port for listening. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can
+/// stand side by side.
 ///
 /// # Errors
 /// The operating system's; see [`BindProblem::from_error`].
@@ -39,7 +40,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(open(address, true, 1024)?.into())
 }
 
-/// Opens a port for a loop of many ([`super::many`]). An IPv6 address may take IPv4 as well: half the sockets for twice the addresses.
+/// Opens a port for a loop of many ([`super::many`]). An IPv6 address may take IPv4 as well: half
+/// the sockets for twice the addresses.
 ///
 /// # Errors
 /// As [`bind`].
@@ -47,7 +49,8 @@ pub fn bind_one_of_many(address: SocketAddr, only_v6: bool) -> io::Result<mio::n
     Ok(mio::net::TcpListener::from_std(open(address, only_v6, 128)?.into()))
 }
 
-/// Ends a connection with a reset: how an orderly close is seen depends on what the other end had sent by then.
+/// Ends a connection with a reset: how an orderly close is seen depends on what the other end had
+/// sent by then.
 pub fn reset(stream: TcpStream) {
     let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
     drop(stream);

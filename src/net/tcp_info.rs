@@ -1,10 +1,11 @@
-//! What the kernel knows of a connection: how much arrived, what had to be sent again. It tells a lost packet from a silent program.
+//! What the kernel knows of a connection: how much arrived, what had to be sent again. It tells a
+//! lost packet from a silent program.
 
 pub use super::os::tcp_info::TcpInfo;
 use tokio::net::TcpStream;
 
-/// A second handle on a connection, to be asked after the first has gone into TLS or HTTP. It keeps the connection from being closed until
-/// it is dropped too.
+/// A second handle on a connection, to be asked after the first has gone into TLS or HTTP. It keeps
+/// the connection from being closed until it is dropped too.
 #[derive(Debug)]
 pub struct Watch {
     #[cfg(target_os = "linux")]
@@ -56,7 +57,8 @@ mod tests {
     async fn the_kernel_counts_what_was_taken() {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let mut near = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it opens");
+        let mut near =
+            TcpStream::connect(listener.local_addr().expect("an address")).await.expect("it opens");
         let watch = Watch::on(&near).expect("Linux tells");
         let (mut far, _) = listener.accept().await.expect("it came");
         near.write_all(b"hello").await.expect("written");
@@ -66,7 +68,11 @@ mod tests {
         near.read_exact(&mut came[..2]).await.expect("read");
         drop(near);
         let info = watch.look().expect("Linux tells");
-        assert_eq!((info.octets_acknowledged, info.octets_received, info.retransmitted), (Some(5), Some(2), Some(0)), "{info:?}");
+        assert_eq!(
+            (info.octets_acknowledged, info.octets_received, info.retransmitted),
+            (Some(5), Some(2), Some(0)),
+            "{info:?}"
+        );
         assert!(!info.is_window_shut() && info.path_mtu.is_some_and(|mtu| mtu > 1000), "{info:?}");
     }
 }

@@ -1,5 +1,6 @@
-//! TLS for both ends. The client side completes every handshake that cryptography allows and *records* what is wrong with the
-//! certificate: a probe must go on to see who answers. What the finding means is decided in [`crate::verdict`].
+//! TLS for both ends. The client side completes every handshake that cryptography allows and
+//! *records* what is wrong with the certificate: a probe must go on to see who answers. What the
+//! finding means is decided in [`crate::verdict`].
 
 pub mod chain;
 mod group;
@@ -33,7 +34,10 @@ const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// The provider of all cryptography.
 pub fn crypto() -> Arc<CryptoProvider> {
     static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
-    let make = || CryptoProvider { signature_verification_algorithms: signature::algorithms(), ..provider::default_provider() };
+    let make = || CryptoProvider {
+        signature_verification_algorithms: signature::algorithms(),
+        ..provider::default_provider()
+    };
     PROVIDER.get_or_init(|| Arc::new(make())).clone()
 }
 
@@ -48,11 +52,13 @@ fn client_crypto() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(make).clone()
 }
 
-/// Makes TLS clients that judge certificates by the machine's trust store, or by roots from a file instead.
+/// Makes TLS clients that judge certificates by the machine's trust store, or by roots from a file
+/// instead.
 #[derive(Debug, Clone)]
 pub struct Trust {
     verifier: Arc<dyn ServerCertVerifier>,
-    /// Knows the roots that public services have their certificates from, whatever this machine trusts besides.
+    /// Knows the roots that public services have their certificates from, whatever this machine
+    /// trusts besides.
     public: Arc<dyn ServerCertVerifier>,
     /// The roots from a file; those of the machine where there is none.
     roots: Option<Arc<Roots>>,
@@ -74,18 +80,26 @@ impl Trust {
     /// When no certificate of the list can serve as a root.
     pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let roots = certificates.iter().filter_map(chain::root).collect();
-        Ok(Trust { verifier: of_roots(certificates)?, public: public_roots(), roots: Some(Arc::new(roots)) })
+        Ok(Trust {
+            verifier: of_roots(certificates)?,
+            public: public_roots(),
+            roots: Some(Arc::new(roots)),
+        })
     }
 
     /// The same, with these roots for the public ones.
     ///
     /// # Errors
     /// When no certificate of the list can serve as a root.
-    pub fn with_public_roots(self, certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+    pub fn with_public_roots(
+        self,
+        certificates: Vec<CertificateDer<'static>>,
+    ) -> Result<Self, String> {
         Ok(Trust { public: of_roots(certificates)?, ..self })
     }
 
-    /// Whether the verifier may fetch certificates that were not sent: those of Windows and macOS do.
+    /// Whether the verifier may fetch certificates that were not sent: those of Windows and macOS
+    /// do.
     fn fetches(&self) -> bool {
         self.roots.is_none() && cfg!(any(windows, target_vendor = "apple"))
     }
@@ -100,7 +114,9 @@ impl Trust {
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 fn machine_roots() -> Option<&'static Roots> {
     static ROOTS: std::sync::OnceLock<Roots> = std::sync::OnceLock::new();
-    Some(ROOTS.get_or_init(|| rustls_native_certs::load_native_certs().certs.iter().filter_map(chain::root).collect()))
+    Some(ROOTS.get_or_init(|| {
+        rustls_native_certs::load_native_certs().certs.iter().filter_map(chain::root).collect()
+    }))
 }
 
 #[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
@@ -108,22 +124,29 @@ fn machine_roots() -> Option<&'static Roots> {
     None
 }
 
-fn of_roots(certificates: Vec<CertificateDer<'static>>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+fn of_roots(
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<Arc<dyn ServerCertVerifier>, String> {
     let mut store = RootCertStore::empty();
     for certificate in certificates {
         store.add(certificate).map_err(|e| e.to_string())?;
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().map_err(|e| e.to_string())?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto())
+        .build()
+        .map_err(|e| e.to_string())?;
     Ok(verifier)
 }
 
-/// Mozilla's roots, which this program carries along: a root that somebody added to this machine is none of them.
+/// Mozilla's roots, which this program carries along: a root that somebody added to this machine is
+/// none of them.
 fn public_roots() -> Arc<dyn ServerCertVerifier> {
     static ROOTS: std::sync::OnceLock<Arc<dyn ServerCertVerifier>> = std::sync::OnceLock::new();
     let make = || {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build().expect("the list is not empty") as _
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto())
+            .build()
+            .expect("the list is not empty") as _
     };
     ROOTS.get_or_init(make).clone()
 }
@@ -132,7 +155,8 @@ fn public_roots() -> Arc<dyn ServerCertVerifier> {
 #[derive(Debug, Clone, Default)]
 struct Finding {
     problem: Option<(CertificateFault, String)>,
-    /// Whether the chain ends in a public root; `None` where something else is wrong, so that it was not found out.
+    /// Whether the chain ends in a public root; `None` where something else is wrong, so that it
+    /// was not found out.
     public: Option<bool>,
     leaf: Option<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,
@@ -140,7 +164,8 @@ struct Finding {
     not_checked: Option<String>,
 }
 
-/// Accepts every certificate whose key signs the handshake, and notes what the real verifier says of it.
+/// Accepts every certificate whose key signs the handshake, and notes what the real verifier says
+/// of it.
 #[derive(Debug)]
 struct Recorder {
     trust: Trust,
@@ -150,7 +175,8 @@ struct Recorder {
 }
 
 impl Recorder {
-    /// Whether the handshake may go on. A wrong signature ends it: whoever made it does not have the certificate's key.
+    /// Whether the handshake may go on. A wrong signature ends it: whoever made it does not have
+    /// the certificate's key.
     fn signed(
         &self,
         message: &[u8],
@@ -179,7 +205,9 @@ impl ServerCertVerifier for Recorder {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let judge = |verifier: &Arc<dyn ServerCertVerifier>| verifier.verify_server_cert(leaf, intermediates, name, ocsp, now).map(|_| ());
+        let judge = |verifier: &Arc<dyn ServerCertVerifier>| {
+            verifier.verify_server_cert(leaf, intermediates, name, ocsp, now).map(|_| ())
+        };
         let (own, public) = (judge(&self.trust.verifier), judge(&self.trust.public));
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let roots = if own.is_err() { self.trust.root_names() } else { None };
@@ -187,8 +215,18 @@ impl ServerCertVerifier for Recorder {
         let public = chain::is_public(&public, &chain, own.is_ok(), self.trust.fetches());
         let problem = own.err().map(|e| (chain::fault(&e, &chain), short(&e)));
         if let Ok(mut finding) = self.finding.lock() {
-            let intermediates = intermediates.iter().take(certificate::MAX_CHAIN).map(|c| c.clone().into_owned()).collect();
-            *finding = Finding { problem, public, leaf: Some(leaf.clone().into_owned()), intermediates, not_checked: None };
+            let intermediates = intermediates
+                .iter()
+                .take(certificate::MAX_CHAIN)
+                .map(|c| c.clone().into_owned())
+                .collect();
+            *finding = Finding {
+                problem,
+                public,
+                leaf: Some(leaf.clone().into_owned()),
+                intermediates,
+                not_checked: None,
+            };
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -209,7 +247,12 @@ impl ServerCertVerifier for Recorder {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         // RFC 8446 section 4.2.3: this padding is for certificates alone.
-        if matches!(dss.scheme, SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512) {
+        if matches!(
+            dss.scheme,
+            SignatureScheme::RSA_PKCS1_SHA256
+                | SignatureScheme::RSA_PKCS1_SHA384
+                | SignatureScheme::RSA_PKCS1_SHA512
+        ) {
             return Err(rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
         self.signed(message, cert, dss)
@@ -223,7 +266,8 @@ impl ServerCertVerifier for Recorder {
 /// The words of a verifier, without its lists of what it supports.
 fn short(error: &rustls::Error) -> String {
     let words = error.to_string();
-    let words = words.split_once(" { signature_algorithm_id").map_or(words.as_str(), |(words, _)| words);
+    let words =
+        words.split_once(" { signature_algorithm_id").map_or(words.as_str(), |(words, _)| words);
     words.chars().take(300).collect()
 }
 
@@ -232,7 +276,11 @@ fn short(error: &rustls::Error) -> String {
 struct Asked(AtomicBool);
 
 impl ResolvesClientCert for Asked {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+    fn resolve(
+        &self,
+        _: &[&[u8]],
+        _: &[SignatureScheme],
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
         self.0.store(true, Ordering::Relaxed);
         None
     }
@@ -263,9 +311,19 @@ pub struct Session<S> {
 /// Shakes hands. `name` is what the certificate must be for: a DNS name or an address.
 ///
 /// # Errors
-/// [`Failure`] when there is no TLS session at the end: not TLS, broken off, reset, no deadline kept by the caller.
-pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &[&str]) -> Result<Session<S>, Failure> {
-    let recorder = Arc::new(Recorder { trust: trust.clone(), name: name.to_owned(), finding: Mutex::default() });
+/// [`Failure`] when there is no TLS session at the end: not TLS, broken off, reset, no deadline
+/// kept by the caller.
+pub async fn connect<S: super::Io>(
+    trust: &Trust,
+    stream: S,
+    name: &str,
+    alpn: &[&str],
+) -> Result<Session<S>, Failure> {
+    let recorder = Arc::new(Recorder {
+        trust: trust.clone(),
+        name: name.to_owned(),
+        finding: Mutex::default(),
+    });
     let asked = Arc::new(Asked::default());
     let mut config = ClientConfig::builder_with_provider(client_crypto())
         .with_safe_default_protocol_versions()
@@ -276,8 +334,10 @@ pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &
     config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
     // A resumed session would show no certificate.
     config.resumption = rustls::client::Resumption::disabled();
-    let server_name = ServerName::try_from(name.to_owned())
-        .map_err(|_| Failure::local(Reason::NameNotFound).with("error", format!("\"{name}\" is not a name that TLS can ask for")))?;
+    let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {
+        Failure::local(Reason::NameNotFound)
+            .with("error", format!("\"{name}\" is not a name that TLS can ask for"))
+    })?;
     let outcome = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await;
     let asked = asked.0.load(Ordering::Relaxed);
     let stream = outcome.map_err(|e| handshake_failure(&e, asked))?;
@@ -285,7 +345,12 @@ pub async fn connect<S: super::Io>(trust: &Trust, stream: S, name: &str, alpn: &
     Ok(describe(stream, name, finding, asked))
 }
 
-fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding, asked: bool) -> Session<S> {
+fn describe<S: super::Io>(
+    stream: TlsStream<S>,
+    name: &str,
+    finding: Finding,
+    asked: bool,
+) -> Session<S> {
     let connection = stream.get_ref().1;
     let mut detail = Detail::new();
     detail.insert("server_name".into(), name.into());
@@ -322,7 +387,15 @@ fn describe<S: super::Io>(stream: TlsStream<S>, name: &str, finding: Finding, as
         fault.reason()
     });
     let told = Told::new(asked);
-    Session { alpn, exporter, certificate_sha256, problem, detail, stream: Inside::new(stream, told.clone()), told }
+    Session {
+        alpn,
+        exporter,
+        certificate_sha256,
+        problem,
+        detail,
+        stream: Inside::new(stream, told.clone()),
+        told,
+    }
 }
 
 fn version_text(version: rustls::ProtocolVersion) -> &'static str {
@@ -333,18 +406,20 @@ fn version_text(version: rustls::ProtocolVersion) -> &'static str {
     }
 }
 
-/// What the error of a handshake means; `asked` says that the server had asked for a client certificate. rustls wraps its own errors into
-/// `InvalidData`.
+/// What the error of a handshake means; `asked` says that the server had asked for a client
+/// certificate. rustls wraps its own errors into `InvalidData`.
 fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
     let words = error.to_string();
     let failure = match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
         // The first octets are no record of TLS. What is wrong in a record is a broken handshake.
-        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion)) => {
-            Failure::peer(Reason::TlsNotSpoken)
-        }
+        Some(rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        )) => Failure::peer(Reason::TlsNotSpoken),
         Some(rustls::Error::AlertReceived(description)) => {
             let alert = Alert(u8::from(*description));
-            Failure::peer(of_alert(alert, asked)).with("alert", format!("{description:?}")).with("alert_code", alert.0)
+            Failure::peer(of_alert(alert, asked))
+                .with("alert", format!("{description:?}"))
+                .with("alert_code", alert.0)
         }
         Some(
             rustls::Error::PeerIncompatible(_)
@@ -361,8 +436,10 @@ fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
         Some(_) => Failure::peer(Reason::TlsHandshakeFailed),
         None => {
             let mut failure = Failure::after_connect(error);
-            let ended = matches!(failure.reason, Reason::ClosedAfterConnect | Reason::ResetAfterConnect);
-            // An orderly close in the middle of a handshake is an answer: this port does not shake hands.
+            let ended =
+                matches!(failure.reason, Reason::ClosedAfterConnect | Reason::ResetAfterConnect);
+            // An orderly close in the middle of a handshake is an answer: this port does not shake
+            // hands.
             if failure.reason == Reason::ClosedAfterConnect {
                 failure.reason = Reason::TlsHandshakeFailed;
             }
@@ -383,14 +460,19 @@ fn of_alert(alert: Alert, asked: bool) -> Reason {
     }
     match (alert.about(), alert.0) {
         (About::Application, _) => Reason::Http2NotOffered,
-        // Said of nothing else than what was offered. A plain `handshake_failure` may have other causes.
+        // Said of nothing else than what was offered. A plain `handshake_failure` may have other
+        // causes.
         (About::Common, 70 | 71 | 86) => Reason::TlsNotSupportedHere,
         _ => Reason::TlsHandshakeFailed,
     }
 }
 
 /// What the listener's side of a handshake looks like, for the proof.
-pub fn seen_by_server<S>(stream: &tokio_rustls::server::TlsStream<S>, certificate_sha256: &str, own: bool) -> (TlsSeen, Option<Exporter>) {
+pub fn seen_by_server<S>(
+    stream: &tokio_rustls::server::TlsStream<S>,
+    certificate_sha256: &str,
+    own: bool,
+) -> (TlsSeen, Option<Exporter>) {
     let connection = stream.get_ref().1;
     let seen = TlsSeen {
         version: connection.protocol_version().map(version_text).unwrap_or("unknown").to_owned(),

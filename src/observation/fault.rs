@@ -1,4 +1,5 @@
-//! What exactly is wrong with a certificate: the closed set behind the fact `finding` of the rung `tls`.
+//! What exactly is wrong with a certificate: the closed set behind the fact `finding` of the rung
+//! `tls`.
 
 use crate::reason::Reason;
 
@@ -66,7 +67,8 @@ impl CertificateFault {
         Self::ALL.iter().copied().find(|fault| fault.word() == word)
     }
 
-    /// Whether it only says that this program could not judge the certificate. Other clients may take it, or may not.
+    /// Whether it only says that this program could not judge the certificate. Other clients may
+    /// take it, or may not.
     pub fn is_unjudged(self) -> bool {
         self.reason() == Reason::TlsNotSupportedHere
     }
@@ -80,7 +82,9 @@ mod tests {
     fn words_are_unique_and_come_back() {
         for (place, fault) in CertificateFault::ALL.iter().enumerate() {
             assert_eq!(CertificateFault::of_word(fault.word()), Some(*fault));
-            assert!(CertificateFault::ALL[..place].iter().all(|other| other.word() != fault.word()));
+            assert!(
+                CertificateFault::ALL[..place].iter().all(|other| other.word() != fault.word())
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What the rest of a run tells about one hop: of its host, by the hops that reached it, and of this machine.
+//! What the rest of a run tells about one hop: of its host, by the hops that reached it, and of
+//! this machine.
 
 use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
@@ -9,13 +10,17 @@ use std::net::SocketAddr;
 pub struct Known {
     /// Of requests of this hop, what the listener knows that they go to in the end.
     pub arrived: Option<Arrived>,
-    /// The site's own listener proved itself at this very address, and holds the hop's port there: it would have answered.
+    /// The site's own listener proved itself at this very address, and holds the hop's port there:
+    /// it would have answered.
     pub listener_holds: bool,
-    /// Whether the kernel of the host had a connection to the hop's port while it was open here, as the listener beside the service says.
+    /// Whether the kernel of the host had a connection to the hop's port while it was open here, as
+    /// the listener beside the service says.
     pub at_host: Option<bool>,
-    /// Where a proof of this hop came from, and where the listener is that has the address: two listeners with one name and one key.
+    /// Where a proof of this hop came from, and where the listener is that has the address: two
+    /// listeners with one name and one key.
     pub clone_at: Option<SocketAddr>,
-    /// Where a proof of this hop came from, and the host to which the site gives that address and whose own listener there is another one.
+    /// Where a proof of this hop came from, and the host to which the site gives that address and
+    /// whose own listener there is another one.
     pub at_other_host: Option<(SocketAddr, String)>,
     /// What became of the listener while the run was under way.
     pub listener: Option<Change>,
@@ -29,12 +34,15 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
-    /// Of connections to the port from as many source ports, of which the first opened and heard nothing, how many were answered.
+    /// Of connections to the port from as many source ports, of which the first opened and heard
+    /// nothing, how many were answered.
     pub answered: Option<Spread>,
-    /// Of connections that were open to the port at the same time, how many the way took; where it takes only so many.
+    /// Of connections that were open to the port at the same time, how many the way took; where it
+    /// takes only so many.
     pub limit: Option<Spread>,
-    /// How somebody ended a connection to a row on which nothing is to be said to a real service, once the challenge was said there: the site's listener has
-    /// the port, and would have answered.
+    /// How somebody ended a connection to a row on which nothing is to be said to a real service,
+    /// once the challenge was said there: the site's listener has the port, and would have
+    /// answered.
     pub cut_off: Option<Reason>,
     /// Seconds by which the host's clock is ahead, by its own word on another hop.
     pub host_clock: Option<i64>,
@@ -49,7 +57,8 @@ pub enum Change {
     Began,
 }
 
-/// What the other end's kernel counted while more attempts were made: the connection that is asked for is there for no time at all.
+/// What the other end's kernel counted while more attempts were made: the connection that is asked
+/// for is there for no time at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shots {
     /// Each was reset while it was half open.

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// How a port of a range stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum PortState {
     /// The listener proved itself on it.
@@ -35,7 +37,8 @@ pub struct Segment {
     /// Why, where they are shut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The listener said that it does not hold them: somebody else has them there, or they could not be opened.
+    /// The listener said that it does not hold them: somebody else has them there, or they could
+    /// not be opened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub taken: bool,
     /// Who has them there, as far as the listener knows: `dns.exe, pid 812`.
@@ -44,7 +47,8 @@ pub struct Segment {
     /// The other host whose listener proved itself on them: the way leads there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub led_to: Option<String>,
-    /// They were shut when they were asked for, and so was what had been proved before: that is no rule about their numbers.
+    /// They were shut when they were asked for, and so was what had been proved before: that is no
+    /// rule about their numbers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsettled: bool,
 }
@@ -60,20 +64,26 @@ impl Segment {
         false
     }
 
-    /// Whether the way to them is shut, or somebody else answers on the way. Where the listener does not hold them, whoever has them answers as he
-    /// likes, or not at all; but he answers a SYN, or the way is shut.
+    /// Whether the way to them is shut, or somebody else answers on the way. Where the listener
+    /// does not hold them, whoever has them answers as he likes, or not at all; but he answers a
+    /// SYN, or the way is shut.
     pub fn is_blocked(&self) -> bool {
         match self.state {
             _ if self.unsettled => false,
             PortState::Open => !self.taken,
-            PortState::Shut => !(self.taken && (self.opened() || self.reason == Some(Reason::Refused))),
+            PortState::Shut => {
+                !(self.taken && (self.opened() || self.reason == Some(Reason::Refused)))
+            }
             PortState::Proved | PortState::ProvedLate | PortState::Untested => false,
         }
     }
 
-    /// Whether nothing is known of the way to them: they were not tried, or nobody has them open there.
+    /// Whether nothing is known of the way to them: they were not tried, or nobody has them open
+    /// there.
     pub fn is_unknown(&self) -> bool {
-        self.state == PortState::Untested || self.unsettled || (self.taken && self.reason == Some(Reason::Refused))
+        self.state == PortState::Untested
+            || self.unsettled
+            || (self.taken && self.reason == Some(Reason::Refused))
     }
 
     /// How they stand, in a word.
@@ -104,12 +114,14 @@ impl Segment {
 
     /// Whether both are the same to a reader.
     fn looks_like(&self, other: &Segment) -> bool {
-        (self.word(), self.taken, &self.holder, &self.led_to) == (other.word(), other.taken, &other.holder, &other.led_to)
+        (self.word(), self.taken, &self.holder, &self.led_to)
+            == (other.word(), other.taken, &other.holder, &other.led_to)
     }
 
     /// Whether the connection opened although nothing was said on it.
     fn opened(&self) -> bool {
-        let later = [Reason::ClosedAfterConnect, Reason::SilentAfterConnect, Reason::ResetAfterConnect];
+        let later =
+            [Reason::ClosedAfterConnect, Reason::SilentAfterConnect, Reason::ResetAfterConnect];
         self.reason.is_some_and(|reason| later.contains(&reason))
     }
 }
@@ -154,7 +166,8 @@ pub struct Sweep {
     /// Ports of the sweep that the listener saw; absent where it could not be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_there: Option<usize>,
-    /// Ports that are shut here and that the sweep arrived at there, as `50001,50003-50010`: the way back is shut.
+    /// Ports that are shut here and that the sweep arrived at there, as `50001,50003-50010`: the
+    /// way back is shut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrived_unanswered: Option<String>,
     /// What was shut by the time of the try and not by the number of the port, where anything was.
@@ -187,19 +200,26 @@ struct Run<'s> {
 }
 
 impl Sweep {
-    /// The runs in words, as `proved 49152-57343; dropped 57344-65535`; no more than `most` of them.
+    /// The runs in words, as `proved 49152-57343; dropped 57344-65535`; no more than `most` of
+    /// them.
     pub fn words(&self, most: usize) -> String {
         let mut runs = self.runs();
         if runs.len() > most {
             // Where not all can be named, those to look at are.
-            runs.sort_by_key(|run| matches!(run.like.state, PortState::Proved | PortState::ProvedLate));
+            runs.sort_by_key(|run| {
+                matches!(run.like.state, PortState::Proved | PortState::ProvedLate)
+            });
         }
         let mut words = String::new();
         for (place, run) in runs.iter().take(most).enumerate() {
             // Where the range has gaps, runs of one kind follow each other.
             let word = run.word();
             let _ = match place.checked_sub(1).and_then(|before| runs.get(before)) {
-                Some(before) if before.like.looks_like(run.like) && before.sampled == run.sampled => write!(words, ", {run}"),
+                Some(before)
+                    if before.like.looks_like(run.like) && before.sampled == run.sampled =>
+                {
+                    write!(words, ", {run}")
+                }
                 Some(before) => write!(words, "{}; {word} {run}", before.remark()),
                 None => write!(words, "{word} {run}"),
             };
@@ -213,11 +233,16 @@ impl Sweep {
 
     /// One mark for each of `marks` equal parts of the range.
     pub fn strip(&self, marks: usize) -> String {
-        let states: Vec<Option<char>> = self.segments.iter().flat_map(|s| std::iter::repeat_n(s.mark(), s.len())).collect();
+        let states: Vec<Option<char>> =
+            self.segments.iter().flat_map(|s| std::iter::repeat_n(s.mark(), s.len())).collect();
         let marks = marks.min(states.len());
         let part = |n: usize| {
-            let tried: BTreeSet<char> =
-                states[n * states.len() / marks..(n + 1) * states.len() / marks].iter().flatten().copied().collect();
+            let tried: BTreeSet<char> = states
+                [n * states.len() / marks..(n + 1) * states.len() / marks]
+                .iter()
+                .flatten()
+                .copied()
+                .collect();
             match (tried.len(), tried.first()) {
                 (0, _) => '?',
                 (1, Some(mark)) => *mark,
@@ -228,20 +253,27 @@ impl Sweep {
     }
 
     /// What the marks of such a strip mean.
-    pub const MARKS: &str = "# proved, o open without a proof, . dropped, x shut, / several of these, ? not tried";
+    pub const MARKS: &str =
+        "# proved, o open without a proof, . dropped, x shut, / several of these, ? not tried";
 
     fn runs(&self) -> Vec<Run<'_>> {
         let mut runs: Vec<Run<'_>> = Vec::new();
         for segment in &self.segments {
             // Those of a sample have untried ones between them.
             let (beside, before) = match runs.as_slice() {
-                [.., before, last] if last.like.state == PortState::Untested => (Some(before), true),
+                [.., before, last] if last.like.state == PortState::Untested => {
+                    (Some(before), true)
+                }
                 [.., last] => (Some(last), false),
                 [] => (None, false),
             };
             // A range of pinned ports has gaps.
-            let follows = runs.last().is_some_and(|run| run.last.checked_add(1) == Some(segment.first));
-            if segment.state != PortState::Untested && follows && beside.is_some_and(|run| run.like.looks_like(segment)) {
+            let follows =
+                runs.last().is_some_and(|run| run.last.checked_add(1) == Some(segment.first));
+            if segment.state != PortState::Untested
+                && follows
+                && beside.is_some_and(|run| run.like.looks_like(segment))
+            {
                 if before {
                     runs.pop();
                 }
@@ -250,7 +282,12 @@ impl Sweep {
                     run.last = segment.last;
                 }
             } else {
-                runs.push(Run { first: segment.first, last: segment.last, like: segment, sampled: false });
+                runs.push(Run {
+                    first: segment.first,
+                    last: segment.last,
+                    like: segment,
+                    sampled: false,
+                });
             }
         }
         runs
@@ -311,11 +348,23 @@ mod tests {
 
     #[test]
     fn runs_read_as_a_firewall_team_writes_them() {
-        let (proved, late, shut, open, untested) =
-            (PortState::Proved, PortState::ProvedLate, PortState::Shut, PortState::Open, PortState::Untested);
+        let (proved, late, shut, open, untested) = (
+            PortState::Proved,
+            PortState::ProvedLate,
+            PortState::Shut,
+            PortState::Open,
+            PortState::Untested,
+        );
         let dropped = Some(Reason::TimedOut);
-        let half = sweep(&[(100, 149, proved, None, false), (150, 150, late, None, false), (151, 199, shut, dropped, false)]);
-        assert_eq!((half.words(9).as_str(), half.strip(4).as_str()), ("proved 100-150; dropped 151-199", "##/."));
+        let half = sweep(&[
+            (100, 149, proved, None, false),
+            (150, 150, late, None, false),
+            (151, 199, shut, dropped, false),
+        ]);
+        assert_eq!(
+            (half.words(9).as_str(), half.strip(4).as_str()),
+            ("proved 100-150; dropped 151-199", "##/.")
+        );
         let sample = sweep(&[
             (100, 100, proved, None, false),
             (101, 149, untested, None, false),
@@ -328,18 +377,36 @@ mod tests {
             (sample.words(9).as_str(), sample.strip(4).as_str()),
             ("proved where tried, 100-150; dropped where tried, 151-199", "#?/.")
         );
-        let silent = sweep(&[(1, 1, shut, dropped, false), (2, 8, untested, None, false), (9, 9, proved, None, false)]);
+        let silent = sweep(&[
+            (1, 1, shut, dropped, false),
+            (2, 8, untested, None, false),
+            (9, 9, proved, None, false),
+        ]);
         assert_eq!(silent.words(9), "dropped 1; not tried 2-8; proved 9");
-        let mixed =
-            sweep(&[(1, 1, open, Some(Reason::NotProved), false), (2, 2, shut, Some(Reason::Refused), true), (3, 3, proved, None, false)]);
-        assert_eq!(mixed.words(2), "open without a proof 1; refused 2 (not the listener's there); and 1 more runs");
+        let mixed = sweep(&[
+            (1, 1, open, Some(Reason::NotProved), false),
+            (2, 2, shut, Some(Reason::Refused), true),
+            (3, 3, proved, None, false),
+        ]);
+        assert_eq!(
+            mixed.words(2),
+            "open without a proof 1; refused 2 (not the listener's there); and 1 more runs"
+        );
         assert_eq!((mixed.strip(64).as_str(), sweep(&[]).strip(64).as_str()), ("ox#", ""));
     }
 
     #[test]
     fn what_is_not_the_listeners_is_judged_by_its_answer() {
-        let segment =
-            |state, reason, taken| Segment { first: 1, last: 1, state, reason, taken, holder: None, led_to: None, unsettled: false };
+        let segment = |state, reason, taken| Segment {
+            first: 1,
+            last: 1,
+            state,
+            reason,
+            taken,
+            holder: None,
+            led_to: None,
+            unsettled: false,
+        };
         let judged = |state, reason, taken| {
             let segment = segment(state, reason, taken);
             (segment.is_blocked(), segment.is_unknown())

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 impl Plan {
-    /// The same plan with one hop per address of each name that `resolve` knows. Hops that have an address keep it; hops of a name
-    /// without an answer (`None`, or no address) stay as they are. The id of a hop gets `[address]` after the name only where the name
-    /// has several.
+    /// The same plan with one hop per address of each name that `resolve` knows. Hops that have an
+    /// address keep it; hops of a name without an answer (`None`, or no address) stay as they are.
+    /// The id of a hop gets `[address]` after the name only where the name has several.
     #[must_use]
     pub fn with_addresses(&self, resolve: &impl Fn(&str) -> Option<Vec<IpAddr>>) -> Plan {
         let mut hops = Vec::with_capacity(self.hops.len());
@@ -24,12 +24,18 @@ impl Plan {
                 hops.push(hop.clone());
                 continue;
             }
-            let addresses = answers.entry(name.clone()).or_insert_with(|| distinct(resolve(name).unwrap_or_default()));
+            let addresses = answers
+                .entry(name.clone())
+                .or_insert_with(|| distinct(resolve(name).unwrap_or_default()));
             match addresses.as_slice() {
                 [] => hops.push(hop.clone()),
                 [one] => hops.push(Hop { address: Some(*one), ..hop.clone() }),
                 several => {
-                    let parts = several.iter().map(|a| Hop { id: id_with_address(&hop.id, *a), address: Some(*a), ..hop.clone() });
+                    let parts = several.iter().map(|a| Hop {
+                        id: id_with_address(&hop.id, *a),
+                        address: Some(*a),
+                        ..hop.clone()
+                    });
                     let before = hops.len();
                     hops.extend(parts);
                     renamed.insert(&hop.id, hops[before].id.clone());
@@ -54,13 +60,17 @@ impl Plan {
         }
     }
 
-    /// Names that have to be looked up before the plan can be probed: each once, in the order of the hops.
+    /// Names that have to be looked up before the plan can be probed: each once, in the order of
+    /// the hops.
     pub fn names_to_resolve(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
-        let names = self.hops.iter().filter(|hop| hop.address.is_none() && hop.proxy.is_none()).filter_map(|hop| match &hop.to.host {
-            Host::Named { name, .. } => Some(name.as_str()),
-            _ => None,
-        });
+        let names =
+            self.hops.iter().filter(|hop| hop.address.is_none() && hop.proxy.is_none()).filter_map(
+                |hop| match &hop.to.host {
+                    Host::Named { name, .. } => Some(name.as_str()),
+                    _ => None,
+                },
+            );
         names.filter(|name| seen.insert(*name)).collect()
     }
 }
@@ -68,7 +78,9 @@ impl Plan {
 /// The id that a hop had before its name was looked up: `…/name[address]:port` → `…/name:port`.
 pub fn without_address(id: &str) -> String {
     match (id.rfind('['), id.rfind("]:")) {
-        (Some(open), Some(close)) if open < close && !id[..open].ends_with('/') => format!("{}{}", &id[..open], &id[close + 1..]),
+        (Some(open), Some(close)) if open < close && !id[..open].ends_with('/') => {
+            format!("{}{}", &id[..open], &id[close + 1..])
+        }
         _ => id.to_owned(),
     }
 }
@@ -102,6 +114,10 @@ mod tests {
         for odd in ["", "[", "]:", "]:[", "x]:1[y", "[é]:", "m/f/a/[::1]:443"] {
             let _ = without_address(odd);
         }
-        assert_eq!(without_address("m/f/a/[::1]:443"), "m/f/a/[::1]:443", "an address without a name stays");
+        assert_eq!(
+            without_address("m/f/a/[::1]:443"),
+            "m/f/a/[::1]:443",
+            "an address without a name stays"
+        );
     }
 }

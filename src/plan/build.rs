@@ -1,21 +1,32 @@
 //! Binds the flows of a product's tables to the hosts of one site.
 
-use crate::matrix::model::{Expect, Flow, Interface, Matrix, NameClass, Product, Protocol, RoleId, covers};
+use crate::matrix::model::{
+    Expect, Flow, Interface, Matrix, NameClass, Product, Protocol, RoleId, covers,
+};
 use crate::matrix::port_set::PortSet;
-use crate::plan::model::{Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why};
+use crate::plan::model::{
+    Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why,
+};
 use crate::plan::words::Words;
 use crate::site::model::{Host, Site};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Plans a site: every flow of the product's tables that applies, for every pair of hosts, and the reason for whatever gave no hop.
+/// Plans a site: every flow of the product's tables that applies, for every pair of hosts, and the
+/// reason for whatever gave no hop.
 ///
-/// `matrices` may hold other products' tables and other topologies': they are passed over. Names are not looked up: a hop to a host
-/// without fixed addresses has no address yet (see [`Plan::with_addresses`]).
-pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matrix>, site: &Site) -> Plan {
+/// `matrices` may hold other products' tables and other topologies': they are passed over. Names
+/// are not looked up: a hop to a host without fixed addresses has no address yet (see
+/// [`Plan::with_addresses`]).
+pub fn build<'m>(
+    product: &Product,
+    matrices: impl IntoIterator<Item = &'m Matrix>,
+    site: &Site,
+) -> Plan {
     let words = Words::new(product, site);
-    let matrices: Vec<&Matrix> = matrices.into_iter().filter(|matrix| words.applies(matrix)).collect();
+    let matrices: Vec<&Matrix> =
+        matrices.into_iter().filter(|matrix| words.applies(matrix)).collect();
     let mut builder = Builder {
         words: &words,
         matrices: &matrices,
@@ -44,13 +55,14 @@ pub fn build<'m>(product: &Product, matrices: impl IntoIterator<Item = &'m Matri
 }
 
 fn controls(site: &Site) -> Vec<Control> {
-    let of_host =
-        |(host, ports): (&String, &Vec<u16>)| ports.iter().map(|port| Control { host: host.clone(), port: *port }).collect::<Vec<_>>();
+    let of_host = |(host, ports): (&String, &Vec<u16>)| {
+        ports.iter().map(|port| Control { host: host.clone(), port: *port }).collect::<Vec<_>>()
+    };
     site.controls.iter().flat_map(of_host).collect()
 }
 
-/// What makes two hops the very same request. The RPC interfaces count: a flow that needs others is not proved by the first. So does
-/// the role behind a relay.
+/// What makes two hops the very same request. The RPC interfaces count: a flow that needs others is
+/// not proved by the first. So does the role behind a relay.
 #[derive(PartialEq, Eq, Hash)]
 struct Request {
     from: Host,
@@ -76,7 +88,8 @@ struct Builder<'w, 'a> {
     first: HashMap<Request, usize>,
     /// Ids of `hops`.
     taken: HashSet<String>,
-    /// By flow: the same with `required` set, because a flow that the product needs was folded into one that it does not.
+    /// By flow: the same with `required` set, because a flow that the product needs was folded into
+    /// one that it does not.
     required: HashMap<String, Arc<PlannedFlow>>,
     /// How many flows the product needs at this site.
     needed: usize,
@@ -97,22 +110,28 @@ impl Builder<'_, '_> {
             return;
         }
         self.needed += 1;
-        let ends: BTreeSet<&RoleId> = [Some(&flow.from), Some(&flow.to), flow.via.as_ref()].into_iter().flatten().collect();
-        for role in ends.into_iter().filter(|role| self.side(role).is_err()).cloned().collect::<Vec<_>>() {
+        let ends: BTreeSet<&RoleId> =
+            [Some(&flow.from), Some(&flow.to), flow.via.as_ref()].into_iter().flatten().collect();
+        for role in
+            ends.into_iter().filter(|role| self.side(role).is_err()).cloned().collect::<Vec<_>>()
+        {
             *self.lost.entry(role).or_default() += 1;
         }
     }
 
-    /// The roles without which a third of what the product needs falls away. Others are a choice of the site: nobody has every agent.
+    /// The roles without which a third of what the product needs falls away. Others are a choice of
+    /// the site: nobody has every agent.
     fn missing(&self) -> Vec<MissingRole> {
         let many = self.lost.iter().filter(|(_, flows)| **flows * 3 >= self.needed);
-        many.map(|(role, flows)| MissingRole { role: role.clone(), flows: *flows, of: self.needed }).collect()
+        many.map(|(role, flows)| MissingRole { role: role.clone(), flows: *flows, of: self.needed })
+            .collect()
     }
 
     fn flow(&mut self, matrix: &Matrix, flow: &Flow) {
         self.count(flow);
         let id = format!("{}/{}", short_name(&matrix.id), flow.id);
-        let unplanned = |why| Unplanned { flow: id.clone(), from: flow.from.clone(), to: flow.to.clone(), why };
+        let unplanned =
+            |why| Unplanned { flow: id.clone(), from: flow.from.clone(), to: flow.to.clone(), why };
         let (planned, port, from, to) = match self.prepare(matrix, flow, &id) {
             Ok(prepared) => prepared,
             Err(why) => {
@@ -128,13 +147,15 @@ impl Builder<'_, '_> {
                 None => connectable.push(host),
             }
         }
-        let is_wildcard = |host: &Host| matches!(host, Host::Named { name, .. } if name.contains('*'));
+        let is_wildcard =
+            |host: &Host| matches!(host, Host::Named { name, .. } if name.contains('*'));
         if to.hosts.iter().all(is_wildcard) {
             self.unplanned.push(unplanned(Why::OnlyWildcards { role: to.role.clone() }));
         }
         for from_host in &from.hosts {
             if let Host::Discover { domain, .. } = from_host {
-                self.unplanned.push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));
+                self.unplanned
+                    .push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));
                 continue;
             }
             let from_label = from_host.label().replace('/', "_");
@@ -162,7 +183,12 @@ impl Builder<'_, '_> {
     }
 
     /// Everything about a flow that does not depend on the pair of hosts, or why there is no pair.
-    fn prepare(&self, matrix: &Matrix, flow: &Flow, id: &str) -> Result<(PlannedFlow, u16, Side, Side), Why> {
+    fn prepare(
+        &self,
+        matrix: &Matrix,
+        flow: &Flow,
+        id: &str,
+    ) -> Result<(PlannedFlow, u16, Side, Side), Why> {
         if let Some(condition) = self.words.unmet(flow) {
             return Err(Why::ConditionFalse { condition: condition.to_string() });
         }
@@ -175,7 +201,15 @@ impl Builder<'_, '_> {
         let (to, relayed_to) = match front {
             Some(front) => {
                 let (ports, paths) = self.behind(flow, &front.role);
-                (front, Some(RelayedTo { hosts: behind.hosts.iter().map(Host::label).collect(), role: behind.role, ports, paths }))
+                (
+                    front,
+                    Some(RelayedTo {
+                        hosts: behind.hosts.iter().map(Host::label).collect(),
+                        role: behind.role,
+                        ports,
+                        paths,
+                    }),
+                )
             }
             None => (behind, None),
         };
@@ -206,12 +240,17 @@ impl Builder<'_, '_> {
         Ok((planned, port, from, to))
     }
 
-    /// The ports and paths of the flows from a front to the role behind it: those of the same path where there are any.
+    /// The ports and paths of the flows from a front to the role behind it: those of the same path
+    /// where there are any.
     fn behind(&self, flow: &Flow, front: &RoleId) -> (Vec<u16>, Vec<String>) {
         let all = self.matrices.iter().flat_map(|matrix| &matrix.flows);
         let onward: Vec<&Flow> = all
-            .filter(|f| f.from == *front && f.to == flow.to && f.via.is_none() && f.expect == Expect::Allow)
-            .filter(|f| is_web(f.protocol) == is_web(flow.protocol) && self.words.unmet(f).is_none())
+            .filter(|f| {
+                f.from == *front && f.to == flow.to && f.via.is_none() && f.expect == Expect::Allow
+            })
+            .filter(|f| {
+                is_web(f.protocol) == is_web(flow.protocol) && self.words.unmet(f).is_none()
+            })
             .collect();
         let same_path = onward.iter().any(|f| f.path == flow.path);
         let onward = onward.into_iter().filter(|f| !same_path || f.path == flow.path);
@@ -228,26 +267,37 @@ impl Builder<'_, '_> {
         let given = self.words.hosts(role);
         let hosts = if given.is_empty() {
             let published = self.words.role(role).into_iter().flat_map(|role| role.all_names());
-            published.map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() }).collect()
+            published
+                .map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() })
+                .collect()
         } else {
             given.to_vec()
         };
-        if hosts.is_empty() { Err(Why::RoleWithoutHost { role: role.clone() }) } else { Ok(Side { role: role.clone(), hosts }) }
+        if hosts.is_empty() {
+            Err(Why::RoleWithoutHost { role: role.clone() })
+        } else {
+            Ok(Side { role: role.clone(), hosts })
+        }
     }
 
     /// How much a published name matters, where the site does not say itself where it is.
     fn class(&self, role: &RoleId, host: &Host) -> Option<NameClass> {
         match host {
-            Host::Named { name, addresses } if addresses.is_empty() => self.words.role(role)?.class(name),
+            Host::Named { name, addresses } if addresses.is_empty() => {
+                self.words.role(role)?.class(name)
+            }
             _ => None,
         }
     }
 
-    /// The published ranges of a cloud role, unless the site itself says where one of its hosts is: then the site knows better.
+    /// The published ranges of a cloud role, unless the site itself says where one of its hosts is:
+    /// then the site knows better.
     fn published_networks(&self, to: &Side) -> Vec<ipnet::IpNet> {
         let Some(role) = self.words.role(&to.role) else { return Vec::new() };
         let published = |host: &Host| match host {
-            Host::Named { name, addresses } => addresses.is_empty() && role.names.iter().any(|pattern| covers(pattern, name)),
+            Host::Named { name, addresses } => {
+                addresses.is_empty() && role.names.iter().any(|pattern| covers(pattern, name))
+            }
             _ => false,
         };
         if to.hosts.iter().all(published) { self.words.networks(role) } else { Vec::new() }
@@ -277,18 +327,28 @@ impl Builder<'_, '_> {
         let first = &mut self.hops[*place];
         if hop.flow.required && !first.flow.required {
             let same = self.required.entry(first.flow.id.clone());
-            first.flow = same.or_insert_with(|| Arc::new(PlannedFlow { required: true, ..(*first.flow).clone() })).clone();
+            first.flow = same
+                .or_insert_with(|| {
+                    Arc::new(PlannedFlow { required: true, ..(*first.flow).clone() })
+                })
+                .clone();
         }
         if !first.also.contains(&hop.flow.id) {
             first.also.push(hop.flow.id.clone());
         }
         let why = Why::CoveredBy { hop: first.id.clone() };
-        self.unplanned.push(Unplanned { flow: hop.flow.id.clone(), from: flow.from.clone(), to: flow.to.clone(), why });
+        self.unplanned.push(Unplanned {
+            flow: hop.flow.id.clone(),
+            from: flow.from.clone(),
+            to: flow.to.clone(),
+            why,
+        });
     }
 }
 
 impl Builder<'_, '_> {
-    /// Two tables of one product may have the same last part of their id and a flow of the same name: their hops are told apart by `#2`.
+    /// Two tables of one product may have the same last part of their id and a flow of the same
+    /// name: their hops are told apart by `#2`.
     fn unique(&mut self, id: String) -> String {
         let mut candidate = id.clone();
         let mut number = 1;
@@ -318,7 +378,8 @@ fn interface_names(interfaces: &[Interface]) -> Vec<String> {
 
 /// "Section, row n" of the source, for citing.
 fn source(matrix: &Matrix, flow: &Flow) -> String {
-    let section = flow.section.as_ref().or(matrix.source.section.as_ref()).unwrap_or(&matrix.source.document);
+    let section =
+        flow.section.as_ref().or(matrix.source.section.as_ref()).unwrap_or(&matrix.source.document);
     match flow.row {
         Some(row) => format!("{section}, row {row}"),
         None => section.clone(),
@@ -328,8 +389,12 @@ fn source(matrix: &Matrix, flow: &Flow) -> String {
 fn cannot_connect_to(host: &Host) -> Option<Why> {
     match host {
         Host::Network(network) => Some(Why::NetworkOnToSide { network: network.to_string() }),
-        Host::Discover { domain, .. } => Some(Why::NotDiscovered { domain: domain.clone(), because: None }),
-        Host::Named { name, .. } if name.contains('*') => Some(Why::Wildcard { name: name.clone() }),
+        Host::Discover { domain, .. } => {
+            Some(Why::NotDiscovered { domain: domain.clone(), because: None })
+        }
+        Host::Named { name, .. } if name.contains('*') => {
+            Some(Why::Wildcard { name: name.clone() })
+        }
         Host::Named { .. } | Host::Address(_) => None,
     }
 }
@@ -338,19 +403,21 @@ fn cannot_connect_to(host: &Host) -> Option<Why> {
 fn is_same(a: &Host, b: &Host) -> bool {
     match (a, b) {
         (Host::Named { name: a, .. }, Host::Named { name: b, .. }) => a == b,
-        (Host::Named { addresses, .. }, Host::Address(address)) | (Host::Address(address), Host::Named { addresses, .. }) => {
-            addresses.contains(address)
-        }
+        (Host::Named { addresses, .. }, Host::Address(address))
+        | (Host::Address(address), Host::Named { addresses, .. }) => addresses.contains(address),
         _ => a == b,
     }
 }
 
-/// How hop ids call the addresses of a To host: the name is followed by its address where it has several.
+/// How hop ids call the addresses of a To host: the name is followed by its address where it has
+/// several.
 fn targets(host: &Host) -> Vec<(String, Option<IpAddr>)> {
     match host {
         Host::Address(address @ IpAddr::V6(_)) => vec![(format!("[{address}]"), Some(*address))],
         Host::Address(address) => vec![(address.to_string(), Some(*address))],
-        Host::Named { name, addresses } if addresses.len() > 1 => addresses.iter().map(|a| (format!("{name}[{a}]"), Some(*a))).collect(),
+        Host::Named { name, addresses } if addresses.len() > 1 => {
+            addresses.iter().map(|a| (format!("{name}[{a}]"), Some(*a))).collect()
+        }
         _ => vec![(host.label(), host_address(host))],
     }
 }

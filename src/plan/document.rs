@@ -125,7 +125,12 @@ impl<'p> HopEntry<'p> {
             flow: &flow.id,
             matrix: &flow.matrix,
             from: FromEntry { role: &hop.from.role, host: hop.from.host.label() },
-            to: ToEntry { role: &hop.to.role, host: hop.to.host.label(), address: hop.address, port: hop.port },
+            to: ToEntry {
+                role: &hop.to.role,
+                host: hop.to.host.label(),
+                address: hop.address,
+                port: hop.port,
+            },
             protocol: flow.protocol,
             expect: flow.expect,
             required: flow.required,
@@ -133,7 +138,10 @@ impl<'p> HopEntry<'p> {
             starttls: flow.starttls,
             interfaces: flow.interfaces.iter().map(|interface| interface.name.as_str()).collect(),
             range: flow.range.as_ref().map(ToString::to_string),
-            relayed_to: flow.relayed_to.as_ref().map(|relayed| RelayedEntry { role: &relayed.role, hosts: &relayed.hosts }),
+            relayed_to: flow
+                .relayed_to
+                .as_ref()
+                .map(|relayed| RelayedEntry { role: &relayed.role, hosts: &relayed.hosts }),
             networks: &flow.networks,
             source: &flow.source,
             remark: flow.remark.as_deref(),
@@ -148,6 +156,12 @@ impl<'p> PlanDocument<'p> {
     /// Some hops of a plan, with everything that was not planned.
     pub fn new(plan: &'p Plan, hops: &[&'p Hop], unplanned: &[&'p Unplanned]) -> Self {
         let hops = hops.iter().map(|hop| HopEntry::new(hop)).collect();
-        PlanDocument { schema: SCHEMA, site: &plan.site, hops, unplanned: unplanned.to_vec(), missing_roles: plan.missing.iter().collect() }
+        PlanDocument {
+            schema: SCHEMA,
+            site: &plan.site,
+            hops,
+            unplanned: unplanned.to_vec(),
+            missing_roles: plan.missing.iter().collect(),
+        }
     }
 }

@@ -54,7 +54,13 @@ pub fn role(id: &str) -> Role {
 }
 
 pub fn interface(name: &str) -> Interface {
-    Interface { name: name.into(), uuid: "00000000-0000-0000-0000-000000000000".into(), version: (1, 0), title: None, hint: None }
+    Interface {
+        name: name.into(),
+        uuid: "00000000-0000-0000-0000-000000000000".into(),
+        version: (1, 0),
+        title: None,
+        hint: None,
+    }
 }
 
 pub fn feature(id: &str) -> Feature {
@@ -65,7 +71,8 @@ pub fn when(text: &str) -> Condition {
     Condition { feature: text.trim_start_matches('!').into(), on: !text.starts_with('!') }
 }
 
-/// Roles: web, db, cache (in front of db), store (includes db and cache), agent, cloud (published names). Named port `db` 5432, range `rpc`.
+/// Roles: web, db, cache (in front of db), store (includes db and cache), agent, cloud (published
+/// names). Named port `db` 5432, range `rpc`.
 pub fn product() -> Product {
     let store = Role { includes: vec!["db".into(), "cache".into()], ..role("store") };
     let cloud = Role {
@@ -130,7 +137,10 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         features: BTreeMap::new(),
         ports: BTreeMap::new(),
         ranges: BTreeMap::new(),
-        roles: roles.iter().map(|(role, hosts)| ((*role).into(), hosts.iter().map(|h| host(h)).collect())).collect(),
+        roles: roles
+            .iter()
+            .map(|(role, hosts)| ((*role).into(), hosts.iter().map(|h| host(h)).collect()))
+            .collect(),
         certificates: BTreeMap::new(),
         networks: BTreeMap::new(),
         port_offset: 0,

@@ -28,7 +28,8 @@ pub struct Endpoint<'p> {
     pub port: u16,
     /// What is spoken: one protocol, or HTTP and gRPC together.
     pub protocols: Vec<Protocol>,
-    /// Hops that end here. Those with `expect = deny` too: only where somebody listens can it be shown that a way is shut.
+    /// Hops that end here. Those with `expect = deny` too: only where somebody listens can it be
+    /// shown that a way is shut.
     pub hops: Vec<&'p Hop>,
     /// HTTP paths that hops with `expect = allow` ask for, each once.
     pub paths: Vec<String>,
@@ -64,7 +65,12 @@ pub struct Conflict<'p> {
 impl std::fmt::Display for Conflict<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Conflict { host, port, speaks, needs, hop } = self;
-        write!(f, "port {port} of {} speaks {speaks} and cannot speak {needs} for {}", host.label(), hop.id)
+        write!(
+            f,
+            "port {port} of {} speaks {speaks} and cannot speak {needs} for {}",
+            host.label(),
+            hop.id
+        )
     }
 }
 
@@ -88,7 +94,8 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
     let mut places = std::collections::HashMap::new();
     let mut conflicts = Vec::new();
     // What must be open decides what a port speaks; what must be shut only needs somebody there.
-    let (allowed, denied): (Vec<&Hop>, Vec<&Hop>) = hops.iter().partition(|hop| hop.flow.expect == Expect::Allow);
+    let (allowed, denied): (Vec<&Hop>, Vec<&Hop>) =
+        hops.iter().partition(|hop| hop.flow.expect == Expect::Allow);
     for hop in allowed.into_iter().chain(denied) {
         let place = *places.entry((&hop.to.host, hop.port)).or_insert_with(|| {
             open.push(Endpoint::new(hop));
@@ -99,7 +106,13 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
             None => endpoint.add(hop),
             Some(spoken) => {
                 let (speaks, needs) = (*spoken, hop.flow.protocol);
-                conflicts.push(Conflict { host: hop.to.host.clone(), port: hop.port, speaks, needs, hop });
+                conflicts.push(Conflict {
+                    host: hop.to.host.clone(),
+                    port: hop.port,
+                    speaks,
+                    needs,
+                    hop,
+                });
             }
         }
     }
@@ -109,10 +122,13 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
     (open, conflicts)
 }
 
-/// The greeting of a port: none where its hops do not agree on one, or one of them sends first octets of our own.
+/// The greeting of a port: none where its hops do not agree on one, or one of them sends first
+/// octets of our own.
 fn greeting(hops: &[&Hop]) -> Option<Greeting> {
     let greeting = hops.iter().find_map(|hop| hop.flow.greeting)?;
-    let agree = hops.iter().all(|hop| !hop.flow.first_bytes && hop.flow.greeting.is_none_or(|other| other == greeting));
+    let agree = hops.iter().all(|hop| {
+        !hop.flow.first_bytes && hop.flow.greeting.is_none_or(|other| other == greeting)
+    });
     agree.then_some(greeting)
 }
 

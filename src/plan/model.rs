@@ -20,7 +20,8 @@ pub struct Plan {
     pub hops: Vec<Hop>,
     /// What was left out, and why.
     pub unplanned: Vec<Unplanned>,
-    /// Every role of the product's tables, with the hosts that the site gives it: for finding out whose hops are whose.
+    /// Every role of the product's tables, with the hosts that the site gives it: for finding out
+    /// whose hops are whose.
     pub roles: Vec<PlannedRole>,
     /// Ports that the site file says are open from everywhere.
     pub controls: Vec<Control>,
@@ -47,7 +48,11 @@ impl std::fmt::Display for MissingRole {
         } else {
             format!("{flows} of {of} required flows need it and are")
         };
-        write!(f, "no host has the role {role}: {what} not tested as the tables have {}", if *of == 1 { "it" } else { "them" })
+        write!(
+            f,
+            "no host has the role {role}: {what} not tested as the tables have {}",
+            if *of == 1 { "it" } else { "them" }
+        )
     }
 }
 
@@ -65,7 +70,8 @@ pub struct Control {
 pub struct PlannedRole {
     /// The role.
     pub id: RoleId,
-    /// Its own hosts and those of the roles that it includes, each once. Empty for a role that this site does not use.
+    /// Its own hosts and those of the roles that it includes, each once. Empty for a role that this
+    /// site does not use.
     pub hosts: Vec<Host>,
     /// Roles whose hosts have this role too, directly and through others.
     pub includes: Vec<RoleId>,
@@ -80,7 +86,8 @@ pub struct PlannedRole {
 /// One From host, one To endpoint, and what must (or must not) be possible between them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hop {
-    /// Stable identifier: `matrix/flow/from/to:port`, and `[address]` after the name when a name has several addresses.
+    /// Stable identifier: `matrix/flow/from/to:port`, and `[address]` after the name when a name
+    /// has several addresses.
     pub id: String,
     /// What all hops of one flow have in common.
     pub flow: Arc<PlannedFlow>,
@@ -96,7 +103,8 @@ pub struct Hop {
     pub class: Option<NameClass>,
     /// The outbound proxy on the way to it; `address` is not looked up then.
     pub proxy: Option<Arc<Proxy>>,
-    /// Full ids of flows of the plan that ask for the very same thing, and were folded into this hop.
+    /// Full ids of flows of the plan that ask for the very same thing, and were folded into this
+    /// hop.
     pub also: Vec<String>,
 }
 
@@ -105,7 +113,9 @@ impl Hop {
     pub fn name_to_look_up(&self) -> Option<&str> {
         match (&self.proxy, &self.to.host) {
             (Some(proxy), _) => Some(proxy.host.as_str()).filter(|_| proxy.addresses.is_empty()),
-            (None, Host::Named { name, .. }) => Some(name.as_str()).filter(|_| self.address.is_none()),
+            (None, Host::Named { name, .. }) => {
+                Some(name.as_str()).filter(|_| self.address.is_none())
+            }
             _ => None,
         }
     }
@@ -117,8 +127,9 @@ impl Hop {
 }
 
 impl Plan {
-    /// The same plan with the published names of cloud services reached on each of these routes; `direct` stands for all names of `except`, and for
-    /// what is no HTTPS: a proxy of the web is for nothing else.
+    /// The same plan with the published names of cloud services reached on each of these routes;
+    /// `direct` stands for all names of `except`, and for what is no HTTPS: a proxy of the web is
+    /// for nothing else.
     #[must_use]
     pub fn through(mut self, routes: &[Route], except: &NoProxy) -> Plan {
         let mut hops = Vec::with_capacity(self.hops.len());
@@ -130,7 +141,12 @@ impl Plan {
                 match route {
                     Route::Proxy(proxy) if !except.covers(&name) => {
                         let id = format!("{}@{}", hop.id, proxy.label());
-                        hops.push(Hop { id, proxy: Some(proxy.clone()), address: None, ..hop.clone() });
+                        hops.push(Hop {
+                            id,
+                            proxy: Some(proxy.clone()),
+                            address: None,
+                            ..hop.clone()
+                        });
                     }
                     _ => direct = true,
                 }
@@ -190,7 +206,8 @@ pub struct PlannedFlow {
     pub inferred: Option<String>,
     /// Subject that the certificate of the To host must have, where the site names one.
     pub certificate: Option<String>,
-    /// Published address ranges of the To role (cloud services), to check resolved addresses against.
+    /// Published address ranges of the To role (cloud services), to check resolved addresses
+    /// against.
     pub networks: Vec<IpNet>,
     /// Which domain controllers the To role stands for, where it stands for any.
     pub locate: Option<Locate>,
@@ -248,7 +265,8 @@ pub enum Why {
         /// The name.
         name: String,
     },
-    /// Every name of the role is a wildcard: there is nothing to connect to, and the flow is not tested.
+    /// Every name of the role is a wildcard: there is nothing to connect to, and the flow is not
+    /// tested.
     OnlyWildcards {
         /// The role.
         role: RoleId,
@@ -276,7 +294,8 @@ pub enum Why {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<String>,
     },
-    /// The flow has no port that could be connected to: the offset carries it past 65535, or the table does not declare its name.
+    /// The flow has no port that could be connected to: the offset carries it past 65535, or the
+    /// table does not declare its name.
     NoPort {
         /// The port, range or name, before the offset.
         port: String,
@@ -284,7 +303,8 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether something that ought to work is left untested: the flow applies at this site, and only this program cannot look.
+    /// Whether something that ought to work is left untested: the flow applies at this site, and
+    /// only this program cannot look.
     pub fn leaves_untested(&self) -> bool {
         matches!(
             self,
@@ -305,19 +325,30 @@ impl std::fmt::Display for Why {
                 None => write!(f, "feature {condition} is off at this site"),
             },
             Why::RoleWithoutHost { role } => write!(f, "the site gives no host to the role {role}"),
-            Why::NetworkOnToSide { network } => write!(f, "{network} is a network: list the hosts to connect to"),
-            Why::Wildcard { name } => write!(f, "{name} is a wildcard: an entry for an allow list, not a host"),
+            Why::NetworkOnToSide { network } => {
+                write!(f, "{network} is a network: list the hosts to connect to")
+            }
+            Why::Wildcard { name } => {
+                write!(f, "{name} is a wildcard: an entry for an allow list, not a host")
+            }
             Why::OnlyWildcards { role } => {
-                write!(f, "all names of {role} are wildcards: give the role a host, or names under `[role.concrete]`")
+                write!(
+                    f,
+                    "all names of {role} are wildcards: give the role a host, or names under \
+                        `[role.concrete]`"
+                )
             }
             Why::SameHost { host } => write!(f, "both sides are {host}"),
             Why::CoveredBy { hop } => write!(f, "covered by {hop}"),
             Why::ProtocolNotProbed { protocol } => write!(f, "{protocol} is not probed"),
-            Why::NotDiscovered { domain, because: None } => write!(f, "the domain controllers of {domain} are looked up by `connect`"),
+            Why::NotDiscovered { domain, because: None } => {
+                write!(f, "the domain controllers of {domain} are looked up by `connect`")
+            }
             Why::NotDiscovered { domain, because: Some(because) } => {
                 write!(
                     f,
-                    "the domain controllers of {domain} were not found ({because}): mend DNS, ask another server with --dns, or list them as hosts"
+                    "the domain controllers of {domain} were not found ({because}): mend DNS, ask \
+                        another server with --dns, or list them as hosts"
                 )
             }
             Why::NoPort { port } => write!(f, "port {port} cannot be used at this site"),

@@ -1,4 +1,5 @@
-//! Whether a machine is the host that a plan begins at: a test from another one is a test of another rule.
+//! Whether a machine is the host that a plan begins at: a test from another one is a test of
+//! another rule.
 
 use crate::site::model::Host;
 use std::net::IpAddr;
@@ -38,14 +39,19 @@ impl Machine<'_> {
         let own = self.name.trim_end_matches('.').to_lowercase();
         let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
         // The domain may be missing on either side.
-        own == name || (!own.is_empty() && first(&own) == first(name) && (!own.contains('.') || !name.contains('.')))
+        own == name
+            || (!own.is_empty()
+                && first(&own) == first(name)
+                && (!own.contains('.') || !name.contains('.')))
     }
 
     /// How it stands to a host of the plan.
     pub fn place(&self, host: &Host) -> Place {
         match host {
             Host::Address(address) if !self.has(address) => Place::OtherAddresses,
-            Host::Named { name, addresses } if !addresses.iter().any(|address| self.has(address)) => {
+            Host::Named { name, addresses }
+                if !addresses.iter().any(|address| self.has(address)) =>
+            {
                 match (self.is_called(name), addresses.is_empty()) {
                     (true, true) => Place::Here,
                     (true, false) => Place::Moved,
@@ -53,31 +59,42 @@ impl Machine<'_> {
                     (false, false) => Place::OtherAddresses,
                 }
             }
-            Host::Network(network) if !network.addr().is_loopback() && !self.addresses.iter().any(|own| network.contains(own)) => {
+            Host::Network(network)
+                if !network.addr().is_loopback()
+                    && !self.addresses.iter().any(|own| network.contains(own)) =>
+            {
                 Place::OtherNetwork
             }
             _ => Place::Here,
         }
     }
 
-    /// "planned from 10.20.0.0/16; tested from 10.9.0.1", where a hop that was planned from `host` was sent from another address, or by another
-    /// machine.
+    /// "planned from 10.20.0.0/16; tested from 10.9.0.1", where a hop that was planned from `host`
+    /// was sent from another address, or by another machine.
     pub fn tested_from(&self, host: &Host, source: Option<IpAddr>) -> Option<String> {
         let source = source?.to_canonical();
         let same_family = |address: &IpAddr| address.to_canonical().is_ipv4() == source.is_ipv4();
-        // A host with an address of the other family alone is still that host, and loopback is always this machine.
-        let is_same = |address: &IpAddr| address.to_canonical() == source || (address.is_loopback() && source.is_loopback());
-        let is_other = |fixed: &[IpAddr]| fixed.iter().any(same_family) && !fixed.iter().any(is_same);
+        // A host with an address of the other family alone is still that host, and loopback is
+        // always this machine.
+        let is_same = |address: &IpAddr| {
+            address.to_canonical() == source || (address.is_loopback() && source.is_loopback())
+        };
+        let is_other =
+            |fixed: &[IpAddr]| fixed.iter().any(same_family) && !fixed.iter().any(is_same);
         let place = self.place(host);
         let differs = place != Place::Here
             || match host {
                 Host::Address(address) => is_other(&[*address]),
                 Host::Named { addresses, .. } => is_other(addresses),
-                Host::Network(network) => same_family(&network.addr()) && !network.contains(&source),
+                Host::Network(network) => {
+                    same_family(&network.addr()) && !network.contains(&source)
+                }
                 Host::Discover { .. } => false,
             };
         let tested = match (place, self.name) {
-            (Place::OtherName | Place::OtherAddresses, name) if !name.is_empty() => format!("{name} ({source})"),
+            (Place::OtherName | Place::OtherAddresses, name) if !name.is_empty() => {
+                format!("{name} ({source})")
+            }
             _ => source.to_string(),
         };
         differs.then(|| format!("planned from {}; tested from {tested}", in_full(host)))
@@ -88,7 +105,10 @@ impl Machine<'_> {
 pub fn in_full(host: &Host) -> String {
     match host {
         Host::Named { name, addresses } if !addresses.is_empty() => {
-            format!("{name} ({})", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", "))
+            format!(
+                "{name} ({})",
+                addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+            )
         }
         _ => host.label(),
     }
@@ -141,18 +161,37 @@ mod tests {
     fn a_test_from_elsewhere_names_both_ends() {
         let addresses = [ip("10.9.0.1"), ip("10.20.0.7"), ip("fd00:9::1")];
         let machine = Machine { name: "ws17", addresses: &addresses };
-        let said = |host: &Host, source: &str| machine.tested_from(host, Some(ip(source))).unwrap_or_default();
-        assert_eq!(said(&network("10.30.0.0/16"), "10.9.0.1"), "planned from 10.30.0.0/16; tested from 10.9.0.1");
+        let said = |host: &Host, source: &str| {
+            machine.tested_from(host, Some(ip(source))).unwrap_or_default()
+        };
+        assert_eq!(
+            said(&network("10.30.0.0/16"), "10.9.0.1"),
+            "planned from 10.30.0.0/16; tested from 10.9.0.1"
+        );
         assert_eq!(said(&network("10.20.0.0/16"), "10.20.0.7"), "");
-        assert_eq!(said(&network("10.20.0.0/16"), "10.9.0.1"), "planned from 10.20.0.0/16; tested from 10.9.0.1", "by another interface");
-        assert_eq!(said(&network("10.20.0.0/16"), "fd00:9::1"), "", "the network is of the other family");
+        assert_eq!(
+            said(&network("10.20.0.0/16"), "10.9.0.1"),
+            "planned from 10.20.0.0/16; tested from 10.9.0.1",
+            "by another interface"
+        );
+        assert_eq!(
+            said(&network("10.20.0.0/16"), "fd00:9::1"),
+            "",
+            "the network is of the other family"
+        );
         assert_eq!(said(&named("ws17", &["10.9.0.1"]), "fd00:9::1"), "");
         assert_eq!(
             said(&named("ws17", &["10.9.0.1", "fd00:9::1"]), "10.20.0.7"),
             "planned from ws17 (10.9.0.1, fd00:9::1); tested from 10.20.0.7"
         );
-        assert_eq!(said(&named("psp", &["10.1.0.1"]), "10.9.0.1"), "planned from psp (10.1.0.1); tested from ws17 (10.9.0.1)");
-        assert_eq!(said(&named("psp", &[]), "10.9.0.1"), "planned from psp; tested from ws17 (10.9.0.1)");
+        assert_eq!(
+            said(&named("psp", &["10.1.0.1"]), "10.9.0.1"),
+            "planned from psp (10.1.0.1); tested from ws17 (10.9.0.1)"
+        );
+        assert_eq!(
+            said(&named("psp", &[]), "10.9.0.1"),
+            "planned from psp; tested from ws17 (10.9.0.1)"
+        );
         assert_eq!(said(&named("ws17", &[]), "10.9.0.1"), "");
         assert_eq!(said(&Host::Address(ip("127.0.9.2")), "127.0.0.1"), "", "one machine");
         assert_eq!(machine.tested_from(&network("10.30.0.0/16"), None), None, "nothing was sent");

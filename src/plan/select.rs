@@ -86,14 +86,19 @@ fn did_you_mean(near: Option<&str>) -> String {
 
 fn known_as(name: &str, addresses: &[IpAddr]) -> String {
     let addresses = addresses.iter().filter(|a| !a.is_loopback()).map(IpAddr::to_string);
-    std::iter::once(name.to_owned()).filter(|n| !n.is_empty()).chain(addresses).collect::<Vec<_>>().join(", ")
+    std::iter::once(name.to_owned())
+        .filter(|n| !n.is_empty())
+        .chain(addresses)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Plan {
     /// The hops of a host or a role.
     ///
     /// # Errors
-    /// When nobody in the plan is meant, or it cannot be told who is. A host that was found but has no hops is not an error.
+    /// When nobody in the plan is meant, or it cannot be told who is. A host that was found but has
+    /// no hops is not an error.
     pub fn for_host(&self, who: &Who) -> Result<Selection<'_>, NotFound> {
         let Some(said) = &who.said else { return self.for_this_machine(who) };
         let said = said.trim().trim_end_matches('.').to_lowercase();
@@ -103,14 +108,21 @@ impl Plan {
         let everybody = self.everybody();
         let mut found = matching(&everybody, |host| is_called(host, &said));
         if found.is_empty() {
-            found = only_one(matching(&everybody, |host| first_label_of(host) == Some(said.as_str())), &said)?;
+            found = only_one(
+                matching(&everybody, |host| first_label_of(host) == Some(said.as_str())),
+                &said,
+            )?;
         }
         if let (true, Ok(address)) = (found.is_empty(), said.parse::<IpAddr>()) {
-            found = matching(&everybody, |host| matches!(host, Host::Network(network) if network.contains(&address)));
+            found = matching(
+                &everybody,
+                |host| matches!(host, Host::Network(network) if network.contains(&address)),
+            );
         }
         if found.is_empty() {
             let labels: Vec<String> = everybody.iter().map(|host| host.label()).collect();
-            let words = self.roles.iter().map(|r| r.id.as_str()).chain(labels.iter().map(String::as_str));
+            let words =
+                self.roles.iter().map(|r| r.id.as_str()).chain(labels.iter().map(String::as_str));
             return Err(NotFound::Unknown { near: suggest(&said, words).map(str::to_owned), said });
         }
         Ok(self.for_hosts(&found))
@@ -119,12 +131,15 @@ impl Plan {
     fn for_this_machine(&self, who: &Who) -> Result<Selection<'_>, NotFound> {
         let everybody = self.everybody();
         let name = who.name.trim_end_matches('.').to_lowercase();
-        let by_address = |host: &Host| who.addresses.iter().any(|address| has_address(host, *address));
+        let by_address =
+            |host: &Host| who.addresses.iter().any(|address| has_address(host, *address));
         let mut found = matching(&everybody, |host| is_called(host, &name) || by_address(host));
-        // The name alone, without its domain, is weaker: a machine may be in another domain than its namesake.
+        // The name alone, without its domain, is weaker: a machine may be in another domain than
+        // its namesake.
         if !found.iter().any(|host| matches!(host, Host::Named { .. })) && !name.is_empty() {
             let first = name.split('.').next().unwrap_or(&name);
-            match only_one(matching(&everybody, |host| first_label_of(host) == Some(first)), &name) {
+            match only_one(matching(&everybody, |host| first_label_of(host) == Some(first)), &name)
+            {
                 Ok(more) => found.extend(more),
                 // An address of this machine has decided already.
                 Err(_) if !found.is_empty() => {}
@@ -132,7 +147,12 @@ impl Plan {
             }
         }
         if found.is_empty() {
-            let roles = self.roles.iter().filter(|role| !role.hosts.is_empty()).map(|role| role.id.clone()).collect();
+            let roles = self
+                .roles
+                .iter()
+                .filter(|role| !role.hosts.is_empty())
+                .map(|role| role.id.clone())
+                .collect();
             return Err(NotFound::NotHere { name, addresses: who.addresses.clone(), roles });
         }
         Ok(self.for_hosts(&found))
@@ -141,8 +161,14 @@ impl Plan {
     fn for_role(&self, role: &PlannedRole) -> Result<Selection<'_>, NotFound> {
         let id = &role.id;
         let hosts: HashSet<&Host> = role.hosts.iter().collect();
-        // A table may speak of a wider role: what holds for every domain controller holds for the target's.
-        let wider: HashSet<&RoleId> = self.roles.iter().filter(|other| other.includes.contains(id)).map(|other| &other.id).collect();
+        // A table may speak of a wider role: what holds for every domain controller holds for the
+        // target's.
+        let wider: HashSet<&RoleId> = self
+            .roles
+            .iter()
+            .filter(|other| other.includes.contains(id))
+            .map(|other| &other.id)
+            .collect();
         let (mut from_folded, mut to_folded) = (HashSet::new(), HashSet::new());
         for entry in &self.unplanned {
             if let Why::CoveredBy { hop } = &entry.why {
@@ -154,9 +180,19 @@ impl Plan {
                 }
             }
         }
-        let is_end = |end: &crate::plan::model::HopEnd| end.role == *id || (wider.contains(&end.role) && hosts.contains(&end.host));
-        let connect: Vec<&Hop> = self.hops.iter().filter(|hop| is_end(&hop.from) || from_folded.contains(hop.id.as_str())).collect();
-        let listen: Vec<&Hop> = self.hops.iter().filter(|hop| is_end(&hop.to) || to_folded.contains(hop.id.as_str())).collect();
+        let is_end = |end: &crate::plan::model::HopEnd| {
+            end.role == *id || (wider.contains(&end.role) && hosts.contains(&end.host))
+        };
+        let connect: Vec<&Hop> = self
+            .hops
+            .iter()
+            .filter(|hop| is_end(&hop.from) || from_folded.contains(hop.id.as_str()))
+            .collect();
+        let listen: Vec<&Hop> = self
+            .hops
+            .iter()
+            .filter(|hop| is_end(&hop.to) || to_folded.contains(hop.id.as_str()))
+            .collect();
         if role.hosts.is_empty() && connect.is_empty() && listen.is_empty() {
             return Err(NotFound::RoleWithoutHost { role: id.clone() });
         }
@@ -165,7 +201,11 @@ impl Plan {
 
     fn for_hosts(&self, hosts: &[&Host]) -> Selection<'_> {
         let wanted: HashSet<&Host> = hosts.iter().copied().collect();
-        let roles = self.roles.iter().filter(|role| role.hosts.iter().any(|host| wanted.contains(host))).map(|role| role.id.clone());
+        let roles = self
+            .roles
+            .iter()
+            .filter(|role| role.hosts.iter().any(|host| wanted.contains(host)))
+            .map(|role| role.id.clone());
         let selection = Selection {
             roles: roles.collect(),
             hosts: hosts.iter().map(|host| (*host).clone()).collect(),
@@ -185,10 +225,12 @@ impl Plan {
 }
 
 impl<'p> Selection<'p> {
-    /// Several selections as one, of a machine that is all of them: everything once, hops in the order of the plan.
+    /// Several selections as one, of a machine that is all of them: everything once, hops in the
+    /// order of the plan.
     pub fn together(plan: &'p Plan, parts: &[Selection<'p>]) -> Self {
         let hops = |of_parts: Vec<&Vec<&'p Hop>>| {
-            let wanted: HashSet<&str> = of_parts.into_iter().flatten().map(|hop| hop.id.as_str()).collect();
+            let wanted: HashSet<&str> =
+                of_parts.into_iter().flatten().map(|hop| hop.id.as_str()).collect();
             plan.hops.iter().filter(|hop| wanted.contains(hop.id.as_str())).collect()
         };
         let connect = hops(parts.iter().map(|part| &part.connect).collect());
@@ -207,12 +249,14 @@ impl<'p> Selection<'p> {
         Selection { roles, hosts, connect, listen }
     }
 
-    /// The hops to connect when one machine stands for all hosts found: of the hops that differ in the From host alone, the one whose
-    /// host is told most exactly (a name before an address, an address before a network), in the order of the plan.
+    /// The hops to connect when one machine stands for all hosts found: of the hops that differ in
+    /// the From host alone, the one whose host is told most exactly (a name before an address, an
+    /// address before a network), in the order of the plan.
     pub fn connect_once(&self) -> Vec<&'p Hop> {
         let mut best: HashMap<_, usize> = HashMap::new();
         for (place, hop) in self.connect.iter().enumerate() {
-            let target = (&hop.flow.matrix, &hop.flow.id, &hop.to.host, hop.address, hop.port, &hop.proxy);
+            let target =
+                (&hop.flow.matrix, &hop.flow.id, &hop.to.host, hop.address, hop.port, &hop.proxy);
             let kept = best.entry(target).or_insert(place);
             if vagueness(&hop.from.host) < vagueness(&self.connect[*kept].from.host) {
                 *kept = place;
@@ -239,7 +283,9 @@ fn matching<'h>(hosts: &[&'h Host], wanted: impl Fn(&Host) -> bool) -> Vec<&'h H
 fn is_called(host: &Host, name: &str) -> bool {
     match host {
         Host::Named { name: own, .. } if own == name => true,
-        Host::Named { addresses, .. } => name.parse().is_ok_and(|address: IpAddr| addresses.contains(&address)),
+        Host::Named { addresses, .. } => {
+            name.parse().is_ok_and(|address: IpAddr| addresses.contains(&address))
+        }
         Host::Address(own) => name.parse() == Ok(*own),
         Host::Network(_) | Host::Discover { .. } => host.label() == name,
     }
@@ -265,7 +311,10 @@ fn first_label_of(host: &Host) -> Option<&str> {
 fn only_one<'h>(found: Vec<&'h Host>, name: &str) -> Result<Vec<&'h Host>, NotFound> {
     let candidates: BTreeSet<String> = found.iter().map(|host| host.label()).collect();
     if candidates.len() > 1 {
-        return Err(NotFound::Ambiguous { name: name.to_owned(), candidates: candidates.into_iter().collect() });
+        return Err(NotFound::Ambiguous {
+            name: name.to_owned(),
+            candidates: candidates.into_iter().collect(),
+        });
     }
     Ok(found)
 }

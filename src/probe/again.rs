@@ -1,5 +1,6 @@
-//! What is said again on a connection that was proved: something large, and, where it was asked for, something after a long silence. The
-//! first exchange is small and quick; links that lose large packets, and devices that forget a quiet connection, let it pass.
+//! What is said again on a connection that was proved: something large, and, where it was asked
+//! for, something after a long silence. The first exchange is small and quick; links that lose
+//! large packets, and devices that forget a quiet connection, let it pass.
 
 use super::climb::Asked;
 use super::climb::{Climb, Stop};
@@ -25,7 +26,8 @@ pub struct Heard {
 
 /// A proved connection that can be spoken on again.
 pub trait Exchange {
-    /// Begins what is to last through a silence, where the protocol has more to keep open than the connection; without a deadline.
+    /// Begins what is to last through a silence, where the protocol has more to keep open than the
+    /// connection; without a deadline.
     ///
     /// # Errors
     /// What became of the connection.
@@ -36,12 +38,14 @@ pub trait Exchange {
         async { Ok(()) }
     }
 
-    /// Whether each answer brings a proof: where it does, one without shows that somebody else answered this time.
+    /// Whether each answer brings a proof: where it does, one without shows that somebody else
+    /// answered this time.
     fn proves(&self) -> bool {
         true
     }
 
-    /// Whether a service answers what is sent again although it knows nothing of challenges and padding.
+    /// Whether a service answers what is sent again although it knows nothing of challenges and
+    /// padding.
     fn answers_anybody(&self) -> bool {
         false
     }
@@ -55,20 +59,31 @@ pub trait Exchange {
     ///
     /// # Errors
     /// What became of the connection.
-    fn exchange(&mut self, asked: &Asked, padding: &str) -> impl Future<Output = Result<Heard, Failure>> + Send;
+    fn exchange(
+        &mut self,
+        asked: &Asked,
+        padding: &str,
+    ) -> impl Future<Output = Result<Heard, Failure>> + Send;
 }
 
-/// Climbs the rungs above the proof: `payload`, and with `--idle` also `idle`. Nothing is done where nothing was proved.
+/// Climbs the rungs above the proof: `payload`, and with `--idle` also `idle`. Nothing is done
+/// where nothing was proved.
 ///
 /// # Errors
 /// [`Stop`] when one of them is not climbed.
-pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+pub async fn again(
+    climb: &mut Climb<'_>,
+    exporter: Option<&Exporter>,
+    connection: &mut (impl Exchange + Send),
+) -> Result<(), Stop> {
     if climb.light || climb.target.hop.flow.expect == Expect::Deny {
         return Ok(());
     }
     match climb.proofs().last() {
         Some(ProofOutcome::Valid { .. }) => {}
-        Some(ProofOutcome::None) if connection.answers_anybody() => return large_to_service(climb, connection).await,
+        Some(ProofOutcome::None) if connection.answers_anybody() => {
+            return large_to_service(climb, connection).await;
+        }
         _ => return Ok(()),
     }
     let quiet = climb.tools.idle;
@@ -85,34 +100,57 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
         if let Some(wait) = wait {
             // What fails before the silence does not fail for it.
             let held = tokio::time::timeout(climb.step_deadline(), connection.hold(&asked)).await;
-            heard = held.unwrap_or_else(|_| Err(Failure::silent())).map(|()| Heard::default()).map_err(|f| f.with("before", "the silence"));
+            heard = held
+                .unwrap_or_else(|_| Err(Failure::silent()))
+                .map(|()| Heard::default())
+                .map_err(|f| f.with("before", "the silence"));
             if heard.is_ok() {
                 tokio::time::sleep(wait).await;
                 begun = clock::instant();
             }
         }
         if heard.is_ok() {
-            let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await;
+            let exchanged =
+                tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding))
+                    .await;
             heard = exchanged.unwrap_or_else(|_| Err(Failure::silent()));
         }
         let outcome = match heard {
             Ok(heard) => {
                 let detail = detail(kind, wait, padding.len(), &heard);
                 let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
-                let same = Same { hosts: hosts_behind(climb), proves: connection.proves(), padding: padding.as_bytes() };
+                let same = Same {
+                    hosts: hosts_behind(climb),
+                    proves: connection.proves(),
+                    padding: padding.as_bytes(),
+                };
                 match same_listener(climb.proofs().last(), &proof, &heard, &same) {
                     Ok(()) => Ok(detail),
-                    Err(failure) => Err(Failure { detail: detail.into_iter().chain(failure.detail).collect(), ..failure }),
+                    Err(failure) => Err(Failure {
+                        detail: detail.into_iter().chain(failure.detail).collect(),
+                        ..failure
+                    }),
                 }
             }
-            // A front that closes after each answer has said so: a payload then has no connection to go over.
-            Err(failure) if failure.reason == Reason::ClosedAfterConnect && kind == StepKind::Payload && connection.may_close() => {
+            // A front that closes after each answer has said so: a payload then has no connection
+            // to go over.
+            Err(failure)
+                if failure.reason == Reason::ClosedAfterConnect
+                    && kind == StepKind::Payload
+                    && connection.may_close() =>
+            {
                 return Ok(());
             }
-            // Of a quiet connection an orderly end is the right of every server and front; how long the way keeps one, which was asked for,
-            // stays unknown.
-            Err(failure) if failure.reason == Reason::ClosedAfterConnect && kind == StepKind::Idle => {
-                climb.note(kind, begun, Ok(Detail::from([("closed_by_peer".to_owned(), true.into())])));
+            // Of a quiet connection an orderly end is the right of every server and front; how long
+            // the way keeps one, which was asked for, stays unknown.
+            Err(failure)
+                if failure.reason == Reason::ClosedAfterConnect && kind == StepKind::Idle =>
+            {
+                climb.note(
+                    kind,
+                    begun,
+                    Ok(Detail::from([("closed_by_peer".to_owned(), true.into())])),
+                );
                 climb.remark(failure.reason);
                 return Ok(());
             }
@@ -127,32 +165,50 @@ pub async fn again(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connectio
     Ok(())
 }
 
-/// Something large for a service that proves nobody: rung `payload`. That it is silent shows nothing yet (see [`super::large`]).
-async fn large_to_service(climb: &mut Climb<'_>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+/// Something large for a service that proves nobody: rung `payload`. That it is silent shows
+/// nothing yet (see [`super::large`]).
+async fn large_to_service(
+    climb: &mut Climb<'_>,
+    connection: &mut (impl Exchange + Send),
+) -> Result<(), Stop> {
     let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
     let padding = challenge::padding(&asked.octets, PADDING);
-    let outcome = match tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await {
-        Ok(Ok(_)) => Ok(Detail::from([("octets_sent".to_owned(), PADDING.into()), ("unproved".to_owned(), true.into())])),
-        // Whoever ends the connection has had something of it, or does not like it.
-        Ok(Err(_)) => return Ok(()),
-        // What has arrived is not lost for its size: whoever took it is silent.
-        Err(_) if climb.was_delivered() != Some(false) => return Ok(()),
-        Err(_) => Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
-    };
+    let outcome =
+        match tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding))
+            .await
+        {
+            Ok(Ok(_)) => Ok(Detail::from([
+                ("octets_sent".to_owned(), PADDING.into()),
+                ("unproved".to_owned(), true.into()),
+            ])),
+            // Whoever ends the connection has had something of it, or does not like it.
+            Ok(Err(_)) => return Ok(()),
+            // What has arrived is not lost for its size: whoever took it is silent.
+            Err(_) if climb.was_delivered() != Some(false) => return Ok(()),
+            Err(_) => Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
+        };
     let climbed = outcome.is_ok();
     climb.note(StepKind::Payload, begun, outcome);
     if climbed { Ok(()) } else { Err(Stop) }
 }
 
-/// Something large on one more connection of a hop, to a port of its own; noted only where it does not come back as it was sent.
+/// Something large on one more connection of a hop, to a port of its own; noted only where it does
+/// not come back as it was sent.
 ///
 /// # Errors
 /// [`Stop`] when it does not.
-pub async fn large_on(climb: &mut Climb<'_>, port: u16, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+pub async fn large_on(
+    climb: &mut Climb<'_>,
+    port: u16,
+    connection: &mut (impl Exchange + Send),
+) -> Result<(), Stop> {
     let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
     let padding = challenge::padding(&asked.octets, PADDING);
-    let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await;
-    let outcome = exchanged.unwrap_or_else(|_| Err(Failure::silent())).map_err(|failure| judge(StepKind::Payload, None, failure, None));
+    let exchanged =
+        tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding)).await;
+    let outcome = exchanged
+        .unwrap_or_else(|_| Err(Failure::silent()))
+        .map_err(|failure| judge(StepKind::Payload, None, failure, None));
     let outcome = outcome.and_then(|heard| is_unchanged(padding.as_bytes(), &heard.padding));
     let Err(failure) = outcome else { return Ok(()) };
     climb.note(StepKind::Payload, begun, Err(failure.with("port", port)));
@@ -160,13 +216,19 @@ pub async fn large_on(climb: &mut Climb<'_>, port: u16, connection: &mut (impl E
 }
 
 /// Small exchanges, so that small packets are seen to pass; what fails then is no matter of size.
-async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connection: &mut (impl Exchange + Send)) -> Result<(), Stop> {
+async fn small_words(
+    climb: &mut Climb<'_>,
+    exporter: Option<&Exporter>,
+    connection: &mut (impl Exchange + Send),
+) -> Result<(), Stop> {
     for _ in 0..climb.small_words {
         let (Some(asked), begun) = (climb.challenge(), clock::instant()) else { return Ok(()) };
-        let exchanged = tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, "")).await;
+        let exchanged =
+            tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, "")).await;
         let heard = exchanged.unwrap_or_else(|_| Err(Failure::silent())).and_then(|heard| {
             let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
-            let same = Same { hosts: hosts_behind(climb), proves: connection.proves(), padding: b"" };
+            let same =
+                Same { hosts: hosts_behind(climb), proves: connection.proves(), padding: b"" };
             same_listener(climb.proofs().last(), &proof, &heard, &same)
         });
         if let Err(failure) = heard {
@@ -180,7 +242,10 @@ async fn small_words(climb: &mut Climb<'_>, exporter: Option<&Exporter>, connect
 fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Detail {
     match (kind, wait) {
         (StepKind::Idle, Some(wait)) => Detail::from([("idle_ms".to_owned(), millis(wait).into())]),
-        _ => Detail::from([("octets_sent".to_owned(), padding.into()), ("octets_received".to_owned(), heard.padding.len().into())]),
+        _ => Detail::from([
+            ("octets_sent".to_owned(), padding.into()),
+            ("octets_received".to_owned(), heard.padding.len().into()),
+        ]),
     }
 }
 
@@ -194,7 +259,8 @@ struct Same<'a> {
     padding: &'a [u8],
 }
 
-/// Whether two answers may come from one service: from the same host, or from two of those that the plan has behind the front.
+/// Whether two answers may come from one service: from the same host, or from two of those that the
+/// plan has behind the front.
 fn is_one_of(hosts: &[String], before: &String, now: &String) -> bool {
     before == now || (hosts.contains(before) && hosts.contains(now))
 }
@@ -203,8 +269,14 @@ fn hosts_behind<'a>(climb: &Climb<'a>) -> &'a [String] {
     climb.target.hop.flow.relayed_to.as_ref().map_or(&[], |behind| &behind.hosts)
 }
 
-/// Whether the one who proved itself at first answered again: a device may share out the requests of one connection among several hosts.
-fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard, same: &Same<'_>) -> Result<(), Failure> {
+/// Whether the one who proved itself at first answered again: a device may share out the requests
+/// of one connection among several hosts.
+fn same_listener(
+    first: Option<&ProofOutcome>,
+    now: &ProofOutcome,
+    heard: &Heard,
+    same: &Same<'_>,
+) -> Result<(), Failure> {
     let Same { hosts, proves, padding } = *same;
     let what = "a later request on the connection";
     let changed = || is_unchanged(padding, &heard.padding);
@@ -212,28 +284,43 @@ fn same_listener(first: Option<&ProofOutcome>, now: &ProofOutcome, heard: &Heard
         return changed();
     };
     match (now, heard.status) {
-        (ProofOutcome::Invalid { why }, _) => Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
+        (ProofOutcome::Invalid { why }, _) => {
+            Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone()))
+        }
         (ProofOutcome::Valid { claims, .. }, _)
-            if claims.local.port() != before.local.port() || !is_one_of(hosts, &before.host, &claims.host) =>
+            if claims.local.port() != before.local.port()
+                || !is_one_of(hosts, &before.host, &claims.host) =>
         {
-            let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
-            Err(failure.with("why", format!("{what} was answered by {} on port {}", claims.host, claims.local.port())))
+            let failure =
+                Failure { initiator: Initiator::Path, ..Failure::peer(Reason::WrongListener) };
+            Err(failure.with(
+                "why",
+                format!("{what} was answered by {} on port {}", claims.host, claims.local.port()),
+            ))
         }
         (ProofOutcome::Valid { .. }, _) => changed(),
         // What has just passed a request on, and now says that it is not available, has a limit.
-        (_, Some(status @ (429 | 503))) => Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true)),
-        (_, Some(status @ (502 | 504))) => Err(Failure::peer(Reason::BadGateway).with("status", status)),
+        (_, Some(status @ (429 | 503))) => {
+            Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true))
+        }
+        (_, Some(status @ (502 | 504))) => {
+            Err(Failure::peer(Reason::BadGateway).with("status", status))
+        }
         (_, Some(status)) => Err(Failure::peer(Reason::HttpStatus).with("status", status)),
         (_, None) => {
-            let failure = Failure { initiator: Initiator::Path, ..Failure::peer(Reason::NotProved) };
-            Err(failure.with("why", format!("{what} was answered without a proof: by somebody else")))
+            let failure =
+                Failure { initiator: Initiator::Path, ..Failure::peer(Reason::NotProved) };
+            Err(failure
+                .with("why", format!("{what} was answered without a proof: by somebody else")))
         }
     }
 }
 
 /// Whether octets came back as they were sent.
 fn is_unchanged(sent: &[u8], came: &[u8]) -> Result<(), Failure> {
-    changed(sent, came).map_or(Ok(()), |why| Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true)))
+    changed(sent, came).map_or(Ok(()), |why| {
+        Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true))
+    })
 }
 
 /// What became of octets that were to come back as they were sent; `None` when they did.
@@ -242,18 +329,25 @@ fn changed(sent: &[u8], came: &[u8]) -> Option<String> {
     match (came.len(), sent.len()) {
         _ if came == sent => None,
         (came, sent) if came < sent => Some(format!(
-            "of {sent} octets that were sent {came} came back, in an answer that was whole: somebody on the way changes contents"
+            "of {sent} octets that were sent {came} came back, in an answer that was whole: \
+                somebody on the way changes contents"
         )),
         _ => Some(format!(
-            "of {} octets that came back {differ} are not those that were sent: somebody on the way changes contents",
+            "of {} octets that came back {differ} are not those that were sent: somebody on the \
+                way changes contents",
             came.len()
         )),
     }
 }
 
-/// What it means that a proved connection gave no answer this time. `delivered` says that all that was said has arrived, as far as the system
-/// tells: then it is not the way that lost it.
-fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure, delivered: Option<bool>) -> Failure {
+/// What it means that a proved connection gave no answer this time. `delivered` says that all that
+/// was said has arrived, as far as the system tells: then it is not the way that lost it.
+fn judge(
+    kind: StepKind,
+    wait: Option<Duration>,
+    failure: Failure,
+    delivered: Option<bool>,
+) -> Failure {
     let path = |reason| Failure { reason, initiator: Initiator::Path, ..failure.clone() };
     match (kind, failure.reason) {
         (StepKind::Idle, _) if failure.detail.contains_key("before") => failure,
@@ -261,9 +355,12 @@ fn judge(kind: StepKind, wait: Option<Duration>, failure: Failure, delivered: Op
             Failure { initiator: Initiator::Peer, ..failure }.with("delivered", true)
         }
         (StepKind::Idle, cause @ (Reason::SilentAfterConnect | Reason::ResetAfterConnect)) => {
-            path(Reason::IdleDropped).with("idle_ms", wait.map_or(0, millis)).with("cause", cause.code())
+            path(Reason::IdleDropped)
+                .with("idle_ms", wait.map_or(0, millis))
+                .with("cause", cause.code())
         }
-        // Until small packets have been seen to pass (`super::large`), silence is all that is known.
+        // Until small packets have been seen to pass (`super::large`), silence is all that is
+        // known.
         (StepKind::Payload, _) => failure.with("octets_sent", PADDING),
         _ => failure,
     }
@@ -283,14 +380,30 @@ mod tests {
 
     #[test]
     fn what_a_further_exchange_tells() {
-        assert_eq!(judged(StepKind::Payload, Failure::silent()), Reason::SilentAfterConnect, "until small packets were seen to pass");
-        assert_eq!(judged(StepKind::Payload, Failure::unknown(Reason::ResetAfterConnect)), Reason::ResetAfterConnect, "a filter");
+        assert_eq!(
+            judged(StepKind::Payload, Failure::silent()),
+            Reason::SilentAfterConnect,
+            "until small packets were seen to pass"
+        );
+        assert_eq!(
+            judged(StepKind::Payload, Failure::unknown(Reason::ResetAfterConnect)),
+            Reason::ResetAfterConnect,
+            "a filter"
+        );
         assert_eq!(judged(StepKind::Idle, Failure::silent()), Reason::IdleDropped);
-        assert_eq!(judged(StepKind::Idle, Failure::unknown(Reason::ResetAfterConnect)), Reason::IdleDropped);
+        assert_eq!(
+            judged(StepKind::Idle, Failure::unknown(Reason::ResetAfterConnect)),
+            Reason::IdleDropped
+        );
         assert_eq!(judged(StepKind::Idle, Failure::peer(Reason::BadGateway)), Reason::BadGateway);
-        let taken = |kind| judge(kind, Some(Duration::from_secs(30)), Failure::silent(), Some(true));
+        let taken =
+            |kind| judge(kind, Some(Duration::from_secs(30)), Failure::silent(), Some(true));
         let idle = taken(StepKind::Idle);
-        assert_eq!((idle.reason, idle.initiator), (Reason::SilentAfterConnect, Initiator::Peer), "it arrived: the other end is silent");
+        assert_eq!(
+            (idle.reason, idle.initiator),
+            (Reason::SilentAfterConnect, Initiator::Peer),
+            "it arrived: the other end is silent"
+        );
     }
 
     #[test]
@@ -318,13 +431,22 @@ mod tests {
         };
         let reason = |now: ProofOutcome, came: &[u8], status| {
             let heard = Heard { proof: None, padding: came.to_vec(), status };
-            same_listener(Some(&valid("psp", 80)), &now, &heard, &Same { hosts: &[], proves: true, padding: b"abc" })
-                .err()
-                .map(|f| f.reason)
+            same_listener(
+                Some(&valid("psp", 80)),
+                &now,
+                &heard,
+                &Same { hosts: &[], proves: true, padding: b"abc" },
+            )
+            .err()
+            .map(|f| f.reason)
         };
         assert_eq!(reason(valid("psp", 80), b"abc", None), None);
         assert_eq!(reason(valid("psp", 80), b"ab", None), Some(Reason::ProofInvalid));
-        assert_eq!(reason(valid("psp", 80), b"abd", None), Some(Reason::ProofInvalid), "as many, and others");
+        assert_eq!(
+            reason(valid("psp", 80), b"abd", None),
+            Some(Reason::ProofInvalid),
+            "as many, and others"
+        );
         assert_eq!(reason(valid("psp", 80), b"abcd", None), Some(Reason::ProofInvalid));
         assert_eq!(reason(valid("other", 80), b"abc", None), Some(Reason::WrongListener));
         assert_eq!(reason(ProofOutcome::None, b"abc", None), Some(Reason::NotProved));
@@ -334,18 +456,38 @@ mod tests {
         let both = ["psp".to_owned(), "psp2".to_owned()];
         let shared = |now: ProofOutcome| {
             let heard = Heard { proof: None, padding: b"abc".to_vec(), status: None };
-            same_listener(Some(&valid("psp", 80)), &now, &heard, &Same { hosts: &both, proves: true, padding: b"abc" }).is_ok()
+            same_listener(
+                Some(&valid("psp", 80)),
+                &now,
+                &heard,
+                &Same { hosts: &both, proves: true, padding: b"abc" },
+            )
+            .is_ok()
         };
-        assert!(shared(valid("psp2", 80)), "a front may share out requests among the hosts behind it");
+        assert!(
+            shared(valid("psp2", 80)),
+            "a front may share out requests among the hosts behind it"
+        );
         assert!(!shared(valid("psp2", 81)) && !shared(valid("dc", 80)));
         let heard = Heard::default();
         assert!(
-            same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, &Same { hosts: &[], proves: false, padding: b"" }).is_ok(),
+            same_listener(
+                Some(&valid("psp", 80)),
+                &ProofOutcome::None,
+                &heard,
+                &Same { hosts: &[], proves: false, padding: b"" }
+            )
+            .is_ok(),
             "an echo is a proof of its own"
         );
         assert!(
-            same_listener(Some(&valid("psp", 80)), &ProofOutcome::None, &heard, &Same { hosts: &[], proves: false, padding: b"abc" })
-                .is_err(),
+            same_listener(
+                Some(&valid("psp", 80)),
+                &ProofOutcome::None,
+                &heard,
+                &Same { hosts: &[], proves: false, padding: b"abc" }
+            )
+            .is_err(),
             "a short one is none"
         );
     }

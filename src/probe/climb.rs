@@ -13,7 +13,9 @@ use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Told};
 use crate::net::{Io, clock};
-use crate::observation::{Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep};
+use crate::observation::{
+    Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep,
+};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use jiff::Timestamp;
@@ -23,8 +25,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that answers each of many questions at the last
-/// moment must not hold up a run.
+/// Steps' deadlines that one hop may take altogether. An honest host needs far less; one that
+/// answers each of many questions at the last moment must not hold up a run.
 const STEPS_PER_HOP: u32 = 24;
 
 /// A rung was not climbed. Which, and why, is in the notes.
@@ -110,7 +112,8 @@ impl<'a> Climb<'a> {
     /// `silent-after-connect`, saying that the hop took too long altogether.
     pub fn in_time(&self) -> Result<(), Failure> {
         if self.left().is_zero() {
-            return Err(Failure::silent().with("error", "the other end drew this hop out beyond all deadlines"));
+            return Err(Failure::silent()
+                .with("error", "the other end drew this hop out beyond all deadlines"));
         }
         Ok(())
     }
@@ -121,11 +124,14 @@ impl<'a> Climb<'a> {
     }
 
     fn left(&self) -> Duration {
-        let all = self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
-        all.saturating_add(self.tools.idle.unwrap_or_default()).saturating_sub(self.origin.elapsed())
+        let all =
+            self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
+        all.saturating_add(self.tools.idle.unwrap_or_default())
+            .saturating_sub(self.origin.elapsed())
     }
 
-    /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is in the rung's `detail.problem` and its `reason`.
+    /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is
+    /// in the rung's `detail.problem` and its `reason`.
     ///
     /// # Errors
     /// [`Stop`] when there is no TLS session at the end.
@@ -148,7 +154,9 @@ impl<'a> Climb<'a> {
             }
             Err(mut failure) => {
                 // Only gRPC cannot do without HTTP/2.
-                if failure.reason == Reason::Http2NotOffered && self.target.hop.flow.protocol != Protocol::Grpc {
+                if failure.reason == Reason::Http2NotOffered
+                    && self.target.hop.flow.protocol != Protocol::Grpc
+                {
                     failure.reason = Reason::TlsHandshakeFailed;
                 }
                 self.note(StepKind::Tls, begun, Err(failure));
@@ -161,7 +169,11 @@ impl<'a> Climb<'a> {
     ///
     /// # Errors
     /// [`Stop`] when `work` fails or does not end in time (`silent-after-connect`).
-    pub async fn step<T>(&mut self, kind: StepKind, work: impl Future<Output = Result<(T, Detail), Failure>>) -> Result<T, Stop> {
+    pub async fn step<T>(
+        &mut self,
+        kind: StepKind,
+        work: impl Future<Output = Result<(T, Detail), Failure>>,
+    ) -> Result<T, Stop> {
         let begun = clock::instant();
         let outcome = match tokio::time::timeout(self.step_deadline(), work).await {
             Ok(outcome) => outcome,
@@ -184,19 +196,21 @@ impl<'a> Climb<'a> {
         self.watch.as_ref().and_then(Watch::look).is_some_and(|info| info.is_window_shut())
     }
 
-    /// Ends the watch on the connection under way: it is a handle of the socket, which stays open with it.
+    /// Ends the watch on the connection under way: it is a handle of the socket, which stays open
+    /// with it.
     pub fn let_go(&mut self) {
         self.watch = None;
     }
 
-    /// Whether everything that was said on the connection under way has arrived, at the first try; `None` where the system does not tell.
+    /// Whether everything that was said on the connection under way has arrived, at the first try;
+    /// `None` where the system does not tell.
     pub fn was_delivered(&self) -> Option<bool> {
         let info = self.watch.as_ref().and_then(Watch::look)?;
         Some(info.unacknowledged? == 0 && info.not_sent.unwrap_or(0) == 0)
     }
 
-    /// What the kernel knows of a connection that went silent or was reset, added to the failure: whether what was sent has arrived, and
-    /// whether anything ever took it.
+    /// What the kernel knows of a connection that went silent or was reset, added to the failure:
+    /// whether what was sent has arrived, and whether anything ever took it.
     fn ask_kernel(&self, failure: &mut Failure) {
         let broken = [
             Reason::SilentAfterConnect,
@@ -206,15 +220,23 @@ impl<'a> Climb<'a> {
             Reason::IdleDropped,
             Reason::AnsweredByMiddlebox,
         ];
-        let Some(info) = self.watch.as_ref().filter(|_| broken.contains(&failure.reason)).and_then(Watch::look) else { return };
+        let Some(info) =
+            self.watch.as_ref().filter(|_| broken.contains(&failure.reason)).and_then(Watch::look)
+        else {
+            return;
+        };
         failure.detail.extend(info.detail());
         if failure.reason == Reason::SilentAfterConnect && info.is_window_shut() {
-            *failure =
-                Failure { reason: Reason::AnsweredByMiddlebox, initiator: Initiator::Path, detail: std::mem::take(&mut failure.detail) };
+            *failure = Failure {
+                reason: Reason::AnsweredByMiddlebox,
+                initiator: Initiator::Path,
+                detail: std::mem::take(&mut failure.detail),
+            };
         }
     }
 
-    /// What TLS knows of a failure inside it: an alert, or that the server had asked for a client certificate and hung up on who has none.
+    /// What TLS knows of a failure inside it: an alert, or that the server had asked for a client
+    /// certificate and hung up on who has none.
     fn ask_session(&self, failure: &mut Failure) {
         let Some(told) = &self.session else { return };
         if let Some(alert) = told.alert() {
@@ -237,9 +259,15 @@ impl<'a> Climb<'a> {
         let ms = clock::ms_since(begun);
         self.steps.push(match outcome {
             Ok(detail) => Step { step, ok: true, reason: None, initiator: None, at_ms, ms, detail },
-            Err(Failure { reason, initiator, detail }) => {
-                Step { step, ok: false, reason: Some(reason), initiator: Some(initiator), at_ms, ms, detail }
-            }
+            Err(Failure { reason, initiator, detail }) => Step {
+                step,
+                ok: false,
+                reason: Some(reason),
+                initiator: Some(initiator),
+                at_ms,
+                ms,
+                detail,
+            },
         });
     }
 
@@ -290,7 +318,8 @@ impl<'a> Climb<'a> {
 
     /// Adds a fact to the rung that failed, else to the last.
     pub fn add_detail(&mut self, name: &str, value: impl Into<serde_json::Value>) {
-        let place = self.steps.iter().position(|s| !s.ok).unwrap_or(self.steps.len().saturating_sub(1));
+        let place =
+            self.steps.iter().position(|s| !s.ok).unwrap_or(self.steps.len().saturating_sub(1));
         if let Some(step) = self.steps.get_mut(place) {
             step.detail.insert(name.to_owned(), value.into());
         }
@@ -319,13 +348,19 @@ impl<'a> Climb<'a> {
             evidence: self.evidence.clone(),
             proofs: self.proofs.clone(),
             recognised: self.recognised.clone(),
-            ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps.clone())
+            ..Observation::of_steps(
+                &self.target.hop.id,
+                self.started,
+                clock::ms_since(self.origin),
+                self.steps.clone(),
+            )
         }
     }
 
     /// Puts what was seen of the same hop, from `begun` on, in the place of what this climb has.
     pub fn replace(&mut self, seen: Observation, begun: Option<Instant>) {
-        let later = begun.map_or(0.0, |begun| begun.saturating_duration_since(self.origin).as_secs_f64() * 1e3);
+        let later = begun
+            .map_or(0.0, |begun| begun.saturating_duration_since(self.origin).as_secs_f64() * 1e3);
         self.steps = seen.steps;
         for step in &mut self.steps {
             step.at_ms = ((step.at_ms + later) * 1e3).round() / 1e3;
@@ -344,7 +379,12 @@ impl<'a> Climb<'a> {
             recognised: self.recognised,
             latency: self.latency.measured(),
             sweep: self.sweep,
-            ..Observation::of_steps(&self.target.hop.id, self.started, clock::ms_since(self.origin), self.steps)
+            ..Observation::of_steps(
+                &self.target.hop.id,
+                self.started,
+                clock::ms_since(self.origin),
+                self.steps,
+            )
         }
     }
 }

@@ -1,11 +1,13 @@
-//! A server that is about to end, or has too much to do, says so in HTTP/2 (GOAWAY, REFUSED_STREAM), and clients then try a new connection.
+//! A server that is about to end, or has too much to do, says so in HTTP/2 (GOAWAY,
+//! REFUSED_STREAM), and clients then try a new connection.
 
 use super::climb::{Climb, Stop};
 use super::ladder::ladder;
 use crate::net::failure::Failure;
 use crate::reason::Reason;
 
-/// Makes the hop once more on a new connection where the other end asked for that, and takes what comes of it.
+/// Makes the hop once more on a new connection where the other end asked for that, and takes what
+/// comes of it.
 ///
 /// # Errors
 /// [`Stop`] where nobody asked, or the new connection ends in the same way.
@@ -20,11 +22,18 @@ pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let repeated = self::said(&again).is_some();
     climb.take_over(again);
     climb.add_detail("an_earlier_connection", said);
-    // In a plan without a front nobody gives a call back in the name of a host behind: it is the server that takes none.
+    // In a plan without a front nobody gives a call back in the name of a host behind: it is the
+    // server that takes none.
     if repeated && climbed.is_err() && climb.target.hop.flow.relayed_to.is_none() {
-        let is_grpc =
-            matches!(climb.target.hop.flow.protocol, crate::matrix::model::Protocol::Grpc | crate::matrix::model::Protocol::GrpcH2c);
-        climb.correct(Failure::peer(if is_grpc { Reason::GrpcFailed } else { Reason::ClosedAfterConnect }));
+        let is_grpc = matches!(
+            climb.target.hop.flow.protocol,
+            crate::matrix::model::Protocol::Grpc | crate::matrix::model::Protocol::GrpcH2c
+        );
+        climb.correct(Failure::peer(if is_grpc {
+            Reason::GrpcFailed
+        } else {
+            Reason::ClosedAfterConnect
+        }));
     }
     climbed
 }

@@ -1,4 +1,5 @@
-//! A connection that is dead after a silence was forgotten on the way, or its other end is gone: a fresh connection tells which.
+//! A connection that is dead after a silence was forgotten on the way, or its other end is gone: a
+//! fresh connection tells which.
 
 use super::climb::{Climb, Tools};
 use super::ladder::ladder;
@@ -7,10 +8,21 @@ use crate::observation::StepKind;
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 
-/// Looks at the rung that ended the climb, and takes `idle-dropped` back where a fresh connection does not work either.
+/// Looks at the rung that ended the climb, and takes `idle-dropped` back where a fresh connection
+/// does not work either.
 pub async fn look_again(climb: &mut Climb<'_>) {
-    let Some(step) = climb.last_step().filter(|s| s.step == StepKind::Idle && s.reason == Some(Reason::IdleDropped)) else { return };
-    let cause = step.detail.get("cause").and_then(|v| v.as_str()).and_then(|code| code.parse().ok()).unwrap_or(Reason::SilentAfterConnect);
+    let Some(step) = climb
+        .last_step()
+        .filter(|s| s.step == StepKind::Idle && s.reason == Some(Reason::IdleDropped))
+    else {
+        return;
+    };
+    let cause = step
+        .detail
+        .get("cause")
+        .and_then(|v| v.as_str())
+        .and_then(|code| code.parse().ok())
+        .unwrap_or(Reason::SilentAfterConnect);
     let tools = Tools { idle: None, ..climb.tools.clone() };
     let mut fresh = Climb::new(climb.target, &tools);
     fresh.light = true;

@@ -1,4 +1,5 @@
-//! Ports of known services on plain TCP or inside TLS: rung `greeting`. The service speaks first, or answers what a stranger may say without harm.
+//! Ports of known services on plain TCP or inside TLS: rung `greeting`. The service speaks first,
+//! or answers what a stranger may say without harm.
 
 use super::climb::{Climb, Stop};
 use super::tap;
@@ -17,17 +18,28 @@ const QUIET: Duration = Duration::from_millis(300);
 /// Time to take leave. Nobody waits for an answer to that.
 const LEAVE: Duration = Duration::from_millis(200);
 
-/// greeting. The challenge has no place in it: the listener's word about this connection, given over another hop, proves a stand-in.
+/// greeting. The challenge has no place in it: the listener's word about this connection, given
+/// over another hop, proves a stand-in.
 ///
 /// # Errors
 /// [`Stop`] when the greeting is not answered as the service would.
-pub async fn greet(climb: &mut Climb<'_>, stream: &mut impl Io, greeting: Greeting) -> Result<(), Stop> {
+pub async fn greet(
+    climb: &mut Climb<'_>,
+    stream: &mut impl Io,
+    greeting: Greeting,
+) -> Result<(), Stop> {
     let begun = clock::instant();
     let mut heard = Vec::new();
-    let outcome = tokio::time::timeout(climb.step_deadline(), exchange(stream, greeting, &mut heard)).await;
-    let outcome = outcome.unwrap_or_else(|_| Err(Failure::silent())).map_err(|failure| facts(failure, greeting, &heard));
+    let outcome =
+        tokio::time::timeout(climb.step_deadline(), exchange(stream, greeting, &mut heard)).await;
+    let outcome = outcome
+        .unwrap_or_else(|_| Err(Failure::silent()))
+        .map_err(|failure| facts(failure, greeting, &heard));
     let detail = outcome.map(|answer| {
-        let mut detail = Detail::from([("greeting".to_owned(), greeting.name().into()), ("words".to_owned(), answer.words.clone().into())]);
+        let mut detail = Detail::from([
+            ("greeting".to_owned(), greeting.name().into()),
+            ("words".to_owned(), answer.words.clone().into()),
+        ]);
         detail.extend(answer.turned_away.map(|words| ("turned_away".to_owned(), words.into())));
         if answer.stand_in {
             detail.insert("stand_in".into(), true.into());
@@ -43,7 +55,11 @@ pub async fn greet(climb: &mut Climb<'_>, stream: &mut impl Io, greeting: Greeti
 }
 
 /// Speaks and reads until it is known who is there; without a deadline.
-async fn exchange(stream: &mut impl Io, greeting: Greeting, heard: &mut Vec<u8>) -> Result<Answer, Failure> {
+async fn exchange(
+    stream: &mut impl Io,
+    greeting: Greeting,
+    heard: &mut Vec<u8>,
+) -> Result<Answer, Failure> {
     let lost = |error: io::Error| Failure::after_connect(&error);
     let mut said = 0;
     loop {
@@ -62,7 +78,9 @@ async fn exchange(stream: &mut impl Io, greeting: Greeting, heard: &mut Vec<u8>)
                 Ok(Ok(0)) => return Err(Failure::peer(Reason::GreetingNotSpoken)),
                 Ok(Err(error)) => return Err(lost(error)),
             },
-            Next::More if heard.len() >= MAX_GREETING => return Err(Failure::peer(Reason::GreetingNotSpoken)),
+            Next::More if heard.len() >= MAX_GREETING => {
+                return Err(Failure::peer(Reason::GreetingNotSpoken));
+            }
             Next::More => match read(stream, heard).await.map_err(lost)? {
                 0 => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
                 _ => continue,

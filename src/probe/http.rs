@@ -1,4 +1,5 @@
-//! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it, else by HTTP/1.1.
+//! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it,
+//! else by HTTP/1.1.
 
 mod answer;
 mod compare;
@@ -41,13 +42,21 @@ async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io + 'static) -> Result<
     // Many clients speak HTTP/1.1 alone, and a front may do something else with them.
     let offered: &[&str] = if climb.by_http1 { &["http/1.1"] } else { &["h2", "http/1.1"] };
     let session = climb.tls(stream, offered).await?;
-    let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);
+    let detail = Detail::from([
+        ("offered".to_owned(), offered.to_vec().into()),
+        ("selected".to_owned(), session.alpn.clone().into()),
+    ]);
     climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
     let by_http2 = session.alpn.as_deref() == Some("h2");
     ask(climb, session.stream, by_http2, session.exporter).await
 }
 
-async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, exporter: Option<Exporter>) -> Result<(), Stop> {
+async fn ask(
+    climb: &mut Climb<'_>,
+    stream: impl Io + 'static,
+    by_http2: bool,
+    exporter: Option<Exporter>,
+) -> Result<(), Stop> {
     let asked = climb.challenge();
     let begun = clock::instant();
     let form = Form::of(climb, by_http2);
@@ -56,7 +65,8 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
         let answer = connection.ask(asked.as_ref().map(|a| a.text.as_str()), "").await?;
         Ok((connection, answer))
     };
-    let (mut connection, mut answer) = match tokio::time::timeout(climb.step_deadline(), talk).await {
+    let (mut connection, mut answer) = match tokio::time::timeout(climb.step_deadline(), talk).await
+    {
         Ok(Ok(both)) => both,
         Ok(Err(failure)) => {
             let failure = behind_front(climb, failure).await;
@@ -70,10 +80,12 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
             return Err(Stop);
         }
     };
-    (climb.recognised, climb.only_fronts) = (answer.recognised.words.clone(), answer.recognised.only_fronts);
+    (climb.recognised, climb.only_fronts) =
+        (answer.recognised.words.clone(), answer.recognised.only_fronts);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
-    // Not even a proof makes up for an error status where a path is asked: a front that changed the path reaches a listener, which then
-    // says 404. Without a path of the plan a listener has nothing else to say.
+    // Not even a proof makes up for an error status where a path is asked: a front that changed the
+    // path reaches a listener, which then says 404. Without a path of the plan a listener has
+    // nothing else to say.
     let flow = &climb.target.hop.flow;
     let proved = matches!(proof, ProofOutcome::Valid { .. });
     let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && proved);
@@ -82,9 +94,11 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
         Some(_) => answer.said_by_cloud(&Origin::of(climb)),
         None => answer.said(&Origin::of(climb)),
     };
-    // Said inside TLS, "plain HTTP came to a port of TLS" is about the port behind whoever ended the session; elsewhere it may be.
+    // Said inside TLS, "plain HTTP came to a port of TLS" is about the port behind whoever ended
+    // the session; elsewhere it may be.
     if said == Said::No(Reason::HttpNotSpoken)
-        && (flow.protocol == Protocol::Https || (flow.relayed_to.is_some() && !speaks_tls(climb).await))
+        && (flow.protocol == Protocol::Https
+            || (flow.relayed_to.is_some() && !speaks_tls(climb).await))
     {
         answer.detail.insert("behind_speaks".into(), "tls".into());
         said = Said::No(Reason::BadGateway);
@@ -100,7 +114,11 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
                 compare::with_no_such_path(climb, &mut connection, &mut answer).await;
             } else if !proved && !climb.light && flow.expect == Expect::Deny {
                 let origin = Origin::of(climb);
-                if answer.location.as_deref().is_some_and(|location| origin.place(location) == Place::Elsewhere) {
+                if answer
+                    .location
+                    .as_deref()
+                    .is_some_and(|location| origin.place(location) == Place::Elsewhere)
+                {
                     answer.detail.insert("leads_elsewhere".into(), true.into());
                 }
                 compare::refusal(climb, &mut connection, &mut answer).await;
@@ -114,18 +132,25 @@ async fn ask(climb: &mut Climb<'_>, stream: impl Io + 'static, by_http2: bool, e
     if !climbed {
         return Err(Stop);
     }
-    if !proved && counts && !climb.light && climb.target.hop.class.is_none() && climb.target.hop.proxy.is_none() {
+    if !proved
+        && counts
+        && !climb.light
+        && climb.target.hop.class.is_none()
+        && climb.target.hop.proxy.is_none()
+    {
         drop(connection);
         return large::to_service(climb).await;
     }
     again(climb, exporter.as_ref(), &mut connection).await
 }
 
-/// What came instead of HTTP may be what the front got from the host behind it: nginx passes octets on that are none, and TLS is not spoken inside
-/// TLS. A front that itself wants TLS where none was spoken is told apart by speaking it.
+/// What came instead of HTTP may be what the front got from the host behind it: nginx passes octets
+/// on that are none, and TLS is not spoken inside TLS. A front that itself wants TLS where none was
+/// spoken is told apart by speaking it.
 async fn behind_front(climb: &Climb<'_>, failure: Failure) -> Failure {
     let tls = failure.detail.get("looks_like").is_some_and(|v| v == "tls");
-    if climb.target.hop.flow.relayed_to.is_none() || failure.reason != Reason::HttpNotSpoken || !tls {
+    if climb.target.hop.flow.relayed_to.is_none() || failure.reason != Reason::HttpNotSpoken || !tls
+    {
         return failure;
     }
     let inside_tls = climb.target.hop.flow.protocol == Protocol::Https;

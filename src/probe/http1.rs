@@ -1,4 +1,5 @@
-//! HTTP/1 as the probes speak it: one request, one answer, read leniently. A strict client would call a living service broken.
+//! HTTP/1 as the probes speak it: one request, one answer, read leniently. A strict client would
+//! call a living service broken.
 
 use super::tap::{looks_like, printable};
 use crate::net::Io;
@@ -42,7 +43,8 @@ impl<S: Io> Http1<S> {
         if self.spent {
             return Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()));
         }
-        // Who refuses a request may answer and reset before all of it was sent: what he says counts.
+        // Who refuses a request may answer and reset before all of it was sent: what he says
+        // counts.
         let octets = written(request);
         let sent = async {
             self.stream.write_all(&octets).await?;
@@ -73,8 +75,14 @@ impl<S: Io> Http1<S> {
             scanned = self.came.len().saturating_sub(3);
             match self.read().await {
                 Ok(1..) => {}
-                _ if !self.came.is_empty() && !self.came.starts_with(b"HTTP/") => return Err(self.not_spoken()),
-                Ok(0) => return Err(Failure::after_connect(&sent.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))),
+                _ if !self.came.is_empty() && !self.came.starts_with(b"HTTP/") => {
+                    return Err(self.not_spoken());
+                }
+                Ok(0) => {
+                    return Err(Failure::after_connect(
+                        &sent.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+                    ));
+                }
                 Err(error) => return Err(Failure::after_connect(&error)),
             }
         }
@@ -89,18 +97,24 @@ impl<S: Io> Http1<S> {
     }
 
     fn not_spoken(&self) -> Failure {
-        let failure = Failure::peer(Reason::HttpNotSpoken).with("first_octets", printable(&self.came, 80));
+        let failure =
+            Failure::peer(Reason::HttpNotSpoken).with("first_octets", printable(&self.came, 80));
         match looks_like(&self.came) {
             Some("http/1") | None => failure,
             Some(protocol) => failure.with("looks_like", protocol),
         }
     }
 
-    /// Reads until the body is there, or as much of it as is wanted. May be given up at any time: what came stays.
+    /// Reads until the body is there, or as much of it as is wanted. May be given up at any time:
+    /// what came stays.
     ///
     /// # Errors
     /// How the connection ended in the middle of it.
-    pub(super) async fn await_body(&mut self, framing: Framing, most: usize) -> Result<(), Failure> {
+    pub(super) async fn await_body(
+        &mut self,
+        framing: Framing,
+        most: usize,
+    ) -> Result<(), Failure> {
         loop {
             let enough = match framing {
                 Framing::None => true,
@@ -108,7 +122,8 @@ impl<S: Io> Http1<S> {
                 // The lengths of chunks take room too.
                 Framing::Chunked => {
                     self.came.len() > 4 * most + 4096
-                        || http1::chunks(&self.came, most).map_or(true, |(body, end)| end.is_some() || body.len() >= most)
+                        || http1::chunks(&self.came, most)
+                            .map_or(true, |(body, end)| end.is_some() || body.len() >= most)
                 }
                 Framing::UntilClose => self.ended || self.came.len() >= most,
             };
@@ -130,7 +145,10 @@ impl<S: Io> Http1<S> {
             Framing::None => (Vec::new(), Some(0)),
             Framing::Length(length) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
-                (self.came.iter().take(length.min(most)).copied().collect(), Some(length).filter(|length| *length <= self.came.len()))
+                (
+                    self.came.iter().take(length.min(most)).copied().collect(),
+                    Some(length).filter(|length| *length <= self.came.len()),
+                )
             }
             Framing::Chunked => http1::chunks(&self.came, most).unwrap_or_default(),
             Framing::UntilClose => (std::mem::take(&mut self.came), None),

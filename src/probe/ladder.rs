@@ -16,7 +16,8 @@ pub(super) async fn ladder(climb: &mut Climb<'_>) -> Result<(), Stop> {
         Protocol::Grpc | Protocol::GrpcH2c => grpc::climb(climb).await,
         Protocol::Ldap | Protocol::Ldaps => ldap::climb(climb).await,
         Protocol::Rpc => rpc::climb(climb).await,
-        // Never planned (`Why::ProtocolNotProbed`); an observation without steps is judged as not tested.
+        // Never planned (`Why::ProtocolNotProbed`); an observation without steps is judged as not
+        // tested.
         Protocol::Udp => Ok(()),
     }
 }

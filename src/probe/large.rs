@@ -1,5 +1,6 @@
-//! A large exchange that goes silent may have been too large for the way, or too much for somebody on it. The same hop twice more tells which: in
-//! small packets, which must pass, and in large ones, which must be lost again.
+//! A large exchange that goes silent may have been too large for the way, or too much for somebody
+//! on it. The same hop twice more tells which: in small packets, which must pass, and in large
+//! ones, which must be lost again.
 
 use super::climb::{Climb, RangeMode, Target, Tools};
 use super::ladder::ladder;
@@ -10,18 +11,23 @@ use crate::reason::Reason;
 /// Small exchanges ahead of a large one, where the system has no small packets.
 const SMALL_WORDS: usize = 4;
 
-/// Looks at the rung that ended the climb, and corrects its reason to `mtu-black-hole` where small packets were seen to pass and large ones are lost
-/// once more. Of a service that proves nobody silence alone is none.
+/// Looks at the rung that ended the climb, and corrects its reason to `mtu-black-hole` where small
+/// packets were seen to pass and large ones are lost once more. Of a service that proves nobody
+/// silence alone is none.
 pub async fn look_again(climb: &mut Climb<'_>) {
     compare(climb).await;
-    let of_stranger = |s: &Step| !s.ok && s.detail.contains_key("unproved") && s.reason != Some(Reason::MtuBlackHole);
+    let of_stranger = |s: &Step| {
+        !s.ok && s.detail.contains_key("unproved") && s.reason != Some(Reason::MtuBlackHole)
+    };
     if climb.last_step().is_some_and(of_stranger) {
         climb.forget_last_step();
     }
 }
 
 async fn compare(climb: &mut Climb<'_>) {
-    let lost = climb.last_step().is_some_and(|s| s.step == StepKind::Payload && s.reason == Some(Reason::SilentAfterConnect));
+    let lost = climb.last_step().is_some_and(|s| {
+        s.step == StepKind::Payload && s.reason == Some(Reason::SilentAfterConnect)
+    });
     if !lost || climb.target.small_segments || climb.in_time().is_err() {
         return;
     }
@@ -36,16 +42,24 @@ async fn compare(climb: &mut Climb<'_>) {
     }
     let large = once_more(climb.target, &tools, if can_shape { 0 } else { SMALL_WORDS }).await;
     match &large {
-        Some(step) if step.reason == Some(Reason::SilentAfterConnect) && !step.detail.contains_key("small_exchange") => {
-            let failure = Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::MtuBlackHole) };
-            climb.correct(failure.with("with_small_segments", if can_shape { "it passes" } else { "small exchanges pass" }));
+        Some(step)
+            if step.reason == Some(Reason::SilentAfterConnect)
+                && !step.detail.contains_key("small_exchange") =>
+        {
+            let failure =
+                Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::MtuBlackHole) };
+            climb.correct(failure.with(
+                "with_small_segments",
+                if can_shape { "it passes" } else { "small exchanges pass" },
+            ));
         }
         _ if passes(&large) => climb.add_detail("once_more", "it passes"),
         _ => climb.add_detail("once_more", "it does not get so far"),
     }
 }
 
-/// What came of the rung with the large exchange on a connection of its own; `None` where that did not get so far.
+/// What came of the rung with the large exchange on a connection of its own; `None` where that did
+/// not get so far.
 async fn once_more(target: &Target<'_>, tools: &Tools, small_words: usize) -> Option<Step> {
     let mut again = Climb::new(target, tools);
     again.small_words = small_words;

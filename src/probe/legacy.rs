@@ -1,5 +1,6 @@
-//! A TLS handshake that a server breaks off may only show that the two have nothing in common. A second greeting, which offers old versions, cipher
-//! suites and groups as well, tells: who answers it is alive, and speaks TLS in another way than this program.
+//! A TLS handshake that a server breaks off may only show that the two have nothing in common. A
+//! second greeting, which offers old versions, cipher suites and groups as well, tells: who answers
+//! it is alive, and speaks TLS in another way than this program.
 
 use super::climb::Climb;
 use crate::matrix::model::Expect;
@@ -13,10 +14,15 @@ use serde_json::json;
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// Looks at the rung that ended the climb, and corrects its reason to `tls-not-supported-here` when the server takes another greeting, and chooses of it
-/// what this program does not speak. What it chose, or said, is kept as a fact in any case.
+/// Looks at the rung that ended the climb, and corrects its reason to `tls-not-supported-here` when
+/// the server takes another greeting, and chooses of it what this program does not speak. What it
+/// chose, or said, is kept as a fact in any case.
 pub async fn look_again(climb: &mut Climb<'_>) {
-    let Some(reason) = climb.last_step().filter(|step| may_be_another_tls(step)).and_then(|step| step.reason) else { return };
+    let Some(reason) =
+        climb.last_step().filter(|step| may_be_another_tls(step)).and_then(|step| step.reason)
+    else {
+        return;
+    };
     if climb.target.hop.flow.expect == Expect::Deny {
         return;
     }
@@ -30,13 +36,16 @@ pub async fn look_again(climb: &mut Climb<'_>) {
         if let Some(Answer::Chosen(chosen)) = answer
             && !chosen.foreign().is_empty()
         {
-            let failure = Failure::peer(Reason::TlsNotSupportedHere).with("not_supported", chosen.foreign());
+            let failure =
+                Failure::peer(Reason::TlsNotSupportedHere).with("not_supported", chosen.foreign());
             climb.correct(failure.with("second_greeting", describe(&chosen)));
             return;
         }
         told = match answer {
             Some(Answer::Chosen(chosen)) => Some(describe(&chosen)),
-            Some(Answer::Alert(alert)) => told.or(Some(json!({ "alert": alert.name(), "alert_code": alert.0 }))),
+            Some(Answer::Alert(alert)) => {
+                told.or(Some(json!({ "alert": alert.name(), "alert_code": alert.0 })))
+            }
             _ => told,
         };
     }
@@ -46,12 +55,26 @@ pub async fn look_again(climb: &mut Climb<'_>) {
     }
 }
 
-/// Whether a rung ended as it does when the two ends have nothing in common. Some servers say so with an alert, some hang up.
+/// Whether a rung ended as it does when the two ends have nothing in common. Some servers say so
+/// with an alert, some hang up.
 fn may_be_another_tls(step: &Step) -> bool {
-    let ended = matches!(step.reason, Some(Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ResetAfterConnect));
-    let alert = step.detail.get("alert_code").and_then(|v| v.as_u64()).and_then(|code| u8::try_from(code).ok()).map(Alert);
-    let of_another_matter = alert.is_some_and(|alert| matches!(alert.about(), About::Name | About::Application | About::ClientCertificate));
-    step.step == StepKind::Tls && ended && !of_another_matter && !step.detail.contains_key("signature")
+    let ended = matches!(
+        step.reason,
+        Some(Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ResetAfterConnect)
+    );
+    let alert = step
+        .detail
+        .get("alert_code")
+        .and_then(|v| v.as_u64())
+        .and_then(|code| u8::try_from(code).ok())
+        .map(Alert);
+    let of_another_matter = alert.is_some_and(|alert| {
+        matches!(alert.about(), About::Name | About::Application | About::ClientCertificate)
+    });
+    step.step == StepKind::Tls
+        && ended
+        && !of_another_matter
+        && !step.detail.contains_key("signature")
 }
 
 /// Sends a greeting on a connection of its own, as far into the protocol as the first one was.
@@ -62,7 +85,8 @@ async fn greet(climb: &Climb<'_>, offer: Offer) -> Option<Answer> {
         match &hop.proxy {
             Some(proxy) => {
                 let stream = climb.dial_once(proxy.port).await.ok()?;
-                let (way, _) = super::proxy::ask(stream, &super::proxy::authority(climb), proxy).await.ok()?;
+                let (way, _) =
+                    super::proxy::ask(stream, &super::proxy::authority(climb), proxy).await.ok()?;
                 exchange(climb, way, offer).await
             }
             None if hop.flow.starttls => {
@@ -76,7 +100,8 @@ async fn greet(climb: &Climb<'_>, offer: Offer) -> Option<Answer> {
 }
 
 async fn exchange(climb: &Climb<'_>, mut stream: impl Io, offer: Offer) -> Option<Answer> {
-    let name = Some(climb.target.server_name.as_str()).filter(|name| name.parse::<IpAddr>().is_err());
+    let name =
+        Some(climb.target.server_name.as_str()).filter(|name| name.parse::<IpAddr>().is_err());
     stream.write_all(&tls_hello::client_hello(&random(), name, offer)).await.ok()?;
     stream.flush().await.ok()?;
     let mut octets = Vec::new();
@@ -114,18 +139,39 @@ mod tests {
     use crate::observation::Detail;
 
     fn step(reason: Reason, detail: &[(&str, serde_json::Value)]) -> Step {
-        let detail: Detail = detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Step { step: StepKind::Tls, ok: false, reason: Some(reason), initiator: None, at_ms: 0.0, ms: 1.0, detail }
+        let detail: Detail =
+            detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Step {
+            step: StepKind::Tls,
+            ok: false,
+            reason: Some(reason),
+            initiator: None,
+            at_ms: 0.0,
+            ms: 1.0,
+            detail,
+        }
     }
 
     #[test]
     fn only_what_may_come_of_the_greeting_is_tried_again() {
-        assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 40.into())])));
+        assert!(may_be_another_tls(&step(
+            Reason::TlsHandshakeFailed,
+            &[("alert_code", 40.into())]
+        )));
         assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[])), "it hung up");
         assert!(may_be_another_tls(&step(Reason::ResetAfterConnect, &[])));
-        assert!(!may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 112.into())])), "the name");
-        assert!(!may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("signature", "wrong".into())])));
-        assert!(!may_be_another_tls(&step(Reason::ClientCertificateWanted, &[("alert_code", 40.into())])));
+        assert!(
+            !may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 112.into())])),
+            "the name"
+        );
+        assert!(!may_be_another_tls(&step(
+            Reason::TlsHandshakeFailed,
+            &[("signature", "wrong".into())]
+        )));
+        assert!(!may_be_another_tls(&step(
+            Reason::ClientCertificateWanted,
+            &[("alert_code", 40.into())]
+        )));
         assert!(!may_be_another_tls(&step(Reason::TlsNotSpoken, &[])));
     }
 }

@@ -1,4 +1,5 @@
-//! The connector's side: one file per application protocol, each climbing its rungs and noting what it saw.
+//! The connector's side: one file per application protocol, each climbing its rungs and noting what
+//! it saw.
 
 mod again;
 pub mod climb;
@@ -30,13 +31,18 @@ use crate::observation::Observation;
 use crate::proto::challenge::{Claims, ProofOutcome};
 use std::net::SocketAddr;
 
-/// Asks the listener of a hop that works the question of its target: the hop is probed once more, and the answer is in the proof. `host` is the one
-/// that must answer.
+/// Asks the listener of a hop that works the question of its target: the hop is probed once more,
+/// and the answer is in the proof. `host` is the one that must answer.
 ///
 /// # Errors
 /// What was seen, where no proof of that host came.
-pub async fn ask(target: &Target<'_>, host: &str, tools: &Tools) -> Result<Claims, Box<Observation>> {
-    let mut seen = probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
+pub async fn ask(
+    target: &Target<'_>,
+    host: &str,
+    tools: &Tools,
+) -> Result<Claims, Box<Observation>> {
+    let mut seen =
+        probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
     let own = |proof: &ProofOutcome| matches!(proof, ProofOutcome::Valid { claims, .. } if claims.host == host);
     let Some(place) = seen.proofs.iter().position(own) else { return Err(Box::new(seen)) };
     match seen.proofs.swap_remove(place) {
@@ -57,11 +63,13 @@ pub fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed probe is an observation.
+/// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed
+/// probe is an observation.
 pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
     let mut climb = Climb::new(target, tools);
     let mut climbed = ladder(&mut climb).await;
-    // A server that serves one connection after the other serves no other before this one is closed.
+    // A server that serves one connection after the other serves no other before this one is
+    // closed.
     climb.let_go();
     if climbed.is_err() {
         climbed = draining::look_again(&mut climb).await;

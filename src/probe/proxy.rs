@@ -13,7 +13,9 @@ use crate::site::proxy::Proxy;
 use http_body_util::Empty;
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper::header::{HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, USER_AGENT, VIA};
+use hyper::header::{
+    HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER, USER_AGENT, VIA,
+};
 use std::io::Cursor;
 use tokio::io::{AsyncReadExt as _, Chain, Join, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
@@ -24,7 +26,8 @@ pub type Way = Join<Chain<Cursor<Vec<u8>>, ReadHalf<TcpStream>>, WriteHalf<TcpSt
 /// Ways of signing in that are told of one answer.
 const MAX_WAYS: usize = 8;
 
-/// Connects to the proxy, at the first of its addresses that opens, and has it open the way: what is written from now on goes to the host.
+/// Connects to the proxy, at the first of its addresses that opens, and has it open the way: what
+/// is written from now on goes to the host.
 ///
 /// # Errors
 /// [`Stop`] when the proxy was not reached, or did not open the way.
@@ -32,10 +35,12 @@ pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<Way, St
     let stream = climb.connect_any(&proxy.addresses, proxy.port).await?;
     let authority = authority(climb);
     let begun = clock::instant();
-    let outcome = match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Failure::silent().with("error", "the proxy did not say in time whether it can reach the host")),
-    };
+    let outcome =
+        match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::silent()
+                .with("error", "the proxy did not say in time whether it can reach the host")),
+        };
     match outcome {
         Ok((way, detail)) => {
             climb.note(StepKind::Proxy, begun, Ok(detail));
@@ -58,12 +63,18 @@ pub(super) fn authority(climb: &Climb<'_>) -> String {
 ///
 /// # Errors
 /// The failure, when it does not open the way.
-pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(Way, Detail), Failure> {
+pub async fn ask(
+    stream: TcpStream,
+    authority: &str,
+    proxy: &Proxy,
+) -> Result<(Way, Detail), Failure> {
     let mut request = Request::connect(authority).header(HOST, authority).header(USER_AGENT, AGENT);
     if let Some(authorization) = proxy.authorization() {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
     let mut http = Http1::new(stream);
     let head = http.ask(&request).await?;
     let detail = detail(&head);
@@ -83,9 +94,11 @@ pub async fn ask(stream: TcpStream, authority: &str, proxy: &Proxy) -> Result<(W
     }
 }
 
-/// How the proxy wants those to sign in who use it (RFC 9110 section 11.7.1): `Basic`, `Negotiate`, `NTLM`.
+/// How the proxy wants those to sign in who use it (RFC 9110 section 11.7.1): `Basic`, `Negotiate`,
+/// `NTLM`.
 fn ways(head: &Head) -> Vec<String> {
-    let said = head.headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let said =
+        head.headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let first_word = |value: &str| value.split([' ', ',']).next().unwrap_or_default().to_owned();
     said.map(first_word).filter(|word| !word.is_empty() && word.len() < 40).take(MAX_WAYS).collect()
 }

@@ -1,5 +1,6 @@
-//! Ways that may be shared out: behind a front, or where an address is changed on the way, a balancer may lead each connection to another host.
-//! Several connections are made there, the worst of them counts, and no verdict is one of luck.
+//! Ways that may be shared out: behind a front, or where an address is changed on the way, a
+//! balancer may lead each connection to another host. Several connections are made there, the worst
+//! of them counts, and no verdict is one of luck.
 
 use super::climb::{Climb, RangeMode, Tools};
 use super::ladder::ladder;
@@ -9,12 +10,14 @@ use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 
-/// The alert of a server that speaks none of the protocols that were offered (RFC 7301 section 3.2).
+/// The alert of a server that speaks none of the protocols that were offered (RFC 7301 section
+/// 3.2).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 /// Connections that are made on such a way.
 const CONNECTIONS: usize = 3;
 
-/// Makes further connections where the way may be shared out, and puts together what came of all of them.
+/// Makes further connections where the way may be shared out, and puts together what came of all of
+/// them.
 pub async fn look(climb: &mut Climb<'_>) {
     if !may_be_shared(climb) {
         return;
@@ -49,7 +52,11 @@ pub async fn look(climb: &mut Climb<'_>) {
 /// Whether two connections of this hop may end at two hosts.
 fn may_be_shared(climb: &Climb<'_>) -> bool {
     let (target, flow) = (climb.target, &climb.target.hop.flow);
-    if target.question.is_some() || target.small_segments || climb.light || target.hop.proxy.is_some() {
+    if target.question.is_some()
+        || target.small_segments
+        || climb.light
+        || target.hop.proxy.is_some()
+    {
         return false;
     }
     let step = climb.failed_step();
@@ -58,18 +65,28 @@ fn may_be_shared(climb: &Climb<'_>) -> bool {
     let is_silent = step.and_then(|s| s.reason).is_some_and(is_silence);
     match flow.expect {
         Expect::Deny => flow.relayed_to.is_some() && !is_local,
-        Expect::Allow => !is_local && !is_silent && (flow.relayed_to.is_some() || is_translated(climb) || is_unproved(climb)),
+        Expect::Allow => {
+            !is_local
+                && !is_silent
+                && (flow.relayed_to.is_some() || is_translated(climb) || is_unproved(climb))
+        }
     }
 }
 
 /// Whether the handshake was broken off since HTTP/1.1 is not spoken there.
 fn speaks_no_http1(seen: &Observation) -> bool {
-    failed(seen).is_some_and(|s| s.step == StepKind::Tls && s.detail.get("alert_code").is_some_and(|v| *v == NO_APPLICATION_PROTOCOL))
+    failed(seen).is_some_and(|s| {
+        s.step == StepKind::Tls
+            && s.detail.get("alert_code").is_some_and(|v| *v == NO_APPLICATION_PROTOCOL)
+    })
 }
 
 /// Whether a connection was one of HTTP/1.1 by choice of this end, where it might have been HTTP/2.
 fn is_by_http1(seen: &Observation) -> bool {
-    seen.steps.iter().any(|s| s.step == StepKind::Alpn && s.detail.get("offered").is_some_and(|v| *v == serde_json::json!(["http/1.1"])))
+    seen.steps.iter().any(|s| {
+        s.step == StepKind::Alpn
+            && s.detail.get("offered").is_some_and(|v| *v == serde_json::json!(["http/1.1"]))
+    })
 }
 
 /// Whether the other end saw other addresses than this one.
@@ -84,10 +101,13 @@ fn is_translated(climb: &Climb<'_>) -> bool {
     })
 }
 
-/// Whether somebody answered who did not prove himself where he could have: of two hosts behind one address this may be the one that cannot.
-/// Of the protocols on which that is one small request.
+/// Whether somebody answered who did not prove himself where he could have: of two hosts behind one
+/// address this may be the one that cannot. Of the protocols on which that is one small request.
 fn is_unproved(climb: &Climb<'_>) -> bool {
-    let small = matches!(climb.target.hop.flow.protocol, Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c);
+    let small = matches!(
+        climb.target.hop.flow.protocol,
+        Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c
+    );
     let asked = climb.proofs().last() == Some(&ProofOutcome::None);
     small && asked && climb.failed_step().is_none() && climb.target.hop.class.is_none()
 }
@@ -105,10 +125,15 @@ fn is_proved(seen: &Observation) -> bool {
 }
 
 fn status(seen: &Observation) -> Option<u64> {
-    seen.steps.iter().rev().filter(|s| matches!(s.step, StepKind::Http | StepKind::Grpc)).find_map(|s| s.detail.get("status")?.as_u64())
+    seen.steps
+        .iter()
+        .rev()
+        .filter(|s| matches!(s.step, StepKind::Http | StepKind::Grpc))
+        .find_map(|s| s.detail.get("status")?.as_u64())
 }
 
-/// How bad a connection is where the way must be open: the reason that is last in its order is the worst, silence above all.
+/// How bad a connection is where the way must be open: the reason that is last in its order is the
+/// worst, silence above all.
 fn badness(seen: &Observation) -> (u8, Option<Reason>) {
     let reason = failed(seen).and_then(|s| s.reason);
     match reason {
@@ -128,13 +153,15 @@ fn openness(seen: &Observation) -> u8 {
     }
 }
 
-/// The worst of several connections, with the proofs of all and what became of each in words; and which it was.
+/// The worst of several connections, with the proofs of all and what became of each in words; and
+/// which it was.
 fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observation) {
     if expect == Expect::Allow && all.iter().any(is_proved) {
         all.iter_mut().for_each(call_it_a_limit);
     }
     let spread: Vec<String> = all.iter().map(words).collect();
-    let proofs: Vec<ProofOutcome> = all.iter().flat_map(|seen| seen.proofs.iter().cloned()).collect();
+    let proofs: Vec<ProofOutcome> =
+        all.iter().flat_map(|seen| seen.proofs.iter().cloned()).collect();
     let proved = all.iter().filter(|seen| is_proved(seen)).count();
     let unproved = all.iter().filter(|seen| failed(seen).is_none() && !is_proved(seen)).count();
     let count = all.len();
@@ -148,8 +175,13 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
             worst = place;
         }
     }
-    let recognised = all.iter().find(|seen| seen.recognised.is_some()).map(|seen| (seen.recognised.clone(), seen.only_fronts));
-    let Some(mut seen) = all.into_iter().nth(worst) else { return (0, Observation::of_steps("", clock::now(), 0.0, Vec::new())) };
+    let recognised = all
+        .iter()
+        .find(|seen| seen.recognised.is_some())
+        .map(|seen| (seen.recognised.clone(), seen.only_fronts));
+    let Some(mut seen) = all.into_iter().nth(worst) else {
+        return (0, Observation::of_steps("", clock::now(), 0.0, Vec::new()));
+    };
     (seen.proofs, seen.spread) = (proofs, spread);
     if seen.recognised.is_none()
         && let Some((words, fronts)) = recognised
@@ -157,10 +189,20 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
         (seen.recognised, seen.only_fronts) = (words, fronts);
     }
     if expect == Expect::Allow && proved > 0 && failed(&seen).is_none() && unproved > 0 {
-        let why = format!("{unproved} of {count} connections were answered without a proof: by somebody else");
+        let why = format!(
+            "{unproved} of {count} connections were answered without a proof: by somebody else"
+        );
         let detail = [("why".to_owned(), why.into())].into();
         let (reason, initiator) = (Some(Reason::NotProved), Some(Initiator::Path));
-        seen.steps.push(Step { step: StepKind::Proof, ok: false, reason, initiator, at_ms: seen.ms, ms: 0.0, detail });
+        seen.steps.push(Step {
+            step: StepKind::Proof,
+            ok: false,
+            reason,
+            initiator,
+            at_ms: seen.ms,
+            ms: 0.0,
+            detail,
+        });
     }
     (worst, seen)
 }
@@ -168,7 +210,9 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
 /// Who passed one connection on and calls himself not available on another has a limit.
 fn call_it_a_limit(seen: &mut Observation) {
     let is_503 = status(seen) == Some(503);
-    if let Some(step) = seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503) {
+    if let Some(step) =
+        seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503)
+    {
         step.reason = Some(Reason::HttpStatus);
         step.detail.insert("rate_limit".to_owned(), true.into());
     }
@@ -178,7 +222,8 @@ fn call_it_a_limit(seen: &mut Observation) {
 fn words(seen: &Observation) -> String {
     let proof = seen.proofs.iter().rev().find_map(|proof| match proof {
         ProofOutcome::Valid { claims, .. } => {
-            let run = claims.instance.get(..8).map(|run| format!(" (run {run})")).unwrap_or_default();
+            let run =
+                claims.instance.get(..8).map(|run| format!(" (run {run})")).unwrap_or_default();
             Some(format!("proved by {} at {}{run}", claims.host, claims.local))
         }
         _ => None,
@@ -227,8 +272,19 @@ mod tests {
 
     fn seen(reason: Option<Reason>, status: u64, proof: ProofOutcome) -> Observation {
         let detail = Detail::from([("status".to_owned(), status.into())]);
-        let step = Step { step: StepKind::Http, ok: reason.is_none(), reason, initiator: None, at_ms: 0.0, ms: 0.0, detail };
-        Observation { proofs: vec![proof], ..Observation::of_steps("", jiff::Timestamp::UNIX_EPOCH, 1.0, vec![step]) }
+        let step = Step {
+            step: StepKind::Http,
+            ok: reason.is_none(),
+            reason,
+            initiator: None,
+            at_ms: 0.0,
+            ms: 0.0,
+            detail,
+        };
+        Observation {
+            proofs: vec![proof],
+            ..Observation::of_steps("", jiff::Timestamp::UNIX_EPOCH, 1.0, vec![step])
+        }
     }
 
     fn reason(expect: Expect, all: &[&Observation]) -> Option<Reason> {
@@ -243,13 +299,19 @@ mod tests {
         let gone = seen(Some(Reason::BadGateway), 502, ProofOutcome::None);
         let other = seen(None, 200, ProofOutcome::None);
         let limit = seen(Some(Reason::BadGateway), 503, ProofOutcome::None);
-        for (a, wanted) in [(&gone, Reason::BadGateway), (&other, Reason::NotProved), (&limit, Reason::HttpStatus)] {
+        for (a, wanted) in
+            [(&gone, Reason::BadGateway), (&other, Reason::NotProved), (&limit, Reason::HttpStatus)]
+        {
             for all in [[a, &good, a], [&good, a, &good], [&good, &good, a]] {
                 assert_eq!(reason(Expect::Allow, &all), Some(wanted), "{wanted}");
             }
         }
         assert_eq!(reason(Expect::Allow, &[&good, &good, &good]), None);
-        assert_eq!(reason(Expect::Allow, &[&other, &other, &other]), None, "nobody was proved: one is as good as the other");
+        assert_eq!(
+            reason(Expect::Allow, &[&other, &other, &other]),
+            None,
+            "nobody was proved: one is as good as the other"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The first octets that the other end sent, kept aside: they tell what it speaks when it does not speak what was asked.
+//! The first octets that the other end sent, kept aside: they tell what it speaks when it does not
+//! speak what was asked.
 
 use crate::net::failure::Failure;
 use crate::reason::Reason;
@@ -40,7 +41,9 @@ struct State {
 impl State {
     fn error(&self) -> Option<io::Error> {
         // Given up with nothing read is an end without a word.
-        let kind = self.ended.map(|kind| if kind == GIVEN_UP { io::ErrorKind::UnexpectedEof } else { kind });
+        let kind = self
+            .ended
+            .map(|kind| if kind == GIVEN_UP { io::ErrorKind::UnexpectedEof } else { kind });
         self.code.map(io::Error::from_raw_os_error).or_else(|| kind.map(io::Error::from))
     }
 }
@@ -94,11 +97,14 @@ impl Head {
         }
     }
 
-    /// Why there is no answer: `otherwise` when octets came that are none, else how the connection ended.
+    /// Why there is no answer: `otherwise` when octets came that are none, else how the connection
+    /// ended.
     pub fn failure(&self, otherwise: Reason) -> Failure {
         let state = self.state();
         if state.octets.is_empty() {
-            return Failure::after_connect(&state.error().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+            return Failure::after_connect(
+                &state.error().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+            );
         }
         let failure = Failure::peer(otherwise).with("first_octets", printable(&state.octets, 80));
         match looks_like(&state.octets) {
@@ -109,7 +115,11 @@ impl Head {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
         if let Poll::Ready(outcome) = &outcome {
@@ -120,7 +130,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
                     state.ended = Some(error.kind());
                     state.code = error.raw_os_error();
                 }
-                Ok(()) if came.is_empty() && buf.remaining() > 0 => state.ended = Some(io::ErrorKind::UnexpectedEof),
+                Ok(()) if came.is_empty() && buf.remaining() > 0 => {
+                    state.ended = Some(io::ErrorKind::UnexpectedEof)
+                }
                 Ok(()) => {
                     let room = KEPT - state.octets.len();
                     state.octets.extend_from_slice(&came[..came.len().min(room)]);
@@ -134,7 +146,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         // Whoever cannot write may never read.
         if let Poll::Ready(Err(error)) = &outcome {
@@ -166,8 +182,9 @@ pub fn looks_like(octets: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A status of an unreadable answer of HTTP/2, where it is one of those told apart: `:status` as HPACK writes one that its table lacks, index 8
-/// with a literal value (RFC 7541 sections 6.2.1 to 6.2.3).
+/// A status of an unreadable answer of HTTP/2, where it is one of those told apart: `:status` as
+/// HPACK writes one that its table lacks, index 8 with a literal value (RFC 7541 sections 6.2.1 to
+/// 6.2.3).
 pub fn raw_status(octets: &[u8]) -> Option<&'static str> {
     octets.windows(5).find_map(|window| match window {
         [0x08 | 0x18 | 0x48, 3, b'0', b'0', b'0'] => Some("000"),
@@ -176,7 +193,12 @@ pub fn raw_status(octets: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Text from the network, fit for a table: at most `max` characters, everything that is not printable ASCII as a dot.
+/// Text from the network, fit for a table: at most `max` characters, everything that is not
+/// printable ASCII as a dot.
 pub fn printable(octets: &[u8], max: usize) -> String {
-    octets.iter().take(max).map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' }).collect()
+    octets
+        .iter()
+        .take(max)
+        .map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! Plain TCP and plain TLS: flows whose application protocol portmatrix does not speak. The challenge is the first line.
+//! Plain TCP and plain TLS: flows whose application protocol portmatrix does not speak. The
+//! challenge is the first line.
 
 use super::again::{Exchange, Heard, again};
 use super::climb::Asked;
@@ -31,8 +32,13 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     }
 }
 
-/// Sends the challenge as the first line and reads one line. A real service may answer anything, or nothing: neither is a failure.
-async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Exporter>) -> Result<(), Stop> {
+/// Sends the challenge as the first line and reads one line. A real service may answer anything, or
+/// nothing: neither is a failure.
+async fn ask(
+    climb: &mut Climb<'_>,
+    mut stream: impl Io,
+    exporter: Option<Exporter>,
+) -> Result<(), Stop> {
     if let Some(greeting) = climb.target.hop.flow.greeting {
         return super::greeting::greet(climb, &mut stream, greeting).await;
     }
@@ -42,9 +48,12 @@ async fn ask(climb: &mut Climb<'_>, mut stream: impl Io, exporter: Option<Export
         return settle(climb, &mut stream).await;
     };
     let begun = clock::instant();
-    let heard = match tokio::time::timeout(climb.step_deadline(), exchange(&mut stream, &asked, "")).await {
+    let heard = match tokio::time::timeout(climb.step_deadline(), exchange(&mut stream, &asked, ""))
+        .await
+    {
         Ok(Ok(heard)) => heard,
-        // A service that resets on a first line that it does not know still took the connection; so does a proxy without a backend.
+        // A service that resets on a first line that it does not know still took the connection; so
+        // does a proxy without a backend.
         Ok(Err(failure)) => {
             climb.note(StepKind::Proof, begun, Err(failure));
             climb.proof(Some(&asked), None, None);
@@ -67,7 +76,9 @@ impl<S: Io> Exchange for Lines<S> {
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         // Who proved itself on this connection answers each line: none is its end.
         match exchange(&mut self.0, asked, padding).await? {
-            Heard { proof: None, .. } => Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into())),
+            Heard { proof: None, .. } => {
+                Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()))
+            }
             heard => Ok(heard),
         }
     }
@@ -77,7 +88,9 @@ impl<S: Io> Exchange for Lines<S> {
 async fn exchange(stream: &mut impl Io, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
     let talk = async {
         let space = if padding.is_empty() { "" } else { " " };
-        stream.write_all(format!("{GREETING}{}{space}{padding}\r\n", asked.text).as_bytes()).await?;
+        stream
+            .write_all(format!("{GREETING}{}{space}{padding}\r\n", asked.text).as_bytes())
+            .await?;
         stream.flush().await?;
         let mut line = Vec::new();
         let mut limited = stream.take((MAX_PROOF_LEN + MAX_PADDING + 64) as u64);
@@ -93,7 +106,9 @@ async fn exchange(stream: &mut impl Io, asked: &Asked, padding: &str) -> Result<
     let line = talk.await.map_err(|e| Failure::after_connect(&e))?;
     // A line that was cut off is none: what it says of a proof was not said to its end.
     if line.starts_with(GREETING.as_bytes()) && !line.contains(&b'\n') {
-        return Err(Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", true));
+        return Err(
+            Failure::after_connect(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", true)
+        );
     }
     let text = String::from_utf8_lossy(&line);
     let mut words = text.trim_end().strip_prefix(GREETING).unwrap_or_default().split(' ');
@@ -101,20 +116,29 @@ async fn exchange(stream: &mut impl Io, asked: &Asked, padding: &str) -> Result<
     Ok(Heard { proof, padding: words.next().unwrap_or_default().as_bytes().to_vec(), status: None })
 }
 
-/// How long a connection is watched on which nothing is said. A device that opens connections for a host that is not there resets them
-/// within a round trip or two.
+/// How long a connection is watched on which nothing is said. A device that opens connections for a
+/// host that is not there resets them within a round trip or two.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Rung `settle`: nothing may be said here, so the connection is only watched. That it stays open, or a greeting, is all that can be hoped for.
+/// Rung `settle`: nothing may be said here, so the connection is only watched. That it stays open,
+/// or a greeting, is all that can be hoped for.
 async fn settle(climb: &mut Climb<'_>, stream: &mut impl Io) -> Result<(), Stop> {
     let begun = clock::instant();
     let mut first = [0; 64];
-    let outcome = match tokio::time::timeout(SETTLE.min(climb.step_deadline()), stream.read(&mut first)).await {
+    let outcome = match tokio::time::timeout(
+        SETTLE.min(climb.step_deadline()),
+        stream.read(&mut first),
+    )
+    .await
+    {
         // A window that never opened: a device took the handshake for a host that it cannot reach.
         Err(_) if climb.is_window_shut() => Err(Failure::silent()),
         Err(_) => Ok(Detail::from([("stayed_open".to_owned(), true.into())])),
         Ok(Ok(0)) => Err(Failure::unknown(Reason::ClosedAfterConnect)),
-        Ok(Ok(n)) => Ok(Detail::from([("greeting".to_owned(), super::tap::printable(&first[..n], 64).into())])),
+        Ok(Ok(n)) => Ok(Detail::from([(
+            "greeting".to_owned(),
+            super::tap::printable(&first[..n], 64).into(),
+        )])),
         Ok(Err(error)) => Err(Failure::after_connect(&error)),
     };
     let climbed = outcome.is_ok();

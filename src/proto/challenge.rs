@@ -1,9 +1,11 @@
 //! The challenge that rides inside each protocol, and the proof that answers it.
 //!
-//! A challenge is 40 octets so that it fits everywhere, even into one presentation context of a DCE/RPC bind (abstract syntax and one
-//! transfer syntax, 20 octets each): nonce (12), tag of the hop id (8), UNIX seconds (4, big-endian), MAC (16). The MAC keeps the listener
-//! bland towards strangers: without the site key nobody can make it answer. A proof is the listener's claims as JSON, and an HMAC over
-//! the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
+//! A challenge is 40 octets so that it fits everywhere, even into one presentation context of a
+//! DCE/RPC bind (abstract syntax and one transfer syntax, 20 octets each): nonce (12), tag of the
+//! hop id (8), UNIX seconds (4, big-endian), MAC (16). The MAC keeps the listener bland towards
+//! strangers: without the site key nobody can make it answer. A proof is the listener's claims as
+//! JSON, and an HMAC over the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It
+//! answers one nonce, so a replayed one is worth nothing.
 
 use super::hex::{hex, unhex};
 use super::ports::Swept;
@@ -23,18 +25,22 @@ pub const CHALLENGE_LEN: usize = 40;
 pub const EXPORTER_LEN: usize = 32;
 /// Longest proof that is looked at, in octets.
 pub const MAX_PROOF_LEN: usize = 8 * 1024;
-/// Octets of padding in a large exchange: more than fits into two full packets of Ethernet, and into no header limit of a common front.
+/// Octets of padding in a large exchange: more than fits into two full packets of Ethernet, and
+/// into no header limit of a common front.
 pub const PADDING: usize = 3000;
 /// Most octets of padding that a listener gives back; never more than came with the challenge.
 pub const MAX_PADDING: usize = 4096;
-/// Name of the HTTP request header that carries padding. It is given back in the body, after a valid challenge only.
+/// Name of the HTTP request header that carries padding. It is given back in the body, after a
+/// valid challenge only.
 pub const PADDING_HEADER: &str = "portmatrix-padding";
-/// Name of the HTTP request header and gRPC metadata entry that carries the challenge, as 80 hexadecimal digits.
+/// Name of the HTTP request header and gRPC metadata entry that carries the challenge, as 80
+/// hexadecimal digits.
 pub const CHALLENGE_HEADER: &str = "portmatrix-challenge";
 /// Name of the HTTP response header and gRPC trailer that carries the proof.
 pub const PROOF_HEADER: &str = "portmatrix-proof";
 
-/// Organisation in the subject of a certificate that a listener made for itself, so that nobody takes it for the product's.
+/// Organisation in the subject of a certificate that a listener made for itself, so that nobody
+/// takes it for the product's.
 pub const OWN_CERTIFICATE: &str = "portmatrix stand-in";
 
 /// A TLS exporter value: the same at both ends of one TLS session and nowhere else.
@@ -62,8 +68,11 @@ impl SiteKey {
     pub fn new(secret: &[u8; 32]) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let mut fingerprint = [0; 8];
-        fingerprint.copy_from_slice(&hmac::sign(&master, b"portmatrix/1 fingerprint").as_ref()[..8]);
-        let derive = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref());
+        fingerprint
+            .copy_from_slice(&hmac::sign(&master, b"portmatrix/1 fingerprint").as_ref()[..8]);
+        let derive = |purpose: &str| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref())
+        };
         SiteKey {
             challenge: derive("portmatrix/1 challenge"),
             question: derive("portmatrix/2 question"),
@@ -74,8 +83,8 @@ impl SiteKey {
         }
     }
 
-    /// Eight octets of a MAC for this purpose alone, as `xxxx-xxxx-xxxx-xxxx`: the same for the same key, and of no other use. For comparing two
-    /// hosts' keys by eye.
+    /// Eight octets of a MAC for this purpose alone, as `xxxx-xxxx-xxxx-xxxx`: the same for the
+    /// same key, and of no other use. For comparing two hosts' keys by eye.
     pub fn fingerprint(&self) -> String {
         let digits = hex(&self.fingerprint);
         [&digits[..4], &digits[4..8], &digits[8..12], &digits[12..]].join("-")
@@ -105,7 +114,8 @@ impl Challenge {
         Challenge { hop, is_question: true, ..Challenge::new(nonce, "", now) }
     }
 
-    /// The same for one port of a sweep: the last two octets of the nonce are the port, the others are the sweep's own.
+    /// The same for one port of a sweep: the last two octets of the nonce are the port, the others
+    /// are the sweep's own.
     #[must_use]
     pub fn at_port(mut self, port: u16) -> Self {
         self.nonce[10..].copy_from_slice(&port.to_be_bytes());
@@ -134,7 +144,8 @@ impl Challenge {
         out[..12].copy_from_slice(&self.nonce);
         out[12..20].copy_from_slice(&self.hop);
         out[20..24].copy_from_slice(&self.sent.to_be_bytes());
-        let mac = hmac::sign(if self.is_question { &key.question } else { &key.challenge }, &out[..24]);
+        let mac =
+            hmac::sign(if self.is_question { &key.question } else { &key.challenge }, &out[..24]);
         out[24..].copy_from_slice(&mac.as_ref()[..16]);
         out
     }
@@ -148,7 +159,8 @@ impl Challenge {
     pub fn decode(key: &SiteKey, octets: &[u8]) -> Option<Self> {
         let octets: &[u8; CHALLENGE_LEN] = octets.try_into().ok()?;
         let (body, mac) = octets.split_at(24);
-        let made_with = |key: &hmac::Key| equal_in_constant_time(&hmac::sign(key, body).as_ref()[..16], mac);
+        let made_with =
+            |key: &hmac::Key| equal_in_constant_time(&hmac::sign(key, body).as_ref()[..16], mac);
         let (challenge, is_question) = (made_with(&key.challenge), made_with(&key.question));
         (challenge || is_question).then_some(())?;
         Some(Challenge {
@@ -184,13 +196,15 @@ pub struct Claims {
     pub hop: String,
     /// The listener's host, as the site file names it.
     pub host: String,
-    /// Other names that the site file has for the same machine and whose hops lead to this very port.
+    /// Other names that the site file has for the same machine and whose hops lead to this very
+    /// port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// Its own address and port.
     #[schemars(with = "String")]
     pub local: SocketAddr,
-    /// The connector's address and port as the listener saw them: different from the connector's own where NAT is on the way.
+    /// The connector's address and port as the listener saw them: different from the connector's
+    /// own where NAT is on the way.
     #[schemars(with = "String")]
     pub peer: SocketAddr,
     /// TLS as the listener saw it; absent where the listener's side had none.
@@ -199,7 +213,8 @@ pub struct Claims {
     /// HTTP as the listener saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpSeen>,
-    /// The version of the PROXY protocol, `v1` or `v2`, whose header came ahead of everything else on the connection.
+    /// The version of the PROXY protocol, `v1` or `v2`, whose header came ahead of everything else
+    /// on the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<String>,
     /// The listener's clock, RFC 3339 UTC.
@@ -214,11 +229,12 @@ pub struct Claims {
     /// The answer to a question about a sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept: Option<Swept>,
-    /// The ports that it has on its host, as `135,389,49152-65535`; absent where they are too many to tell, and while it turns connections away:
-    /// it would answer on any of these.
+    /// The ports that it has on its host, as `135,389,49152-65535`; absent where they are too many
+    /// to tell, and while it turns connections away: it would answer on any of these.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ports: String,
-    /// Which run of a listener it is, as hexadecimal text: two listeners may have one name and one key, and one that was started again is another.
+    /// Which run of a listener it is, as hexadecimal text: two listeners may have one name and one
+    /// key, and one that was started again is another.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub instance: String,
     /// When that run began, by the listener's clock, RFC 3339 UTC.
@@ -228,13 +244,15 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Whether the run of the listener began less than so long before it said this, by its own clock.
+    /// Whether the run of the listener began less than so long before it said this, by its own
+    /// clock.
     pub fn is_younger_than(&self, time: std::time::Duration) -> bool {
         let age = self.started.map(|started| self.now.duration_since(started));
         age.is_some_and(|age| std::time::Duration::try_from(age).is_ok_and(|age| age < time))
     }
 
-    /// The same under the first of these names that the listener has: a machine of several names is whom it was asked for.
+    /// The same under the first of these names that the listener has: a machine of several names is
+    /// whom it was asked for.
     #[must_use]
     pub fn named<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         for name in names {
@@ -255,13 +273,16 @@ impl ProofOutcome {
     #[must_use]
     pub fn named<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
         match self {
-            ProofOutcome::Valid { claims, same_tls_session } => ProofOutcome::Valid { claims: claims.named(names), same_tls_session },
+            ProofOutcome::Valid { claims, same_tls_session } => {
+                ProofOutcome::Valid { claims: claims.named(names), same_tls_session }
+            }
             other => other,
         }
     }
 }
 
-/// The name that stamps are made with, where a listener has several: both ends know all of them, and a stamp has room for one.
+/// The name that stamps are made with, where a listener has several: both ends know all of them,
+/// and a stamp has room for one.
 pub fn stamp_name<'n>(host: &'n str, also: &'n [String]) -> &'n str {
     also.iter().map(String::as_str).chain([host]).min().unwrap_or(host)
 }
@@ -279,7 +300,8 @@ pub struct TlsSeen {
     pub sni: Option<String>,
     /// SHA-256 of the certificate that the listener showed, as hexadecimal text.
     pub certificate_sha256: String,
-    /// Whether that certificate is the stand-in's own, made for the run, rather than one given to it.
+    /// Whether that certificate is the stand-in's own, made for the run, rather than one given to
+    /// it.
     pub own_certificate: bool,
     /// Keyed tag of the exporter (filled in by [`prove`]).
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -294,7 +316,8 @@ pub struct HttpSeen {
     /// The path that was asked for, as it arrived; empty where an older listener does not tell.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Headers that a device on the way added: `via`, `x-forwarded-for`, `forwarded` and the like, as `name: value`.
+    /// Headers that a device on the way added: `via`, `x-forwarded-for`, `forwarded` and the like,
+    /// as `name: value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<String>,
 }
@@ -317,13 +340,20 @@ pub enum ProofOutcome {
     Valid {
         /// What the listener said it saw.
         claims: Claims,
-        /// Whether both ends of TLS have the same session keys (RFC 9266); `None` where the connector used no TLS.
+        /// Whether both ends of TLS have the same session keys (RFC 9266); `None` where the
+        /// connector used no TLS.
         same_tls_session: Option<bool>,
     },
 }
 
-/// The listener's answer to `challenge`. `claims.nonce`, `claims.hop` and `claims.tls.session` are filled in here.
-pub fn prove(key: &SiteKey, challenge: &Challenge, mut claims: Claims, exporter: Option<&Exporter>) -> String {
+/// The listener's answer to `challenge`. `claims.nonce`, `claims.hop` and `claims.tls.session` are
+/// filled in here.
+pub fn prove(
+    key: &SiteKey,
+    challenge: &Challenge,
+    mut claims: Claims,
+    exporter: Option<&Exporter>,
+) -> String {
     claims.nonce = hex(&challenge.nonce);
     claims.hop = hex(&challenge.hop);
     if let (Some(tls), Some(exporter)) = (&mut claims.tls, exporter) {
@@ -334,30 +364,43 @@ pub fn prove(key: &SiteKey, challenge: &Challenge, mut claims: Claims, exporter:
     format!("{}.{}", URL_SAFE_NO_PAD.encode(&body), URL_SAFE_NO_PAD.encode(mac.as_ref()))
 }
 
-/// Checks a proof against the challenge that was sent. `exporter` is the connector's own, where it spoke TLS.
+/// Checks a proof against the challenge that was sent. `exporter` is the connector's own, where it
+/// spoke TLS.
 ///
-/// A proof made by the right key for another nonce or hop is a replay and invalid. Whether both ends share one TLS session is reported,
-/// not judged: behind a reverse proxy that ends TLS they do not, and that is as it should be.
-pub fn verify(key: &SiteKey, challenge: &Challenge, proof: &str, exporter: Option<&Exporter>) -> ProofOutcome {
+/// A proof made by the right key for another nonce or hop is a replay and invalid. Whether both
+/// ends share one TLS session is reported, not judged: behind a reverse proxy that ends TLS they do
+/// not, and that is as it should be.
+pub fn verify(
+    key: &SiteKey,
+    challenge: &Challenge,
+    proof: &str,
+    exporter: Option<&Exporter>,
+) -> ProofOutcome {
     let invalid = |why: &str| ProofOutcome::Invalid { why: why.to_owned() };
     if proof.len() > MAX_PROOF_LEN {
         return invalid("longer than any proof");
     }
-    let Some((body, mac)) = proof.trim().split_once('.') else { return invalid("not in the form of a proof") };
+    let Some((body, mac)) = proof.trim().split_once('.') else {
+        return invalid("not in the form of a proof");
+    };
     let (Ok(body), Ok(mac)) = (URL_SAFE_NO_PAD.decode(body), URL_SAFE_NO_PAD.decode(mac)) else {
         return invalid("not in the form of a proof");
     };
     if hmac::verify(&key.proof, &body, &mac).is_err() {
         return invalid("altered on the way, or made with another key");
     }
-    let Ok(claims) = serde_json::from_slice::<Claims>(&body) else { return invalid("its claims cannot be read") };
+    let Ok(claims) = serde_json::from_slice::<Claims>(&body) else {
+        return invalid("its claims cannot be read");
+    };
     if claims.nonce != hex(&challenge.nonce) {
         return invalid("a replay: it answers another challenge");
     }
     if claims.hop != hex(&challenge.hop) {
         return invalid("it answers for another hop");
     }
-    let same_tls_session = exporter.map(|own| claims.tls.as_ref().is_some_and(|tls| tls.session == session_tag(key, challenge, own)));
+    let same_tls_session = exporter.map(|own| {
+        claims.tls.as_ref().is_some_and(|tls| tls.session == session_tag(key, challenge, own))
+    });
     ProofOutcome::Valid { claims, same_tls_session }
 }
 
@@ -368,12 +411,17 @@ fn session_tag(key: &SiteKey, challenge: &Challenge, exporter: &Exporter) -> Str
     hex(&context.sign().as_ref()[..16])
 }
 
-/// Padding for a large exchange: letters that differ from one challenge to the next, and along their length.
+/// Padding for a large exchange: letters that differ from one challenge to the next, and along
+/// their length.
 pub fn padding(challenge: &[u8; CHALLENGE_LEN], length: usize) -> String {
     let mut text = String::with_capacity(length + 64);
     let mut block = 0u32;
     while text.len() < length {
-        text.push_str(&hex(digest::digest(&digest::SHA256, &[&challenge[..], &block.to_be_bytes()].concat()).as_ref()));
+        text.push_str(&hex(digest::digest(
+            &digest::SHA256,
+            &[&challenge[..], &block.to_be_bytes()].concat(),
+        )
+        .as_ref()));
         block += 1;
     }
     text.truncate(length);

@@ -1,5 +1,6 @@
-//! As much of DER (X.690) as is needed to find the public key of a certificate whose other parts cannot be read: a certificate never ends a
-//! probe, and whoever signs the handshake is known by that key alone.
+//! As much of DER (X.690) as is needed to find the public key of a certificate whose other parts
+//! cannot be read: a certificate never ends a probe, and whoever signs the handshake is known by
+//! that key alone.
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
@@ -16,7 +17,8 @@ pub struct PublicKey<'a> {
     pub key: &'a [u8],
 }
 
-/// One element: its tag, its contents, and what comes after it. `None` where the octets end too early, or the form is none of DER's.
+/// One element: its tag, its contents, and what comes after it. `None` where the octets end too
+/// early, or the form is none of DER's.
 pub fn element(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = octets.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -74,10 +76,20 @@ impl PublicKey<'_> {
 
     /// The kind of key: `RSA`, `EC P-521`, `Ed25519`.
     pub fn kind(&self) -> &'static str {
-        let name = self.oid().and_then(|oid| KINDS.iter().find(|(known, _)| *known == oid)).map(|(_, name)| *name);
-        let curve = || element(self.algorithm).and_then(|(.., parameters)| element(parameters)).map(|(_, oid, _)| oid);
+        let name = self
+            .oid()
+            .and_then(|oid| KINDS.iter().find(|(known, _)| *known == oid))
+            .map(|(_, name)| *name);
+        let curve = || {
+            element(self.algorithm)
+                .and_then(|(.., parameters)| element(parameters))
+                .map(|(_, oid, _)| oid)
+        };
         match name {
-            Some("EC") => CURVES.iter().find(|(known, _)| Some(*known) == curve()).map_or("EC of an unknown curve", |(_, name)| *name),
+            Some("EC") => CURVES
+                .iter()
+                .find(|(known, _)| Some(*known) == curve())
+                .map_or("EC of an unknown curve", |(_, name)| *name),
             Some(name) => name,
             None => "of an unknown kind",
         }
@@ -129,7 +141,14 @@ mod tests {
         let oid = der(6, &[0x2b, 0x65, 0x70]);
         let key = der(SEQUENCE, &[der(SEQUENCE, &oid), der(BIT_STRING, &[0, 1, 2, 3])].concat());
         // A negative serial number, and names and times that are none.
-        let rest = [der(INTEGER, &[0xff]), der(SEQUENCE, &[]), der(SEQUENCE, &[9]), der(SEQUENCE, &[7; 130]), der(SEQUENCE, &[])].concat();
+        let rest = [
+            der(INTEGER, &[0xff]),
+            der(SEQUENCE, &[]),
+            der(SEQUENCE, &[9]),
+            der(SEQUENCE, &[7; 130]),
+            der(SEQUENCE, &[]),
+        ]
+        .concat();
         der(SEQUENCE, &der(SEQUENCE, &[version, &rest, &key, &[0xff; 3]].concat()))
     }
 
@@ -138,7 +157,10 @@ mod tests {
         for version in [&[][..], &[0xa0, 3, 2, 1, 2]] {
             let certificate = certificate(version);
             let key = public_key(&certificate).expect("a key");
-            assert_eq!((key.key, key.oid(), key.rsa_bits()), (&[1, 2, 3][..], Some(&[0x2b, 0x65, 0x70][..]), None));
+            assert_eq!(
+                (key.key, key.oid(), key.rsa_bits()),
+                (&[1, 2, 3][..], Some(&[0x2b, 0x65, 0x70][..]), None)
+            );
             assert_eq!(key.words(), "Ed25519");
             assert_eq!(public_key(&certificate[..certificate.len() - 1]), None, "cut off");
         }
@@ -147,7 +169,11 @@ mod tests {
     #[test]
     fn rsa_keys_have_a_size() {
         let parameters = [der(6, RSA), vec![5, 0]].concat();
-        let key = der(SEQUENCE, &[der(INTEGER, &[&[0, 0x80][..], &[0; 31]].concat()), der(INTEGER, &[1, 0, 1])].concat());
+        let key = der(
+            SEQUENCE,
+            &[der(INTEGER, &[&[0, 0x80][..], &[0; 31]].concat()), der(INTEGER, &[1, 0, 1])]
+                .concat(),
+        );
         let key = PublicKey { algorithm: &parameters, key: &key };
         assert_eq!((key.rsa_bits(), key.words()), (Some(256), "RSA with 256 bits".to_owned()));
     }

@@ -1,7 +1,9 @@
-//! gRPC on HTTP/2, as far as a probe and its stand-in need it: length-prefixed messages, the health-check messages and status codes.
+//! gRPC on HTTP/2, as far as a probe and its stand-in need it: length-prefixed messages, the
+//! health-check messages and status codes.
 //!
-//! Source: "gRPC over HTTP2" (grpc/doc/PROTOCOL-HTTP2.md), "GRPC Health Checking Protocol" (grpc/doc/health-checking.md), "HTTP to gRPC
-//! Status Code Mapping" (grpc/doc/http-grpc-status-mapping.md).
+//! Source: "gRPC over HTTP2" (grpc/doc/PROTOCOL-HTTP2.md), "GRPC Health Checking Protocol"
+//! (grpc/doc/health-checking.md), "HTTP to gRPC Status Code Mapping"
+//! (grpc/doc/http-grpc-status-mapping.md).
 
 use std::collections::VecDeque;
 
@@ -23,10 +25,13 @@ pub const PREFIX_LEN: usize = 5;
 /// Whether a content type is that of gRPC, and not of gRPC-Web.
 pub fn is_grpc(content_type: &str) -> bool {
     let lower = content_type.trim().to_ascii_lowercase();
-    lower.strip_prefix(CONTENT_TYPE).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
+    lower
+        .strip_prefix(CONTENT_TYPE)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';', ' ']))
 }
 
-/// One message with its prefix, not compressed. A message above 4 GiB cannot be framed and is cut; ours are a few octets.
+/// One message with its prefix, not compressed. A message above 4 GiB cannot be framed and is cut;
+/// ours are a few octets.
 pub fn frame(message: &[u8]) -> Vec<u8> {
     let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut out = Vec::with_capacity(PREFIX_LEN + message.len());
@@ -56,7 +61,8 @@ pub enum FrameError {
     BadFlag(u8),
 }
 
-/// Takes octets as they come and gives whole messages. Holds at most one incomplete message and what was pushed last.
+/// Takes octets as they come and gives whole messages. Holds at most one incomplete message and
+/// what was pushed last.
 #[derive(Debug, Clone, Default)]
 pub struct Deframer {
     buffer: VecDeque<u8>,
@@ -149,7 +155,8 @@ impl Code {
     /// From the value of `grpc-status`: decimal digits only. `None` for anything else.
     pub fn parse(text: &str) -> Option<Code> {
         let text = text.trim();
-        (!text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok().map(Code))?
+        (!text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse().ok().map(Code))?
     }
 
     /// What a client makes of an answer that has no `grpc-status`.
@@ -239,7 +246,8 @@ mod tests {
 
     #[test]
     fn content_types() {
-        for yes in ["application/grpc", "Application/GRPC+proto", "application/grpc;charset=utf-8"] {
+        for yes in ["application/grpc", "Application/GRPC+proto", "application/grpc;charset=utf-8"]
+        {
             assert!(is_grpc(yes), "{yes}");
         }
         for no in ["application/grpc-web", "application/json", "text/html", ""] {

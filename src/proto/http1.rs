@@ -1,4 +1,5 @@
-//! Heads of HTTP/1 answers, read as leniently as browsers read them: the status counts, and what is odd about the rest is a note. Sans-IO.
+//! Heads of HTTP/1 answers, read as leniently as browsers read them: the status counts, and what is
+//! odd about the rest is a note. Sans-IO.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
@@ -80,7 +81,8 @@ pub fn parse(octets: &[u8]) -> Parsed {
         let Some(end) = octets[at..].iter().position(|o| *o == b'\n') else {
             // What is no status line will not become one.
             let first = lines.first().copied().unwrap_or(&octets[at..]);
-            let hopeless = lines.is_empty() && first.len() > 512 || !lines.is_empty() && status_line(first, &mut Vec::new()).is_none();
+            let hopeless = lines.is_empty() && first.len() > 512
+                || !lines.is_empty() && status_line(first, &mut Vec::new()).is_none();
             return if hopeless { Parsed::NotHttp } else { Parsed::Begun };
         };
         let line = &octets[at..at + end];
@@ -93,7 +95,9 @@ pub fn parse(octets: &[u8]) -> Parsed {
         }
         lines.push(line);
     }
-    let Some((version, status)) = lines.first().and_then(|line| status_line(line, &mut odd)) else { return Parsed::NotHttp };
+    let Some((version, status)) = lines.first().and_then(|line| status_line(line, &mut odd)) else {
+        return Parsed::NotHttp;
+    };
     if bare {
         odd.push("lines that end in LF alone");
     }
@@ -113,7 +117,10 @@ fn status_line(line: &[u8], odd: &mut Vec<&'static str>) -> Option<(String, u16)
     }
     let rest = text.get(5..)?;
     let (version, rest) = rest.split_once([' ', '\t'])?;
-    if version.is_empty() || version.len() > 8 || !version.chars().all(|c| c.is_ascii_digit() || c == '.') {
+    if version.is_empty()
+        || version.len() > 8
+        || !version.chars().all(|c| c.is_ascii_digit() || c == '.')
+    {
         return None;
     }
     if !matches!(version, "1.0" | "1.1") {
@@ -189,7 +196,8 @@ impl Head {
     /// How the end of the body is known, of the answer to a request with this method.
     pub fn framing(&self, method: &Method) -> Framing {
         let opened = method == Method::CONNECT && (200..300).contains(&self.status);
-        if opened || self.is_interim() || matches!(self.status, 204 | 304) || method == Method::HEAD {
+        if opened || self.is_interim() || matches!(self.status, 204 | 304) || method == Method::HEAD
+        {
             return Framing::None;
         }
         if self.words(&TRANSFER_ENCODING).any(|word| word.eq_ignore_ascii_case("chunked")) {
@@ -209,16 +217,23 @@ impl Head {
     /// Whether the connection ends with this answer (RFC 9112 section 9.3).
     pub fn closes(&self, framing: Framing) -> bool {
         let says = |word: &str| self.words(&CONNECTION).any(|w| w.eq_ignore_ascii_case(word));
-        framing == Framing::UntilClose || says("close") || (self.version == "1.0" && !says("keep-alive"))
+        framing == Framing::UntilClose
+            || says("close")
+            || (self.version == "1.0" && !says("keep-alive"))
     }
 
     fn words(&self, name: &HeaderName) -> impl Iterator<Item = String> {
         let all = self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        all.flat_map(|value| value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()).collect::<Vec<_>>().into_iter()
+        all.flat_map(|value| {
+            value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
     }
 }
 
-/// The octets of chunks, as far as they came (RFC 9112 section 7.1); `Some(length)` is how much was read where the last chunk has come.
+/// The octets of chunks, as far as they came (RFC 9112 section 7.1); `Some(length)` is how much was
+/// read where the last chunk has come.
 ///
 /// # Errors
 /// In words, what is no chunk.
@@ -227,16 +242,23 @@ pub fn chunks(octets: &[u8], most: usize) -> Result<(Vec<u8>, Option<usize>), &'
     let mut at = 0;
     loop {
         let Some(end) = octets[at..].iter().position(|o| *o == b'\n') else {
-            return if octets.len() - at > 256 { Err("the length of a chunk is no number") } else { Ok((body, None)) };
+            return if octets.len() - at > 256 {
+                Err("the length of a chunk is no number")
+            } else {
+                Ok((body, None))
+            };
         };
         let line = String::from_utf8_lossy(&octets[at..at + end]).into_owned();
         let digits = line.split(';').next().unwrap_or_default().trim();
-        let length = usize::from_str_radix(digits, 16).map_err(|_| "the length of a chunk is no number")?;
+        let length =
+            usize::from_str_radix(digits, 16).map_err(|_| "the length of a chunk is no number")?;
         at += end + 1;
         if length == 0 {
             // Trailers, up to an empty line.
             loop {
-                let Some(end) = octets[at..].iter().position(|o| *o == b'\n') else { return Ok((body, None)) };
+                let Some(end) = octets[at..].iter().position(|o| *o == b'\n') else {
+                    return Ok((body, None));
+                };
                 let line = octets[at..at + end].trim_ascii();
                 at += end + 1;
                 if line.is_empty() {
@@ -282,11 +304,24 @@ mod tests {
             ("HTTP/2 200 \r\nServer: x\r\n\r\n".to_owned(), 200, 1),
             ("\r\nHTTP/1.1 200 OK\r\nServer: x\r\n\r\n".to_owned(), 200, 1),
             ("HTTP/1.1  200 OK\r\nno header\r\n: y\r\nServer: x\r\n\r\n".to_owned(), 200, 2),
-            ("HTTP/1.1 200 OK\r\nServer: x\r\nb\u{1}d name: x\r\nX: \u{1}\r\n\r\n".to_owned(), 200, 2),
+            (
+                "HTTP/1.1 200 OK\r\nServer: x\r\nb\u{1}d name: x\r\nX: \u{1}\r\n\r\n".to_owned(),
+                200,
+                2,
+            ),
         ] {
             let head = head(octets.as_bytes());
-            assert_eq!((head.status, head.odd.len(), head.len), (status, odd, octets.len()), "{octets:.80} {:?}", head.odd);
-            assert_eq!(head.headers.get("server").map(HeaderValue::as_bytes), Some(&b"x"[..]), "{octets:.80}");
+            assert_eq!(
+                (head.status, head.odd.len(), head.len),
+                (status, odd, octets.len()),
+                "{octets:.80} {:?}",
+                head.odd
+            );
+            assert_eq!(
+                head.headers.get("server").map(HeaderValue::as_bytes),
+                Some(&b"x"[..]),
+                "{octets:.80}"
+            );
         }
     }
 
@@ -302,24 +337,42 @@ mod tests {
             b"HTTPS 200\r\n",
             b"HTTP/x 200\r\n\r\n",
         ] {
-            assert!(matches!(parse(octets), Parsed::NotHttp), "{:?}", String::from_utf8_lossy(octets));
+            assert!(
+                matches!(parse(octets), Parsed::NotHttp),
+                "{:?}",
+                String::from_utf8_lossy(octets)
+            );
         }
         for octets in [&b""[..], b"HT", b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\nServ"] {
-            assert!(matches!(parse(octets), Parsed::Begun), "{:?}", String::from_utf8_lossy(octets));
+            assert!(
+                matches!(parse(octets), Parsed::Begun),
+                "{:?}",
+                String::from_utf8_lossy(octets)
+            );
         }
     }
 
     #[test]
     fn the_end_of_a_body() {
-        let framing = |octets: &str| head(format!("{octets}\r\n\r\n").as_bytes()).framing(&Method::GET);
+        let framing =
+            |octets: &str| head(format!("{octets}\r\n\r\n").as_bytes()).framing(&Method::GET);
         assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5"), Framing::Length(5));
-        assert_eq!(framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: gzip, chunked"), Framing::Chunked);
+        assert_eq!(
+            framing("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: gzip, chunked"),
+            Framing::Chunked
+        );
         assert_eq!(framing("HTTP/1.1 200 OK"), Framing::UntilClose);
         assert_eq!(framing("HTTP/1.1 204 OK"), Framing::None);
-        assert!(head(b"HTTP/1.1 103 Early\r\n\r\n").is_interim() && !head(b"HTTP/1.1 101 Up\r\n\r\n").is_interim());
+        assert!(
+            head(b"HTTP/1.1 103 Early\r\n\r\n").is_interim()
+                && !head(b"HTTP/1.1 101 Up\r\n\r\n").is_interim()
+        );
         assert!(head(b"HTTP/1.0 200 OK\r\n\r\n").closes(Framing::Length(1)));
         assert!(!head(b"HTTP/1.1 200 OK\r\n\r\n").closes(Framing::Length(1)));
-        assert_eq!(chunks(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\nnext", 99), Ok((b"abcde".to_vec(), Some(24))));
+        assert_eq!(
+            chunks(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\nnext", 99),
+            Ok((b"abcde".to_vec(), Some(24)))
+        );
         assert_eq!(chunks(b"3\r\nab", 99), Ok((b"ab".to_vec(), None)));
         assert_eq!(chunks(b"5\r\nabcde\r\n0\r\n\r\n", 2).map(|c| c.0), Ok(b"ab".to_vec()));
         assert!(chunks(b"zz\r\n", 9).is_err());
@@ -328,7 +381,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_octets_panic(octets in proptest::collection::vec(any::<u8>(), 0..300), ahead in 0usize..3) {
-            let begin = [&b""[..], b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"][ahead];
+            let begin = [&b""[..], b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \
+                chunked\r\n"][ahead];
             let all = [begin, &octets].concat();
             if let Parsed::Whole(head) = parse(&all) {
                 prop_assert!(head.len <= all.len());

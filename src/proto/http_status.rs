@@ -1,4 +1,5 @@
-//! What the statuses of HTTP mean for a way that must be open: one table, for HTTP, HTTPS and gRPC alike. `docs/http-statuses.md` is made from it.
+//! What the statuses of HTTP mean for a way that must be open: one table, for HTTP, HTTPS and gRPC
+//! alike. `docs/http-statuses.md` is made from it.
 
 use crate::reason::Reason;
 
@@ -11,7 +12,8 @@ pub enum Meaning {
     SignIn,
     /// Sent elsewhere, or to another path of the same place.
     Redirect,
-    /// Refused, most often before the path was looked at: an answer only where an application names itself.
+    /// Refused, most often before the path was looked at: an answer only where an application names
+    /// itself.
     Unclear,
     /// It never reached the application, or the application does not have the path.
     NotReached,
@@ -42,7 +44,8 @@ const fn row(from: u16, to: u16, meaning: Meaning, words: &'static str) -> Row {
     Row { from, to, meaning, words }
 }
 
-/// Whether a front refuses a path by this answer. 401 is none: whoever asks for a password is reached by everybody.
+/// Whether a front refuses a path by this answer. 401 is none: whoever asks for a password is
+/// reached by everybody.
 pub fn is_refusing(status: u16) -> bool {
     matches!(status, 403 | 404 | 410 | 451)
 }
@@ -53,10 +56,20 @@ pub const TABLE: &[Row] = &[
     row(200, 299, Meaning::Answer, "an answer"),
     row(304, 304, Meaning::Answer, "an answer"),
     row(300, 399, Meaning::Redirect, "a redirect"),
-    row(400, 400, Meaning::Unclear, "the request was refused before its path was looked at, or by the application itself"),
+    row(
+        400,
+        400,
+        Meaning::Unclear,
+        "the request was refused before its path was looked at, or by the application itself",
+    ),
     row(401, 401, Meaning::SignIn, "a sign-in is wanted"),
     row(402, 402, Meaning::Unclear, "a payment is wanted"),
-    row(403, 403, Meaning::NotReached, "forbidden: by a filter, an access list, or for want of a client certificate"),
+    row(
+        403,
+        403,
+        Meaning::NotReached,
+        "forbidden: by a filter, an access list, or for want of a client certificate",
+    ),
     row(404, 404, Meaning::NotReached, "the path is not there"),
     row(405, 406, Meaning::Answer, "the path is there, and not for such a request"),
     row(407, 407, Meaning::NotReached, "a proxy wants a sign-in"),
@@ -141,7 +154,8 @@ pub enum Said {
 pub fn said(status: u16, shown: &Shown) -> Said {
     match of(status).meaning {
         _ if shown.wants_tls => Said::No(Reason::HttpNotSpoken),
-        // 405 and its like in a page of a front's own: the front said so, whether there is anything behind or not.
+        // 405 and its like in a page of a front's own: the front said so, whether there is anything
+        // behind or not.
         Meaning::Answer if status >= 400 && shown.front_page => Said::Unknown,
         Meaning::Answer => Said::Yes,
         Meaning::Redirect if shown.place == Place::Here => Said::Yes,
@@ -151,7 +165,11 @@ pub fn said(status: u16, shown: &Shown) -> Said {
         Meaning::Unclear if shown.front_page || shown.http_sys => Said::No(Reason::HttpStatus),
         Meaning::Unclear if shown.application => Said::Yes,
         Meaning::Unclear => Said::Unknown,
-        Meaning::Unavailable if shown.retry_after || shown.http_sys || (shown.service && !shown.front_page) => Said::No(Reason::HttpStatus),
+        Meaning::Unavailable
+            if shown.retry_after || shown.http_sys || (shown.service && !shown.front_page) =>
+        {
+            Said::No(Reason::HttpStatus)
+        }
         Meaning::Unavailable | Meaning::Gateway => Said::No(Reason::BadGateway),
         Meaning::NotReached | Meaning::Limited | Meaning::Broken => Said::No(Reason::HttpStatus),
     }
@@ -159,8 +177,8 @@ pub fn said(status: u16, shown: &Shown) -> Said {
 
 /// Segments of paths under which sign-ins live, in small letters.
 const SIGN_IN: &[&str] = &[
-    "login", "log-in", "logon", "signin", "sign-in", "sign_in", "sso", "oauth", "oauth2", "openid", "saml", "saml2", "adfs", "auth",
-    "authelia",
+    "login", "log-in", "logon", "signin", "sign-in", "sign_in", "sso", "oauth", "oauth2", "openid",
+    "saml", "saml2", "adfs", "auth", "authelia",
 ];
 
 /// Whether a redirect leads to a sign-in, by its path.
@@ -169,7 +187,8 @@ pub fn leads_to_sign_in(location: &str) -> bool {
     path.split('/').any(|segment| SIGN_IN.contains(&segment.split('.').next().unwrap_or_default()))
 }
 
-/// Sentences of pages that say why a request was turned away before its path was looked at, in small letters; and what that is, in words.
+/// Sentences of pages that say why a request was turned away before its path was looked at, in
+/// small letters; and what that is, in words.
 const TURNED_AWAY: &[(&str, &str)] = &[
     ("no required ssl certificate was sent", "it wants a client certificate"),
     ("the ssl certificate error", "it does not take the client certificate"),
@@ -193,8 +212,11 @@ pub fn turned_away(page: &[u8]) -> Option<&'static str> {
 }
 
 /// Sentences of nginx, Apache and Go, which answer plain HTTP on a TLS port in plain HTTP.
-const WANTS_TLS: &[&str] =
-    &["plain http request was sent to https port", "speaking plain http to an ssl-enabled", "http request to an https server"];
+const WANTS_TLS: &[&str] = &[
+    "plain http request was sent to https port",
+    "speaking plain http to an ssl-enabled",
+    "http request to an https server",
+];
 
 /// Whether a page says that plain HTTP came to a port of TLS.
 pub fn wants_tls(page: &[u8]) -> bool {
@@ -244,33 +266,64 @@ mod tests {
     fn a_400_is_an_answer_only_of_an_application() {
         let application = Shown { application: true, service: true, ..Shown::default() };
         assert_eq!(said(400, &application), Said::Yes);
-        assert_eq!(said(400, &Shown { turned_away: true, ..application }), Said::No(Reason::HttpStatus), "its host filter");
-        assert_eq!(said(400, &Shown { front_page: true, ..Shown::default() }), Said::No(Reason::HttpStatus));
-        assert_eq!(said(400, &Shown { service: true, ..Shown::default() }), Said::Unknown, "a web server may say so of its own accord");
-        assert_eq!(said(400, &Shown { wants_tls: true, ..Shown::default() }), Said::No(Reason::HttpNotSpoken));
-        assert_eq!(said(401, &Shown { turned_away: true, ..Shown::default() }), Said::No(Reason::HttpStatus));
+        assert_eq!(
+            said(400, &Shown { turned_away: true, ..application }),
+            Said::No(Reason::HttpStatus),
+            "its host filter"
+        );
+        assert_eq!(
+            said(400, &Shown { front_page: true, ..Shown::default() }),
+            Said::No(Reason::HttpStatus)
+        );
+        assert_eq!(
+            said(400, &Shown { service: true, ..Shown::default() }),
+            Said::Unknown,
+            "a web server may say so of its own accord"
+        );
+        assert_eq!(
+            said(400, &Shown { wants_tls: true, ..Shown::default() }),
+            Said::No(Reason::HttpNotSpoken)
+        );
+        assert_eq!(
+            said(401, &Shown { turned_away: true, ..Shown::default() }),
+            Said::No(Reason::HttpStatus)
+        );
     }
 
     #[test]
     fn not_available_is_no_gateway_where_somebody_speaks_for_himself() {
         let of = |shown| said(503, &shown);
         assert_eq!(of(Shown { http_sys: true, ..Shown::default() }), Said::No(Reason::HttpStatus));
-        assert_eq!(of(Shown { retry_after: true, ..Shown::default() }), Said::No(Reason::HttpStatus));
+        assert_eq!(
+            of(Shown { retry_after: true, ..Shown::default() }),
+            Said::No(Reason::HttpStatus)
+        );
         assert_eq!(of(Shown { service: true, ..Shown::default() }), Said::No(Reason::HttpStatus));
-        assert_eq!(of(Shown { service: true, front_page: true, ..Shown::default() }), Said::No(Reason::BadGateway));
+        assert_eq!(
+            of(Shown { service: true, front_page: true, ..Shown::default() }),
+            Said::No(Reason::BadGateway)
+        );
     }
 
     #[test]
     fn a_redirect_counts_when_it_leaves() {
         assert_eq!(said(302, &Shown::default()), Said::Yes);
         for place in [Place::OwnHttps, Place::Elsewhere] {
-            assert_eq!(said(302, &Shown { place, ..Shown::default() }), Said::No(Reason::HttpRedirected));
+            assert_eq!(
+                said(302, &Shown { place, ..Shown::default() }),
+                Said::No(Reason::HttpRedirected)
+            );
         }
     }
 
     #[test]
     fn sign_ins_are_known_by_their_paths() {
-        for path in ["/oauth2/start?rd=/app", "https://psp.contoso.com/Account/Login.aspx?x", "/login", "/adfs/ls/"] {
+        for path in [
+            "/oauth2/start?rd=/app",
+            "https://psp.contoso.com/Account/Login.aspx?x",
+            "/login",
+            "/adfs/ls/",
+        ] {
             assert!(leads_to_sign_in(path), "{path}");
         }
         for path in ["/Agent/", "/?next=/login", "/authors/", "/application"] {
@@ -280,8 +333,14 @@ mod tests {
 
     #[test]
     fn pages_tell_why() {
-        assert_eq!(turned_away(b"<h2>Bad Request - Invalid Hostname</h2>"), Some("it does not know this host name"));
-        assert_eq!(turned_away(b"<center>No required SSL certificate was sent</center>"), Some("it wants a client certificate"));
+        assert_eq!(
+            turned_away(b"<h2>Bad Request - Invalid Hostname</h2>"),
+            Some("it does not know this host name")
+        );
+        assert_eq!(
+            turned_away(b"<center>No required SSL certificate was sent</center>"),
+            Some("it wants a client certificate")
+        );
         assert_eq!(turned_away(b"hello"), None);
         assert!(wants_tls(b"<center>The plain HTTP request was sent to HTTPS port</center>"));
     }
@@ -293,24 +352,44 @@ mod tests {
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             std::fs::write(path, &text).expect("written");
         }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "UPDATE_EXPECTED=1 cargo test --lib http_status");
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            text,
+            "UPDATE_EXPECTED=1 cargo test --lib http_status"
+        );
     }
 
     fn document() -> String {
         let mut text = String::from(include_str!("http_status.md"));
-        text.push_str("\n| status | meaning | without a proof | what is said |\n|---|---|---|---|\n");
+        text.push_str(
+            "\n| status | meaning | without a proof | what is said |\n|---|---|---|---|\n",
+        );
         for row in TABLE {
-            let status = if row.from == row.to { row.from.to_string() } else { format!("other {} to {}", row.from, row.to) };
+            let status = if row.from == row.to {
+                row.from.to_string()
+            } else {
+                format!("other {} to {}", row.from, row.to)
+            };
             let (meaning, verdict) = match row.meaning {
                 Meaning::Answer => ("answer", "`answered`"),
-                Meaning::SignIn => ("sign-in", "`answered`, and says so; `not-proved` where the plan has a front"),
-                Meaning::Redirect => ("redirect", "`answered` within the same scheme, host and port; else `http-redirected`"),
-                Meaning::Unclear => {
-                    ("unclear", "`answered` by a product that runs applications; `not-proved` by nobody knows whom; else `http-status`")
+                Meaning::SignIn => {
+                    ("sign-in", "`answered`, and says so; `not-proved` where the plan has a front")
                 }
+                Meaning::Redirect => (
+                    "redirect",
+                    "`answered` within the same scheme, host and port; else `http-redirected`",
+                ),
+                Meaning::Unclear => (
+                    "unclear",
+                    "`answered` by a product that runs applications; `not-proved` by nobody knows \
+                        whom; else `http-status`",
+                ),
                 Meaning::NotReached => ("never reached", "`http-status`"),
                 Meaning::Limited => ("rate limit", "`http-status`"),
-                Meaning::Unavailable => ("not available", "`bad-gateway`; `http-status` where the answer is the server's own, or a limit"),
+                Meaning::Unavailable => (
+                    "not available",
+                    "`bad-gateway`; `http-status` where the answer is the server's own, or a limit",
+                ),
                 Meaning::Gateway => ("gateway", "`bad-gateway`"),
                 Meaning::Broken => ("broken", "`http-status`"),
             };

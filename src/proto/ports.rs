@@ -38,13 +38,22 @@ pub struct Holder {
 impl Swept {
     /// Of ports in order, of those of the range that somebody else has, and of who that is.
     pub fn of(ports: &[u16], taken: &[u16], holders: &BTreeMap<u16, String>) -> Self {
-        let short = |ports: &[u16]| Some(text(ports.iter().copied())).filter(|t| t.len() <= MAX_TEXT / 2);
-        Swept { count: ports.len(), ports: short(ports), taken: short(taken).filter(|t| !t.is_empty()), holders: by_holder(holders) }
+        let short =
+            |ports: &[u16]| Some(text(ports.iter().copied())).filter(|t| t.len() <= MAX_TEXT / 2);
+        Swept {
+            count: ports.len(),
+            ports: short(ports),
+            taken: short(taken).filter(|t| !t.is_empty()),
+            holders: by_holder(holders),
+        }
     }
 
     /// Who has a port of the range, as far as that is told.
     pub fn holder(&self, port: u16) -> Option<&str> {
-        self.holders.iter().find(|holder| holds(&holder.ports, port)).map(|holder| holder.who.as_str())
+        self.holders
+            .iter()
+            .find(|holder| holds(&holder.ports, port))
+            .map(|holder| holder.who.as_str())
     }
 
     /// The ports that somebody else has, as far as they are told.
@@ -63,7 +72,8 @@ impl Swept {
 pub fn by_holder(holders: &BTreeMap<u16, String>) -> Vec<Holder> {
     let mut ports: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
     holders.iter().for_each(|(port, who)| ports.entry(who).or_default().push(*port));
-    let told = ports.into_iter().map(|(who, ports)| Holder { ports: text(ports), who: who.to_owned() });
+    let told =
+        ports.into_iter().map(|(who, ports)| Holder { ports: text(ports), who: who.to_owned() });
     told.filter(|h| h.ports.len() + h.who.len() <= MAX_HOLDER).take(MAX_HOLDERS).collect()
 }
 
@@ -81,7 +91,9 @@ pub fn runs(ports: impl IntoIterator<Item = u16>) -> Vec<(u16, u16)> {
 
 /// A set in words, of ports in order.
 pub fn text(ports: impl IntoIterator<Item = u16>) -> String {
-    let run = |(first, last): (u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let run = |(first, last): (u16, u16)| {
+        if first == last { first.to_string() } else { format!("{first}-{last}") }
+    };
     runs(ports).into_iter().map(run).collect::<Vec<_>>().join(",")
 }
 
@@ -102,7 +114,8 @@ fn list(words: &str) -> Option<Vec<u16>> {
 /// Ports of a range that are no more than those of its interfaces.
 const FEW: usize = 64;
 
-/// Whether of a range only a few ports are in a set of such words, as where nobody opened it as a whole. Of an empty set nothing is known.
+/// Whether of a range only a few ports are in a set of such words, as where nobody opened it as a
+/// whole. Of an empty set nothing is known.
 pub fn are_few(words: &str, range: impl Iterator<Item = u16> + Clone) -> bool {
     let missing = not_in(words, range.clone()).len();
     let all = range.count();
@@ -110,7 +123,8 @@ pub fn are_few(words: &str, range: impl Iterator<Item = u16> + Clone) -> bool {
     !words.is_empty() && held <= FEW && held * 2 < all
 }
 
-/// The ports of a range that are not in a set of such words, in order; none where nothing is known of the set.
+/// The ports of a range that are not in a set of such words, in order; none where nothing is known
+/// of the set.
 pub fn not_in(words: &str, range: impl Iterator<Item = u16>) -> Vec<u16> {
     let Some(held) = list(words).filter(|held| !held.is_empty()) else { return Vec::new() };
     range.filter(|port| held.binary_search(port).is_err()).collect()
@@ -120,7 +134,8 @@ pub fn not_in(words: &str, range: impl Iterator<Item = u16>) -> Vec<u16> {
 pub fn holds(words: &str, port: u16) -> bool {
     words.split(',').any(|run| {
         let (first, last) = run.split_once('-').unwrap_or((run, run));
-        first.parse().is_ok_and(|first: u16| first <= port) && last.parse().is_ok_and(|last: u16| port <= last)
+        first.parse().is_ok_and(|first: u16| first <= port)
+            && last.parse().is_ok_and(|last: u16| port <= last)
     })
 }
 
@@ -143,19 +158,40 @@ mod tests {
             Swept::of(&scattered, &[7, 9], &BTreeMap::new()),
             Swept { count: 32768, ports: None, taken: Some("7,9".into()), holders: vec![] }
         );
-        assert_eq!(Swept { count: 3, ports: Some("1-2".into()), taken: None, holders: vec![] }.list(), None, "a count that does not fit");
-        for (words, wanted) in [("", ""), ("8", "3-7"), ("1-4,7", "5-6"), ("3-9", ""), ("3-4,x-9", "")] {
+        assert_eq!(
+            Swept { count: 3, ports: Some("1-2".into()), taken: None, holders: vec![] }.list(),
+            None,
+            "a count that does not fit"
+        );
+        for (words, wanted) in
+            [("", ""), ("8", "3-7"), ("1-4,7", "5-6"), ("3-9", ""), ("3-4,x-9", "")]
+        {
             assert_eq!(text(not_in(words, 3..=7)), wanted, "{words}");
         }
         let who = |pid: u32| format!("pid {pid} (a)");
         let told = Swept::of(&[], &[7, 9], &[(7, who(1)), (8, who(1)), (9, who(2))].into());
-        assert_eq!((told.holder(8), told.holder(9), told.holder(10)), (Some("pid 1 (a)"), Some("pid 2 (a)"), None));
+        assert_eq!(
+            (told.holder(8), told.holder(9), told.holder(10)),
+            (Some("pid 1 (a)"), Some("pid 2 (a)"), None)
+        );
         assert_eq!(told.holders[0].ports, "7-8");
-        for (words, wanted) in [("", false), ("135", true), ("135,49152-49160", true), ("49152-49500", false), ("49152-65535", false)] {
+        for (words, wanted) in [
+            ("", false),
+            ("135", true),
+            ("135,49152-49160", true),
+            ("49152-49500", false),
+            ("49152-65535", false),
+        ] {
             assert_eq!(are_few(words, 49152..=65535), wanted, "{words}");
         }
         assert!(!are_few("50000-50009", 50000..=50019), "half of a small one");
-        for (words, port, wanted) in [("1-3,5", 2, true), ("1-3,5", 4, false), ("1-3,5", 5, true), ("", 0, false), ("a-9,x", 5, false)] {
+        for (words, port, wanted) in [
+            ("1-3,5", 2, true),
+            ("1-3,5", 4, false),
+            ("1-3,5", 5, true),
+            ("", 0, false),
+            ("a-9,x", 5, false),
+        ] {
             assert_eq!(holds(words, port), wanted, "{words} {port}");
         }
     }

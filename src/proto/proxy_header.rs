@@ -1,5 +1,5 @@
-//! The header of the PROXY protocol, which a balancer may send ahead of everything else on a connection
-//! (haproxy, "The PROXY protocol", versions 1 and 2).
+//! The header of the PROXY protocol, which a balancer may send ahead of everything else on a
+//! connection (haproxy, "The PROXY protocol", versions 1 and 2).
 
 /// Longest header of version 1, with its end of line.
 const MAX_V1: usize = 107;

@@ -1,9 +1,11 @@
-//! What a connector asks a listener about something else than the connection on which it asks: another connection, the requests of another hop, a
-//! sweep. A question rides in the place of a challenge, in the same 40 octets and with a MAC of its own, so that neither can be taken for the
+//! What a connector asks a listener about something else than the connection on which it asks:
+//! another connection, the requests of another hop, a sweep. A question rides in the place of a
+//! challenge, in the same 40 octets and with a MAC of its own, so that neither can be taken for the
 //! other and no stranger can ask.
 //!
-//! Of the twelve octets of the nonce a question keeps five for chance; what is asked needs the others. No clock is compared: a question says how
-//! long ago something was sent, and the listener counts from when the question arrives.
+//! Of the twelve octets of the nonce a question keeps five for chance; what is asked needs the
+//! others. No clock is compared: a question says how long ago something was sent, and the listener
+//! counts from when the question arrives.
 
 use super::hex::{hex, unhex};
 use ring::digest;
@@ -13,7 +15,8 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A few octets by which an address is known to those who know it; zeros stand for "that of the connection on which it is asked".
+/// A few octets by which an address is known to those who know it; zeros stand for "that of the
+/// connection on which it is asked".
 pub type AddressTag = [u8; 3];
 
 /// The tag of an address. IPv4 addresses inside IPv6 have that of the IPv4 address.
@@ -29,10 +32,12 @@ pub fn address_tag(address: IpAddr) -> AddressTag {
     tag
 }
 
-/// The tag of a hop's id, as it stands in a challenge: eight octets of a SHA-256 over the id and a number of this process. It means nothing to anybody
-/// else, and another run of the same hop has another one.
+/// The tag of a hop's id, as it stands in a challenge: eight octets of a SHA-256 over the id and a
+/// number of this process. It means nothing to anybody else, and another run of the same hop has
+/// another one.
 pub fn hop_tag(hop_id: &str) -> [u8; 8] {
-    // Every workstation of a network has hops of the same id: what one of them sent is not to speak for another one.
+    // Every workstation of a network has hops of the same id: what one of them sent is not to speak
+    // for another one.
     static RUN: OnceLock<u64> = OnceLock::new();
     let run = RUN.get_or_init(|| RandomState::new().build_hasher().finish());
     let mut tag = [0; 8];
@@ -73,8 +78,8 @@ pub fn path_tag(path: &str) -> [u8; 2] {
     [digest.as_ref()[0], digest.as_ref()[1]]
 }
 
-/// The mark of a hop's requests in their `User-Agent`, as a comment of it (RFC 9110 section 10.1.5): fronts that take unknown headers out of a
-/// request leave that one alone.
+/// The mark of a hop's requests in their `User-Agent`, as a comment of it (RFC 9110 section
+/// 10.1.5): fronts that take unknown headers out of a request leave that one alone.
 pub fn mark(hop_id: &str) -> String {
     let tag = hop_tag(hop_id);
     format!("({})", hex(&tag[..4]))
@@ -117,7 +122,8 @@ impl Asked {
         }
     }
 
-    /// The octets of a challenge that say what is asked: the nonce, of which the first five octets are left as they are, and those of the hop's tag.
+    /// The octets of a challenge that say what is asked: the nonce, of which the first five octets
+    /// are left as they are, and those of the hop's tag.
     pub fn encode(&self, nonce: &mut [u8; 12]) -> [u8; 8] {
         let mut hop = [0; 8];
         match self {
@@ -142,7 +148,9 @@ impl Asked {
 
     /// Reads them.
     pub fn decode(nonce: &[u8; 12], hop: [u8; 8]) -> Self {
-        let number = |at: usize| u32::from_be_bytes([nonce[at], nonce[at + 1], nonce[at + 2], nonce[at + 3]]);
+        let number = |at: usize| {
+            u32::from_be_bytes([nonce[at], nonce[at + 1], nonce[at + 2], nonce[at + 3]])
+        };
         let [a, b, c, d, age @ ..] = hop;
         match nonce[KIND] {
             // Without a port, and without a hop: nothing else is asked so.
@@ -170,8 +178,15 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_read_again() {
-        let connection = Question { port: 389, source_port: 50000, age_ms: 4711, source: [1, 2, 3], destination: [0, 0, 0] };
-        let hop = HopQuestion { hop: hop_tag("m/f/a/b:1"), age_ms: 70_000, path: path_tag("/Admin") };
+        let connection = Question {
+            port: 389,
+            source_port: 50000,
+            age_ms: 4711,
+            source: [1, 2, 3],
+            destination: [0, 0, 0],
+        };
+        let hop =
+            HopQuestion { hop: hop_tag("m/f/a/b:1"), age_ms: 70_000, path: path_tag("/Admin") };
         for asked in [Asked::Connection(connection), Asked::Hop(hop), Asked::Sweep] {
             let mut nonce = [9; 12];
             let tag = asked.encode(&mut nonce);
@@ -183,7 +198,11 @@ mod tests {
     #[test]
     fn a_tag_is_of_one_run() {
         let plain = digest::digest(&digest::SHA256, b"m/f/a/b:1");
-        assert_ne!(hop_tag("m/f/a/b:1")[..], plain.as_ref()[..8], "another machine's run of the same row has the same id");
+        assert_ne!(
+            hop_tag("m/f/a/b:1")[..],
+            plain.as_ref()[..8],
+            "another machine's run of the same row has the same id"
+        );
         assert_eq!(hop_tag("m/f/a/b:1"), hop_tag("m/f/a/b:1"));
     }
 
@@ -191,7 +210,9 @@ mod tests {
     fn a_mark_is_read_again() {
         let agent = format!("portmatrix/1.2.3 {}", mark("m/f/a/b:1"));
         assert_eq!(mark_in(&agent), hop_tag("m/f/a/b:1").first_chunk().copied());
-        for other in ["portmatrix/1.2.3", "curl/8 (01020304)", "portmatrix/1 (0102)", "portmatrix/1 (x", ""] {
+        for other in
+            ["portmatrix/1.2.3", "curl/8 (01020304)", "portmatrix/1 (0102)", "portmatrix/1 (x", ""]
+        {
             assert_eq!(mark_in(other), None, "{other}");
         }
     }

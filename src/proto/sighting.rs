@@ -1,4 +1,5 @@
-//! What a listener saw of a connection that the connector asks about: the other end's view of a hop that did not work.
+//! What a listener saw of a connection that the connector asks about: the other end's view of a hop
+//! that did not work.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -8,9 +9,11 @@ use std::net::SocketAddr;
 /// The listener's answer to "did you see me on port N?".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sighting {
-    /// Whether something listens on that port of the host: the listener itself, or a program that has the port.
+    /// Whether something listens on that port of the host: the listener itself, or a program that
+    /// has the port.
     pub listening: bool,
-    /// Whether it is the listener itself that has the port there: it would have answered, and proved itself.
+    /// Whether it is the listener itself that has the port there: it would have answered, and
+    /// proved itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
     /// How far the connection came.
@@ -18,11 +21,13 @@ pub struct Sighting {
     /// Why it cannot be told how far it came, where it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
-    /// Whether the address that asked is changed on the way (NAT): the connection in question may then have come from another one, and that
-    /// nothing is known of it means nothing. Filled in by the connector.
+    /// Whether the address that asked is changed on the way (NAT): the connection in question may
+    /// then have come from another one, and that nothing is known of it means nothing. Filled in by
+    /// the connector.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub translated: bool,
-    /// From which address and port it came, as the listener's host saw it; absent when nothing came.
+    /// From which address and port it came, as the listener's host saw it; absent when nothing
+    /// came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,
@@ -30,12 +35,13 @@ pub struct Sighting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub local: Option<SocketAddr>,
-    /// Another address or port of the host at which something arrived from the very address and port that is asked about: a connection of its own, or
-    /// this one, which was sent on to there.
+    /// Another address or port of the host at which something arrived from the very address and
+    /// port that is asked about: a connection of its own, or this one, which was sent on to there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub elsewhere: Option<SocketAddr>,
-    /// Whether the host's kernel has this very connection now, whichever program has the port; absent where the kernel does not tell.
+    /// Whether the host's kernel has this very connection now, whichever program has the port;
+    /// absent where the kernel does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_table: Option<bool>,
     /// How many connections to that port the host's kernel has, where it tells.
@@ -70,7 +76,8 @@ impl Sighting {
     }
 }
 
-/// How often something became of connections that had only begun, since the host's kernel was started. None of them is there long enough to be seen.
+/// How often something became of connections that had only begun, since the host's kernel was
+/// started. None of them is there long enough to be seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counters {
     /// They were reset.
@@ -125,7 +132,8 @@ pub enum Doubt {
     NotRemembered,
     /// The listener was started only after it was sent.
     BeganLater,
-    /// The program that has the port takes no more: its queue is full, and the kernel drops what comes.
+    /// The program that has the port takes no more: its queue is full, and the kernel drops what
+    /// comes.
     QueueFull,
     /// Half-open connections were reset at that time: such a one is gone before anybody sees it.
     GoneAtOnce,
@@ -142,29 +150,40 @@ impl Doubt {
             Doubt::AnotherProgram => "another program has the port",
             Doubt::NotRemembered => "too much came at that time",
             Doubt::BeganLater => "the listener was started only afterwards",
-            Doubt::QueueFull => "the program that has the port has as many connections waiting as it takes, and the host drops what comes",
-            Doubt::GoneAtOnce => {
-                "connections that had begun were reset at that time, or answered with a cookie, before anybody could see from where they came"
+            Doubt::QueueFull => {
+                "the program that has the port has as many connections waiting as it takes, and \
+                    the host drops what comes"
             }
-            Doubt::OthersCame => "something came from another address or port, which NAT may have given it",
+            Doubt::GoneAtOnce => {
+                "connections that had begun were reset at that time, or answered with a cookie, \
+                    before anybody could see from where they came"
+            }
+            Doubt::OthersCame => {
+                "something came from another address or port, which NAT may have given it"
+            }
             Doubt::OthersBegan => {
-                "a connection from another address or port, which NAT may have given it, began at that time, and its answer was never taken up"
+                "a connection from another address or port, which NAT may have given it, began at \
+                    that time, and its answer was never taken up"
             }
         }
     }
 }
 
 /// How far a connection came, as the To host saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
     /// It cannot be told; see [`Sighting::doubt`].
     Unknown,
     /// Nothing came from that address.
     Nothing,
-    /// A SYN came and was answered, and the answer to that never came: the connection stayed half open.
+    /// A SYN came and was answered, and the answer to that never came: the connection stayed half
+    /// open.
     HalfOpen,
-    /// The connection opened, and the listener closed it: it lets only some networks in (`--allow-from`).
+    /// The connection opened, and the listener closed it: it lets only some networks in
+    /// (`--allow-from`).
     NotAllowed,
     /// The connection opened, and the listener closed it: as many as it takes were open already.
     TurnedAway,

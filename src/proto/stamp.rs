@@ -1,5 +1,6 @@
-//! The short proof of one port among many: 20 octets, in the answer to a presentation context of a bind. A sweep of thousands of ports has no
-//! time for a call on each, and needs none: it knows host and port that it asks for, so the listener only has to show that it is these.
+//! The short proof of one port among many: 20 octets, in the answer to a presentation context of a
+//! bind. A sweep of thousands of ports has no time for a call on each, and needs none: it knows
+//! host and port that it asks for, so the listener only has to show that it is these.
 
 use super::challenge::{CHALLENGE_LEN, SiteKey};
 use ring::hmac;
@@ -10,7 +11,12 @@ pub const STAMP_LEN: usize = 20;
 pub const SWEEP_LEN: usize = 10;
 
 /// The stamp with which `host` answers this challenge on `port`, its own port.
-pub fn stamp(key: &SiteKey, challenge: &[u8; CHALLENGE_LEN], host: &str, port: u16) -> [u8; STAMP_LEN] {
+pub fn stamp(
+    key: &SiteKey,
+    challenge: &[u8; CHALLENGE_LEN],
+    host: &str,
+    port: u16,
+) -> [u8; STAMP_LEN] {
     let mut context = hmac::Context::with_key(&key.stamp);
     context.update(challenge);
     context.update(&port.to_be_bytes());
@@ -37,6 +43,9 @@ mod tests {
         assert_ne!(right, stamp(&key(1), &octets, "dc2", 50000));
         assert_ne!(right, stamp(&key(1), &octets, "dc1", 50001));
         assert_ne!(right, stamp(&key(1), &sweep.at_port(50001).encode(&key(1)), "dc1", 50000));
-        assert_eq!(sweep.at_port(50000).nonce()[..SWEEP_LEN], sweep.at_port(50001).nonce()[..SWEEP_LEN]);
+        assert_eq!(
+            sweep.at_port(50000).nonce()[..SWEEP_LEN],
+            sweep.at_port(50001).nonce()[..SWEEP_LEN]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The few words that a listener says to strangers by HTTP. They are bland; but whoever knows them can tell that no front said them.
+//! The few words that a listener says to strangers by HTTP. They are bland; but whoever knows them
+//! can tell that no front said them.
 
 /// Content type of all its answers.
 pub const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
@@ -7,15 +8,18 @@ pub const OK: &str = "OK\n";
 /// On all others.
 pub const NOT_FOUND: &str = "Not Found\n";
 
-/// What a probe notes of a path that cannot be there (detail `no_such_path`), where its refusal and the answer of the plan's path are both in these words.
+/// What a probe notes of a path that cannot be there (detail `no_such_path`), where its refusal and
+/// the answer of the plan's path are both in these words.
 pub const REFUSED_ALIKE: &str = "refused by a stand-in";
 
-/// Whether a refusal is in its words: a front that passed the request on to a listener, which did not prove itself.
+/// Whether a refusal is in its words: a front that passed the request on to a listener, which did
+/// not prove itself.
 pub fn is_its_refusal(status: u16, content_type: Option<&str>, body: &[u8]) -> bool {
     status == 404 && is_of(content_type, body, NOT_FOUND)
 }
 
-/// Whether an answer is the one that it gives on a path of the plan. Services say so as well: only beside a refusal in its words it is a listener's.
+/// Whether an answer is the one that it gives on a path of the plan. Services say so as well: only
+/// beside a refusal in its words it is a listener's.
 pub fn is_its_answer(status: u16, content_type: Option<&str>, body: &[u8]) -> bool {
     status == 200 && is_of(content_type, body, OK)
 }

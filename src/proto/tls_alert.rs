@@ -1,4 +1,5 @@
-//! The alerts of TLS (RFC 8446 section 6, and the registry of IANA), and what a server says with each.
+//! The alerts of TLS (RFC 8446 section 6, and the registry of IANA), and what a server says with
+//! each.
 
 /// An alert, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub enum About {
     Rules,
     /// A fault of the server.
     Server,
-    /// The handshake itself: one of the two ends, or somebody between, does not keep to the protocol.
+    /// The handshake itself: one of the two ends, or somebody between, does not keep to the
+    /// protocol.
     Protocol,
     /// The end of the connection, in good order.
     End,
@@ -43,7 +45,8 @@ macro_rules! alerts {
 
             /// What the server says with it.
             pub fn words(self) -> &'static str {
-                match self.0 { $($code => $words,)+ _ => "it gives a reason that no standard knows" }
+                match self.0 { $($code => $words,)+ _ => "it gives a reason that no standard \
+                    knows" }
             }
         }
     };
@@ -52,25 +55,30 @@ macro_rules! alerts {
 alerts! {
     0 "close_notify" End "it ends the session in good order";
     10 "unexpected_message" Protocol "a message came that does not belong there";
-    20 "bad_record_mac" Protocol "what it received was changed on the way, or the two ends have different keys";
+    20 "bad_record_mac" Protocol "what it received was changed on the way, or the two ends have \
+        different keys";
     21 "decryption_failed" Protocol "what it received cannot be decrypted";
     22 "record_overflow" Protocol "a record is too long for it";
     30 "decompression_failure" Protocol "what it received cannot be decompressed";
-    40 "handshake_failure" Common "it finds nothing in what was offered that it takes: versions, cipher suites, groups, or a certificate of its own that fits";
+    40 "handshake_failure" Common "it finds nothing in what was offered that it takes: versions, \
+        cipher suites, groups, or a certificate of its own that fits";
     41 "no_certificate" ClientCertificate "it misses a certificate of the client";
     42 "bad_certificate" ClientCertificate "the client's certificate cannot be used";
-    43 "unsupported_certificate" ClientCertificate "the client's certificate is of a kind that it does not take";
+    43 "unsupported_certificate" ClientCertificate "the client's certificate is of a kind that it \
+        does not take";
     44 "certificate_revoked" ClientCertificate "the client's certificate is revoked";
     45 "certificate_expired" ClientCertificate "the client's certificate is expired";
     46 "certificate_unknown" ClientCertificate "the client's certificate is not accepted";
     47 "illegal_parameter" Protocol "a value of the handshake is not allowed";
-    48 "unknown_ca" ClientCertificate "the client's certificate is of an authority that it does not know";
+    48 "unknown_ca" ClientCertificate "the client's certificate is of an authority that it does \
+        not know";
     49 "access_denied" Rules "its own rules do not let this client in";
     50 "decode_error" Protocol "a message cannot be read";
     51 "decrypt_error" Protocol "a signature or check value of the handshake is wrong";
     60 "export_restriction" Common "it holds to export rules that are long gone";
     70 "protocol_version" Common "it speaks none of the TLS versions that were offered";
-    71 "insufficient_security" Common "it asks for stronger cipher suites than those that were offered";
+    71 "insufficient_security" Common "it asks for stronger cipher suites than those that were \
+        offered";
     80 "internal_error" Server "it has a fault of its own";
     86 "inappropriate_fallback" Common "a lower TLS version was offered than it speaks";
     90 "user_canceled" End "somebody ended the handshake";
@@ -80,10 +88,13 @@ alerts! {
     111 "certificate_unobtainable" ClientCertificate "it could not get the client's certificate";
     112 "unrecognized_name" Name "no such name is configured there";
     113 "bad_certificate_status_response" Protocol "the statement about revocation is wrong";
-    114 "bad_certificate_hash_value" ClientCertificate "the client's certificate does not fit its hash";
-    115 "unknown_psk_identity" Common "it wants a key that was agreed on beforehand, and knows none of this client";
+    114 "bad_certificate_hash_value" ClientCertificate "the client's certificate does not fit its \
+        hash";
+    115 "unknown_psk_identity" Common "it wants a key that was agreed on beforehand, and knows \
+        none of this client";
     116 "certificate_required" ClientCertificate "it wants a certificate from the client";
-    120 "no_application_protocol" Application "it speaks none of the application protocols that were offered (ALPN)";
+    120 "no_application_protocol" Application "it speaks none of the application protocols that \
+        were offered (ALPN)";
     121 "ech_required" Protocol "it wants the name of the server encrypted";
 }
 

@@ -1,5 +1,6 @@
-//! A TLS greeting that offers what this program does not speak itself (old versions, cipher suites, groups, signatures), and as much of the
-//! answer as tells what a server chose of it. Nothing is agreed on with it: whoever answers is alive, and speaks TLS in another way.
+//! A TLS greeting that offers what this program does not speak itself (old versions, cipher suites,
+//! groups, signatures), and as much of the answer as tells what a server chose of it. Nothing is
+//! agreed on with it: whoever answers is alive, and speaks TLS in another way.
 
 use super::der;
 use super::tls_alert::Alert;
@@ -28,14 +29,15 @@ enum Keys {
     Ecdhe,
     /// Finite fields, signed.
     Dhe,
-    /// The client encrypts for the server's certificate, or the two have a key already, or nobody signs.
+    /// The client encrypts for the server's certificate, or the two have a key already, or nobody
+    /// signs.
     Other,
 }
 
 use Keys::{Dhe, Ecdhe, Extension, Other};
 
-/// The suites that are offered, preferred ones first; `true` marks those that this program speaks itself. Those stand first, so that a server that
-/// chooses another one has none of them.
+/// The suites that are offered, preferred ones first; `true` marks those that this program speaks
+/// itself. Those stand first, so that a server that chooses another one has none of them.
 const SUITES: &[(u16, bool, Keys, &str)] = &[
     (0x1302, true, Extension, "TLS_AES_256_GCM_SHA384"),
     (0x1301, true, Extension, "TLS_AES_128_GCM_SHA256"),
@@ -115,7 +117,8 @@ const SUITES: &[(u16, bool, Keys, &str)] = &[
     (0x0034, false, Other, "TLS_DH_anon_WITH_AES_128_CBC_SHA"),
 ];
 
-/// The groups that are offered (RFC 8446 section 4.2.7, RFC 8422, RFC 8734), and whether this program speaks them.
+/// The groups that are offered (RFC 8446 section 4.2.7, RFC 8422, RFC 8734), and whether this
+/// program speaks them.
 const GROUPS: &[(u16, bool, &str)] = &[
     (0x001d, true, "X25519"),
     (0x0017, true, "P-256"),
@@ -144,7 +147,8 @@ const GROUPS: &[(u16, bool, &str)] = &[
     (0x0202, false, "MLKEM1024"),
 ];
 
-/// The signatures that are offered (RFC 8446 section 4.2.3), and whether this program takes them in a handshake.
+/// The signatures that are offered (RFC 8446 section 4.2.3), and whether this program takes them in
+/// a handshake.
 const SCHEMES: &[(u16, bool, &str)] = &[
     (0x0403, true, "ecdsa_secp256r1_sha256"),
     (0x0503, true, "ecdsa_secp384r1_sha384"),
@@ -211,33 +215,50 @@ fn extension(code: u16, contents: &[u8]) -> Vec<u8> {
 pub enum Offer {
     /// Every version from 1.0 to 1.3.
     All,
-    /// TLS 1.0 to 1.2, as programs offered them before there was 1.3: some old servers break off at what they do not know.
+    /// TLS 1.0 to 1.2, as programs offered them before there was 1.3: some old servers break off at
+    /// what they do not know.
     Old,
 }
 
-/// A greeting in one record. `name` is the server's, where it is a name and no address (RFC 6066 section 3).
+/// A greeting in one record. `name` is the server's, where it is a name and no address (RFC 6066
+/// section 3).
 pub fn client_hello(random: &[u8; 32], name: Option<&str>, offer: Offer) -> Vec<u8> {
     let old = offer == Offer::Old;
-    let suites = SUITES.iter().filter(|(_, _, keys, _)| !old || *keys != Extension).map(|(code, ..)| *code);
+    let suites =
+        SUITES.iter().filter(|(_, _, keys, _)| !old || *keys != Extension).map(|(code, ..)| *code);
     // What a client says that does not renegotiate (RFC 5746 section 3.3); some servers insist.
     let suites = words(suites.chain([0x00ff]));
     let groups = GROUPS.iter().filter(|(code, ..)| !old || *code < 0x001f).map(|(code, ..)| *code);
-    let schemes = SCHEMES.iter().filter(|(code, ..)| !old || *code < 0x0900).map(|(code, ..)| *code);
+    let schemes =
+        SCHEMES.iter().filter(|(code, ..)| !old || *code < 0x0900).map(|(code, ..)| *code);
     let mut extensions = Vec::new();
     if let Some(name) = name {
-        extensions.extend(extension(0, &vector::<2>(&[&[0], &vector::<2>(name.as_bytes())[..]].concat())));
+        extensions.extend(extension(
+            0,
+            &vector::<2>(&[&[0], &vector::<2>(name.as_bytes())[..]].concat()),
+        ));
     }
     extensions.extend(extension(10, &vector::<2>(&words(groups))));
     extensions.extend(extension(11, &vector::<1>(&[0])));
     extensions.extend(extension(13, &vector::<2>(&words(schemes))));
     if !old {
-        extensions.extend(extension(43, &vector::<1>(&words([TLS13, TLS12, 0x0302, 0x0301].into_iter()))));
-        // No key is offered: the server then names the group that it would take (RFC 8446 section 4.2.8).
+        extensions.extend(extension(
+            43,
+            &vector::<1>(&words([TLS13, TLS12, 0x0302, 0x0301].into_iter())),
+        ));
+        // No key is offered: the server then names the group that it would take (RFC 8446 section
+        // 4.2.8).
         extensions.extend(extension(51, &vector::<2>(&[])));
     }
     let message = |extensions: &[u8]| {
-        let hello =
-            [&TLS12.to_be_bytes()[..], random, &vector::<1>(&[]), &vector::<2>(&suites), &vector::<1>(&[0]), &vector::<2>(extensions)];
+        let hello = [
+            &TLS12.to_be_bytes()[..],
+            random,
+            &vector::<1>(&[]),
+            &vector::<2>(&suites),
+            &vector::<1>(&[0]),
+            &vector::<2>(extensions),
+        ];
         [&[CLIENT_HELLO][..], &vector::<3>(&hello.concat())].concat()
     };
     // Some devices lose greetings between 256 and 511 octets (RFC 7685).
@@ -287,7 +308,11 @@ pub fn read(octets: &[u8]) -> Answer {
             _ => break,
         }
         let [kind, _, _, high, low, body @ ..] = rest else { break };
-        let Some((body, after)) = body.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))) else { break };
+        let Some((body, after)) =
+            body.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))
+        else {
+            break;
+        };
         match *kind {
             HANDSHAKE => messages.extend_from_slice(body),
             // A warning, as old servers give one about the name, is not the end.
@@ -307,7 +332,11 @@ pub fn read(octets: &[u8]) -> Answer {
     let mut chosen: Option<Chosen> = None;
     let mut rest = &messages[..];
     while let [kind, a, b, c, body @ ..] = rest {
-        let Some((body, after)) = body.split_at_checked(usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c)) else { break };
+        let Some((body, after)) =
+            body.split_at_checked(usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c))
+        else {
+            break;
+        };
         rest = after;
         match (*kind, &mut chosen) {
             (SERVER_HELLO, slot @ None) => match server_hello(body) {
@@ -315,7 +344,9 @@ pub fn read(octets: &[u8]) -> Answer {
                 None => return Answer::Other,
             },
             (_, None) => return Answer::Other,
-            (CERTIFICATE, Some(chosen)) => chosen.key = leaf(body).and_then(der::public_key).map(|key| key.kind()),
+            (CERTIFICATE, Some(chosen)) => {
+                chosen.key = leaf(body).and_then(der::public_key).map(|key| key.kind())
+            }
             (SERVER_KEY_EXCHANGE, Some(chosen)) => {
                 (chosen.group, chosen.scheme) = key_exchange(chosen, body);
                 return Answer::Chosen(*chosen);
@@ -339,7 +370,11 @@ fn server_hello(body: &[u8]) -> Option<Chosen> {
     let (session, rest) = rest.split_first()?;
     let rest = rest.get(usize::from(*session)..)?;
     let (suite, rest) = take::<2>(rest)?;
-    let mut chosen = Chosen { version: u16::from_be_bytes(version), suite: u16::from_be_bytes(suite), ..Chosen::default() };
+    let mut chosen = Chosen {
+        version: u16::from_be_bytes(version),
+        suite: u16::from_be_bytes(suite),
+        ..Chosen::default()
+    };
     let retry = random.starts_with(&RETRY);
     // The compression, and the length of the extensions, which old servers leave out.
     let mut rest = rest.get(3..).unwrap_or_default();
@@ -350,7 +385,9 @@ fn server_hello(body: &[u8]) -> Option<Chosen> {
         match (u16::from_be_bytes(code), contents) {
             (43, [a, b]) => chosen.version = u16::from_be_bytes([*a, *b]),
             // In a retry the group alone; else with its key.
-            (51, [a, b, more @ ..]) if retry == more.is_empty() => chosen.group = Some(u16::from_be_bytes([*a, *b])),
+            (51, [a, b, more @ ..]) if retry == more.is_empty() => {
+                chosen.group = Some(u16::from_be_bytes([*a, *b]))
+            }
             _ => {}
         }
     }
@@ -371,7 +408,9 @@ fn leaf(body: &[u8]) -> Option<&[u8]> {
 /// The group and the signature of a key exchange (RFC 8422 section 5.4, RFC 5246 section 7.4.3).
 fn key_exchange(chosen: &Chosen, body: &[u8]) -> (Option<u16>, Option<u16>) {
     let read = || match (chosen.keys()?, body) {
-        (Ecdhe, [3, a, b, length, rest @ ..]) => Some((Some(u16::from_be_bytes([*a, *b])), rest.get(usize::from(*length)..)?)),
+        (Ecdhe, [3, a, b, length, rest @ ..]) => {
+            Some((Some(u16::from_be_bytes([*a, *b])), rest.get(usize::from(*length)..)?))
+        }
         (Dhe, body) => {
             let mut rest = body;
             for _ in 0..3 {
@@ -384,7 +423,9 @@ fn key_exchange(chosen: &Chosen, body: &[u8]) -> (Option<u16>, Option<u16>) {
     };
     let Some((group, rest)) = read() else { return (None, None) };
     // Before TLS 1.2 nothing tells how it is signed: MD5 and SHA-1 together, or SHA-1.
-    let scheme = take::<2>(rest).filter(|_| chosen.version >= TLS12).map(|(scheme, _)| u16::from_be_bytes(scheme));
+    let scheme = take::<2>(rest)
+        .filter(|_| chosen.version >= TLS12)
+        .map(|(scheme, _)| u16::from_be_bytes(scheme));
     (group, scheme)
 }
 
@@ -421,8 +462,9 @@ impl Chosen {
         self.scheme.map(|scheme| name_in(SCHEMES, scheme))
     }
 
-    /// What of it this program does not speak: `version`, `cipher suite`, `group`, `signature`, `certificate`; none where all is spoken, so that it was something
-    /// else that the server did not like at first.
+    /// What of it this program does not speak: `version`, `cipher suite`, `group`, `signature`,
+    /// `certificate`; none where all is spoken, so that it was something else that the server did
+    /// not like at first.
     pub fn foreign(&self) -> Vec<&'static str> {
         let spoken = |table: &[(u16, bool, &str)], code: Option<u16>| {
             code.is_none_or(|code| table.iter().any(|(known, own, _)| *known == code && *own))
@@ -432,7 +474,11 @@ impl Chosen {
             ("cipher suite", own_suites().any(|own| own == self.suite)),
             ("group", spoken(GROUPS, self.group)),
             // Before TLS 1.3 nothing here takes a key that is good for one padding alone.
-            ("signature", spoken(SCHEMES, self.scheme) && !(self.version <= TLS12 && matches!(self.scheme, Some(0x0809..=0x080b)))),
+            (
+                "signature",
+                spoken(SCHEMES, self.scheme)
+                    && !(self.version <= TLS12 && matches!(self.scheme, Some(0x0809..=0x080b))),
+            ),
             ("certificate", self.key.is_none_or(|key| KEYS.contains(&key))),
         ];
         checks.into_iter().filter(|(_, own)| !own).map(|(what, _)| what).collect()
@@ -440,7 +486,10 @@ impl Chosen {
 }
 
 fn name_in(table: &[(u16, bool, &str)], code: u16) -> String {
-    table.iter().find(|(known, ..)| *known == code).map_or_else(|| format!("0x{code:04x}"), |(.., name)| (*name).to_owned())
+    table
+        .iter()
+        .find(|(known, ..)| *known == code)
+        .map_or_else(|| format!("0x{code:04x}"), |(.., name)| (*name).to_owned())
 }
 
 #[cfg(test)]

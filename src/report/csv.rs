@@ -38,7 +38,9 @@ pub fn render(hops: &[HopResult]) -> String {
     for hop in hops {
         let evidence = Evidence::decisive(&hop.evidence);
         let icmp = evidence.and_then(|e| e.icmp);
-        let word = |initiator: Initiator| serde_json::to_value(initiator).ok().and_then(|w| w.as_str().map(str::to_owned));
+        let word = |initiator: Initiator| {
+            serde_json::to_value(initiator).ok().and_then(|w| w.as_str().map(str::to_owned))
+        };
         let fields = [
             hop.hop.clone(),
             hop.flow.clone(),
@@ -61,12 +63,18 @@ pub fn render(hops: &[HopResult]) -> String {
             evidence.and_then(|e| e.source).map(|s| s.to_string()).unwrap_or_default(),
             evidence.map(|e| e.destination.to_string()).unwrap_or_default(),
             // Milliseconds are what logs have and spreadsheets read.
-            evidence.map(|e| e.sent_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default(),
+            evidence
+                .map(|e| e.sent_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+                .unwrap_or_default(),
             icmp.map(|i| format!("{}/{}", i.kind, i.code)).unwrap_or_default(),
             icmp.map(|i| i.from.to_string()).unwrap_or_default(),
             hop.advice.clone().unwrap_or_default(),
             hop.tested_by.as_ref().map(|tester| tester.host.clone()).unwrap_or_default(),
-            hop.tested_by.as_ref().and_then(|tester| tester.address).map(|a| a.to_string()).unwrap_or_default(),
+            hop.tested_by
+                .as_ref()
+                .and_then(|tester| tester.address)
+                .map(|a| a.to_string())
+                .unwrap_or_default(),
         ];
         let _ = writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)));
     }

@@ -1,4 +1,5 @@
-//! What changed between two results of the same hops: what stands otherwise, who answers now, what came and what went.
+//! What changed between two results of the same hops: what stands otherwise, who answers now, what
+//! came and what went.
 
 use super::{Style, table::LINES};
 use crate::reason::Reason;
@@ -73,7 +74,15 @@ impl Stand {
     fn of(hop: &HopResult) -> Self {
         let tested_by = hop.tester().cloned();
         let HopResult { hop, verdict, reason, answered_by, recognised, sweep, .. } = hop.clone();
-        Stand { hop, tested_by, verdict, reason, answered_by, recognised, range: sweep.map(|sweep| sweep.words(MOST_RUNS)) }
+        Stand {
+            hop,
+            tested_by,
+            verdict,
+            reason,
+            answered_by,
+            recognised,
+            range: sweep.map(|sweep| sweep.words(MOST_RUNS)),
+        }
     }
 
     /// Whether it stands as another does; a machine may have got another address meanwhile.
@@ -83,12 +92,16 @@ impl Stand {
 
     /// The hop for people, with the machine that tested it where several may have.
     fn lane(&self) -> String {
-        self.tested_by.as_ref().map_or_else(|| self.hop.clone(), |tester| format!("{} ({tester})", self.hop))
+        self.tested_by
+            .as_ref()
+            .map_or_else(|| self.hop.clone(), |tester| format!("{} ({tester})", self.hop))
     }
 
     fn words(&self) -> String {
-        let by =
-            self.recognised.as_ref().map_or_else(|| self.answered_by.shown().to_owned(), |r| format!("{} ({r})", self.answered_by.shown()));
+        let by = self.recognised.as_ref().map_or_else(
+            || self.answered_by.shown().to_owned(),
+            |r| format!("{} ({r})", self.answered_by.shown()),
+        );
         let range = self.range.as_ref().map(|range| format!("; {range}")).unwrap_or_default();
         format!("{} {}, {by}{range}", self.verdict.name(), self.reason)
     }
@@ -117,14 +130,27 @@ pub fn diff(old: &ResultFile, new: &ResultFile) -> Diff {
         old: old.started,
         new: new.started,
         changed,
-        added: new.hops.iter().zip(&earlier).filter(|(_, place)| place.is_none()).map(|(hop, _)| Stand::of(hop)).collect(),
-        removed: old.hops.iter().enumerate().filter(|(place, _)| !met.contains(place)).map(|(_, hop)| Stand::of(hop)).collect(),
+        added: new
+            .hops
+            .iter()
+            .zip(&earlier)
+            .filter(|(_, place)| place.is_none())
+            .map(|(hop, _)| Stand::of(hop))
+            .collect(),
+        removed: old
+            .hops
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !met.contains(place))
+            .map(|(_, hop)| Stand::of(hop))
+            .collect(),
         unchanged,
     }
 }
 
-/// For each newer hop the place of the older one that it is held against. The same lane first, each with its own turn, so that a file is always as
-/// itself; then the same machine under another address; then, where one of the two does not say who tested, the only one of that id.
+/// For each newer hop the place of the older one that it is held against. The same lane first, each
+/// with its own turn, so that a file is always as itself; then the same machine under another
+/// address; then, where one of the two does not say who tested, the only one of that id.
 fn pairs(old: &[HopResult], new: &[HopResult]) -> Vec<Option<usize>> {
     let mut found: Vec<Option<usize>> = vec![None; new.len()];
     let mut free: BTreeSet<usize> = (0..old.len()).collect();
@@ -136,7 +162,8 @@ fn pairs(old: &[HopResult], new: &[HopResult]) -> Vec<Option<usize>> {
         found[place] = lanes.get_mut(&hop.lane()).and_then(std::collections::VecDeque::pop_front);
         free.retain(|place_of_old| Some(*place_of_old) != found[place]);
     }
-    let machine = |hop: &HopResult| hop.tester().map(|tester| (hop.hop.clone(), tester.host.clone()));
+    let machine =
+        |hop: &HopResult| hop.tester().map(|tester| (hop.hop.clone(), tester.host.clone()));
     let id = |hop: &HopResult| Some((hop.hop.clone(), String::new()));
     let by_machine: &dyn Fn(&HopResult) -> Option<(String, String)> = &machine;
     for (key, unsaid) in [(by_machine, false), (&id, true)] {
@@ -186,7 +213,10 @@ pub fn table(diff: &Diff, style: Style) -> String {
     let mut text = String::new();
     if !rows.is_empty() {
         let mut table = Table::new();
-        table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+        table
+            .load_style(LINES)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(style.width);
         table.force_no_tty().set_header(vec!["", "Hop", "Before", "Now"]);
         for (word, hop, before, now) in rows {
             table.add_row(vec![Cell::new(word), Cell::new(hop), Cell::new(before), Cell::new(now)]);
@@ -195,7 +225,11 @@ pub fn table(diff: &Diff, style: Style) -> String {
     }
     let worse = diff.changed.iter().filter(|c| c.is_worse()).count();
     let (changed, added, removed) = (diff.changed.len(), diff.added.len(), diff.removed.len());
-    let _ = writeln!(text, "{changed} changed ({worse} worse), {added} new, {removed} gone, {} as before", diff.unchanged);
+    let _ = writeln!(
+        text,
+        "{changed} changed ({worse} worse), {added} new, {removed} gone, {} as before",
+        diff.unchanged
+    );
     text
 }
 
@@ -235,16 +269,22 @@ mod tests {
         ]);
         let diff = diff(&old, &new);
         assert_eq!(diff.unchanged, 1);
-        let worse: Vec<(&str, bool)> = diff.changed.iter().map(|c| (c.new.hop.as_str(), c.is_worse())).collect();
+        let worse: Vec<(&str, bool)> =
+            diff.changed.iter().map(|c| (c.new.hop.as_str(), c.is_worse())).collect();
         assert_eq!(worse, [("installed", false), ("shut", true), ("mended", false)]);
         assert_eq!((diff.added[0].hop.as_str(), diff.removed[0].hop.as_str()), ("new", "gone"));
         let text = table(&diff, Style { width: 120, color: false });
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[2].contains("worse") && lines[2].contains("pass proved, stand-in") && lines[2].contains("fail timed-out, none"),
+            lines[2].contains("worse")
+                && lines[2].contains("pass proved, stand-in")
+                && lines[2].contains("fail timed-out, none"),
             "{text}"
         );
-        assert!(text.contains("pass answered, service"), "the real service has taken the stand-in's place\n{text}");
+        assert!(
+            text.contains("pass answered, service"),
+            "the real service has taken the stand-in's place\n{text}"
+        );
         assert!(text.ends_with("3 changed (1 worse), 1 new, 1 gone, 1 as before\n"), "{text}");
         let read: Diff = serde_json::from_str(&json(&diff)).expect("its own JSON");
         assert_eq!(read, diff);
@@ -254,7 +294,8 @@ mod tests {
     fn lane(file: &mut ResultFile, place: usize, tester: Option<(&str, &str)>) {
         let hop = &mut file.hops[place];
         hop.from.host = "10.20.0.0/16".into();
-        hop.tested_by = tester.map(|(host, address)| TestedBy { host: host.into(), address: address.parse().ok() });
+        hop.tested_by = tester
+            .map(|(host, address)| TestedBy { host: host.into(), address: address.parse().ok() });
     }
 
     /// Words of a difference: changed, worse, new, gone, as before.
@@ -266,10 +307,21 @@ mod tests {
 
     #[test]
     fn each_machine_of_a_network_is_a_lane_and_a_file_is_as_itself() {
-        let row = [("row", "pass", "proved", "stand-in"), ("row", "fail", "timed-out", "nobody"), ("row", "pass", "proved", "stand-in")];
+        let row = [
+            ("row", "pass", "proved", "stand-in"),
+            ("row", "fail", "timed-out", "nobody"),
+            ("row", "pass", "proved", "stand-in"),
+        ];
         let mut all = file(&row);
-        assert_eq!(numbers(&all, &all), [0, 0, 0, 0, 3], "of an earlier version: nobody says who tested");
-        for (place, tester) in [("ws1", "10.20.0.1"), ("ws2", "10.20.0.2"), ("ws3", "10.20.0.3")].into_iter().enumerate() {
+        assert_eq!(
+            numbers(&all, &all),
+            [0, 0, 0, 0, 3],
+            "of an earlier version: nobody says who tested"
+        );
+        for (place, tester) in [("ws1", "10.20.0.1"), ("ws2", "10.20.0.2"), ("ws3", "10.20.0.3")]
+            .into_iter()
+            .enumerate()
+        {
             lane(&mut all, place, Some(tester));
         }
         assert_eq!(numbers(&all, &all), [0, 0, 0, 0, 3]);
@@ -279,16 +331,25 @@ mod tests {
         let mut twice = all.clone();
         twice.hops.extend(all.hops.clone());
         assert_eq!(numbers(&twice, &twice), [0, 0, 0, 0, 6], "and if one was given twice");
-        let mut later = file(&[("row", "fail", "timed-out", "nobody"), ("row", "fail", "timed-out", "nobody")]);
+        let mut later =
+            file(&[("row", "fail", "timed-out", "nobody"), ("row", "fail", "timed-out", "nobody")]);
         lane(&mut later, 0, Some(("ws1", "10.20.9.9")));
         lane(&mut later, 1, Some(("ws4", "10.20.0.4")));
-        assert_eq!(numbers(&all, &later), [1, 1, 1, 2, 0], "ws1 has another address now, ws4 is new");
+        assert_eq!(
+            numbers(&all, &later),
+            [1, 1, 1, 2, 0],
+            "ws1 has another address now, ws4 is new"
+        );
     }
 
     #[test]
     fn results_of_an_earlier_version_are_held_against_those_of_this_one() {
-        let old = file(&[("row", "pass", "proved", "stand-in"), ("fixed", "pass", "proved", "stand-in")]);
-        let mut new = file(&[("row", "fail", "timed-out", "nobody"), ("fixed", "pass", "proved", "stand-in")]);
+        let old =
+            file(&[("row", "pass", "proved", "stand-in"), ("fixed", "pass", "proved", "stand-in")]);
+        let mut new = file(&[
+            ("row", "fail", "timed-out", "nobody"),
+            ("fixed", "pass", "proved", "stand-in"),
+        ]);
         lane(&mut new, 0, Some(("ws1", "10.20.0.1")));
         new.hops[1].tested_by = Some(TestedBy { host: "psp".into(), address: None });
         assert_eq!(numbers(&old, &new), [1, 1, 0, 0, 1]);

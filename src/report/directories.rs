@@ -1,4 +1,5 @@
-//! Directories as a host sees them: what they say of themselves, how far away they are, and what an open port does not show.
+//! Directories as a host sees them: what they say of themselves, how far away they are, and what an
+//! open port does not show.
 
 use super::table::LINES;
 use super::{Style, to_text};
@@ -24,9 +25,16 @@ pub fn table(file: &ResultFile, style: Style) -> String {
     let width = usize::from(style.width.max(40));
     let mut text = String::new();
     if !rows.is_empty() {
-        let columns = Columns { from: rows.iter().any(|r| r.from != rows[0].from), wide: style.width >= WIDE };
+        let columns = Columns {
+            from: rows.iter().any(|r| r.from != rows[0].from),
+            wide: style.width >= WIDE,
+        };
         let mut table = Table::new();
-        table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).force_no_tty();
+        table
+            .load_style(LINES)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(style.width)
+            .force_no_tty();
         table.set_header(columns.header());
         for row in &rows {
             table.add_row(columns.cells(row).map(Cell::new));
@@ -34,7 +42,11 @@ pub fn table(file: &ResultFile, style: Style) -> String {
         table.column_iter_mut().for_each(|column| {
             column.set_padding((0, 1));
         });
-        let _ = writeln!(text, "\nDirectories (times in ms: shortest/median/95 of 100)\n{}", table.trim_fmt());
+        let _ = writeln!(
+            text,
+            "\nDirectories (times in ms: shortest/median/95 of 100)\n{}",
+            table.trim_fmt()
+        );
     }
     for near in file.nearness.iter().filter(|near| near.nearer != Nearer::Neither) {
         text.push_str(&wrap(&sentence(near), "", width));
@@ -56,7 +68,11 @@ pub fn markdown(file: &ResultFile) -> String {
     if !rows.is_empty() {
         let columns = Columns { from: true, wide: true };
         let header: Vec<&str> = columns.header().collect();
-        let _ = writeln!(text, "\n### Directories\n\nTimes are shortest/median/95 of 100, in milliseconds.\n\n| {} |", header.join(" | "));
+        let _ = writeln!(
+            text,
+            "\n### Directories\n\nTimes are shortest/median/95 of 100, in milliseconds.\n\n| {} |",
+            header.join(" | ")
+        );
         let _ = writeln!(text, "|{}", "---|".repeat(header.len()));
         for row in &rows {
             let cells: Vec<String> = columns.cells(row).map(markdown_safe).collect();
@@ -78,12 +94,24 @@ pub fn markdown(file: &ResultFile) -> String {
 
 impl Columns {
     fn header(self) -> impl Iterator<Item = &'static str> {
-        self.choose(["From", "Directory", "Domain", "Is", "Level", "Site", "Clock", "Connect", "Answer"])
+        self.choose([
+            "From",
+            "Directory",
+            "Domain",
+            "Is",
+            "Level",
+            "Site",
+            "Clock",
+            "Connect",
+            "Answer",
+        ])
     }
 
     fn cells(self, row: &Row) -> impl Iterator<Item = &str> {
         let Row { from, directory, domain, is, level, site, clock, connect, answer } = row;
-        self.choose([from, directory, domain, is, level, site, clock, connect, answer].map(String::as_str))
+        self.choose(
+            [from, directory, domain, is, level, site, clock, connect, answer].map(String::as_str),
+        )
     }
 
     fn choose(self, all: [&str; 9]) -> impl Iterator<Item = &str> {
@@ -107,9 +135,16 @@ struct Row {
 
 impl Row {
     fn of(hop: &HopResult) -> Option<Self> {
-        let told = hop.steps.iter().rev().find(|s| s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))?;
+        let told = hop
+            .steps
+            .iter()
+            .rev()
+            .find(|s| s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))?;
         let directory = hop.steps.iter().find(|s| s.ok && s.step == StepKind::Directory);
-        let domain = directory.and_then(|d| text(d, "domain")).or_else(|| text(told, "default_naming_context")).unwrap_or_default();
+        let domain = directory
+            .and_then(|d| text(d, "domain"))
+            .or_else(|| text(told, "default_naming_context"))
+            .unwrap_or_default();
         let latency = hop.latency.unwrap_or_default();
         Some(Row {
             from: hop.from.host.clone(),
@@ -183,20 +218,34 @@ fn level(level: i64) -> String {
 }
 
 fn spread(spread: Option<Spread>) -> String {
-    spread.map(|s| format!("{:.1}/{:.1}/{:.1}", s.min_ms, s.median_ms, s.p95_ms)).unwrap_or_default()
+    spread
+        .map(|s| format!("{:.1}/{:.1}/{:.1}", s.min_ms, s.median_ms, s.p95_ms))
+        .unwrap_or_default()
 }
 
 /// Which directories a host is nearer to, and whether it should be so.
 fn sentence(near: &Nearness) -> String {
     let Nearness { role, host, wanted, other, nearer } = near;
-    let named =
-        |group: &crate::result::DirectoryGroup| format!("{} ({}, {:.1} ms)", group.roles.join(", "), group.nearest, group.median_ms);
+    let named = |group: &crate::result::DirectoryGroup| {
+        format!("{} ({}, {:.1} ms)", group.roles.join(", "), group.nearest, group.median_ms)
+    };
     match nearer {
-        Nearer::Wanted => format!("{host} is nearer to {} than to {}, as a {role} should be.", named(wanted), named(other)),
+        Nearer::Wanted => format!(
+            "{host} is nearer to {} than to {}, as a {role} should be.",
+            named(wanted),
+            named(other)
+        ),
         Nearer::Other => {
-            format!("LATENCY: {host} is nearer to {} than to {}: a {role} belongs nearer to the latter.", named(other), named(wanted))
+            format!(
+                "LATENCY: {host} is nearer to {} than to {}: a {role} belongs nearer to the \
+                    latter.",
+                named(other),
+                named(wanted)
+            )
         }
-        Nearer::Neither => format!("{host} is as near to {} as to {}.", named(wanted), named(other)),
+        Nearer::Neither => {
+            format!("{host} is as near to {} as to {}.", named(wanted), named(other))
+        }
     }
 }
 
@@ -246,29 +295,58 @@ mod tests {
         for (width, site) in [(80, false), (120, true)] {
             let text = table(&file(), Style { width, color: false });
             assert!(text.lines().all(|l| l.chars().count() <= usize::from(width)), "{text}");
-            let line = text.lines().find(|l| l.contains("dc1.corp") && l.contains("AD PDC")).expect(&text);
-            assert!(line.contains("-3 s") && line.contains("0.1/0.2/0.9") && line.contains("1.0/2.0/3.0"), "{line}");
+            let line =
+                text.lines().find(|l| l.contains("dc1.corp") && l.contains("AD PDC")).expect(&text);
+            assert!(
+                line.contains("-3 s")
+                    && line.contains("0.1/0.2/0.9")
+                    && line.contains("1.0/2.0/3.0"),
+                "{line}"
+            );
             assert_eq!(line.contains("2016") && line.contains("London"), site, "{line}");
-            assert!(text.contains("dc1.corp.example:389, dc2.corp.example:389: NTLM may be denied."), "{text}");
+            assert!(
+                text.contains("dc1.corp.example:389, dc2.corp.example:389: NTLM may be denied."),
+                "{text}"
+            );
         }
-        assert!(
-            markdown(&file()).contains("| svc | dc1.corp.example:389 | corp.example | AD PDC GC | 2016 | London | -3 s | 0.1/0.2/0.9 |")
-        );
+        assert!(markdown(&file()).contains(
+            "| svc | dc1.corp.example:389 | corp.example | AD PDC GC | \
+                2016 | London | -3 s | 0.1/0.2/0.9 |"
+        ));
         let nothing = ResultFile { hops: Vec::new(), ..file() };
-        assert_eq!((table(&nothing, Style { width: 80, color: false }), markdown(&nothing)), (String::new(), String::new()));
+        assert_eq!(
+            (table(&nothing, Style { width: 80, color: false }), markdown(&nothing)),
+            (String::new(), String::new())
+        );
     }
 
     #[test]
     fn it_is_said_where_a_host_belongs() {
-        let group = |role: &str, median_ms| DirectoryGroup { roles: vec![role.to_owned()], nearest: format!("{role}1"), median_ms };
-        let near =
-            |nearer| Nearness { role: "svc".into(), host: "h".into(), wanted: group("target", 1.0), other: group("source", 9.0), nearer };
+        let group = |role: &str, median_ms| DirectoryGroup {
+            roles: vec![role.to_owned()],
+            nearest: format!("{role}1"),
+            median_ms,
+        };
+        let near = |nearer| Nearness {
+            role: "svc".into(),
+            host: "h".into(),
+            wanted: group("target", 1.0),
+            other: group("source", 9.0),
+            nearer,
+        };
         assert_eq!(
             sentence(&near(Nearer::Wanted)),
-            "h is nearer to target (target1, 1.0 ms) than to source (source1, 9.0 ms), as a svc should be."
+            "h is nearer to target (target1, 1.0 ms) than to source (source1, 9.0 ms), as a svc \
+                should be."
         );
-        assert!(sentence(&near(Nearer::Other)).starts_with("LATENCY: h is nearer to source (source1"));
+        assert!(
+            sentence(&near(Nearer::Other)).starts_with("LATENCY: h is nearer to source (source1")
+        );
         let near = ResultFile { nearness: vec![near(Nearer::Neither)], hops: Vec::new(), ..file() };
-        assert_eq!(table(&near, Style { width: 80, color: false }), "", "nothing is to be done about it");
+        assert_eq!(
+            table(&near, Style { width: 80, color: false }),
+            "",
+            "nothing is to be done about it"
+        );
     }
 }

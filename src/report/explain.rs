@@ -15,7 +15,11 @@ pub fn list(pages: &[Page], style: Style) -> String {
     for group in Group::ALL {
         let _ = writeln!(text, "{}", heading(group.name(), style));
         for page in pages.iter().filter(|page| page.group == group) {
-            text.push_str(&wrap(page.summary, &format!("{:<depth$}", format!("  {}", page.reason)), usize::from(style.width)));
+            text.push_str(&wrap(
+                page.summary,
+                &format!("{:<depth$}", format!("  {}", page.reason)),
+                usize::from(style.width),
+            ));
         }
         text.push('\n');
     }
@@ -26,7 +30,8 @@ pub fn list(pages: &[Page], style: Style) -> String {
 /// One page.
 pub fn page(page: &Page, style: Style) -> String {
     let width = usize::from(style.width);
-    let mut text = wrap(&format!("{}: {}", heading(page.reason.code(), style), page.summary), "", width);
+    let mut text =
+        wrap(&format!("{}: {}", heading(page.reason.code(), style), page.summary), "", width);
     let mut put = |label: &str, words: &str| {
         let indent = format!("  {label:<10}");
         text.push_str(&wrap(&keep_spans(words), &indent, width));
@@ -47,7 +52,8 @@ pub fn page(page: &Page, style: Style) -> String {
 /// All pages as one document.
 pub fn markdown(pages: &[Page]) -> String {
     let mut text = String::from(
-        "# Reasons\n\nEvery reason that a hop can end with, as `portmatrix explain REASON` tells it. This file is made by `portmatrix explain --format \
+        "# Reasons\n\nEvery reason that a hop can end with, as `portmatrix explain REASON` tells \
+            it. This file is made by `portmatrix explain --format \
          markdown`;\nthe texts are in `src/verdict/explain/`.\n",
     );
     for group in Group::ALL {
@@ -82,13 +88,16 @@ pub fn document(page: &Page, level: usize) -> String {
 }
 
 fn heading(words: &str, style: Style) -> String {
-    // Escapes have no width; the one heading that is wrapped is short enough for that not to matter.
+    // Escapes have no width; the one heading that is wrapped is short enough for that not to
+    // matter.
     if style.color { format!("\u{1b}[1m{words}\u{1b}[0m") } else { words.to_owned() }
 }
 
 /// Commands stay in one piece, so that they can be copied.
 fn keep_spans(words: &str) -> String {
-    let piece = |(index, piece): (usize, &str)| if index % 2 == 1 { piece.replace(' ', &KEPT.to_string()) } else { piece.to_owned() };
+    let piece = |(index, piece): (usize, &str)| {
+        if index % 2 == 1 { piece.replace(' ', &KEPT.to_string()) } else { piece.to_owned() }
+    };
     words.split('`').enumerate().map(piece).collect::<Vec<_>>().join("`")
 }
 
@@ -105,7 +114,12 @@ mod tests {
             let text = page(&reason, PLAIN);
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
             assert!(widest <= 80, "{}: {widest} columns\n{text}", reason.reason);
-            assert!((10..=25).contains(&text.lines().count()), "{}: {} lines\n{text}", reason.reason, text.lines().count());
+            assert!(
+                (10..=25).contains(&text.lines().count()),
+                "{}: {} lines\n{text}",
+                reason.reason,
+                text.lines().count()
+            );
             assert!(!text.contains(KEPT));
         }
     }
@@ -119,6 +133,9 @@ mod tests {
     fn colour_only_where_it_may_be() {
         let one = &pages().expect("pages")[0];
         assert!(page(one, Style { color: true, ..PLAIN }).contains('\u{1b}'));
-        assert!(!page(one, PLAIN).contains('\u{1b}') && !list(std::slice::from_ref(one), PLAIN).contains('\u{1b}'));
+        assert!(
+            !page(one, PLAIN).contains('\u{1b}')
+                && !list(std::slice::from_ref(one), PLAIN).contains('\u{1b}')
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! One page for the firewall team or an archive: nothing is loaded from anywhere, and no script runs in it.
+//! One page for the firewall team or an archive: nothing is loaded from anywhere, and no script
+//! runs in it.
 
 use super::{Style, directories, facts, published, steps, to_text};
 use crate::matrix::model::Expect;
@@ -156,13 +157,18 @@ struct Section {
 
 /// The page.
 pub fn render(file: &ResultFile) -> String {
-    let remarks: Vec<Section> = file.hops.iter().filter(|h| h.verdict != Verdict::Pass).enumerate().map(section).collect();
+    let remarks: Vec<Section> =
+        file.hops.iter().filter(|h| h.verdict != Verdict::Pass).enumerate().map(section).collect();
     let mut next = 0;
     let hops = file.hops.iter().map(|hop| row(hop, &mut next)).collect();
     let ranges = file.hops.iter().filter_map(|hop| range(hop, hop.sweep.as_ref()?)).collect();
-    let directories = directories::table(file, Style { width: WIDTH, color: false }).trim().to_owned();
-    let cloud = published::table(file, Style { width: CLOUD_WIDTH, color: false }).trim().to_owned();
-    Page { file, directories, cloud, counts: Counts::of(&file.hops), hops, ranges, remarks }.render().unwrap_or_default()
+    let directories =
+        directories::table(file, Style { width: WIDTH, color: false }).trim().to_owned();
+    let cloud =
+        published::table(file, Style { width: CLOUD_WIDTH, color: false }).trim().to_owned();
+    Page { file, directories, cloud, counts: Counts::of(&file.hops), hops, ranges, remarks }
+        .render()
+        .unwrap_or_default()
 }
 
 fn row(hop: &HopResult, next: &mut usize) -> Row {
@@ -235,7 +241,9 @@ fn parts(strip: &str) -> Vec<Part> {
         let end = (at + 1) * PARTS / count;
         match parts.last_mut() {
             Some(part) if part.class == class => part.width = end - part.at,
-            _ => parts.push(Part { at: at * PARTS / count, width: end - at * PARTS / count, class }),
+            _ => {
+                parts.push(Part { at: at * PARTS / count, width: end - at * PARTS / count, class })
+            }
         }
     }
     parts
@@ -269,7 +277,8 @@ mod tests {
         let page = render(&file());
         for words in [
             "3 hops: 1 pass, 1 warn, 1 fail (listener identity confirmed on 3)",
-            "<rect x=\"0\" y=\"0\" width=\"128\" height=\"10\" class=\"c-proved\"/><rect x=\"128\" y=\"0\" width=\"128\" height=\"10\" class=\"c-dropped\"/>",
+            "<rect x=\"0\" y=\"0\" width=\"128\" height=\"10\" class=\"c-proved\"/><rect x=\"128\" \
+                y=\"0\" width=\"128\" height=\"10\" class=\"c-dropped\"/>",
             "proved 49152-57343; dropped 57344-65535",
             "<a href=\"#hop-1\">range-partly-blocked</a>",
             "<section id=\"hop-2\">",

@@ -54,7 +54,8 @@ pub struct ListenFile {
     pub sweeps: Vec<SweepEntry>,
     /// The connections, the first 100,000 of them.
     pub arrivals: Vec<Arrival>,
-    /// Connections that began and never opened: the answer to their SYN did not get back, or theirs to that did not.
+    /// Connections that began and never opened: the answer to their SYN did not get back, or theirs
+    /// to that did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub half_open: Vec<HalfOpen>,
 }
@@ -129,10 +130,20 @@ impl ListenFile {
     }
 
     /// Puts ports and journal together; `when` is the beginning and the end.
-    pub fn new(site: &str, wanted: &[Wanted], when: (Timestamp, Timestamp), ports: &[Port], ranges: &[OpenRange], came: Came) -> Self {
+    pub fn new(
+        site: &str,
+        wanted: &[Wanted],
+        when: (Timestamp, Timestamp),
+        ports: &[Port],
+        ranges: &[OpenRange],
+        came: Came,
+    ) -> Self {
         let Came { counts, arrivals, half_open, sweeps } = came;
         let (started, finished) = when;
-        let mut hosts: Vec<String> = wanted.iter().flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat()).collect();
+        let mut hosts: Vec<String> = wanted
+            .iter()
+            .flat_map(|w| [std::slice::from_ref(&w.host), w.also.as_slice()].concat())
+            .collect();
         hosts.sort();
         hosts.dedup();
         let ports = ports
@@ -169,7 +180,9 @@ impl ListenFile {
 impl RangeEntry {
     fn new(range: &OpenRange, counts: &BTreeMap<SocketAddr, Counts>) -> Self {
         let failed: Vec<u16> = range.failed.iter().map(|(port, _)| *port).collect();
-        let within = |(address, _): &(&SocketAddr, &Counts)| address.ip() == range.endpoint.ip() && range.range.contains(address.port());
+        let within = |(address, _): &(&SocketAddr, &Counts)| {
+            address.ip() == range.endpoint.ip() && range.range.contains(address.port())
+        };
         let counts = counts.iter().filter(within).fold(Counts::default(), |sum, (_, c)| Counts {
             accepted: sum.accepted + c.accepted,
             proved: sum.proved + c.proved,
@@ -223,12 +236,17 @@ fn state(port: &Port) -> &'static str {
 }
 
 fn note(port: &Port) -> String {
-    port.problem.as_ref().map_or_else(|| port.purpose.clone(), |(_, advice)| format!("{}: {advice}", port.purpose))
+    port.problem
+        .as_ref()
+        .map_or_else(|| port.purpose.clone(), |(_, advice)| format!("{}: {advice}", port.purpose))
 }
 
 fn table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(super::table::LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+    table
+        .load_style(super::table::LINES)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width);
     table.force_no_tty().set_header(header.to_vec());
     table
 }
@@ -238,22 +256,41 @@ fn bracketed(address: IpAddr) -> String {
 }
 
 /// The ports, when the listener begins. `key` is the fingerprint of the site key.
-pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], key: Option<&str>, lifetime: Duration, style: Style) -> String {
+pub fn opening(
+    ports: &[Port],
+    ranges: &[OpenRange],
+    conflicts: &[String],
+    key: Option<&str>,
+    lifetime: Duration,
+    style: Style,
+) -> String {
     let mut table = table(style, &["Port", "Protocol", "State", "For, or what to do"]);
     for port in ports {
-        table.add_row([port.address.to_string(), port.protocol.to_string(), state(port).to_owned(), note(port)]);
+        table.add_row([
+            port.address.to_string(),
+            port.protocol.to_string(),
+            state(port).to_owned(),
+            note(port),
+        ]);
     }
     for range in ranges {
         let state = if range.failed.is_empty() { "open" } else { "partly" };
         let words = RangeEntry::new(range, &BTreeMap::new()).words();
-        table.add_row([format!("{}:{}", bracketed(range.endpoint.ip()), range.range), range.protocol.to_string(), state.to_owned(), words]);
+        table.add_row([
+            format!("{}:{}", bracketed(range.endpoint.ip()), range.range),
+            range.protocol.to_string(),
+            state.to_owned(),
+            words,
+        ]);
     }
     let mut text = format!("{}\n", table.trim_fmt());
     for conflict in conflicts {
         let _ = writeln!(text, "not opened: {conflict}");
     }
-    let open = ports.iter().filter(|p| p.problem.is_none()).count() + ranges.iter().map(|r| r.opened).sum::<usize>();
-    let span = jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
+    let open = ports.iter().filter(|p| p.problem.is_none()).count()
+        + ranges.iter().map(|r| r.opened).sum::<usize>();
+    let span =
+        jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
     let proof = key.map_or_else(
         || "without a site key, so nothing is proved".to_owned(),
         |fingerprint| format!("proving with the site key {fingerprint}"),
@@ -261,13 +298,23 @@ pub fn opening(ports: &[Port], ranges: &[OpenRange], conflicts: &[String], key: 
     if open == 0 {
         text.push_str("\nNo port is open: nothing to listen for.\n");
     } else {
-        let _ = writeln!(text, "\nListening on {open} {} for {span}, {proof}. Ctrl-C ends it.", if open == 1 { "port" } else { "ports" });
+        let _ = writeln!(
+            text,
+            "\nListening on {open} {} for {span}, {proof}. Ctrl-C ends it.",
+            if open == 1 { "port" } else { "ports" }
+        );
     }
     text
 }
 
 /// What came, when the listener ends. `key` is the fingerprint of the site key.
-pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, key: Option<&str>, style: Style) -> String {
+pub fn summary(
+    ports: &[Port],
+    ranges: &[OpenRange],
+    came: &Came,
+    key: Option<&str>,
+    style: Style,
+) -> String {
     let Came { counts, half_open, sweeps, .. } = came;
     let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
     let mut silent = Vec::new();
@@ -294,13 +341,24 @@ pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, key: Option<&s
         let words = format!("Nobody connected to {}.", silent.join(", "));
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
-    for range in ranges.iter().map(|range| RangeEntry::new(range, counts)).filter(|r| r.counts.accepted + r.counts.turned_away > 0) {
+    for range in ranges
+        .iter()
+        .map(|range| RangeEntry::new(range, counts))
+        .filter(|r| r.counts.accepted + r.counts.turned_away > 0)
+    {
         let Counts { accepted, proved, turned_away } = range.counts;
-        let words = format!("Range {}: {accepted} connections besides sweeps, {proved} proved, {turned_away} turned away.", range.range);
+        let words = format!(
+            "Range {}: {accepted} connections besides sweeps, {proved} proved, {turned_away} \
+                turned away.",
+            range.range
+        );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     for (peer, reached) in sweeps {
-        let words = format!("A sweep from {peer} reached {reached} {}.", if *reached == 1 { "port" } else { "ports" });
+        let words = format!(
+            "A sweep from {peer} reached {reached} {}.",
+            if *reached == 1 { "port" } else { "ports" }
+        );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
     let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();
@@ -308,9 +366,11 @@ pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, key: Option<&s
         *lost.entry((connection.local.port(), connection.peer.ip())).or_default() += 1;
     }
     for ((port, peer), count) in lost.into_iter().take(MAX_LOST) {
-        let what = if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
+        let what =
+            if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
         let words = format!(
-            "Half open: {peer} began {what} on port {port} and never heard the answer: the way back to it is shut, not the way here."
+            "Half open: {peer} began {what} on port {port} and never heard the answer: the way \
+                back to it is shut, not the way here."
         );
         text.push_str(&wrap(&words, "", usize::from(style.width)));
     }
@@ -321,7 +381,8 @@ pub fn summary(ports: &[Port], ranges: &[OpenRange], came: &Came, key: Option<&s
         && met.map(|c| c.proved).sum::<u64>() == 0
     {
         let words = format!(
-            "Nobody asked for a proof with this site key. Either the connector has another key (`portmatrix key show` must print {fingerprint} \
+            "Nobody asked for a proof with this site key. Either the connector has another key \
+                (`portmatrix key show` must print {fingerprint} \
              there too), or something else connected."
         );
         text.push_str(&wrap(&words, "", usize::from(style.width)));

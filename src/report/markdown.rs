@@ -11,11 +11,18 @@ use std::fmt::Write as _;
 /// The matrix, a line with the counts, and a section for each hop that is not as expected.
 pub fn render(hops: &[HopResult]) -> String {
     let mut text = String::from(
-        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Steps | ms |\n|---|---|---|---|---|---|---|---|---:|\n",
+        "| Verdict | From | To | Protocol | Expect | Reason | Answered by | Steps | ms \
+            |\n|---|---|---|---|---|---|---|---|---:|\n",
     );
     for hop in hops {
         let expect = if hop.expect == Expect::Deny { "**deny**" } else { "allow" };
-        let cells = [hop.verdict.name(), &hop.from_text(), &to_text(hop, &hop.to.host), hop.protocol.name()].map(markdown_safe);
+        let cells = [
+            hop.verdict.name(),
+            &hop.from_text(),
+            &to_text(hop, &hop.to.host),
+            hop.protocol.name(),
+        ]
+        .map(markdown_safe);
         let _ = writeln!(
             text,
             "| {} | {expect} | {} | {} | {} | {:.1} |",
@@ -28,10 +35,21 @@ pub fn render(hops: &[HopResult]) -> String {
     }
     let _ = writeln!(text, "\n{}", Counts::of(hops));
     for hop in hops.iter().filter(|h| h.verdict != Verdict::Pass) {
-        let _ = writeln!(text, "\n### {}: {}\n\n- hop: {}", hop.verdict.name(), between(hop), markdown_code(&hop.hop));
+        let _ = writeln!(
+            text,
+            "\n### {}: {}\n\n- hop: {}",
+            hop.verdict.name(),
+            between(hop),
+            markdown_code(&hop.hop)
+        );
         for (label, words) in facts(hop) {
-            // What the network said must not become a heading, a link or a picture in somebody's ticket.
-            let words = if matches!(label, "at" | "evidence" | "path") { markdown_code(&words) } else { markdown_safe(&words) };
+            // What the network said must not become a heading, a link or a picture in somebody's
+            // ticket.
+            let words = if matches!(label, "at" | "evidence" | "path") {
+                markdown_code(&words)
+            } else {
+                markdown_safe(&words)
+            };
             let _ = writeln!(text, "- {label}: {words}");
         }
     }
@@ -40,7 +58,9 @@ pub fn render(hops: &[HopResult]) -> String {
 
 /// What holds for the whole run.
 pub fn head(file: &ResultFile) -> String {
-    super::table::elsewhere(file).map(|words| format!("**Note:** {}\n\n", markdown_safe(&words))).unwrap_or_default()
+    super::table::elsewhere(file)
+        .map(|words| format!("**Note:** {}\n\n", markdown_safe(&words)))
+        .unwrap_or_default()
 }
 
 /// The flows that could not be tested at all, and why.
@@ -50,14 +70,23 @@ pub fn untested(flows: &[Unplanned]) -> String {
     }
     let mut text = String::from("\n### Not tested, although this site asks for it\n\n");
     for flow in flows {
-        let _ = writeln!(text, "- {}", markdown_safe(&format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why)));
+        let _ = writeln!(
+            text,
+            "- {}",
+            markdown_safe(&format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why))
+        );
     }
     text
 }
 
 fn between(hop: &HopResult) -> String {
     let path = hop.path.as_deref().map(|path| format!(" {path}")).unwrap_or_default();
-    markdown_safe(&format!("{} → {}, {}{path}", hop.from_text(), to_text(hop, &hop.to.host), hop.protocol))
+    markdown_safe(&format!(
+        "{} → {}, {}{path}",
+        hop.from_text(),
+        to_text(hop, &hop.to.host),
+        hop.protocol
+    ))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Sinks of a run: what people and machines read. Everything is rendered to text; only `cli` prints.
+//! Sinks of a run: what people and machines read. Everything is rendered to text; only `cli`
+//! prints.
 
 pub mod csv;
 pub mod diff;
@@ -27,11 +28,14 @@ pub struct Style {
     pub color: bool,
 }
 
-/// `host:port`, with the address when the name has several. `host` is the name as it is to be shown.
+/// `host:port`, with the address when the name has several. `host` is the name as it is to be
+/// shown.
 pub(crate) fn to_text(result: &HopResult, host: &str) -> String {
     let port = result.to.port.map(|p| format!(":{p}")).unwrap_or_default();
     match result.to.address {
-        Some(address) if address.to_string() != result.to.host && result.hop.contains('[') => format!("{host} [{address}]{port}"),
+        Some(address) if address.to_string() != result.to.host && result.hop.contains('[') => {
+            format!("{host} [{address}]{port}")
+        }
         _ if host.contains(':') => format!("[{host}]{port}"),
         _ => format!("{host}{port}"),
     }
@@ -47,21 +51,29 @@ pub(crate) fn steps(result: &HopResult) -> String {
             None => parts.push((name, 1)),
         }
     }
-    parts.into_iter().map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n }).collect::<Vec<_>>().join(" ")
+    parts
+        .into_iter()
+        .map(|(n, count)| if count > 1 { format!("{n} ×{count}") } else { n })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The reason in words. That a way is shut shows a rule only where the verdict says so.
 fn summary(hop: &HopResult) -> &'static str {
     match (hop.reason, hop.verdict) {
-        (Reason::Denied, Verdict::Inconclusive) => "Nothing got through, but this run does not show that the host is reachable at all",
+        (Reason::Denied, Verdict::Inconclusive) => {
+            "Nothing got through, but this run does not show that the host is reachable at all"
+        }
         (reason, _) => reason.summary(),
     }
 }
 
 /// One fact of a step for people; `None` for what is told elsewhere, or together with another one.
 fn fact(name: &str, value: &serde_json::Value, all: &Detail) -> Option<String> {
-    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let from = || all.get("icmp_from").map(|from| format!(" from {}", plain(from))).unwrap_or_default();
+    let plain =
+        |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let from =
+        || all.get("icmp_from").map(|from| format!(" from {}", plain(from))).unwrap_or_default();
     match name {
         "source" | "destination" => None,
         "icmp_from" if all.contains_key("icmp") => None,
@@ -73,14 +85,17 @@ fn fact(name: &str, value: &serde_json::Value, all: &Detail) -> Option<String> {
             Some(format!("ICMP {code}{words}{}", from()))
         }
         _ => match (name.strip_suffix("_ms"), value.as_f64()) {
-            (Some(what), Some(ms)) if ms >= 1000.0 => Some(format!("{} {} s", what.replace('_', " "), (ms / 100.0).round() / 10.0)),
+            (Some(what), Some(ms)) if ms >= 1000.0 => {
+                Some(format!("{} {} s", what.replace('_', " "), (ms / 100.0).round() / 10.0))
+            }
             (Some(what), Some(ms)) => Some(format!("{} {ms} ms", what.replace('_', " "))),
             _ => Some(format!("{name} {}", plain(value))),
         },
     }
 }
 
-/// Types and codes that firewalls and routers send (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1), in words.
+/// Types and codes that firewalls and routers send (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443
+/// section 3.1), in words.
 fn icmp_words(code: &str) -> Option<&'static str> {
     Some(match code {
         "3/0" => "network unreachable",
@@ -100,12 +115,15 @@ fn icmp_words(code: &str) -> Option<&'static str> {
     })
 }
 
-/// What is needed to act on one hop, each fact with its label: the reason in words, the step that failed, the 5-tuple and time, the advice.
+/// What is needed to act on one hop, each fact with its label: the reason in words, the step that
+/// failed, the 5-tuple and time, the advice.
 pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
     let mut facts = vec![("reason", format!("{}: {}", hop.reason, summary(hop)))];
     if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
         let mut words = step.step.name().to_owned();
-        for words_of_fact in step.detail.iter().filter_map(|(name, value)| fact(name, value, &step.detail)) {
+        for words_of_fact in
+            step.detail.iter().filter_map(|(name, value)| fact(name, value, &step.detail))
+        {
             let _ = write!(words, " · {words_of_fact}");
         }
         facts.push(("at", words));
@@ -118,7 +136,8 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
     let attempts = Evidence::of_last_connection(&hop.evidence);
     facts.extend(attempts.iter().map(|e| ("evidence", evidence(e, attempts.len() > 1))));
     if let Some(trace) = &hop.trace {
-        let other = Evidence::decisive(&hop.evidence).is_none_or(|e| e.destination != trace.destination);
+        let other =
+            Evidence::decisive(&hop.evidence).is_none_or(|e| e.destination != trace.destination);
         let to = if other { format!("to {}: ", trace.destination) } else { String::new() };
         facts.push(("path", format!("{to}{trace}")));
     }
@@ -131,7 +150,11 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
 /// One attempt in one line: the 5-tuple, the time, how often it was sent and who answered it.
 fn evidence(e: &Evidence, one_of_several: bool) -> String {
     let source = e.source.map_or_else(|| "?".to_owned(), |s| s.to_string());
-    let mut words = format!("TCP {source} → {} at {}", e.destination, e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ"));
+    let mut words = format!(
+        "TCP {source} → {} at {}",
+        e.destination,
+        e.sent_at.strftime("%Y-%m-%d %H:%M:%S%.3fZ")
+    );
     if let Some(syns) = e.syns.filter(|syns| *syns > 1) {
         let _ = write!(words, " · {syns} SYNs");
     }
@@ -160,8 +183,12 @@ mod tests {
             "reason": "bad-gateway", "answered_by": "middlebox", "ms": 1.0, "steps": [], "evidence": [],
             "legs": [leg("ws", "proxy", Some(true)), leg("proxy", "psp", Some(false))] });
         let hop: HopResult = serde_json::from_value(hop).expect("a hop");
-        let lines: Vec<String> = facts(&hop).into_iter().filter(|(l, _)| *l == "leg").map(|(_, words)| words).collect();
-        assert_eq!(lines, ["ws → proxy: ok (seen)", "first broken leg: proxy → psp: broken (seen)"]);
+        let lines: Vec<String> =
+            facts(&hop).into_iter().filter(|(l, _)| *l == "leg").map(|(_, words)| words).collect();
+        assert_eq!(
+            lines,
+            ["ws → proxy: ok (seen)", "first broken leg: proxy → psp: broken (seen)"]
+        );
     }
 
     #[test]
@@ -177,19 +204,32 @@ mod tests {
             "trace": { "destination": "10.0.9.9:443", "nodes": [{ "ttl": 1, "answer": "time-exceeded", "from": "10.0.0.254" },
                 { "ttl": 2, "answer": "silent" }, { "ttl": 3, "answer": "time-exceeded", "from": "10.0.2.1" }, { "ttl": 4, "answer": "silent" }]}});
         let mut hop: HopResult = serde_json::from_value(hop).expect("a hop");
-        let lines = |hop: &HopResult| facts(hop).into_iter().filter(|(l, _)| matches!(*l, "evidence" | "path")).collect::<Vec<_>>();
+        let lines = |hop: &HopResult| {
+            facts(hop)
+                .into_iter()
+                .filter(|(l, _)| matches!(*l, "evidence" | "path"))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(
             lines(&hop),
             [
-                ("evidence", "TCP 10.0.0.1:50000 → 10.0.9.9:443 at 2026-11-24 04:00:00.000Z · 3 SYNs · timed-out".to_owned()),
                 (
                     "evidence",
-                    "TCP 10.0.0.1:50001 → 10.0.9.9:443 at 2026-11-24 04:00:03.000Z · ICMP 3/13 from 10.0.2.1 · admin-prohibited".to_owned()
+                    "TCP 10.0.0.1:50000 → 10.0.9.9:443 at 2026-11-24 04:00:00.000Z · 3 \
+                    SYNs · timed-out"
+                        .to_owned()
+                ),
+                (
+                    "evidence",
+                    "TCP 10.0.0.1:50001 → 10.0.9.9:443 at 2026-11-24 04:00:03.000Z · ICMP 3/13 \
+                        from 10.0.2.1 · admin-prohibited"
+                        .to_owned()
                 ),
                 ("path", "10.0.0.254 → ? → 10.0.2.1 → silent".to_owned()),
             ]
         );
-        hop.trace.as_mut().expect("a walk").destination = "10.0.9.9:389".parse().expect("an address");
+        hop.trace.as_mut().expect("a walk").destination =
+            "10.0.9.9:389".parse().expect("an address");
         assert_eq!(lines(&hop)[2].1, "to 10.0.9.9:389: 10.0.0.254 → ? → 10.0.2.1 → silent");
     }
 }

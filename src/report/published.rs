@@ -1,15 +1,19 @@
-//! Names and ranges of cloud services: one line for each, whatever the number of addresses behind it.
+//! Names and ranges of cloud services: one line for each, whatever the number of addresses behind
+//! it.
 
 use super::Style;
 use super::table::LINES;
 use crate::matrix::endpoints::day;
 use crate::result::ResultFile;
-use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Revocation, Through};
+use crate::result::published::{
+    Published, PublishedName, PublishedRange, RangeState, Revocation, Through,
+};
 use crate::text::{markdown_safe, wrap};
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table};
 use std::fmt::Write as _;
 
-/// From this many columns on, class, HTTP status, time and certificate have columns of their own; from so many more, the alias has one.
+/// From this many columns on, class, HTTP status, time and certificate have columns of their own;
+/// from so many more, the alias has one.
 const WIDE: u16 = 110;
 const VERY_WIDE: u16 = 150;
 /// Addresses named for one range.
@@ -42,7 +46,11 @@ pub fn table(file: &ResultFile, style: Style) -> String {
     }
     if !file.revocation.is_empty() {
         let _ = writeln!(text, "\nRevocation: hosts that the certificates name");
-        text.push_str(&drawn(&REVOCATION_COLUMNS, file.revocation.iter().map(revocation_cells), style));
+        text.push_str(&drawn(
+            &REVOCATION_COLUMNS,
+            file.revocation.iter().map(revocation_cells),
+            style,
+        ));
         if file.revocation.iter().any(|one| !one.reached) {
             text.push_str(&wrap(WAITS, "  ", width));
         }
@@ -55,7 +63,13 @@ pub fn markdown(file: &ResultFile) -> String {
     let mut text = String::new();
     for one in &file.published {
         let (tested, wildcards) = parts(one);
-        let _ = writeln!(text, "\n### Names of {} from {}{}\n", markdown_safe(&one.role), markdown_safe(&one.from), through(one));
+        let _ = writeln!(
+            text,
+            "\n### Names of {} from {}{}\n",
+            markdown_safe(&one.role),
+            markdown_safe(&one.from),
+            through(one)
+        );
         rows(&mut text, &ALL_COLUMNS, tested.iter().map(|name| cells(name, &ALL_COLUMNS)));
         for wildcard in wildcards {
             let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
@@ -64,7 +78,12 @@ pub fn markdown(file: &ResultFile) -> String {
             let _ = writeln!(text, "\n{}", markdown_safe(&words));
         }
         if !one.ranges.is_empty() {
-            let _ = writeln!(text, "\n### Ranges of {}\n\n{}\n", markdown_safe(&one.role), coverage(&one.ranges));
+            let _ = writeln!(
+                text,
+                "\n### Ranges of {}\n\n{}\n",
+                markdown_safe(&one.role),
+                coverage(&one.ranges)
+            );
             rows(&mut text, &RANGE_COLUMNS, one.ranges.iter().map(range_cells));
             let _ = writeln!(text, "\n{CAUTION}");
         }
@@ -79,7 +98,8 @@ pub fn markdown(file: &ResultFile) -> String {
     text
 }
 
-/// A list that is older than this, in days, has most likely changed: additions are announced a month ahead, every month.
+/// A list that is older than this, in days, has most likely changed: additions are announced a
+/// month ahead, every month.
 const OLD: i64 = 180;
 
 /// That the list has grown old.
@@ -87,7 +107,8 @@ fn aged(one: &Published) -> Option<String> {
     let days = one.list_days.filter(|days| *days > OLD)?;
     let date = day(one.list.as_deref()?)?;
     Some(format!(
-        "OLD LIST: the names and ranges of {} are those of {date}, {days} days ago: `portmatrix matrix diff` compares them with what is published \
+        "OLD LIST: the names and ranges of {} are those of {date}, {days} days ago: `portmatrix \
+            matrix diff` compares them with what is published \
          now, and `portmatrix matrix import endpoints` brings them up to date.",
         one.role
     ))
@@ -99,12 +120,15 @@ fn through(one: &Published) -> String {
 }
 
 const COLUMNS: [&str; 4] = ["Verdict", "Name", "Works", "Reason"];
-const ALL_COLUMNS: [&str; 9] = ["Verdict", "Name", "Works", "Reason", "Class", "HTTP", "ms", "Certificate from", "Alias of"];
+const ALL_COLUMNS: [&str; 9] =
+    ["Verdict", "Name", "Works", "Reason", "Class", "HTTP", "ms", "Certificate from", "Alias of"];
 const RANGE_COLUMNS: [&str; 3] = ["Range", "State", "Through"];
-const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other addresses nothing is known.";
+const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other \
+    addresses nothing is known.";
 
 const REVOCATION_COLUMNS: [&str; 4] = ["Host", "For", "Reached", "Why not"];
-const WAITS: &str = "A client that cannot reach these waits for them at every new connection, and then goes on without knowing, or breaks off: allow TCP 80.";
+const WAITS: &str = "A client that cannot reach these waits for them at every new connection, and \
+    then goes on without knowing, or breaks off: allow TCP 80.";
 
 fn revocation_cells(one: &Revocation) -> Vec<String> {
     let proxy = one.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
@@ -112,12 +136,18 @@ fn revocation_cells(one: &Revocation) -> Vec<String> {
         (Some(_), _) => "no".to_owned(),
         (None, status) => status.map_or("yes".to_owned(), |status| format!("yes, HTTP {status}")),
     };
-    vec![format!("{}:{}{proxy}", one.host, one.port), one.purposes.join(", "), reached, one.error.clone().unwrap_or_default()]
+    vec![
+        format!("{}:{}{proxy}", one.host, one.port),
+        one.purposes.join(", "),
+        reached,
+        one.error.clone().unwrap_or_default(),
+    ]
 }
 
 /// Names that were tested, those that matter most first, and wildcards.
 fn parts(one: &Published) -> (Vec<&PublishedName>, Vec<&PublishedName>) {
-    let (wildcards, mut tested): (Vec<&PublishedName>, Vec<_>) = one.names.iter().partition(|name| name.name.starts_with("*."));
+    let (wildcards, mut tested): (Vec<&PublishedName>, Vec<_>) =
+        one.names.iter().partition(|name| name.name.starts_with("*."));
     tested.sort_by_key(|name| name.class);
     (tested, wildcards)
 }
@@ -132,7 +162,9 @@ fn cells(name: &PublishedName, columns: &[&str]) -> Vec<String> {
         "Reason" => name.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
         "HTTP" => name.status.map(|status| status.to_string()).unwrap_or_default(),
         "ms" => name.connect_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
-        "Certificate from" => name.issuer.as_deref().map(common_name).unwrap_or_default().to_owned(),
+        "Certificate from" => {
+            name.issuer.as_deref().map(common_name).unwrap_or_default().to_owned()
+        }
         _ => name.aliases.last().cloned().unwrap_or_default(),
     };
     columns.iter().map(cell).collect()
@@ -145,8 +177,12 @@ fn common_name(subject: &str) -> &str {
 
 fn about_wildcard(name: &PublishedName) -> String {
     let words = match name.seen_as.as_slice() {
-        [] => "an entry for an allow list, which cannot be probed; no name under it was met".to_owned(),
-        some => format!("an entry for an allow list, which cannot be probed; met under it: {}", some.join(", ")),
+        [] => "an entry for an allow list, which cannot be probed; no name under it was met"
+            .to_owned(),
+        some => format!(
+            "an entry for an allow list, which cannot be probed; met under it: {}",
+            some.join(", ")
+        ),
     };
     format!("{}: {words}", name.name)
 }
@@ -175,14 +211,26 @@ fn way(through: &Through) -> String {
 
 fn coverage(ranges: &[PublishedRange]) -> String {
     let count = |state: RangeState| ranges.iter().filter(|range| range.state == state).count();
-    let states = [RangeState::SeenOpen, RangeState::Partly, RangeState::NotReached, RangeState::NotExercised];
-    let counts = states.into_iter().filter(|state| count(*state) > 0).map(|state| format!("{} {}", count(state), state.words()));
+    let states = [
+        RangeState::SeenOpen,
+        RangeState::Partly,
+        RangeState::NotReached,
+        RangeState::NotExercised,
+    ];
+    let counts = states
+        .into_iter()
+        .filter(|state| count(*state) > 0)
+        .map(|state| format!("{} {}", count(state), state.words()));
     format!("{} of {}", counts.collect::<Vec<_>>().join(", "), ranges.len())
 }
 
 fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style) -> String {
     let mut table = Table::new();
-    table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width).force_no_tty();
+    table
+        .load_style(LINES)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width)
+        .force_no_tty();
     table.set_header(columns.to_vec());
     for row in rows {
         table.add_row(row.into_iter().map(Cell::new));
@@ -199,6 +247,10 @@ fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style
 fn rows(text: &mut String, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
     for row in rows {
-        let _ = writeln!(text, "| {} |", row.iter().map(|cell| markdown_safe(cell)).collect::<Vec<_>>().join(" | "));
+        let _ = writeln!(
+            text,
+            "| {} |",
+            row.iter().map(|cell| markdown_safe(cell)).collect::<Vec<_>>().join(" | ")
+        );
     }
 }

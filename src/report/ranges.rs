@@ -6,7 +6,8 @@ use crate::result::HopResult;
 use crate::text::{markdown_safe, wrap};
 use std::fmt::Write as _;
 
-/// Marks of a strip: with its indent it fits a terminal of 80 columns, and one mark of a whole dynamic range is 256 ports.
+/// Marks of a strip: with its indent it fits a terminal of 80 columns, and one mark of a whole
+/// dynamic range is 256 ports.
 const MARKS: usize = 64;
 /// Runs named for one range.
 const MOST_RUNS: usize = 24;
@@ -49,13 +50,24 @@ pub fn markdown(hops: &[HopResult]) -> String {
 }
 
 fn swept(hops: &[HopResult]) -> impl Iterator<Item = (&HopResult, &Sweep)> {
-    hops.iter().filter_map(|hop| Some((hop, hop.sweep.as_ref()?))).filter(|(_, sweep)| !sweep.segments.is_empty())
+    hops.iter()
+        .filter_map(|hop| Some((hop, hop.sweep.as_ref()?)))
+        .filter(|(_, sweep)| !sweep.segments.is_empty())
 }
 
 fn title(hop: &HopResult, sweep: &Sweep) -> String {
     let ports: usize = sweep.segments.iter().map(Segment::len).sum();
-    let tried = if sweep.tried == ports { format!("{ports} ports") } else { format!("{} of {ports} ports", sweep.tried) };
-    format!("{} → {}: {tried} in {:.2} s", hop.from_text(), to_text(hop, &hop.to.host), sweep.ms / 1000.0)
+    let tried = if sweep.tried == ports {
+        format!("{ports} ports")
+    } else {
+        format!("{} of {ports} ports", sweep.tried)
+    };
+    format!(
+        "{} → {}: {tried} in {:.2} s",
+        hop.from_text(),
+        to_text(hop, &hop.to.host),
+        sweep.ms / 1000.0
+    )
 }
 
 #[cfg(test)]
@@ -78,16 +90,17 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "\nDynamic ranges (# proved, o open without a proof, . dropped, x shut, / several\nof these, ? not tried)\n  \
-                 ws → dc:135: 16384 ports in 0.64 s\n    {}{}\n    proved 49152-57343; dropped 57344-65535\n",
+                "\nDynamic ranges (# proved, o open without a proof, . dropped, x shut, / \
+                    several\nof these, ? not tried)\n  \
+                 ws → dc:135: 16384 ports in 0.64 s\n    {}{}\n    proved 49152-57343; dropped \
+                 57344-65535\n",
                 "#".repeat(32),
                 ".".repeat(32)
             )
         );
-        assert!(
-            markdown(std::slice::from_ref(&hop))
-                .contains("| ws → dc:135: 16384 ports in 0.64 s | proved 49152-57343; dropped 57344-65535 |")
-        );
+        assert!(markdown(std::slice::from_ref(&hop)).contains(
+            "| ws → dc:135: 16384 ports in 0.64 s | proved 49152-57343; dropped 57344-65535 |"
+        ));
         assert_eq!(table(&[], Style { width: 80, color: false }), "");
     }
 }

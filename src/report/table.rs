@@ -1,4 +1,5 @@
-//! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and advice.
+//! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and
+//! advice.
 
 use super::{Style, facts, steps, to_text};
 use crate::matrix::model::Expect;
@@ -6,13 +7,16 @@ use crate::plan::model::Unplanned;
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// From this many columns on, the steps are named; below, they are counted.
 const WIDE: u16 = 110;
-/// Below this many columns, a hop's two ends share a column, and its steps and time are left to the other formats.
+/// Below this many columns, a hop's two ends share a column, and its steps and time are left to the
+/// other formats.
 const NARROW: u16 = 100;
 /// From this many columns on, there is room for whole words.
 const LEAST: u16 = 72;
@@ -23,16 +27,24 @@ const VERY_WIDE: u16 = 150;
 const MAX_TROUBLES: usize = 100;
 
 /// A rule under the header, and nothing else.
-pub(super) const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+pub(super) const LINES: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The whole report of some hops.
 pub fn render(hops: &[HopResult], style: Style) -> String {
     // Names of cloud services have several addresses each and a table of their own.
-    let (cloud, own): (Vec<&HopResult>, Vec<&HopResult>) = hops.iter().partition(|hop| hop.class.is_some());
-    let mut text = if own.is_empty() { String::new() } else { format!("{}\n", matrix(&own, style)) };
+    let (cloud, own): (Vec<&HopResult>, Vec<&HopResult>) =
+        hops.iter().partition(|hop| hop.class.is_some());
+    let mut text =
+        if own.is_empty() { String::new() } else { format!("{}\n", matrix(&own, style)) };
     if !cloud.is_empty() {
         let names: BTreeSet<&str> = cloud.iter().map(|hop| hop.to.host.as_str()).collect();
-        let _ = writeln!(text, "{} hops to {} published names: see the tables of names below.", cloud.len(), names.len());
+        let _ = writeln!(
+            text,
+            "{} hops to {} published names: see the tables of names below.",
+            cloud.len(),
+            names.len()
+        );
     }
     if hops.iter().any(|h| h.verdict != Verdict::Pass) {
         text.push('\n');
@@ -42,7 +54,11 @@ pub fn render(hops: &[HopResult], style: Style) -> String {
         text.push_str(&trouble(hop, others, style));
     }
     if troubled.len() > MAX_TROUBLES {
-        let _ = writeln!(text, "… and {} more, which --format json and --format csv tell in full\n", troubled.len() - MAX_TROUBLES);
+        let _ = writeln!(
+            text,
+            "… and {} more, which --format json and --format csv tell in full\n",
+            troubled.len() - MAX_TROUBLES
+        );
     }
     if !troubled.is_empty() {
         text.push_str("`portmatrix explain REASON` says more.\n\n");
@@ -72,7 +88,8 @@ pub(super) fn elsewhere(file: &ResultFile) -> Option<String> {
     let planned = file.from.elsewhere.join(", ");
     (!planned.is_empty()).then(|| {
         format!(
-            "planned from {planned}, and tested from another machine. Another way was tested than the one that the firewall rules are for."
+            "planned from {planned}, and tested from another machine. Another way was tested than \
+                the one that the firewall rules are for."
         )
     })
 }
@@ -82,23 +99,46 @@ pub fn untested(flows: &[Unplanned], style: Style) -> String {
     if flows.is_empty() {
         return String::new();
     }
-    let mut text = format!("\nNOT TESTED: {} that this site asks for\n", if flows.len() == 1 { "a flow" } else { "flows" });
+    let mut text = format!(
+        "\nNOT TESTED: {} that this site asks for\n",
+        if flows.len() == 1 { "a flow" } else { "flows" }
+    );
     for flow in flows {
-        text.push_str(&wrap(&format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why), "  ", usize::from(style.width.max(40))));
+        text.push_str(&wrap(
+            &format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why),
+            "  ",
+            usize::from(style.width.max(40)),
+        ));
     }
     text
 }
 
-/// Hops that are not as expected, each with those to a cloud service that stand alike: other addresses of the same name, and other names where nothing
-/// was sent at all.
-fn alike<'h>(hops: impl Iterator<Item = &'h HopResult>) -> Vec<(&'h HopResult, Vec<&'h HopResult>)> {
+/// Hops that are not as expected, each with those to a cloud service that stand alike: other
+/// addresses of the same name, and other names where nothing was sent at all.
+fn alike<'h>(
+    hops: impl Iterator<Item = &'h HopResult>,
+) -> Vec<(&'h HopResult, Vec<&'h HopResult>)> {
     let mut groups: Vec<(&HopResult, Vec<&HopResult>)> = Vec::new();
     for hop in hops {
         let same = |first: &HopResult| {
             hop.class.is_some()
-                && (&first.flow, &first.from.host, first.tester(), &first.proxy, first.verdict, first.reason)
-                    == (&hop.flow, &hop.from.host, hop.tester(), &hop.proxy, hop.verdict, hop.reason)
-                && (first.to.host == hop.to.host || (first.evidence.is_empty() && hop.evidence.is_empty()))
+                && (
+                    &first.flow,
+                    &first.from.host,
+                    first.tester(),
+                    &first.proxy,
+                    first.verdict,
+                    first.reason,
+                ) == (
+                    &hop.flow,
+                    &hop.from.host,
+                    hop.tester(),
+                    &hop.proxy,
+                    hop.verdict,
+                    hop.reason,
+                )
+                && (first.to.host == hop.to.host
+                    || (first.evidence.is_empty() && hop.evidence.is_empty()))
         };
         match groups.iter_mut().find(|(first, _)| same(first)) {
             Some((_, others)) => others.push(hop),
@@ -112,7 +152,10 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
     let (wide, very_wide) = (style.width >= WIDE, style.width >= VERY_WIDE);
     let names = Names::of(hops);
     let mut table = Table::new();
-    table.load_style(LINES).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+    table
+        .load_style(LINES)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width);
     if style.color {
         table.enforce_styling();
     } else {
@@ -140,11 +183,20 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
         } else {
             row.extend([Cell::new(from), Cell::new(to)]);
         }
-        row.extend([Cell::new(protocol), Cell::new(hop.reason), Cell::new(hop.answered_by.shown())]);
+        row.extend([
+            Cell::new(protocol),
+            Cell::new(hop.reason),
+            Cell::new(hop.answered_by.shown()),
+        ]);
         if !narrow {
             let climbed = hop.steps.iter().filter(|s| s.ok).count();
-            row.push(Cell::new(if wide { steps(hop) } else { format!("{climbed}/{}", hop.steps.len()) }));
-            let ms = if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) };
+            row.push(Cell::new(if wide {
+                steps(hop)
+            } else {
+                format!("{climbed}/{}", hop.steps.len())
+            }));
+            let ms =
+                if hop.ms < 1000.0 { format!("{:.1}", hop.ms) } else { format!("{:.0}", hop.ms) };
             row.push(Cell::new(ms).set_alignment(comfy_table::CellAlignment::Right));
         }
         if very_wide {
@@ -152,7 +204,8 @@ fn matrix(hops: &[&HopResult], style: Style) -> String {
         }
         table.add_row(row);
     }
-    // A word that is broken cannot be looked for: where there is room, only hosts and steps are folded.
+    // A word that is broken cannot be looked for: where there is room, only hosts and steps are
+    // folded.
     let whole: &[usize] = match (narrow, very_wide) {
         (true, _) => &[0, 3, 4],
         (false, false) => &[0, 4, 5],
@@ -175,8 +228,8 @@ fn from(hop: &HopResult, names: &Names) -> String {
     hop.tester().map_or_else(|| host.to_owned(), |tester| format!("{host}\n{tester}"))
 }
 
-/// Names are shown without the domains of the site's own hosts, so that a line holds a hop. A name that would then be ambiguous, or is
-/// somebody else's (a cloud service), stays whole.
+/// Names are shown without the domains of the site's own hosts, so that a line holds a hop. A name
+/// that would then be ambiguous, or is somebody else's (a cloud service), stays whole.
 struct Names {
     domains: BTreeSet<String>,
     ambiguous: BTreeSet<String>,
@@ -184,21 +237,34 @@ struct Names {
 
 impl Names {
     fn of(hops: &[&HopResult]) -> Self {
-        let is_address = |host: &str| host.parse::<std::net::IpAddr>().is_ok() || host.contains('/');
-        let all: BTreeSet<&str> = hops.iter().flat_map(|h| [h.from.host.as_str(), h.to.host.as_str()]).filter(|h| !is_address(h)).collect();
+        let is_address =
+            |host: &str| host.parse::<std::net::IpAddr>().is_ok() || host.contains('/');
+        let all: BTreeSet<&str> = hops
+            .iter()
+            .flat_map(|h| [h.from.host.as_str(), h.to.host.as_str()])
+            .filter(|h| !is_address(h))
+            .collect();
         let own = hops.iter().map(|h| h.from.host.as_str()).filter(|h| !is_address(h));
         let domains = own.filter_map(|h| Some(h.split_once('.')?.1.to_owned())).collect();
         let mut first_labels: BTreeMap<&str, usize> = BTreeMap::new();
         for name in all {
             *first_labels.entry(name.split('.').next().unwrap_or(name)).or_default() += 1;
         }
-        let ambiguous = first_labels.into_iter().filter(|(_, count)| *count > 1).map(|(label, _)| label.to_owned()).collect();
+        let ambiguous = first_labels
+            .into_iter()
+            .filter(|(_, count)| *count > 1)
+            .map(|(label, _)| label.to_owned())
+            .collect();
         Names { domains, ambiguous }
     }
 
     fn short<'h>(&self, host: &'h str) -> &'h str {
         match host.split_once('.') {
-            Some((label, domain)) if self.domains.contains(domain) && !self.ambiguous.contains(label) => label,
+            Some((label, domain))
+                if self.domains.contains(domain) && !self.ambiguous.contains(label) =>
+            {
+                label
+            }
             _ => host,
         }
     }

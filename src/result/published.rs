@@ -24,7 +24,8 @@ pub struct Published {
     /// How many days old that list was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list_days: Option<i64>,
-    /// Its names, in the order of the port table; each wildcard is followed by what was tried under it.
+    /// Its names, in the order of the port table; each wildcard is followed by what was tried under
+    /// it.
     pub names: Vec<PublishedName>,
     /// Its ranges.
     pub ranges: Vec<PublishedRange>,
@@ -37,7 +38,8 @@ pub struct PublishedName {
     pub name: String,
     /// How much it matters.
     pub class: NameClass,
-    /// The worst of its hops; absent for a wildcard, which cannot be probed, and for a name that was not asked for.
+    /// The worst of its hops; absent for a wildcard, which cannot be probed, and for a name that
+    /// was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// Why.
@@ -63,7 +65,8 @@ pub struct PublishedName {
     /// The shortest time of a TCP handshake, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_ms: Option<f64>,
-    /// For a wildcard: names under it that were looked up, of the port table or as aliases of others.
+    /// For a wildcard: names under it that were looked up, of the port table or as aliases of
+    /// others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen_as: Vec<String>,
 }
@@ -129,13 +132,15 @@ pub struct Through {
     /// The name that has it; absent for one that was picked from the range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether a connection to it opened. Absent where nothing is known: this machine could not try, or nobody need listen there.
+    /// Whether a connection to it opened. Absent where nothing is known: this machine could not
+    /// try, or nobody need listen there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<bool>,
     /// How it ended where it did not open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The last router that answered on the way, where the way was walked and the address did not answer.
+    /// The last router that answered on the way, where the way was walked and the address did not
+    /// answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub last_seen: Option<IpAddr>,

@@ -1,5 +1,7 @@
-//! Ways that take only so many connections at a time from one address, and reject what is more: a run makes many at once, and which of them are rejected is
-//! luck. Where a rejected hop opens alone, and is rejected again in a crowd, it is tried once more alone from its first rung to its last.
+//! Ways that take only so many connections at a time from one address, and reject what is more: a
+//! run makes many at once, and which of them are rejected is luck. Where a rejected hop opens
+//! alone, and is rejected again in a crowd, it is tried once more alone from its first rung to its
+//! last.
 
 use super::ask::Asking;
 use super::probed::Probed;
@@ -28,7 +30,8 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Time for each.
 const TIME: Duration = Duration::from_millis(1400);
 
-/// Time for the connections of one hop, and for all hops: routers send few ICMP messages in a second, and what they do not send is waited for.
+/// Time for the connections of one hop, and for all hops: routers send few ICMP messages in a
+/// second, and what they do not send is waited for.
 const MOST_FOR_ONE: Duration = Duration::from_secs(3);
 const MOST: Duration = Duration::from_secs(10);
 
@@ -45,7 +48,9 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         }
         // What was closed before is still being closed on the way.
         tokio::time::sleep(PAUSE).await;
-        let (hop, Some((source, to))) = (probed[place].hop.clone(), ends(&probed[place])) else { continue };
+        let (hop, Some((source, to))) = (probed[place].hop.clone(), ends(&probed[place])) else {
+            continue;
+        };
         let target = Target::new(&hop, to.ip(), source);
         let mut seen = probe::probe(&target, &asking.tools).await;
         if is_rejected(&seen) && one_by_one(source, to, Duration::ZERO).await.opened > 0 {
@@ -64,7 +69,9 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mut shared_out = BTreeSet::new();
     let mut limits: BTreeMap<SocketAddr, PortSpread> = BTreeMap::new();
     for (place, mut seen) in alone {
-        let Some((source, to)) = ends(&probed[place]).filter(|_| begun.elapsed() < MOST * 2) else { continue };
+        let Some((source, to)) = ends(&probed[place]).filter(|_| begun.elapsed() < MOST * 2) else {
+            continue;
+        };
         // Of a way that is shared out by source port some are rejected one after the other too.
         let singly = one_by_one(source, to, BETWEEN).await;
         if singly.opened < singly.of {
@@ -91,7 +98,10 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     if !limits.is_empty() {
         tokio::time::sleep(PAUSE).await;
     }
-    for this in probed.iter_mut().filter(|this| this.hop.address.is_some_and(|address| shared_out.contains(&address))) {
+    for this in probed
+        .iter_mut()
+        .filter(|this| this.hop.address.is_some_and(|address| shared_out.contains(&address)))
+    {
         let (Some((source, to)), Some(seen)) = (ends(this), &mut this.seen) else { continue };
         if this.hop.flow.expect == Expect::Allow
             && this.hop.proxy.is_none()
@@ -119,11 +129,18 @@ async fn one_by_one(source: Option<IpAddr>, to: SocketAddr, between: Duration) -
 async fn in_a_crowd(source: Option<IpAddr>, to: SocketAddr) -> PortSpread {
     let held = join_all((0..CROWD).map(|_| dial::connect(source, to, TIME, 0))).await;
     // A connection that this machine had no room for says nothing of the way.
-    let told = held.iter().filter(|(_, outcome)| !outcome.as_ref().is_err_and(|f| f.reason == Reason::LocalResources));
+    let told = held.iter().filter(|(_, outcome)| {
+        !outcome.as_ref().is_err_and(|f| f.reason == Reason::LocalResources)
+    });
     // What is reset once it is open has opened: the other end may have its own limit.
-    let opens = |outcome: &Result<_, Failure>| outcome.as_ref().err().is_none_or(|f| f.reason == Reason::ResetAfterConnect);
+    let opens = |outcome: &Result<_, Failure>| {
+        outcome.as_ref().err().is_none_or(|f| f.reason == Reason::ResetAfterConnect)
+    };
     let opened = told.clone().filter(|(_, outcome)| opens(outcome)).count();
-    PortSpread { opened: u32::try_from(opened).unwrap_or(CROWD), of: u32::try_from(told.count()).unwrap_or(CROWD) }
+    PortSpread {
+        opened: u32::try_from(opened).unwrap_or(CROWD),
+        of: u32::try_from(told.count()).unwrap_or(CROWD),
+    }
 }
 
 /// Where the attempt came from that decided, and where it went.
@@ -134,7 +151,8 @@ fn ends(this: &Probed) -> Option<(Option<IpAddr>, SocketAddr)> {
 
 fn rejected_beside_others(probed: &[Probed]) -> Vec<usize> {
     let evidence = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence);
-    let opened: BTreeSet<IpAddr> = evidence.filter(|e| e.outcome.is_none()).map(|e| e.destination.ip()).collect();
+    let opened: BTreeSet<IpAddr> =
+        evidence.filter(|e| e.outcome.is_none()).map(|e| e.destination.ip()).collect();
     let rejected = |this: &Probed| {
         this.hop.flow.expect == Expect::Allow
             && this.hop.proxy.is_none()
@@ -146,8 +164,16 @@ fn rejected_beside_others(probed: &[Probed]) -> Vec<usize> {
 
 fn is_rejected(seen: &Observation) -> bool {
     let step = seen.first_failure();
-    step.is_some_and(|s| s.step == StepKind::Connect && s.reason.is_some_and(|reason| REJECTED.contains(&reason)))
+    step.is_some_and(|s| {
+        s.step == StepKind::Connect && s.reason.is_some_and(|reason| REJECTED.contains(&reason))
+    })
 }
 
 /// How a connection ends that is one too many.
-const REJECTED: &[Reason] = &[Reason::Refused, Reason::Rejected, Reason::AdminProhibited, Reason::PortUnreachable, Reason::HostUnreachable];
+const REJECTED: &[Reason] = &[
+    Reason::Refused,
+    Reason::Rejected,
+    Reason::AdminProhibited,
+    Reason::PortUnreachable,
+    Reason::HostUnreachable,
+];

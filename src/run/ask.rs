@@ -1,5 +1,6 @@
-//! The second end's view: of a hop that did not work, or proved nothing, or must be shut, the listener on its To host is asked what it saw of it, over
-//! hops to the same host that work: straight, or through a front behind which it stands.
+//! The second end's view: of a hop that did not work, or proved nothing, or must be shut, the
+//! listener on its To host is asked what it saw of it, over hops to the same host that work:
+//! straight, or through a front behind which it stands.
 
 use super::pace::Pace;
 use super::probed::Probed;
@@ -11,7 +12,9 @@ use crate::plan::model::Hop;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::proto::ports;
-use crate::proto::question::{AddressTag, Asked, HopQuestion, Question, address_tag, hop_tag, millis, path_tag};
+use crate::proto::question::{
+    AddressTag, Asked, HopQuestion, Question, address_tag, hop_tag, millis, path_tag,
+};
 use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
 use crate::reason::Reason;
 use jiff::Timestamp;
@@ -23,7 +26,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Hops of one host that are asked about, and of a whole run. Hops beyond them keep what the connector saw alone.
+/// Hops of one host that are asked about, and of a whole run. Hops beyond them keep what the
+/// connector saw alone.
 const MAX_PER_HOST: usize = 64;
 const MAX: usize = 512;
 /// So many times as many of the rows that must be shut.
@@ -32,9 +36,11 @@ const MANY: usize = 16;
 const MAX_WAYS: usize = 4;
 /// Questions at a time.
 const AT_A_TIME: usize = 16;
-/// The listener reads its host's table a few times a second: a question that comes sooner than that after the attempt comes too soon.
+/// The listener reads its host's table a few times a second: a question that comes sooner than that
+/// after the attempt comes too soon.
 const AFTER: Duration = Duration::from_millis(450);
-/// After this time a host has sent its SYN-ACK again (RFC 6298 section 2: one second), and the listener has seen what came of it.
+/// After this time a host has sent its SYN-ACK again (RFC 6298 section 2: one second), and the
+/// listener has seen what came of it.
 const SENT_AGAIN: Duration = Duration::from_millis(1600);
 
 /// What asking needs.
@@ -46,12 +52,17 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Asks over a way: what its listener claims, or what was seen where it did not answer. The question is made when it is its turn, for it says how long
-    /// ago something was.
-    pub async fn over(&self, way: &Way, ask: impl FnOnce() -> Option<Asked>) -> Result<Claims, Box<Observation>> {
+    /// Asks over a way: what its listener claims, or what was seen where it did not answer. The
+    /// question is made when it is its turn, for it says how long ago something was.
+    pub async fn over(
+        &self,
+        way: &Way,
+        ask: impl FnOnce() -> Option<Asked>,
+    ) -> Result<Claims, Box<Observation>> {
         self.pace.wait().await;
         let asked = ask();
-        let target = Target { question: asked, ..Target::new(&way.hop, way.address, Some(way.source)) };
+        let target =
+            Target { question: asked, ..Target::new(&way.hop, way.address, Some(way.source)) };
         probe::ask(&target, &way.host, &self.tools).await
     }
 }
@@ -61,10 +72,17 @@ pub(super) async fn ask(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     ask_about(probed, ways, asking, |_| true).await;
 }
 
-/// Asks once more about hops of which the other end saw no more than the beginning, when what was lost on the way has been sent again.
+/// Asks once more about hops of which the other end saw no more than the beginning, when what was
+/// lost on the way has been sent again.
 pub(super) async fn ask_about_what_began(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     let began = |seen: &Observation| seen.first_failure().is_none() && only_began(seen);
-    let last = probed.iter().filter_map(|p| p.seen.as_ref()).filter(|seen| began(seen)).flat_map(attempts).map(|e| e.sent_at).max();
+    let last = probed
+        .iter()
+        .filter_map(|p| p.seen.as_ref())
+        .filter(|seen| began(seen))
+        .flat_map(attempts)
+        .map(|e| e.sent_at)
+        .max();
     let Some(last) = last else { return };
     let age: Duration = clock::steady().duration_since(last).try_into().unwrap_or_default();
     tokio::select! {
@@ -73,12 +91,18 @@ pub(super) async fn ask_about_what_began(probed: &mut [Probed], ways: &[Way], as
     }
 }
 
-/// Whether the other end saw no more than the beginning of it. One lost packet does that too, until the kernel repeats it.
+/// Whether the other end saw no more than the beginning of it. One lost packet does that too, until
+/// the kernel repeats it.
 pub(super) fn only_began(seen: &Observation) -> bool {
     seen.sighting.as_ref().is_some_and(|sighting| sighting.state == Seen::HalfOpen)
 }
 
-async fn ask_about(probed: &mut [Probed], ways: &[Way], asking: &Asking, wanted: impl Fn(&Observation) -> bool) {
+async fn ask_about(
+    probed: &mut [Probed],
+    ways: &[Way],
+    asking: &Asking,
+    wanted: impl Fn(&Observation) -> bool,
+) {
     if asking.tools.key.is_none() || ways.is_empty() {
         return;
     }
@@ -144,7 +168,8 @@ fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> boo
         fit.sort_by_key(|way| rank(way, &lost.hop, &attempts));
         let Some(best) = fit.first() else { continue };
         let count = asked.entry(best.host.clone()).or_default();
-        // A row that must be shut passes only where nobody saw anything come: each of them is asked about.
+        // A row that must be shut passes only where nobody saw anything come: each of them is asked
+        // about.
         let many = if lost.hop.flow.expect == Expect::Deny { MANY } else { 1 };
         if *count >= MAX_PER_HOST * many || errands.len() >= MAX * many {
             continue;
@@ -162,7 +187,8 @@ fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> boo
     errands
 }
 
-/// Whether a way leads to the listener that can tell of a hop: to the host that it connects to, or to one behind its front.
+/// Whether a way leads to the listener that can tell of a hop: to the host that it connects to, or
+/// to one behind its front.
 fn fits(way: &Way, lost: &Hop) -> bool {
     match &lost.flow.relayed_to {
         Some(behind) => behind.hosts.contains(&way.host) || way.host == lost.to.host.label(),
@@ -170,16 +196,22 @@ fn fits(way: &Way, lost: &Hop) -> bool {
     }
 }
 
-/// The smaller the better: the same address from the same source, as this end is; then what is changed on the way; then the cheapest protocol.
+/// The smaller the better: the same address from the same source, as this end is; then what is
+/// changed on the way; then the cheapest protocol.
 fn rank(way: &Way, lost: &Hop, attempts: &[Evidence]) -> (bool, bool, bool, bool, u8) {
     let same_source = attempts.iter().all(|a| a.source.map(|s| s.ip()) == Some(way.source));
     let family = lost.address.is_some_and(|a| a.is_ipv4() == way.address.is_ipv4());
     (!(way.is_to(lost) && same_source), !way.straight, !way.untranslated, !family, way.cost())
 }
 
-/// The attempts whose fate is in question: those to the port of the rung that failed; where none did, those of a connection that opened.
+/// The attempts whose fate is in question: those to the port of the rung that failed; where none
+/// did, those of a connection that opened.
 fn attempts(seen: &Observation) -> Vec<Evidence> {
-    let opened = seen.evidence.iter().rposition(|e| e.outcome.is_none()).filter(|_| seen.first_failure().is_none());
+    let opened = seen
+        .evidence
+        .iter()
+        .rposition(|e| e.outcome.is_none())
+        .filter(|_| seen.first_failure().is_none());
     let all = opened.and_then(|place| seen.evidence.get(..=place)).unwrap_or(&seen.evidence);
     let last = Evidence::of_last_connection(all);
     last.iter().filter(|e| e.source.is_some_and(|s| s.port() != 0)).cloned().collect()
@@ -187,13 +219,18 @@ fn attempts(seen: &Observation) -> Vec<Evidence> {
 
 /// Whether the other end can tell more of the connection than was seen here.
 fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
-    // The front in between makes connections of its own: the listener behind it sees nothing of ours.
+    // The front in between makes connections of its own: the listener behind it sees nothing of
+    // ours.
     if hop.flow.relayed_to.is_some() || hop.proxy.is_some() {
         return false;
     }
     match seen.steps.iter().find(|s| !s.ok) {
         Some(step) => {
-            let cause = step.detail.get("cause").and_then(|v| v.as_str()).and_then(|code| code.parse().ok());
+            let cause = step
+                .detail
+                .get("cause")
+                .and_then(|v| v.as_str())
+                .and_then(|code| code.parse().ok());
             let reason = cause.or(step.reason).unwrap_or(Reason::NotTested);
             let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
             // Whatever was said on a connection that opened, somebody else may have said it.
@@ -204,7 +241,8 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
     }
 }
 
-/// Whether it is worth knowing if anything of the hop reached the listener, by whatever way: its challenge was sent, and nobody proved himself.
+/// Whether it is worth knowing if anything of the hop reached the listener, by whatever way: its
+/// challenge was sent, and nobody proved himself.
 fn asks_for_requests(seen: &Observation) -> bool {
     seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked) && !proved(seen) && opened(seen)
 }
@@ -212,7 +250,10 @@ fn asks_for_requests(seen: &Observation) -> bool {
 fn opened(seen: &Observation) -> bool {
     use crate::observation::StepKind;
     seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
-        || seen.steps.iter().any(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect))
+        || seen
+            .steps
+            .iter()
+            .any(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect))
 }
 
 fn proved(seen: &Observation) -> bool {
@@ -221,7 +262,11 @@ fn proved(seen: &Observation) -> bool {
 
 impl Errand {
     /// What became of the attempts, by whichever way can tell.
-    async fn sighting(&self, asking: &Asking, own: &BTreeSet<(SocketAddr, u16)>) -> Option<Sighting> {
+    async fn sighting(
+        &self,
+        asking: &Asking,
+        own: &BTreeSet<(SocketAddr, u16)>,
+    ) -> Option<Sighting> {
         if self.attempts.is_empty() {
             return None;
         }
@@ -240,14 +285,22 @@ impl Errand {
     }
 
     /// The same over one way. The last attempt first; an earlier one may have got further.
-    async fn over(&self, way: &Way, asking: &Asking, own: &BTreeSet<(SocketAddr, u16)>) -> Option<Sighting> {
+    async fn over(
+        &self,
+        way: &Way,
+        asking: &Asking,
+        own: &BTreeSet<(SocketAddr, u16)>,
+    ) -> Option<Sighting> {
         let mut told = None;
         for attempt in self.attempts.iter().rev() {
             let source = attempt.source?;
             let age = clock::steady().duration_since(attempt.sent_at);
             tokio::time::sleep(AFTER.saturating_sub(age.try_into().unwrap_or_default())).await;
             let same = way.is_to(&self.hop) && way.source == source.ip();
-            let claims = asking.over(way, || Some(Asked::Connection(question(attempt, source, same)))).await.ok()?;
+            let claims = asking
+                .over(way, || Some(Asked::Connection(question(attempt, source, same))))
+                .await
+                .ok()?;
             let mut told_now = claims.sighting?;
             // What was named to the listener is known there as it is.
             told_now.translated &= same;
@@ -261,7 +314,8 @@ impl Errand {
         told
     }
 
-    /// What of the hop's requests arrived: at its host or, behind a front, at all hosts there together.
+    /// What of the hop's requests arrived: at its host or, behind a front, at all hosts there
+    /// together.
     async fn arrived(&self, asking: &Asking) -> Option<Arrived> {
         let since = self.since?;
         let own = [self.hop.to.host.label()];
@@ -277,7 +331,8 @@ impl Errand {
         sum.map(|sum| Arrived { whole: sum.whole && all, ..sum })
     }
 
-    /// Whether a listener has every port at which requests of the hop may arrive, as far as the plan knows them.
+    /// Whether a listener has every port at which requests of the hop may arrive, as far as the
+    /// plan knows them.
     fn holds_all_meant(&self, listener_ports: &str) -> bool {
         let own = [self.hop.port];
         let meant = self.hop.flow.relayed_to.as_ref().map_or(&own[..], |behind| &behind.ports);
@@ -291,8 +346,12 @@ impl Errand {
             let (hop, path) = (hop_tag(&self.hop.id), path_tag(&path));
             let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
             if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await {
-                // It sees only what comes to its own ports: where the real service has one of those that are meant, the requests go there.
-                return Some(Arrived { whole: arrived.whole && self.holds_all_meant(&way.ports), ..arrived });
+                // It sees only what comes to its own ports: where the real service has one of those
+                // that are meant, the requests go there.
+                return Some(Arrived {
+                    whole: arrived.whole && self.holds_all_meant(&way.ports),
+                    ..arrived
+                });
             }
         }
         None
@@ -304,7 +363,8 @@ fn age(since: Timestamp) -> u32 {
     millis(clock::steady().duration_since(since).try_into().unwrap_or_default())
 }
 
-/// The question about an attempt. `same` says that it is asked from the same address at the same one; else the listener must be told which are meant.
+/// The question about an attempt. `same` says that it is asked from the same address at the same
+/// one; else the listener must be told which are meant.
 fn question(attempt: &Evidence, source: SocketAddr, same: bool) -> Question {
     let tag = |address: IpAddr| if same { AddressTag::default() } else { address_tag(address) };
     Question {
@@ -316,25 +376,44 @@ fn question(attempt: &Evidence, source: SocketAddr, same: bool) -> Question {
     }
 }
 
-/// How much an answer is worth: one that can tell before one that cannot, and one of this end as it is before one of what NAT made of it.
+/// How much an answer is worth: one that can tell before one that cannot, and one of this end as it
+/// is before one of what NAT made of it.
 fn certainty(sighting: &Sighting) -> (bool, bool) {
     (sighting.state != Seen::Unknown, !sighting.translated)
 }
 
-/// Of what was seen of two attempts, that of the one which got further. That nothing came must be known of both.
+/// Of what was seen of two attempts, that of the one which got further. That nothing came must be
+/// known of both.
 fn further(told: Option<Sighting>, sighting: Sighting) -> Sighting {
     let Some(told) = told else { return sighting };
     let doubt = told.doubt.or(sighting.doubt);
     let best = if sighting.state > told.state { sighting } else { told };
-    if doubt.is_some() && best.state <= Seen::Nothing { Sighting { state: Seen::Unknown, doubt, ..best } } else { best }
+    if doubt.is_some() && best.state <= Seen::Nothing {
+        Sighting { state: Seen::Unknown, doubt, ..best }
+    } else {
+        best
+    }
 }
 
-/// A sighting of the connection that was asked about, and of no other. The system gives one source port to connections to several addresses and ports:
-/// what arrived elsewhere was one of them, or this one, sent on to there.
-fn this_alone(sighting: Sighting, source: SocketAddr, own: &BTreeSet<(SocketAddr, u16)>) -> Sighting {
+/// A sighting of the connection that was asked about, and of no other. The system gives one source
+/// port to connections to several addresses and ports: what arrived elsewhere was one of them, or
+/// this one, sent on to there.
+fn this_alone(
+    sighting: Sighting,
+    source: SocketAddr,
+    own: &BTreeSet<(SocketAddr, u16)>,
+) -> Sighting {
     match sighting.elsewhere {
-        Some(elsewhere) if sighting.state == Seen::Nothing && !own.contains(&(source, elsewhere.port())) => {
-            Sighting { state: Seen::Unknown, doubt: Some(Doubt::OthersCame), local: Some(elsewhere), peer: Some(source), ..sighting }
+        Some(elsewhere)
+            if sighting.state == Seen::Nothing && !own.contains(&(source, elsewhere.port())) =>
+        {
+            Sighting {
+                state: Seen::Unknown,
+                doubt: Some(Doubt::OthersCame),
+                local: Some(elsewhere),
+                peer: Some(source),
+                ..sighting
+            }
         }
         _ => sighting,
     }
@@ -361,12 +440,25 @@ mod tests {
     fn what_arrived_elsewhere_is_another_connection_of_this_run_or_was_sent_on() {
         let source: SocketAddr = ([10, 0, 0, 1], 50000).into();
         let own = BTreeSet::from([(source, 389), (source, 636)]);
-        let nothing = |port: Option<u16>| Sighting { elsewhere: port.map(|p| ([10, 0, 0, 9], p).into()), ..Sighting::of(Seen::Nothing) };
+        let nothing = |port: Option<u16>| Sighting {
+            elsewhere: port.map(|p| ([10, 0, 0, 9], p).into()),
+            ..Sighting::of(Seen::Nothing)
+        };
         assert_eq!(this_alone(nothing(None), source, &own).state, Seen::Nothing);
-        assert_eq!(this_alone(nothing(Some(636)), source, &own).state, Seen::Nothing, "its own connection there");
+        assert_eq!(
+            this_alone(nothing(Some(636)), source, &own).state,
+            Seen::Nothing,
+            "its own connection there"
+        );
         let sent_on = this_alone(nothing(Some(8389)), source, &own);
-        assert_eq!((sent_on.state, sent_on.doubt, sent_on.local), (Seen::Unknown, Some(Doubt::OthersCame), sent_on.elsewhere));
-        let found = Sighting { elsewhere: Some(([10, 0, 0, 9], 8389).into()), ..Sighting::of(Seen::Opened) };
+        assert_eq!(
+            (sent_on.state, sent_on.doubt, sent_on.local),
+            (Seen::Unknown, Some(Doubt::OthersCame), sent_on.elsewhere)
+        );
+        let found = Sighting {
+            elsewhere: Some(([10, 0, 0, 9], 8389).into()),
+            ..Sighting::of(Seen::Opened)
+        };
         assert_eq!(this_alone(found.clone(), source, &own), found);
     }
 }

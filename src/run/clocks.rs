@@ -7,12 +7,15 @@ use crate::proto::challenge::ProofOutcome;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Notes for every hop what another one to the same host learnt of the host's clock. What comes through a front, or over a proxy, is the clock of
-/// somebody else.
+/// Notes for every hop what another one to the same host learnt of the host's clock. What comes
+/// through a front, or over a proxy, is the clock of somebody else.
 pub(super) fn share(probed: &mut [Probed]) {
     let mut known: BTreeMap<(String, Option<IpAddr>), i64> = BTreeMap::new();
     for this in probed.iter() {
-        let Some(offset) = this.seen.as_ref().filter(|_| is_direct(&this.hop)).and_then(told) else { continue };
+        let Some(offset) = this.seen.as_ref().filter(|_| is_direct(&this.hop)).and_then(told)
+        else {
+            continue;
+        };
         let entry = known.entry(place(&this.hop)).or_insert(offset);
         // The one that is farthest off is the one that explains something.
         if offset.abs() > entry.abs() {
@@ -38,7 +41,9 @@ fn place(hop: &Hop) -> (String, Option<IpAddr>) {
 /// By how many seconds the other end's clock is ahead, by its own word.
 fn told(seen: &Observation) -> Option<i64> {
     let proved = seen.proofs.iter().find_map(|proof| match proof {
-        ProofOutcome::Valid { claims, .. } => Some(claims.now.as_second() - seen.started.as_second()),
+        ProofOutcome::Valid { claims, .. } => {
+            Some(claims.now.as_second() - seen.started.as_second())
+        }
         _ => None,
     });
     let said = seen.steps.iter().filter_map(|step| step.detail.get("clock_offset_s")?.as_i64());

@@ -1,7 +1,9 @@
-//! Deny hops are judged twice: the second time with what the other hops of the run showed about the same two hosts, before and after.
+//! Deny hops are judged twice: the second time with what the other hops of the run showed about the
+//! same two hosts, before and after.
 //!
-//! Shut must be shut by the way. So each deny hop that looks shut needs a control, a way between the same two hosts that is open; it is tried once more at
-//! the end of the run, then its control, and only where the one is still shut and the other still open it passes.
+//! Shut must be shut by the way. So each deny hop that looks shut needs a control, a way between
+//! the same two hosts that is open; it is tried once more at the end of the run, then its control,
+//! and only where the one is still shut and the other still open it passes.
 
 use super::ask::Asking;
 use super::once_more;
@@ -19,7 +21,13 @@ use crate::verdict::{self, AnsweredBy, Control, Judgement, Policy, Reached, Verd
 use std::net::{IpAddr, SocketAddr};
 
 /// The second look at every deny hop, once the run is over.
-pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement], asking: &Asking, declared: &[Declared], policy: Policy) {
+pub(super) async fn second_look(
+    probed: &[Probed],
+    judgements: &mut [Judgement],
+    asking: &Asking,
+    declared: &[Declared],
+    policy: Policy,
+) {
     let open = open_ways(probed, judgements);
     let mut rows: Vec<Row> = Vec::new();
     for place in 0..probed.len() {
@@ -35,7 +43,8 @@ pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement],
     for row in rows {
         let this = &probed[row.place];
         let judgement = judgements[row.place].clone();
-        let control = Control { reached: row.reached, lossy: row.lossy, again: row.again, after: row.after };
+        let control =
+            Control { reached: row.reached, lossy: row.lossy, again: row.again, after: row.after };
         let mut judged = verdict::with_control(judgement, &control, row.opened);
         if judged.verdict == Verdict::Pass {
             judged.advice = None;
@@ -47,7 +56,9 @@ pub(super) async fn second_look(probed: &[Probed], judgements: &mut [Judgement],
 }
 
 fn looks_shut(this: &Probed, judgement: &Judgement) -> bool {
-    this.hop.flow.expect == Expect::Deny && judgement.reason == Reason::Denied && judgement.verdict == Verdict::Inconclusive
+    this.hop.flow.expect == Expect::Deny
+        && judgement.reason == Reason::Denied
+        && judgement.verdict == Verdict::Inconclusive
 }
 
 /// A hop that passed, as a way between two hosts.
@@ -64,40 +75,64 @@ struct OpenWay {
 }
 
 impl Row {
-    fn new(place: usize, probed: &[Probed], judgement: &Judgement, open: &[OpenWay], declared: &[Declared]) -> Row {
+    fn new(
+        place: usize,
+        probed: &[Probed],
+        judgement: &Judgement,
+        open: &[OpenWay],
+        declared: &[Declared],
+    ) -> Row {
         let hop = &probed[place].hop;
         let seen = probed[place].seen.as_ref();
         let fits = |way: &&OpenWay| is_control_for(way, hop, several(probed, hop));
         let holds = |way: &OpenWay| ports::holds(&way.listener_ports, hop.port);
         let best = open.iter().filter(fits).max_by_key(|way| (holds(way), way.at.is_some()));
         // Asked about this very connection, it said that it had the port.
-        let asked =
-            seen.and_then(|s| s.sighting.as_ref()).is_some_and(|s| s.state >= Seen::NotAllowed || (s.own && s.state == Seen::Nothing));
+        let asked = seen
+            .and_then(|s| s.sighting.as_ref())
+            .is_some_and(|s| s.state >= Seen::NotAllowed || (s.own && s.state == Seen::Nothing));
         let reached = match best {
             None => Reached::No,
             Some(way) if asked || holds(way) => Reached::Holds,
             Some(_) => Reached::Yes,
         };
-        let declared = declared.iter().find(|control| control.host == hop.to.host.label() && hop.flow.relayed_to.is_none());
-        let declared = declared.and_then(|control| Some(Open::Declared(SocketAddr::new(hop.address?, control.port), source(seen))));
+        let declared = declared
+            .iter()
+            .find(|control| control.host == hop.to.host.label() && hop.flow.relayed_to.is_none());
+        let declared = declared.and_then(|control| {
+            Some(Open::Declared(SocketAddr::new(hop.address?, control.port), source(seen)))
+        });
         let control = best.map(|way| Open::Hop(way.place)).or(declared);
         let reached = if control.is_some() { reached.max(Reached::Yes) } else { reached };
-        let opened = seen.is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
+        let opened = seen
+            .is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
             && judgement.answered_by == AnsweredBy::Nobody;
-        Row { place, opened, reached, control, lossy: is_lossy(probed, hop, seen), again: None, after: None }
+        Row {
+            place,
+            opened,
+            reached,
+            control,
+            lossy: is_lossy(probed, hop, seen),
+            again: None,
+            after: None,
+        }
     }
 }
 
-/// Whether a host was tried at several addresses: it may be dead at one of them, so the control must be of the same.
+/// Whether a host was tried at several addresses: it may be dead at one of them, so the control
+/// must be of the same.
 fn several(probed: &[Probed], hop: &Hop) -> bool {
     probed.iter().any(|p| p.hop.to.host == hop.to.host && p.hop.address != hop.address)
 }
 
-/// Whether a silent hop shows no rule, since packets between its two hosts were lost, and came when they were sent again.
+/// Whether a silent hop shows no rule, since packets between its two hosts were lost, and came when
+/// they were sent again.
 fn is_lossy(probed: &[Probed], hop: &Hop, seen: Option<&Observation>) -> bool {
     let silent = seen.is_some_and(|s| s.steps.iter().any(|s| s.reason == Some(Reason::TimedOut)));
     let between = |p: &&Probed| p.hop.from.host == hop.from.host && p.hop.to.host == hop.to.host;
-    let lost = |p: &Probed| p.seen.as_ref().is_some_and(|s| s.evidence.iter().any(Evidence::needed_another_try));
+    let lost = |p: &Probed| {
+        p.seen.as_ref().is_some_and(|s| s.evidence.iter().any(Evidence::needed_another_try))
+    };
     silent && probed.iter().filter(between).any(lost)
 }
 
@@ -106,18 +141,23 @@ fn is_control_for(way: &OpenWay, hop: &Hop, several: bool) -> bool {
     if way.from != hop.from.host.label() {
         return false;
     }
-    // A front that refuses a path must pass another one on, through the same port, or it may refuse everything.
+    // A front that refuses a path must pass another one on, through the same port, or it may refuse
+    // everything.
     if hop.flow.relayed_to.is_some() {
-        return way.front == (hop.to.host.label(), hop.port) && (!several || way.at.is_none() || way.at == hop.address);
+        return way.front == (hop.to.host.label(), hop.port)
+            && (!several || way.at.is_none() || way.at == hop.address);
     }
     way.to == hop.to.host.label() && (!several || (way.at.is_some() && way.at == hop.address))
 }
 
-/// The hops that passed, with the hosts that they reached: the one that they connect to, those that proved themselves on it, and, where a front passes
-/// on what the service says, the one behind.
+/// The hops that passed, with the hosts that they reached: the one that they connect to, those that
+/// proved themselves on it, and, where a front passes on what the service says, the one behind.
 fn open_ways(probed: &[Probed], judgements: &[Judgement]) -> Vec<OpenWay> {
     let passed = |(place, _): &(usize, &Probed)| judgements[*place].verdict == Verdict::Pass;
-    let allow = probed.iter().enumerate().filter(|(_, p)| p.hop.flow.expect == Expect::Allow && p.hop.proxy.is_none());
+    let allow = probed
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| p.hop.flow.expect == Expect::Allow && p.hop.proxy.is_none());
     allow.filter(passed).flat_map(|(place, this)| of_hop(place, this)).collect()
 }
 
@@ -136,7 +176,11 @@ fn of_hop(place: usize, this: &Probed) -> Vec<OpenWay> {
     for proof in &seen.proofs {
         if let ProofOutcome::Valid { claims, .. } = proof {
             proved = true;
-            ways.push(way(claims.host.clone(), Some(claims.local.ip().to_canonical()), claims.ports.clone()));
+            ways.push(way(
+                claims.host.clone(),
+                Some(claims.local.ip().to_canonical()),
+                claims.ports.clone(),
+            ));
         }
     }
     // Without a proof it is the real service: an answer of its own came through the front.

@@ -20,12 +20,14 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a probe is begun again and again that this machine has no resources for although no other probe is under way: somebody else has
-/// them, and may give them back.
+/// How long a probe is begun again and again that this machine has no resources for although no
+/// other probe is under way: somebody else has them, and may give them back.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How often altogether. Every time fewer probes are made side by side, so that this is never reached where others give back what they take.
+/// How often altogether. Every time fewer probes are made side by side, so that this is never
+/// reached where others give back what they take.
 const RETRIES: u32 = 100;
-/// Hops that have connections to one address at a time. A listener takes 256 connections from one address, and a hop may need several.
+/// Hops that have connections to one address at a time. A listener takes 256 connections from one
+/// address, and a hop may need several.
 const PLACES: usize = 64;
 /// Time before a probe is begun again.
 const BACK_OFF: Duration = Duration::from_millis(200);
@@ -52,7 +54,8 @@ pub(super) struct Crew {
     pub(super) stop: CancellationToken,
     pub(super) started: tokio::sync::mpsc::UnboundedSender<Arc<Hop>>,
     pub(super) tasks: JoinSet<Done>,
-    /// Ends when the probe that was spawned last has its turn: the next one is begun after it, so that a run has one order.
+    /// Ends when the probe that was spawned last has its turn: the next one is begun after it, so
+    /// that a run has one order.
     pub(super) last: Option<oneshot::Receiver<()>>,
 }
 
@@ -75,10 +78,20 @@ impl Crew {
         });
     }
 
-    pub(super) fn probe(&mut self, place: usize, part: usize, hop: Arc<Hop>, looked_up: Option<LookedUp>) {
+    pub(super) fn probe(
+        &mut self,
+        place: usize,
+        part: usize,
+        hop: Arc<Hop>,
+        looked_up: Option<LookedUp>,
+    ) {
         let source = source(&hop, &self.own.addresses, self.loopback);
-        let misplaced = hop.address.and_then(|address| verdict::misplaced(&hop, address, &self.own, self.loopback));
-        let places = hop.peer_address().map(|a| self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone());
+        let misplaced = hop
+            .address
+            .and_then(|address| verdict::misplaced(&hop, address, &self.own, self.loopback));
+        let places = hop.peer_address().map(|a| {
+            self.places.entry(a).or_insert_with(|| Arc::new(Semaphore::new(PLACES))).clone()
+        });
         let (tools, turns, pace) = (self.tools.clone(), self.turns.clone(), self.pace.clone());
         let (stop, started, walks) = (self.stop.clone(), self.started.clone(), self.walks.clone());
         let (begun, begins) = oneshot::channel();
@@ -99,7 +112,14 @@ impl Crew {
                     if retry == 0 {
                         let _ = started.send(hop.clone());
                     }
-                    let mut seen = observe(&hop, (source, misplaced), places.clone(), looked_up.clone(), &tools).await?;
+                    let mut seen = observe(
+                        &hop,
+                        (source, misplaced),
+                        places.clone(),
+                        looked_up.clone(),
+                        &tools,
+                    )
+                    .await?;
                     if !lacked_resources(&seen) || alone >= PATIENCE || retry == RETRIES {
                         // The next probe need not wait for a walk.
                         drop(turn);
@@ -109,7 +129,11 @@ impl Crew {
                     alone += if turns.taken() <= 1 { BACK_OFF } else { Duration::ZERO };
                     let left = turns.fewer();
                     drop(turn);
-                    tracing::info!(hop = hop.id, left, "this machine ran out of resources: the probe is made again");
+                    tracing::info!(
+                        hop = hop.id,
+                        left,
+                        "this machine ran out of resources: the probe is made again"
+                    );
                     tokio::time::sleep(BACK_OFF).await;
                 }
                 None
@@ -148,7 +172,10 @@ async fn observe(
     // Whoever answers there is not the host: nobody is asked.
     if let Some(misplaced) = misplaced.filter(|m| !m.may_be_right()) {
         let step = misplaced_step(resolve_step, address, misplaced);
-        return Some(Observation { misplaced: Some(misplaced), ..Observation::of_steps(&hop.id, clock::steady(), step.ms, vec![step]) });
+        return Some(Observation {
+            misplaced: Some(misplaced),
+            ..Observation::of_steps(&hop.id, clock::steady(), step.ms, vec![step])
+        });
     }
     let target = Target { places, ..Target::new(hop, address, source) };
     let mut seen = Observation { misplaced, ..probe(&target, tools).await };
@@ -165,14 +192,35 @@ async fn observe(
 /// The look-up, where there was one, with what is wrong with its outcome.
 fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced) -> Step {
     let detail = Detail::from([("addresses".to_owned(), vec![address.to_string()].into())]);
-    let blank = Step { step: StepKind::Resolve, ok: false, reason: None, initiator: None, at_ms: 0.0, ms: 0.0, detail };
-    let mut step = Step { ok: false, reason: Some(Reason::AddressIsLocal), initiator: Some(Initiator::Peer), ..looked_up.unwrap_or(blank) };
+    let blank = Step {
+        step: StepKind::Resolve,
+        ok: false,
+        reason: None,
+        initiator: None,
+        at_ms: 0.0,
+        ms: 0.0,
+        detail,
+    };
+    let mut step = Step {
+        ok: false,
+        reason: Some(Reason::AddressIsLocal),
+        initiator: Some(Initiator::Peer),
+        ..looked_up.unwrap_or(blank)
+    };
     step.detail.insert("error".to_owned(), format!("{address} is {}", misplaced.words()).into());
     step
 }
 
 fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
-    let step = Step { step: StepKind::Resolve, ok: true, reason: None, initiator: None, at_ms: 0.0, ms, detail: Detail::new() };
+    let step = Step {
+        step: StepKind::Resolve,
+        ok: true,
+        reason: None,
+        initiator: None,
+        at_ms: 0.0,
+        ms,
+        detail: Detail::new(),
+    };
     match found {
         Ok(Found { addresses, aliases, unroutable, impatient }) => {
             let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
@@ -181,7 +229,10 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
                 detail.insert("aliases".into(), aliases.into());
             }
             if !unroutable.is_empty() {
-                detail.insert("no_route".into(), unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into());
+                detail.insert(
+                    "no_route".into(),
+                    unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into(),
+                );
             }
             if impatient {
                 detail.insert("resolver_gave_up".into(), true.into());
@@ -189,15 +240,17 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
             Step { detail, ..step }
         }
         Err(Failure { reason, initiator, detail }) => {
-            // A resolver that this machine is not set up for is a fault of this machine; any other answer is the name's own.
-            let initiator = if initiator == Initiator::Local { Initiator::Local } else { Initiator::Peer };
+            // A resolver that this machine is not set up for is a fault of this machine; any other
+            // answer is the name's own.
+            let initiator =
+                if initiator == Initiator::Local { Initiator::Local } else { Initiator::Peer };
             Step { ok: false, reason: Some(reason), initiator: Some(initiator), detail, ..step }
         }
     }
 }
 
-/// The From host's own address, where the site fixes one that this machine has: a host with several addresses must send from the right one,
-/// and of the family that the hop goes to.
+/// The From host's own address, where the site fixes one that this machine has: a host with several
+/// addresses must send from the right one, and of the family that the hop goes to.
 fn source(hop: &Hop, own: &[IpAddr], loopback: bool) -> Option<IpAddr> {
     let fixed: &[IpAddr] = match &hop.from.host {
         Host::Named { addresses, .. } => addresses,

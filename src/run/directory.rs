@@ -1,4 +1,5 @@
-//! What the hops of a run tell about each other's directories: who holds the PDC emulator role, and which directories this host is near to.
+//! What the hops of a run tell about each other's directories: who holds the PDC emulator role, and
+//! which directories this host is near to.
 
 use super::probed::Probed;
 use crate::matrix::model::{Expect, Locate};
@@ -12,15 +13,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Domains that DNS is asked about.
 const MAX_DOMAINS: usize = 16;
 
-/// Notes for every hop to a PDC emulator whether it is one: by what the host itself said on another hop of this run that spoke LDAP with it.
-/// Nothing is sent for it that is not in the plan. Where the role is elsewhere, the holder is looked for among the other hosts of the run,
-/// then in DNS.
+/// Notes for every hop to a PDC emulator whether it is one: by what the host itself said on another
+/// hop of this run that spoke LDAP with it. Nothing is sent for it that is not in the plan. Where
+/// the role is elsewhere, the holder is looked for among the other hosts of the run, then in DNS.
 pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
     let told: Vec<Told> = probed.iter().filter_map(Told::of).collect();
     let mut holders: BTreeMap<String, Option<String>> = BTreeMap::new();
-    for this in probed.iter_mut().filter(|p| p.hop.flow.locate == Some(Locate::Pdc) && p.hop.flow.expect == Expect::Allow) {
+    for this in probed
+        .iter_mut()
+        .filter(|p| p.hop.flow.locate == Some(Locate::Pdc) && p.hop.flow.expect == Expect::Allow)
+    {
         let Some(seen) = &mut this.seen else { continue };
-        let of_host = told.iter().filter(|t| t.is_of(&this.hop)).max_by_key(|t| t.address == this.hop.address);
+        let of_host = told
+            .iter()
+            .filter(|t| t.is_of(&this.hop))
+            .max_by_key(|t| t.address == this.hop.address);
         seen.pdc = Some(match of_host {
             None => PdcRole::NotVerified,
             Some(Told { pdc: true, .. }) => PdcRole::Held,
@@ -29,7 +36,11 @@ pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
                     holders.insert(domain.clone(), holder(domain, &told, resolver).await);
                 }
                 // DNS may still name the host that says no: then nobody knows.
-                let other = holders.get(domain).cloned().flatten().filter(|holder| *holder != this.hop.to.host.label());
+                let other = holders
+                    .get(domain)
+                    .cloned()
+                    .flatten()
+                    .filter(|holder| *holder != this.hop.to.host.label());
                 PdcRole::HeldByAnother { domain: domain.clone(), holder: other }
             }
         });
@@ -56,9 +67,16 @@ impl Told {
     fn of(probed: &Probed) -> Option<Self> {
         let steps = &probed.seen.as_ref()?.steps;
         let step = steps.iter().find(|s| s.ok && s.step == StepKind::Directory)?;
-        let text = |fact: &str| step.detail.get(fact).and_then(|v| v.as_str()).map(str::to_lowercase);
+        let text =
+            |fact: &str| step.detail.get(fact).and_then(|v| v.as_str()).map(str::to_lowercase);
         let (hop, pdc) = (&probed.hop, fact(step, "pdc")?);
-        Some(Told { host: hop.to.host.label(), address: hop.address, pdc, domain: text("domain")?, name: text("host")? })
+        Some(Told {
+            host: hop.to.host.label(),
+            address: hop.address,
+            pdc,
+            domain: text("domain")?,
+            name: text("host")?,
+        })
     }
 
     fn is_of(&self, hop: &Hop) -> bool {
@@ -74,19 +92,24 @@ fn fact(step: &Step, name: &str) -> Option<bool> {
 const CLEARLY: f64 = 1.25;
 const CLEARLY_MS: f64 = 0.5;
 
-/// For each role of this host that belongs nearer to some directories than to others: which ones it is nearer to. Nothing where those of one
-/// group were not measured.
+/// For each role of this host that belongs nearer to some directories than to others: which ones it
+/// is nearer to. Nothing where those of one group were not measured.
 pub fn nearness(roles: &[PlannedRole], hops: &[HopResult]) -> Vec<Nearness> {
-    let from: BTreeSet<(&str, &str)> = hops.iter().map(|h| (h.from.role.as_str(), h.from.host.as_str())).collect();
+    let from: BTreeSet<(&str, &str)> =
+        hops.iter().map(|h| (h.from.role.as_str(), h.from.host.as_str())).collect();
     let mut all = Vec::new();
     for (role, host) in from {
-        let Some(planned) = roles.iter().find(|r| r.id == role && !r.nearer_to.is_empty()) else { continue };
-        let mine: Vec<&HopResult> = hops.iter().filter(|h| h.from.role == role && h.from.host == host).collect();
+        let Some(planned) = roles.iter().find(|r| r.id == role && !r.nearer_to.is_empty()) else {
+            continue;
+        };
+        let mine: Vec<&HopResult> =
+            hops.iter().filter(|h| h.from.role == role && h.from.host == host).collect();
         let (near, far) = (hosts(roles, &planned.nearer_to), hosts(roles, &planned.than_to));
         // A host of both groups tells nothing about either.
-        let (Some(wanted), Some(other)) =
-            (group(&planned.nearer_to, &(&near - &far), &mine), group(&planned.than_to, &(&far - &near), &mine))
-        else {
+        let (Some(wanted), Some(other)) = (
+            group(&planned.nearer_to, &(&near - &far), &mine),
+            group(&planned.than_to, &(&far - &near), &mine),
+        ) else {
             continue;
         };
         let nearer = nearer(wanted.median_ms, other.median_ms);
@@ -107,12 +130,24 @@ fn nearer(wanted: f64, other: f64) -> Nearer {
 }
 
 fn hosts(roles: &[PlannedRole], ids: &[String]) -> BTreeSet<String> {
-    roles.iter().filter(|r| ids.contains(&r.id)).flat_map(|r| &r.hosts).map(crate::site::model::Host::label).collect()
+    roles
+        .iter()
+        .filter(|r| ids.contains(&r.id))
+        .flat_map(|r| &r.hosts)
+        .map(crate::site::model::Host::label)
+        .collect()
 }
 
 /// The nearest of some hosts, by the median of their answers.
-fn group(roles: &[String], hosts: &BTreeSet<String>, hops: &[&HopResult]) -> Option<DirectoryGroup> {
-    let measured = hops.iter().filter(|h| hosts.contains(&h.to.host)).filter_map(|h| Some((h, h.latency?.request?.median_ms)));
+fn group(
+    roles: &[String],
+    hosts: &BTreeSet<String>,
+    hops: &[&HopResult],
+) -> Option<DirectoryGroup> {
+    let measured = hops
+        .iter()
+        .filter(|h| hosts.contains(&h.to.host))
+        .filter_map(|h| Some((h, h.latency?.request?.median_ms)));
     let (nearest, median_ms) = measured.min_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(DirectoryGroup { roles: roles.to_vec(), nearest: nearest.to.host.clone(), median_ms })
 }

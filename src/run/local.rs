@@ -1,6 +1,7 @@
-//! Packets that this machine's own rules refuse look like silence, or like a reset of the host. The kernel counts the repetitions that it could not send;
-//! where that count grew, each silent hop is tried once more alone. A reset of this machine's own making comes over its loopback device, whose packets are
-//! counted too.
+//! Packets that this machine's own rules refuse look like silence, or like a reset of the host. The
+//! kernel counts the repetitions that it could not send; where that count grew, each silent hop is
+//! tried once more alone. A reset of this machine's own making comes over its loopback device,
+//! whose packets are counted too.
 
 use super::ask::Asking;
 use super::probed::Probed;
@@ -23,7 +24,8 @@ const ALL: Duration = Duration::from_secs(20);
 /// Attempts at once, where others are refused as well.
 const CROWD: u64 = 48;
 
-/// Attempts that must each be seen on the loopback device, which is quiet before and after for as long.
+/// Attempts that must each be seen on the loopback device, which is quiet before and after for as
+/// long.
 const ATTEMPTS: u32 = 3;
 const QUIET: Duration = Duration::from_millis(4);
 /// Destinations that are tried over and over because of others' packets on that device.
@@ -35,7 +37,10 @@ pub(super) async fn look_at_resets(probed: &mut [Probed], asking: &Asking) {
     let mut not_looked_at = Vec::new();
     for place in shut_first(probed) {
         let Some(seen) = &mut probed[place].seen else { continue };
-        let reset = seen.first_failure().and_then(|s| s.reason).is_some_and(|r| matches!(r, Reason::Refused | Reason::Rejected));
+        let reset = seen
+            .first_failure()
+            .and_then(|s| s.reason)
+            .is_some_and(|r| matches!(r, Reason::Refused | Reason::Rejected));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| reset) else { continue };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
         // To itself this machine speaks over that device in any case.
@@ -54,7 +59,8 @@ pub(super) async fn look_at_resets(probed: &mut [Probed], asking: &Asking) {
     doubt(probed, &not_looked_at, &ours);
 }
 
-/// Whether each of some attempts is answered over the loopback device, on which nothing else goes on.
+/// Whether each of some attempts is answered over the loopback device, on which nothing else goes
+/// on.
 async fn is_reset_here(source: Option<IpAddr>, to: SocketAddr) -> bool {
     for _ in 0..TRIES {
         let mut counts = Vec::new();
@@ -64,10 +70,15 @@ async fn is_reset_here(source: Option<IpAddr>, to: SocketAddr) -> bool {
             let quiet = os::loopback_packets();
             let _ = dial::connect(source, to, TIME, 0).await;
             let after = os::loopback_packets();
-            counts.push((quiet.zip(before).map(|(q, b)| q - b), after.zip(quiet).map(|(a, q)| a - q)));
+            counts.push((
+                quiet.zip(before).map(|(q, b)| q - b),
+                after.zip(quiet).map(|(a, q)| a - q),
+            ));
         }
         match counts.as_slice() {
-            all if all.iter().any(|(_, grown)| *grown == Some(0) || grown.is_none()) => return false,
+            all if all.iter().any(|(_, grown)| *grown == Some(0) || grown.is_none()) => {
+                return false;
+            }
             all if all.iter().all(|(quiet, _)| *quiet == Some(0)) => return true,
             // Others speak over it: once more.
             _ => {}
@@ -94,7 +105,8 @@ impl Counted {
 
 /// Looks at the silent hops, where the kernel has refused to repeat anything since the run began.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
-    let is_silent = |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
+    let is_silent =
+        |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
     if before.grown() == 0 || !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
         return;
     }
@@ -104,7 +116,9 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
     let mut not_looked_at = Vec::new();
     for place in shut_first(probed) {
         let Some(seen) = &mut probed[place].seen else { continue };
-        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| is_silent(seen)) else { continue };
+        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| is_silent(seen)) else {
+            continue;
+        };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
         if !refused.contains_key(&to) {
             if refused.len() == MAX || asking.stop.is_cancelled() || clock::instant() > until {
@@ -119,14 +133,16 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted
     doubt(probed, &not_looked_at, &refused);
 }
 
-/// The hops in the order in which they are looked at: those that must be shut first, since of them silence and a reset are good.
+/// The hops in the order in which they are looked at: those that must be shut first, since of them
+/// silence and a reset are good.
 fn shut_first(probed: &[Probed]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..probed.len()).collect();
     places.sort_by_key(|place| probed[*place].hop.flow.expect != Expect::Deny);
     places
 }
 
-/// Notes for hops that there was no time to look at that others are stopped by this machine's own rules.
+/// Notes for hops that there was no time to look at that others are stopped by this machine's own
+/// rules.
 fn doubt(probed: &mut [Probed], not_looked_at: &[usize], looked_at: &BTreeMap<SocketAddr, bool>) {
     if looked_at.values().any(|ours| *ours) {
         for place in not_looked_at {
@@ -137,8 +153,8 @@ fn doubt(probed: &mut [Probed], not_looked_at: &[usize], looked_at: &BTreeMap<So
     }
 }
 
-/// Whether this machine's own rules stop what is sent to a destination: the count grows with an attempt. Where it grows by itself as well, many at
-/// once must make it grow by as many more.
+/// Whether this machine's own rules stop what is sent to a destination: the count grows with an
+/// attempt. Where it grows by itself as well, many at once must make it grow by as many more.
 async fn is_stopped_here(quiet: u64, source: Option<IpAddr>, to: SocketAddr) -> bool {
     match by_attempts(1, source, to).await {
         0 => false,

@@ -1,4 +1,5 @@
-//! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The only caller of `verdict`.
+//! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The
+//! only caller of `verdict`.
 
 mod alone;
 mod ask;
@@ -79,22 +80,25 @@ impl Default for Settings {
     }
 }
 
-/// Probes begun per second, unless said otherwise: a thousand dropped hops are known a second after their deadline, and no firewall takes
-/// a thousand SYNs a second to one site for a flood.
+/// Probes begun per second, unless said otherwise: a thousand dropped hops are known a second after
+/// their deadline, and no firewall takes a thousand SYNs a second to one site for a flood.
 pub const RATE: u32 = 1000;
 
-/// Connections of range sweeps begun per second, all sweeps together, unless said otherwise: less than what guards
-/// against SYN floods take for one (2000 SYNs a second to one host is a common threshold, FortiGate's `tcp_syn_flood`).
+/// Connections of range sweeps begun per second, all sweeps together, unless said otherwise: less
+/// than what guards against SYN floods take for one (2000 SYNs a second to one host is a common
+/// threshold, FortiGate's `tcp_syn_flood`).
 pub const SWEEP_RATE: u32 = 1500;
 
-/// Probes at a time, unless said otherwise. Most of their time they wait: those to a shut port for the whole deadline.
+/// Probes at a time, unless said otherwise. Most of their time they wait: those to a shut port for
+/// the whole deadline.
 pub const CONCURRENCY: usize = 1024;
 
 /// Names that are looked up at a time.
 const LOOK_UPS: usize = 32;
 
-/// Probes every hop of the plan and judges it. `stop` ends the run early: what was not begun is reported as not tested. Every hop of the
-/// plan is in the result once, in the order of the plan; a hop to a name with several addresses once for each of them.
+/// Probes every hop of the plan and judges it. `stop` ends the run early: what was not begun is
+/// reported as not tested. Every hop of the plan is in the result once, in the order of the plan; a
+/// hop to a name with several addresses once for each of them.
 ///
 /// A name is looked up beside the probes: the hops to it wait for the answer, and nobody else does.
 pub async fn run(
@@ -167,23 +171,36 @@ pub async fn run(
     }
     // Nothing is lost: a planned hop of which nothing came was not tested.
     let untested = |planned: &Hop| vec![Probed { hop: Arc::new(planned.clone()), seen: None }];
-    let parts = plan.hops.iter().zip(probed).flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
+    let parts = plan
+        .hops
+        .iter()
+        .zip(probed)
+        .flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
     let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
     second_sight(&mut probed, resolver, &asking, settings.policy, counted_before).await;
-    let mut judgements: Vec<Judgement> = probed.iter().map(|p| p.judgement(settings.policy)).collect();
+    let mut judgements: Vec<Judgement> =
+        probed.iter().map(|p| p.judgement(settings.policy)).collect();
     control::second_look(&probed, &mut judgements, &asking, &plan.controls, settings.policy).await;
     let results = probed
         .iter()
         .zip(judgements)
-        .map(|(p, judgement)| whose::signed(HopResult::new(&p.hop, p.seen.as_ref(), judgement), &p.hop, &this))
+        .map(|(p, judgement)| {
+            whose::signed(HopResult::new(&p.hop, p.seen.as_ref(), judgement), &p.hop, &this)
+        })
         .collect();
     listener(Event::RunFinished);
     results
 }
 
 /// What others know of each hop: the listeners, this machine's kernel, and the other hops.
-async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Asking, policy: Policy, counted_before: local::Counted) {
+async fn second_sight(
+    probed: &mut [Probed],
+    resolver: &Resolver,
+    asking: &Asking,
+    policy: Policy,
+    counted_before: local::Counted,
+) {
     local::look(probed, asking, counted_before).await;
     local::look_at_resets(probed, asking).await;
     alone::look(probed, asking).await;
@@ -206,11 +223,15 @@ async fn second_sight(probed: &mut [Probed], resolver: &Resolver, asking: &Askin
     }
 }
 
-/// One hop for each address that was found; the hop as it was where none was. Of a cloud service, which has addresses of both families for everybody,
-/// only those of the families that this machine uses.
+/// One hop for each address that was found; the hop as it was where none was. Of a cloud service,
+/// which has addresses of both families for everybody, only those of the families that this machine
+/// uses.
 fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
     if let Some(proxy) = &hop.proxy {
-        let addresses = found.and_then(|(found, _)| found.as_ref().ok()).map(Found::routable).unwrap_or_default();
+        let addresses = found
+            .and_then(|(found, _)| found.as_ref().ok())
+            .map(Found::routable)
+            .unwrap_or_default();
         let proxy = Some(Arc::new(Proxy::clone(proxy).at(addresses)));
         return vec![Arc::new(Hop { proxy, ..hop.clone() })];
     }
@@ -224,15 +245,19 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
         missing: Vec::new(),
     };
     alone
-        .with_addresses(&|_| addresses.map(|found| if hop.class.is_some() { found.routable() } else { found.addresses.clone() }))
+        .with_addresses(&|_| {
+            addresses.map(|found| {
+                if hop.class.is_some() { found.routable() } else { found.addresses.clone() }
+            })
+        })
         .hops
         .into_iter()
         .map(Arc::new)
         .collect()
 }
 
-/// Of the hops of one name, those that were asked for by their ids. An address that was asked for and is gone from DNS is no reason to
-/// probe none: then all are probed.
+/// Of the hops of one name, those that were asked for by their ids. An address that was asked for
+/// and is gone from DNS is no reason to probe none: then all are probed.
 fn wanted(hops: Vec<Arc<Hop>>, only: &[String]) -> Vec<Arc<Hop>> {
     let asked: Vec<Arc<Hop>> = hops.iter().filter(|h| only.contains(&h.id)).cloned().collect();
     if asked.is_empty() { hops } else { asked }

@@ -1,5 +1,5 @@
-//! What is tried once more at the end of a run: hops that must be shut, and what shows that their hosts reach each other. What was so for a while is no
-//! rule.
+//! What is tried once more at the end of a run: hops that must be shut, and what shows that their
+//! hosts reach each other. What was so for a while is no rule.
 
 use super::ask::Asking;
 use super::probed::Probed;
@@ -22,12 +22,14 @@ const ONCE_MORE: Duration = Duration::from_millis(1500);
 /// Hops tried once more at a time.
 const AT_A_TIME: usize = 64;
 
-/// Rows that are tried from several source ports more, and how many connections there are at a time.
+/// Rows that are tried from several source ports more, and how many connections there are at a
+/// time.
 const MAX_SPREAD: usize = 256;
 const SPREAD: usize = 512;
 /// Time for their attempts to begin, at a low rate.
 const SPREAD_TIME: Duration = Duration::from_secs(4);
-/// Source ports that one row is tried from: of a way on which three of four are dead, sixteen find a good one in 99 of 100 cases.
+/// Source ports that one row is tried from: of a way on which three of four are dead, sixteen find
+/// a good one in 99 of 100 cases.
 const PORTS: usize = 16;
 /// Attempts at a control that shows whether anything opens at that moment.
 const ALIVE: usize = 5;
@@ -35,27 +37,37 @@ const ALIVE: usize = 5;
 /// Time for the rows that are tried one after the other, altogether.
 const ONE_BY_ONE: Duration = Duration::from_secs(8);
 
-/// Tries each row that has a control; its control at the same moment, since a guard that shuts this machine out for a while shuts it out everywhere.
+/// Tries each row that has a control; its control at the same moment, since a guard that shuts this
+/// machine out for a while shuts it out everywhere.
 pub(super) async fn rows(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    let tried: Vec<usize> = (0..rows.len()).filter(|number| rows[*number].control.is_some()).collect();
+    let tried: Vec<usize> =
+        (0..rows.len()).filter(|number| rows[*number].control.is_some()).collect();
     for batch in tried.chunks(AT_A_TIME) {
         let agains = batch.iter().map(|number| again(&probed[rows[*number].place], asking));
         // Several rows have the same control: it is tried once for all of them.
-        let controls: BTreeSet<&Open> = batch.iter().filter_map(|number| rows[*number].control.as_ref()).collect();
-        let beside = controls.iter().map(|control| async { ((*control).clone(), stays_open(control, probed, asking).await) });
+        let controls: BTreeSet<&Open> =
+            batch.iter().filter_map(|number| rows[*number].control.as_ref()).collect();
+        let beside = controls.iter().map(|control| async {
+            ((*control).clone(), stays_open(control, probed, asking).await)
+        });
         let (agains, beside) = tokio::join!(join_all(agains), join_all(beside));
         let beside: BTreeMap<Open, Still> = beside.into_iter().collect();
         for (number, again) in batch.iter().zip(agains) {
             let row = &mut rows[*number];
-            (row.again, row.after) = (again, row.control.as_ref().and_then(|control| beside.get(control).copied()));
+            (row.again, row.after) =
+                (again, row.control.as_ref().and_then(|control| beside.get(control).copied()));
         }
     }
     let _ = tokio::time::timeout(ONE_BY_ONE, one_by_one(probed, rows, asking)).await;
 }
 
-/// Rows whose control did not work at the same moment: one after the other, since some ways carry one connection at a time.
+/// Rows whose control did not work at the same moment: one after the other, since some ways carry
+/// one connection at a time.
 async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    for row in rows.iter_mut().filter(|row| row.after == Some(Still::Shut) && row.again == Some(Again::Shut)) {
+    for row in rows
+        .iter_mut()
+        .filter(|row| row.after == Some(Still::Shut) && row.again == Some(Again::Shut))
+    {
         let Some(control) = row.control.clone() else { continue };
         let before = holds(&control, probed, asking).await;
         let again = again(&probed[row.place], asking).await;
@@ -63,28 +75,48 @@ async fn one_by_one(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
     }
 }
 
-/// Tries the rows that are still shut, and those that opened meanwhile, from several source ports more: where ways are shared out by source port, most of
-/// them may be dead, and the others open.
-pub(super) async fn from_other_ports(probed: &[Probed], rows: &mut [Row], asking: &Asking, policy: Policy) {
-    let is_odd = |row: &Row| row.again == Some(Again::Open) || row.again == Some(Again::Shut) && row.after == Some(Still::Open);
-    let odd: Vec<usize> = (0..rows.len()).filter(|number| is_odd(&rows[*number])).take(MAX_SPREAD).collect();
+/// Tries the rows that are still shut, and those that opened meanwhile, from several source ports
+/// more: where ways are shared out by source port, most of them may be dead, and the others open.
+pub(super) async fn from_other_ports(
+    probed: &[Probed],
+    rows: &mut [Row],
+    asking: &Asking,
+    policy: Policy,
+) {
+    let is_odd = |row: &Row| {
+        row.again == Some(Again::Open)
+            || row.again == Some(Again::Shut) && row.after == Some(Still::Open)
+    };
+    let odd: Vec<usize> =
+        (0..rows.len()).filter(|number| is_odd(&rows[*number])).take(MAX_SPREAD).collect();
     for batch in odd.chunks(AT_A_TIME) {
         let ports = (SPREAD.min(asking.pace.within(SPREAD_TIME)) / batch.len()).clamp(1, PORTS);
         let tried = batch.iter().map(|number| async {
             let this = &probed[rows[*number].place];
             // A path is refused whatever the port.
             let by_path = this.seen.as_ref().is_none_or(|s| s.first_failure().is_none());
-            if by_path { Vec::new() } else { join_all((0..ports).map(|_| from_another_port(this, asking, policy))).await }
+            if by_path {
+                Vec::new()
+            } else {
+                join_all((0..ports).map(|_| from_another_port(this, asking, policy))).await
+            }
         });
         let tried = join_all(tried).await;
         for (number, agains) in batch.iter().zip(tried) {
             let row = &mut rows[*number];
             row.again = of_all(row.again, &agains);
         }
-        // What opens to some, while nothing else opens any more, is a guard that lets one in and shuts the source out again.
+        // What opens to some, while nothing else opens any more, is a guard that lets one in and
+        // shuts the source out again.
         let some = |row: &Row| matches!(row.again, Some(Again::OpenToSome { .. }));
-        let controls: BTreeSet<Open> = batch.iter().filter(|n| some(&rows[**n])).filter_map(|n| rows[*n].control.clone()).collect();
-        let alive = controls.into_iter().map(|control| async { lives(&control, probed, asking).await.then_some(control) });
+        let controls: BTreeSet<Open> = batch
+            .iter()
+            .filter(|n| some(&rows[**n]))
+            .filter_map(|n| rows[*n].control.clone())
+            .collect();
+        let alive = controls
+            .into_iter()
+            .map(|control| async { lives(&control, probed, asking).await.then_some(control) });
         let alive: BTreeSet<Open> = join_all(alive).await.into_iter().flatten().collect();
         for number in batch {
             let row = &mut rows[*number];
@@ -108,8 +140,9 @@ async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
     false
 }
 
-/// A row from a source port of its own, from its first rung on: it is open only where what must be shut is judged to be so, for something on the way may
-/// begin to answer in the place of the host when there are many connections.
+/// A row from a source port of its own, from its first rung on: it is open only where what must be
+/// shut is judged to be so, for something on the way may begin to answer in the place of the host
+/// when there are many connections.
 async fn from_another_port(this: &Probed, asking: &Asking, policy: Policy) -> Option<Again> {
     let before = this.seen.as_ref()?;
     let first = before.first_failure().filter(|s| s.step == StepKind::Connect);
@@ -136,7 +169,9 @@ fn of_all(before: Option<Again>, agains: &[Option<Again>]) -> Option<Again> {
     match (count(Again::Open), count(Again::Shut)) {
         (0, 0) if agains.is_empty() => before,
         // Open a moment ago, and to nobody now: one port in many.
-        (0, of) if before == Some(Again::Open) && of > 0 => Some(Again::OpenToSome { opened: 1, of: of + 1 }),
+        (0, of) if before == Some(Again::Open) && of > 0 => {
+            Some(Again::OpenToSome { opened: 1, of: of + 1 })
+        }
         (0, _) => agains.iter().find(otherwise).copied().unwrap_or(before),
         // All of them: it was opened a moment ago.
         (_, 0) => Some(Again::Open),
@@ -158,7 +193,10 @@ async fn stays_open(control: &Open, probed: &[Probed], asking: &Asking) -> Still
 fn is_on_loopback(control: &Open, probed: &[Probed]) -> bool {
     match control {
         Open::Declared(to, _) => to.ip().is_loopback(),
-        Open::Hop(place) => probed.get(*place).and_then(|this| this.hop.address).is_some_and(|address| address.is_loopback()),
+        Open::Hop(place) => probed
+            .get(*place)
+            .and_then(|this| this.hop.address)
+            .is_some_and(|address| address.is_loopback()),
     }
 }
 
@@ -171,11 +209,14 @@ async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
     };
     match control {
         Open::Declared(to, source) => {
-            let (evidence, outcome) = dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
+            let (evidence, outcome) =
+                dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
             still(outcome.err().map(|failure| failure.reason), &evidence)
         }
         Open::Hop(place) => {
-            let Some(seen) = probed.get(*place).and_then(|this| quick_probe(this, asking)) else { return Still::Shut };
+            let Some(seen) = probed.get(*place).and_then(|this| quick_probe(this, asking)) else {
+                return Still::Shut;
+            };
             let seen = seen.await;
             still(seen.first_failure().and_then(|step| step.reason), &seen.evidence)
         }
@@ -189,7 +230,13 @@ async fn again(this: &Probed, asking: &Asking) -> Option<Again> {
     if let Some(step) = first.filter(|s| s.step == StepKind::Connect) {
         asking.pace.wait().await;
         let deadline = ONCE_MORE.min(asking.tools.connect_deadline);
-        let (_, outcome) = dial::connect(source(Some(before)), SocketAddr::new(hop.address?, hop.port), deadline, 0).await;
+        let (_, outcome) = dial::connect(
+            source(Some(before)),
+            SocketAddr::new(hop.address?, hop.port),
+            deadline,
+            0,
+        )
+        .await;
         return Some(match outcome {
             Ok(_) => Again::Open,
             Err(failure) => verdict::shut_again(step.reason, failure.reason, failure.initiator),
@@ -200,7 +247,10 @@ async fn again(this: &Probed, asking: &Asking) -> Option<Again> {
 }
 
 /// A hop from its first rung on, in less time; `None` without an address.
-fn quick_probe<'a>(this: &'a Probed, asking: &'a Asking) -> Option<impl Future<Output = Observation> + 'a> {
+fn quick_probe<'a>(
+    this: &'a Probed,
+    asking: &'a Asking,
+) -> Option<impl Future<Output = Observation> + 'a> {
     let hop: &Hop = &this.hop;
     let address = hop.address?;
     let source = source(this.seen.as_ref());
@@ -229,10 +279,16 @@ pub(super) async fn controls(probed: &[Probed], rows: &mut [Row], asking: &Askin
     let controls: Vec<Open> = controls.into_iter().collect();
     let mut after: BTreeMap<Open, Still> = BTreeMap::new();
     for batch in controls.chunks(AT_A_TIME) {
-        let all = batch.iter().map(|control| async { (control.clone(), holds(control, probed, asking).await) });
+        let all = batch
+            .iter()
+            .map(|control| async { (control.clone(), holds(control, probed, asking).await) });
         for (control, still) in join_all(all).await {
             // Side by side with others it may be one connection too many.
-            let still = if still == Still::Shut && batch.len() > 1 { holds(&control, probed, asking).await } else { still };
+            let still = if still == Still::Shut && batch.len() > 1 {
+                holds(&control, probed, asking).await
+            } else {
+                still
+            };
             after.insert(control, still);
         }
     }
@@ -252,11 +308,18 @@ mod tests {
         let busy = Some(Again::Otherwise(Reason::LocalResources));
         let rejected = Some(Again::Otherwise(Reason::Rejected));
         assert_eq!(of_all(shut, &[shut, shut, shut]), shut);
-        assert_eq!(of_all(shut, &[shut, open, shut, open]), Some(Again::OpenToSome { opened: 2, of: 4 }));
+        assert_eq!(
+            of_all(shut, &[shut, open, shut, open]),
+            Some(Again::OpenToSome { opened: 2, of: 4 })
+        );
         assert_eq!(of_all(open, &[open, shut]), Some(Again::OpenToSome { opened: 1, of: 2 }));
         assert_eq!(of_all(open, &[open, open]), open, "opened since it was tried first");
         assert_eq!(of_all(shut, &[open, open]), open, "a moment ago");
-        assert_eq!(of_all(open, &[shut, shut]), Some(Again::OpenToSome { opened: 1, of: 3 }), "one connection in a while");
+        assert_eq!(
+            of_all(open, &[shut, shut]),
+            Some(Again::OpenToSome { opened: 1, of: 3 }),
+            "one connection in a while"
+        );
         assert_eq!(of_all(shut, &[shut, rejected, busy]), rejected);
         assert_eq!(of_all(shut, &[busy, busy]), shut, "this machine has no ports: nothing new");
         assert_eq!(of_all(open, &[]), open, "paths are not tried so");

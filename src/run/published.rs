@@ -1,4 +1,5 @@
-//! What became of the names and ranges that a cloud service publishes, from the results of its hops.
+//! What became of the names and ranges that a cloud service publishes, from the results of its
+//! hops.
 
 use crate::matrix::endpoints::day;
 use crate::matrix::model::{NameClass, covers};
@@ -13,7 +14,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// What became of every published role that hops of `planned` go to; `hops` are their results.
-pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now: Timestamp) -> Vec<Published> {
+pub fn published(
+    roles: &[PlannedRole],
+    planned: &[Hop],
+    hops: &[HopResult],
+    now: Timestamp,
+) -> Vec<Published> {
     let mut all = Vec::new();
     for (role, declared) in roles.iter().filter_map(|role| Some((role, role.published.as_ref()?))) {
         let mut ways: Vec<(String, Option<String>)> = Vec::new();
@@ -24,7 +30,9 @@ pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now
             }
         }
         for (from, proxy) in ways {
-            let on_it = |h: &&HopResult| h.to.role == role.id && h.from.host == from && h.proxy == proxy && h.class.is_some();
+            let on_it = |h: &&HopResult| {
+                h.to.role == role.id && h.from.host == from && h.proxy == proxy && h.class.is_some()
+            };
             let own: Vec<&HopResult> = hops.iter().filter(on_it).collect();
             let of = |name: &String| {
                 let class = declared.class(name).unwrap_or(NameClass::Ordinary);
@@ -40,7 +48,15 @@ pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now
             let ranges = networks.map(|network| of_range(*network, &own)).collect();
             let list = declared.endpoints.as_ref().and_then(|origin| origin.version.clone());
             let list_days = list.as_deref().and_then(|version| age(version, now));
-            all.push(Published { role: role.id.clone(), from, proxy, list, list_days, names, ranges });
+            all.push(Published {
+                role: role.id.clone(),
+                from,
+                proxy,
+                list,
+                list_days,
+                names,
+                ranges,
+            });
         }
     }
     all
@@ -48,14 +64,18 @@ pub fn published(roles: &[PlannedRole], planned: &[Hop], hops: &[HopResult], now
 
 /// Days from the version of a list to now.
 fn age(version: &str, now: Timestamp) -> Option<i64> {
-    let begun = jiff::tz::Offset::UTC.to_timestamp(day(version)?.to_datetime(jiff::civil::Time::midnight())).ok()?;
+    let begun = jiff::tz::Offset::UTC
+        .to_timestamp(day(version)?.to_datetime(jiff::civil::Time::midnight()))
+        .ok()?;
     Some(now.duration_since(begun).as_hours() / 24)
 }
 
 fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]) -> PublishedName {
     let own: Vec<&&HopResult> = hops.iter().filter(|hop| hop.to.host == name).collect();
     let worst = own.iter().max_by_key(|hop| hop.verdict);
-    let step = |kind: StepKind| own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok);
+    let step = |kind: StepKind| {
+        own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok)
+    };
     let addresses: Vec<IpAddr> = own.iter().filter_map(|hop| hop.to.address).collect();
     let measured = |step: &&Step| step.step == StepKind::Connect && step.ok;
     let connect = own.iter().flat_map(|hop| &hop.steps).filter(measured).map(|step| step.ms);
@@ -64,15 +84,28 @@ fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]
         class,
         verdict: worst.map(|hop| hop.verdict),
         reason: worst.map(|hop| hop.reason),
-        working: own.iter().filter(|hop| hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok)).count(),
-        outside: addresses.iter().copied().filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a))).collect(),
+        working: own
+            .iter()
+            .filter(|hop| hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok))
+            .count(),
+        outside: addresses
+            .iter()
+            .copied()
+            .filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a)))
+            .collect(),
         addresses: own.iter().filter(|hop| hop.to.address.is_some() || hop.proxy.is_some()).count(),
         aliases: step(StepKind::Resolve)
             .filter(|_| own.iter().all(|hop| hop.proxy.is_none()))
             .map(|step| texts(step, "aliases"))
             .unwrap_or_default(),
-        issuer: step(StepKind::Tls).and_then(|step| step.detail.get("issuer")?.as_str()).map(str::to_owned),
-        status: own.iter().flat_map(|hop| &hop.steps).filter(|s| s.step == StepKind::Http).find_map(|s| s.detail.get("status")?.as_u64()),
+        issuer: step(StepKind::Tls)
+            .and_then(|step| step.detail.get("issuer")?.as_str())
+            .map(str::to_owned),
+        status: own
+            .iter()
+            .flat_map(|hop| &hop.steps)
+            .filter(|s| s.step == StepKind::Http)
+            .find_map(|s| s.detail.get("status")?.as_u64()),
         connect_ms: connect.min_by(f64::total_cmp),
         seen_as: Vec::new(),
     }
@@ -85,14 +118,24 @@ fn texts(step: &Step, fact: &str) -> Vec<String> {
 
 /// By wildcard: names under it that were looked up.
 fn of_wildcards(names: &[PublishedName]) -> BTreeMap<String, Vec<String>> {
-    let looked_up = || names.iter().filter(|n| n.addresses > 0).flat_map(|n| std::iter::once(&n.name).chain(&n.aliases));
+    let looked_up = || {
+        names
+            .iter()
+            .filter(|n| n.addresses > 0)
+            .flat_map(|n| std::iter::once(&n.name).chain(&n.aliases))
+    };
     let under = |wildcard: &str| {
-        let mut under: Vec<String> = looked_up().filter(|name| covers(wildcard, name)).cloned().collect();
+        let mut under: Vec<String> =
+            looked_up().filter(|name| covers(wildcard, name)).cloned().collect();
         under.sort();
         under.dedup();
         under
     };
-    names.iter().filter(|n| n.name.starts_with("*.")).map(|n| (n.name.clone(), under(&n.name))).collect()
+    names
+        .iter()
+        .filter(|n| n.name.starts_with("*."))
+        .map(|n| (n.name.clone(), under(&n.name)))
+        .collect()
 }
 
 fn of_range(network: IpNet, hops: &[&HopResult]) -> PublishedRange {
@@ -109,7 +152,11 @@ fn of_range(network: IpNet, hops: &[&HopResult]) -> PublishedRange {
             name: Some(hop.to.host.clone()),
             reached: connect.filter(|_| !local).map(|s| s.ok),
             reason: connect.filter(|s| !s.ok).and_then(|s| s.reason),
-            last_seen: hop.trace.as_ref().filter(|t| t.destination.ip() == address).and_then(|t| t.last_router()),
+            last_seen: hop
+                .trace
+                .as_ref()
+                .filter(|t| t.destination.ip() == address)
+                .and_then(|t| t.last_router()),
         });
     }
     PublishedRange { network, state: RangeState::of(&through), through }

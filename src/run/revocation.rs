@@ -1,5 +1,6 @@
-//! Whether the hosts can be reached that say which certificates are revoked: those that the certificates of cloud services name, on the port that they
-//! name. A client that cannot reach them waits, and then goes on without knowing, or breaks off.
+//! Whether the hosts can be reached that say which certificates are revoked: those that the
+//! certificates of cloud services name, on the port that they name. A client that cannot reach them
+//! waits, and then goes on without knowing, or breaks off.
 
 use crate::net::fetch;
 use crate::net::resolve::Resolver;
@@ -22,7 +23,8 @@ const AT_A_TIME: usize = 16;
 /// Time for each: a client that has not had an answer by then has gone on without, or given up.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Asks every host that a certificate of a cloud service names for its revocation lists (RFC 5280 section 4.2.1.13) or OCSP (section 4.2.2.1).
+/// Asks every host that a certificate of a cloud service names for its revocation lists (RFC 5280
+/// section 4.2.1.13) or OCSP (section 4.2.2.1).
 pub async fn revocation(
     planned: &[Hop],
     hops: &[HopResult],
@@ -30,8 +32,11 @@ pub async fn revocation(
     deadline: Duration,
     stop: &CancellationToken,
 ) -> Vec<Revocation> {
-    let proxies: BTreeMap<String, Arc<Proxy>> =
-        planned.iter().filter_map(|hop| hop.proxy.clone()).map(|proxy| (proxy.label(), proxy)).collect();
+    let proxies: BTreeMap<String, Arc<Proxy>> = planned
+        .iter()
+        .filter_map(|hop| hop.proxy.clone())
+        .map(|proxy| (proxy.label(), proxy))
+        .collect();
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let deadline = deadline.min(DEADLINE);
     let mut tasks = JoinSet::new();
@@ -41,7 +46,12 @@ pub async fn revocation(
         tasks.spawn(async move {
             let work = async {
                 let _turn = limit.acquire_owned().await;
-                match tokio::time::timeout(deadline, ask(&key, &named.url, proxy.as_deref(), &resolver, deadline)).await {
+                match tokio::time::timeout(
+                    deadline,
+                    ask(&key, &named.url, proxy.as_deref(), &resolver, deadline),
+                )
+                .await
+                {
                     Ok(answer) => answer,
                     Err(_) => Err("nothing came back in time".to_owned()),
                 }
@@ -52,8 +62,19 @@ pub async fn revocation(
                 answer = work => answer,
             };
             let Key { from, proxy, host, port } = key;
-            let (status, error) = answer.map_or_else(|error| (None, Some(error)), |status| (Some(status), None));
-            Some(Revocation { from, proxy, host, port, purposes: named.purposes, url: named.url, reached: status.is_some(), status, error })
+            let (status, error) =
+                answer.map_or_else(|error| (None, Some(error)), |status| (Some(status), None));
+            Some(Revocation {
+                from,
+                proxy,
+                host,
+                port,
+                purposes: named.purposes,
+                url: named.url,
+                reached: status.is_some(),
+                status,
+                error,
+            })
         });
     }
     let mut all = Vec::new();
@@ -78,19 +99,30 @@ struct Named {
     purposes: Vec<String>,
 }
 
-/// The hosts that the certificates name which were met, by the way on which they were met. Only those that come from public roots: a device on the way
-/// writes what it likes.
+/// The hosts that the certificates name which were met, by the way on which they were met. Only
+/// those that come from public roots: a device on the way writes what it likes.
 fn named(hops: &[HopResult]) -> BTreeMap<Key, Named> {
     let mut all: BTreeMap<Key, Named> = BTreeMap::new();
     for hop in hops.iter().filter(|hop| hop.class.is_some()) {
         let tls = hop.steps.iter().filter(|step| step.step == StepKind::Tls && step.ok);
-        let public = tls.filter(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(true));
-        for certificate in public.filter_map(|step| step.detail.get("chain")?.as_array()).flatten() {
+        let public = tls
+            .filter(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(true));
+        for certificate in public.filter_map(|step| step.detail.get("chain")?.as_array()).flatten()
+        {
             for purpose in ["crl", "ocsp"] {
-                for url in certificate.get(purpose).and_then(|urls| urls.as_array()).into_iter().flatten().filter_map(|url| url.as_str()) {
+                for url in certificate
+                    .get(purpose)
+                    .and_then(|urls| urls.as_array())
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|url| url.as_str())
+                {
                     let Some((host, port)) = place(url) else { continue };
-                    let key = Key { from: hop.from.host.clone(), proxy: hop.proxy.clone(), host, port };
-                    let named = all.entry(key).or_insert_with(|| Named { url: url.to_owned(), purposes: Vec::new() });
+                    let key =
+                        Key { from: hop.from.host.clone(), proxy: hop.proxy.clone(), host, port };
+                    let named = all
+                        .entry(key)
+                        .or_insert_with(|| Named { url: url.to_owned(), purposes: Vec::new() });
                     if !named.purposes.iter().any(|p| p == purpose) {
                         named.purposes.push(purpose.to_owned());
                     }
@@ -101,20 +133,30 @@ fn named(hops: &[HopResult]) -> BTreeMap<Key, Named> {
     all
 }
 
-/// Host and port of a URL without TLS; these lists are fetched without, or checking one certificate would need another.
+/// Host and port of a URL without TLS; these lists are fetched without, or checking one certificate
+/// would need another.
 fn place(url: &str) -> Option<(String, u16)> {
     let uri: Uri = url.parse().ok()?;
     (uri.scheme_str() == Some("http")).then_some(())?;
     Some((uri.host()?.to_lowercase(), uri.port_u16().unwrap_or(80)))
 }
 
-async fn ask(key: &Key, url: &str, proxy: Option<&Proxy>, resolver: &Resolver, deadline: Duration) -> Result<u16, String> {
+async fn ask(
+    key: &Key,
+    url: &str,
+    proxy: Option<&Proxy>,
+    resolver: &Resolver,
+    deadline: Duration,
+) -> Result<u16, String> {
     let uri: Uri = url.parse().map_err(|e| format!("the certificate names no URL: {e}"))?;
     match proxy {
         Some(proxy) => {
             let stream = fetch::connect(resolver, &proxy.host, proxy.port, deadline).await?;
             fetch::head(stream, &uri, Some(proxy.authorization())).await
         }
-        None => fetch::head(fetch::connect(resolver, &key.host, key.port, deadline).await?, &uri, None).await,
+        None => {
+            fetch::head(fetch::connect(resolver, &key.host, key.port, deadline).await?, &uri, None)
+                .await
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! Connections that are gone at once where they arrive: no reading of the other end's table sees them. A few more are made, and the other end's kernel
-//! is asked for its counters before and after.
+//! Connections that are gone at once where they arrive: no reading of the other end's table sees
+//! them. A few more are made, and the other end's kernel is asked for its counters before and
+//! after.
 
 use super::ask::Asking;
 use super::probed::Probed;
@@ -22,15 +23,21 @@ const TIME: Duration = Duration::from_millis(250);
 /// Hops of a run that are looked at so, one after the other, since counters are of the whole host.
 const MAX: usize = 24;
 
-/// Looks at the hops of which the other end cannot tell, since half-open connections were gone at that time.
+/// Looks at the hops of which the other end cannot tell, since half-open connections were gone at
+/// that time.
 pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) {
     let mut looked = 0;
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
         let doubt = seen.sighting.as_ref().and_then(|s| s.doubt);
         let gone = matches!(doubt, Some(Doubt::GoneAtOnce | Doubt::QueueFull | Doubt::OthersBegan));
-        let failed = seen.first_failure().and_then(|s| s.reason).is_some_and(|r| matches!(r, Reason::TimedOut | Reason::Refused));
-        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| gone && failed) else { continue };
+        let failed = seen
+            .first_failure()
+            .and_then(|s| s.reason)
+            .is_some_and(|r| matches!(r, Reason::TimedOut | Reason::Refused));
+        let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| gone && failed) else {
+            continue;
+        };
         let mut fit: Vec<&Way> = ways.iter().filter(|way| way.is_to(&this.hop)).collect();
         fit.sort_by_key(|way| way.cost());
         let Some(way) = fit.first() else { continue };
@@ -46,7 +53,12 @@ pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) 
     }
 }
 
-async fn shoot(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Asking) -> Option<Shots> {
+async fn shoot(
+    way: &Way,
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    asking: &Asking,
+) -> Option<Shots> {
     let before = counters(way, asking).await?;
     for _ in 0..ATTEMPTS {
         let _ = dial::connect(source, to, TIME, 0).await;
@@ -54,8 +66,14 @@ async fn shoot(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Askin
     meaning(before, counters(way, asking).await?)
 }
 
-/// Many attempts at once: where they arrive, from whatever address NAT gives them, the other end has as many more half-open connections at the port.
-async fn salvo(way: &Way, source: Option<IpAddr>, to: SocketAddr, asking: &Asking) -> Option<Shots> {
+/// Many attempts at once: where they arrive, from whatever address NAT gives them, the other end
+/// has as many more half-open connections at the port.
+async fn salvo(
+    way: &Way,
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    asking: &Asking,
+) -> Option<Shots> {
     let before = connections(way, to.port(), asking).await?;
     join_all((0..SALVO).map(|_| dial::connect(source, to, TIME, 0))).await;
     of_salvo(before, connections(way, to.port(), asking).await?)
@@ -100,7 +118,8 @@ fn meaning(before: Counters, after: Counters) -> Option<Shots> {
 /// The counters of the other end's kernel: they come with the answer to any question.
 async fn counters(way: &Way, asking: &Asking) -> Option<Counters> {
     let this = AddressTag::default();
-    let question = Question { port: way.hop.port, source_port: 1, age_ms: 0, source: this, destination: this };
+    let question =
+        Question { port: way.hop.port, source_port: 1, age_ms: 0, source: this, destination: this };
     asking.over(way, || Some(Asked::Connection(question))).await.ok()?.sighting?.counters
 }
 
@@ -118,7 +137,8 @@ mod tests {
 
     #[test]
     fn every_attempt_must_have_been_counted() {
-        let counters = |reset, dropped, overflowed| Counters { reset, dropped, overflowed, cookies: 5 };
+        let counters =
+            |reset, dropped, overflowed| Counters { reset, dropped, overflowed, cookies: 5 };
         let before = counters(10, 10, 10);
         let of = |after| meaning(before, after);
         assert_eq!(of(counters(13, 10, 10)), Some(Shots::Reset));

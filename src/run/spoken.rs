@@ -1,5 +1,6 @@
-//! Rows of plain TCP on which a real service is not to be spoken to, or is only greeted: where it is known that the site's own listener has the port, the
-//! challenge may be spoken there all the same, and with it something large. That a connection opens shows of no way that it carries data.
+//! Rows of plain TCP on which a real service is not to be spoken to, or is only greeted: where it
+//! is known that the site's own listener has the port, the challenge may be spoken there all the
+//! same, and with it something large. That a connection opens shows of no way that it carries data.
 
 use super::ask::{Asking, only_began};
 use super::mute;
@@ -42,7 +43,11 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
             let spoken = async {
                 let seen = probe::probe(&target, &tools).await;
                 // One connection that is silent decides nothing.
-                let answered = if mute::is_mute(&seen) { mute::answered(&hop, source, &asking).await } else { None };
+                let answered = if mute::is_mute(&seen) {
+                    mute::answered(&hop, source, &asking).await
+                } else {
+                    None
+                };
                 answered.unwrap_or(seen)
             };
             let seen = tokio::select! {
@@ -62,7 +67,8 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
     }
 }
 
-/// Whether a row was climbed without a word of ours, to a port that the listener has, and nothing yet shows that it was somebody else who took it.
+/// Whether a row was climbed without a word of ours, to a port that the listener has, and nothing
+/// yet shows that it was somebody else who took it.
 fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
     let (hop, Some(seen)) = (&this.hop, &this.seen) else { return false };
     let flow = &hop.flow;
@@ -79,7 +85,8 @@ fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
         && flow.relayed_to.is_none()
         && seen.first_failure().is_none()
         && ways.iter().any(|way| way.holds_port_of(hop))
-        && (only_began(seen) || verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail)
+        && (only_began(seen)
+            || verdict::judge(hop, this.seen.as_ref(), policy).verdict != Verdict::Fail)
 }
 
 /// The same row, to be spoken on.
@@ -94,24 +101,30 @@ fn is_end(step: &Step) -> bool {
     matches!(step.reason, Some(Reason::ResetAfterConnect | Reason::ClosedAfterConnect))
 }
 
-/// Takes over what was climbed above the connection. Where a greeting was answered, something on the way may know that protocol and no other: then only
-/// what a listener has answered counts.
+/// Takes over what was climbed above the connection. Where a greeting was answered, something on
+/// the way may know that protocol and no other: then only what a listener has answered counts.
 fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
     let is_said = |step: &&Step| matches!(step.step, StepKind::Proof | StepKind::Payload);
     let failed = spoken.first_failure().filter(is_said);
     let counts = match failed {
         None => spoken.first_failure().is_none(),
-        Some(step) => step.step == StepKind::Payload || (!greeted && step.reason == Some(Reason::SilentAfterConnect)),
+        Some(step) => {
+            step.step == StepKind::Payload
+                || (!greeted && step.reason == Some(Reason::SilentAfterConnect))
+        }
     };
-    // Whoever ended it may know the row's own application alone, or end all that is said: nothing tells which.
-    seen.known.cut_off = failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason);
+    // Whoever ended it may know the row's own application alone, or end all that is said: nothing
+    // tells which.
+    seen.known.cut_off =
+        failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason);
     if counts {
         seen.known.answered = spoken.known.answered.or(seen.known.answered);
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());
         if spoken.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. })) {
             seen.proofs = spoken.proofs;
             if only_began(seen) {
-                // What came to its end is known better than by what the other end saw of the one before, which was lost: this was another try.
+                // What came to its end is known better than by what the other end saw of the one
+                // before, which was lost: this was another try.
                 seen.sighting = None;
                 spoken.evidence.iter_mut().for_each(|evidence| evidence.attempts += 1);
             }

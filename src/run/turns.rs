@@ -1,5 +1,6 @@
-//! How many probes are under way at a time. When this machine runs out of descriptors, ports or memory the number is lowered, and the probe
-//! that met it is made again: a fault of this machine is no fault of a path.
+//! How many probes are under way at a time. When this machine runs out of descriptors, ports or
+//! memory the number is lowered, and the probe that met it is made again: a fault of this machine
+//! is no fault of a path.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +39,8 @@ impl Turns {
     /// Halves the number of places, of which one always stays. Says how many are left.
     pub fn fewer(&self) -> usize {
         let limit = self.limit.load(Ordering::Relaxed);
-        // From those that are really taken: a thousand free places would have to be halved ten times before anybody noticed.
+        // From those that are really taken: a thousand free places would have to be halved ten
+        // times before anybody noticed.
         let left = (limit.min(self.taken.load(Ordering::Relaxed)) / 2).max(1);
         if self.limit.compare_exchange(limit, left, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let gone = self.places.forget_permits(limit - left);
@@ -84,7 +86,11 @@ mod tests {
             held.push(turns.take().await.expect("a place"));
         }
         assert_eq!((turns.fewer(), turns.taken()), (4, 8));
-        assert_eq!(turns.places.available_permits(), 0, "nobody begins while more than four are under way");
+        assert_eq!(
+            turns.places.available_permits(),
+            0,
+            "nobody begins while more than four are under way"
+        );
         held.truncate(4);
         assert_eq!(turns.places.available_permits(), 0);
         held.truncate(3);

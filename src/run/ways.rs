@@ -33,24 +33,46 @@ pub(super) struct Way {
     pub ports: String,
 }
 
-/// The ways of a run. Of two listeners with one name and one key, the one that has the host's address speaks for it.
+/// The ways of a run. Of two listeners with one name and one key, the one that has the host's
+/// address speaks for it.
 pub(super) fn ways(probed: &[Probed]) -> Vec<Way> {
     let all: Vec<Way> = probed.iter().filter_map(way).collect();
-    let holders: Vec<(String, IpAddr, String)> =
-        all.iter().filter(|w| w.has_its_address()).map(|w| (w.host.clone(), w.address, w.instance.clone())).collect();
+    let holders: Vec<(String, IpAddr, String)> = all
+        .iter()
+        .filter(|w| w.has_its_address())
+        .map(|w| (w.host.clone(), w.address, w.instance.clone()))
+        .collect();
     let speaks = |way: &Way| {
-        let mut of_address = holders.iter().filter(|(host, address, _)| *address == way.address && *host == way.host).peekable();
+        let mut of_address = holders
+            .iter()
+            .filter(|(host, address, _)| *address == way.address && *host == way.host)
+            .peekable();
         of_address.peek().is_none() || of_address.any(|(_, _, instance)| *instance == way.instance)
     };
-    // One that stands at an address at which another host's listener was reached speaks for nobody: the connection was led there.
-    let led_away = |way: &Way| way.straight && !way.has_its_address() && at_other_host(&all, way.local, &way.host, &way.instance).is_some();
-    let told: Vec<bool> = all.iter().map(|way| !way.straight || (speaks(way) && !led_away(way))).collect();
+    // One that stands at an address at which another host's listener was reached speaks for nobody:
+    // the connection was led there.
+    let led_away = |way: &Way| {
+        way.straight
+            && !way.has_its_address()
+            && at_other_host(&all, way.local, &way.host, &way.instance).is_some()
+    };
+    let told: Vec<bool> =
+        all.iter().map(|way| !way.straight || (speaks(way) && !led_away(way))).collect();
     all.into_iter().zip(told).filter_map(|(way, told)| told.then_some(way)).collect()
 }
 
-/// The way that reached another host's listener at an address from which a proof came: that host has the address, and another run of a listener there.
-pub(super) fn at_other_host<'w>(ways: &'w [Way], at: IpAddr, host: &str, instance: &str) -> Option<&'w Way> {
-    let mut there = ways.iter().filter(|way| way.local == at && way.has_its_address() && !way.instance.is_empty()).peekable();
+/// The way that reached another host's listener at an address from which a proof came: that host
+/// has the address, and another run of a listener there.
+pub(super) fn at_other_host<'w>(
+    ways: &'w [Way],
+    at: IpAddr,
+    host: &str,
+    instance: &str,
+) -> Option<&'w Way> {
+    let mut there = ways
+        .iter()
+        .filter(|way| way.local == at && way.has_its_address() && !way.instance.is_empty())
+        .peekable();
     let other = there.peek().copied().filter(|_| !instance.is_empty())?;
     there.all(|way| way.host != host && way.instance != instance).then_some(other)
 }
@@ -63,11 +85,13 @@ impl Way {
 
     /// Whether it goes straight to this hop's host, at the same address.
     pub fn is_to(&self, hop: &Hop) -> bool {
-        // The address first: it is compared for every pair of a way and a hop, and the name must be put together.
+        // The address first: it is compared for every pair of a way and a hop, and the name must be
+        // put together.
         Some(self.address) == hop.address && self.straight && self.host == hop.to.host.label()
     }
 
-    /// Whether its listener has the port of a hop to the same address, and would have answered there.
+    /// Whether its listener has the port of a hop to the same address, and would have answered
+    /// there.
     pub fn holds_port_of(&self, hop: &Hop) -> bool {
         self.is_to(hop) && ports::holds(&self.ports, hop.port)
     }
@@ -83,12 +107,14 @@ impl Way {
     }
 }
 
-/// When a listener began, by this machine's clock: what it says of its own clock is only compared with itself.
+/// When a listener began, by this machine's clock: what it says of its own clock is only compared
+/// with itself.
 pub(super) fn began(claims: &Claims, now: Timestamp) -> Option<Timestamp> {
     now.checked_sub(claims.now.duration_since(claims.started?)).ok()
 }
 
-/// A hop that was proved to its end, by the host that it goes to or, through a front, by one behind.
+/// A hop that was proved to its end, by the host that it goes to or, through a front, by one
+/// behind.
 fn way(probed: &Probed) -> Option<Way> {
     let (hop, seen) = (&probed.hop, probed.seen.as_ref()?);
     let claims: Vec<&Claims> = seen
@@ -101,9 +127,12 @@ fn way(probed: &Probed) -> Option<Way> {
         .collect::<Option<_>>()?;
     let first = *claims.first()?;
     let straight = first.host == hop.to.host.label();
-    let behind = hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.contains(&first.host));
+    let behind =
+        hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.contains(&first.host));
     let right = claims.iter().all(|c| c.host == first.host) && (straight || behind);
-    let works = hop.flow.expect == Expect::Allow && hop.proxy.is_none() && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
+    let works = hop.flow.expect == Expect::Allow
+        && hop.proxy.is_none()
+        && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
     let source = seen.evidence.first().and_then(|e| e.source)?;
     (right && works).then_some(Way {
         hop: hop.clone(),

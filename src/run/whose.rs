@@ -1,4 +1,5 @@
-//! Who really tested: a row of the plan may be for a whole network, or for another machine than this one.
+//! Who really tested: a row of the plan may be for a whole network, or for another machine than
+//! this one.
 
 use crate::net::host::ThisHost;
 use crate::observation::Evidence;
@@ -11,7 +12,9 @@ use std::net::IpAddr;
 /// The result with who tested it, and a note where that is not whom the hop was planned for.
 pub(super) fn signed(result: HopResult, hop: &Hop, this: &ThisHost) -> HopResult {
     let machine = Machine { name: &this.name, addresses: &this.addresses };
-    let of_attempts = Evidence::decisive(&result.evidence).and_then(|e| e.source).or_else(|| result.evidence.iter().find_map(|e| e.source));
+    let of_attempts = Evidence::decisive(&result.evidence)
+        .and_then(|e| e.source)
+        .or_else(|| result.evidence.iter().find_map(|e| e.source));
     let used = of_attempts.map(|source| source.ip().to_canonical());
     // Nothing was sent: the address that would have been used, where the plan tells it.
     let address = used.or_else(|| planned_address(&hop.from.host, &this.addresses));

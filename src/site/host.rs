@@ -18,7 +18,10 @@ fn bad<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, BadH
 /// A string of a role: a name, an address or a network.
 pub(super) fn host(text: &str) -> Result<Host, BadHost> {
     if text.chars().any(char::is_control) {
-        return bad("this host is not what it looks like: it holds control characters", "write it as \"srv01.contoso.com\"");
+        return bad(
+            "this host is not what it looks like: it holds control characters",
+            "write it as \"srv01.contoso.com\"",
+        );
     }
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(Host::Address(of_a_host(address)?));
@@ -26,18 +29,29 @@ pub(super) fn host(text: &str) -> Result<Host, BadHost> {
     if text.contains("://") {
         let rest = text.split("://").nth(1).unwrap_or_default();
         let name = rest.split(['/', ':']).next().unwrap_or_default();
-        return bad(format!("\"{text}\" is a URL"), format!("write the host alone: \"{name}\"; its port and path are in the tables"));
+        return bad(
+            format!("\"{text}\" is a URL"),
+            format!("write the host alone: \"{name}\"; its port and path are in the tables"),
+        );
     }
     if text.contains('/') {
         return network(text);
     }
     if let Some((name, port)) = text.rsplit_once(':') {
         let name = name.trim_matches(['[', ']']);
-        if port.parse::<u16>().is_ok() && (self::name(name).is_ok() || name.parse::<IpAddr>().is_ok()) {
-            let help = format!("write \"{name}\" alone: ports are in the tables, and named ones are changed in [ports]");
+        if port.parse::<u16>().is_ok()
+            && (self::name(name).is_ok() || name.parse::<IpAddr>().is_ok())
+        {
+            let help = format!(
+                "write \"{name}\" alone: ports are in the tables, and named ones are changed in \
+                    [ports]"
+            );
             return bad(format!("\"{text}\" has a port"), help);
         }
-        return bad(format!("\"{text}\" is not an IPv6 address"), "write it without brackets and without a zone: \"2001:db8::10\"");
+        return bad(
+            format!("\"{text}\" is not an IPv6 address"),
+            "write it without brackets and without a zone: \"2001:db8::10\"",
+        );
     }
     Ok(Host::Named { name: name(text)?, addresses: Vec::new() })
 }
@@ -46,7 +60,10 @@ pub(super) fn host(text: &str) -> Result<Host, BadHost> {
 pub(super) fn address(text: &str) -> Result<IpAddr, BadHost> {
     match text.parse::<IpAddr>() {
         Ok(address) => of_a_host(address),
-        Err(_) => bad(format!("\"{text}\" is not an IP address"), "write one as \"10.1.2.3\" or \"2001:db8::10\""),
+        Err(_) => bad(
+            format!("\"{text}\" is not an IP address"),
+            "write one as \"10.1.2.3\" or \"2001:db8::10\"",
+        ),
     }
 }
 
@@ -54,17 +71,27 @@ fn of_a_host(address: IpAddr) -> Result<IpAddr, BadHost> {
     let address = address.to_canonical();
     let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     if address.is_unspecified() || address.is_multicast() || broadcast {
-        return bad(format!("{address} is not the address of a host"), "write the address that others connect to");
+        return bad(
+            format!("{address} is not the address of a host"),
+            "write the address that others connect to",
+        );
     }
     Ok(address)
 }
 
 fn network(text: &str) -> Result<Host, BadHost> {
     let Ok(network) = text.parse::<IpNet>() else {
-        return bad(format!("\"{text}\" is not a network"), "write it as \"10.20.0.0/16\" or \"2001:db8:1::/48\"");
+        return bad(
+            format!("\"{text}\" is not a network"),
+            "write it as \"10.20.0.0/16\" or \"2001:db8:1::/48\"",
+        );
     };
     if network.addr() != network.network() {
-        let help = format!("the network is \"{}\"; the host alone is \"{}\"", network.trunc(), network.addr());
+        let help = format!(
+            "the network is \"{}\"; the host alone is \"{}\"",
+            network.trunc(),
+            network.addr()
+        );
         return bad(format!("\"{text}\" has bits set after its prefix"), help);
     }
     if network.prefix_len() == network.max_prefix_len() {
@@ -73,24 +100,33 @@ fn network(text: &str) -> Result<Host, BadHost> {
     Ok(Host::Network(network))
 }
 
-/// A host name (RFC 1123 section 2.1, RFC 1035 section 2.3.4) in lower case and without the final dot. Windows has names with underscores, and
-/// DNS takes any octet in a label (RFC 2181 section 11).
+/// A host name (RFC 1123 section 2.1, RFC 1035 section 2.3.4) in lower case and without the final
+/// dot. Windows has names with underscores, and DNS takes any octet in a label (RFC 2181 section
+/// 11).
 pub(super) fn name(text: &str) -> Result<String, BadHost> {
     let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
-    let example = "a host name has letters, digits, hyphens and underscores, in parts of at most 63, joined by dots: \"srv01.contoso.com\"";
+    let example = "a host name has letters, digits, hyphens and underscores, in parts of at most \
+        63, joined by dots: \"srv01.contoso.com\"";
     if name.is_empty() {
         return bad("a host has no name", example);
     }
     if name.contains('*') {
-        return bad(format!("\"{text}\" is a wildcard, not a host"), "list the hosts, or a network such as \"10.20.0.0/16\"");
+        return bad(
+            format!("\"{text}\" is a wildcard, not a host"),
+            "list the hosts, or a network such as \"10.20.0.0/16\"",
+        );
     }
     if !name.is_ascii() {
-        return bad(format!("\"{text}\" has letters outside ASCII"), "write it as DNS has it, with \"xn--\"");
+        return bad(
+            format!("\"{text}\" has letters outside ASCII"),
+            "write it as DNS has it, with \"xn--\"",
+        );
     }
     if name.split('.').any(|label| matches!(label, "_tcp" | "_udp")) {
         return bad(
             format!("\"{text}\" is the name of a service, not of a host"),
-            "domain controllers are looked up with { discover = \"contoso.com\" }; others are listed by their own names",
+            "domain controllers are looked up with { discover = \"contoso.com\" }; others are \
+                listed by their own names",
         );
     }
     if let Some((_, host)) = name.split_once('\\') {
@@ -104,7 +140,12 @@ pub(super) fn name(text: &str) -> Result<String, BadHost> {
     }
     for label in name.split('.') {
         let letters = label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        if label.is_empty() || label.len() > 63 || !letters || label.starts_with('-') || label.ends_with('-') {
+        if label.is_empty()
+            || label.len() > 63
+            || !letters
+            || label.starts_with('-')
+            || label.ends_with('-')
+        {
             return bad(format!("\"{text}\" is not a host name"), example);
         }
     }
@@ -183,7 +224,12 @@ mod tests {
             host("https://srv:5000/A").expect_err("a URL").help,
             "write the host alone: \"srv\"; its port and path are in the tables"
         );
-        assert!(host("10.20.1.9/16").expect_err("bits").help.contains("\"10.20.0.0/16\"; the host alone is \"10.20.1.9\""));
+        assert!(
+            host("10.20.1.9/16")
+                .expect_err("bits")
+                .help
+                .contains("\"10.20.0.0/16\"; the host alone is \"10.20.1.9\"")
+        );
         assert!(address("srv").is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! Reads a site file and checks it against the port tables of its product: every mistake at once, each with its place.
+//! Reads a site file and checks it against the port tables of its product: every mistake at once,
+//! each with its place.
 
 mod tables;
 
@@ -10,12 +11,16 @@ use crate::matrix::Registry;
 use crate::matrix::model::{Port, Product};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tables::{certificate_subjects, cloud_networks, controls, named_ports, named_ranges, unknown_role};
+use tables::{
+    certificate_subjects, cloud_networks, controls, named_ports, named_ranges, unknown_role,
+};
 
-/// Reads a site file, adds the matrices of its own folders to `registry`, and checks it against all of them.
+/// Reads a site file, adds the matrices of its own folders to `registry`, and checks it against all
+/// of them.
 ///
 /// # Errors
-/// Every mistake of the site file; or, when the folders that it names hold wrong matrices, every mistake of these.
+/// Every mistake of the site file; or, when the folders that it names hold wrong matrices, every
+/// mistake of these.
 pub fn load(path: &Path, registry: &mut Registry) -> Result<Site, Vec<Mistake>> {
     let text = input::read(path).map_err(|mistake| vec![mistake])?;
     let name = path.display().to_string();
@@ -36,21 +41,37 @@ pub fn load(path: &Path, registry: &mut Registry) -> Result<Site, Vec<Mistake>> 
 /// The folders of matrices that a site file names. What is wrong there is reported by [`parse`].
 fn directories(document: &Document, folder: &Path) -> Vec<PathBuf> {
     let root = document.root();
-    let entries = root.value("site").filter(ValueReader::is_table).and_then(|site| site.table()).and_then(|site| site.value("matrices"));
-    let entries = entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
+    let entries = root
+        .value("site")
+        .filter(ValueReader::is_table)
+        .and_then(|site| site.table())
+        .and_then(|site| site.value("matrices"));
+    let entries =
+        entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
     let written = entries.iter().filter(|entry| !entry.is_not_as_written());
-    written.filter_map(ValueReader::text).filter(|text| !text.trim().is_empty()).map(|text| folder.join(text)).collect()
+    written
+        .filter_map(ValueReader::text)
+        .filter(|text| !text.trim().is_empty())
+        .map(|text| folder.join(text))
+        .collect()
 }
 
-/// Checks the text of a site file. `name` is the file's name for messages; relative paths in it are taken from `folder`.
+/// Checks the text of a site file. `name` is the file's name for messages; relative paths in it are
+/// taken from `folder`.
 ///
 /// # Errors
 /// Every mistake, in the order of the file.
-pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Result<Site, Vec<Mistake>> {
+pub fn parse(
+    name: &str,
+    text: &str,
+    folder: &Path,
+    registry: &Registry,
+) -> Result<Site, Vec<Mistake>> {
     let document = Document::parse(name, text)?;
     let root = document.root();
     let head = root.required_table("site").map(|table| head(table, folder, registry));
-    let (ports, ranges, roles) = (root.table("ports"), root.table("ranges"), root.required_table("roles"));
+    let (ports, ranges, roles) =
+        (root.table("ports"), root.table("ranges"), root.required_table("roles"));
     let certificates = root.table("certificates");
     let networks = root.table("networks");
     let controlled = root.table("controls");
@@ -59,7 +80,8 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
     let ranges = ranges.map(|table| named_ranges(table, product)).unwrap_or_default();
     let roles = roles.map(|table| Roles::read(table, product)).unwrap_or_default();
-    let certificates = certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
+    let certificates =
+        certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
     let networks = networks.map(|table| cloud_networks(table, product)).unwrap_or_default();
     let controls = controlled.map(|table| controls(table, &roles)).unwrap_or_default();
     let site = head.and_then(|head| {
@@ -89,7 +111,9 @@ pub fn parse(name: &str, text: &str, folder: &Path, registry: &Registry) -> Resu
     match site {
         Some(site) if mistakes.is_empty() => Ok(site),
         // A part is missing only where a mistake says so; an empty list would be taken for success.
-        None if mistakes.is_empty() => Err(vec![Mistake::without_place(format!("{name} is not a complete site file"))]),
+        None if mistakes.is_empty() => {
+            Err(vec![Mistake::without_place(format!("{name} is not a complete site file"))])
+        }
         _ => Err(mistakes),
     }
 }
@@ -109,19 +133,25 @@ struct Head<'r> {
 fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> Head<'r> {
     let name = table.required_string("name");
     if let Some(name) = name.as_ref().filter(|name| name.value.chars().any(char::is_control)) {
-        table.report(table.mistake(&name.span, "`name` must be one line of plain text").label("a control character is in it"));
+        table.report(
+            table
+                .mistake(&name.span, "`name` must be one line of plain text")
+                .label("a control character is in it"),
+        );
     }
     let named = table.string("product");
     let topology = table.string("topology");
     let product = product(&table, named.as_ref(), topology.as_ref(), registry);
     let topology = product.and_then(|product| check_topology(&table, product, topology));
     let features = table.strings("features");
-    let features = product.map(|product| check_features(&table, product, &features)).unwrap_or_default();
+    let features =
+        product.map(|product| check_features(&table, product, &features)).unwrap_or_default();
     let paths = table.paths("matrices");
     let key = table.path("key");
     let routes = routes(&table);
     let port_offset = table.integer("port-offset", 0, 65534);
-    let port_offset = port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
+    let port_offset =
+        port_offset.and_then(|at| Some(At { value: u16::try_from(at.value).ok()?, span: at.span }));
     table.finish();
     Head {
         name: name.map(|name| name.value.trim().to_owned()),
@@ -142,7 +172,12 @@ fn routes(table: &TableReader<'_>) -> Vec<Route> {
     let route = |text: At<String>| match text.value.parse() {
         Ok(route) => Some(route),
         Err(fault) => {
-            table.report(table.mistake(&text.span, "this is no proxy that can be used").label("here").help(fault));
+            table.report(
+                table
+                    .mistake(&text.span, "this is no proxy that can be used")
+                    .label("here")
+                    .help(fault),
+            );
             None
         }
     };
@@ -160,9 +195,14 @@ fn product<'r>(
     if let Some(named) = named {
         let found = registry.product(&named.value);
         if found.is_none() {
-            let mistake = table.mistake(&named.span, format!("no product is called \"{}\"", named.value)).label("unknown product");
+            let mistake = table
+                .mistake(&named.span, format!("no product is called \"{}\"", named.value))
+                .label("unknown product");
             let help = choices(&named.value, "products", known());
-            table.report(mistake.help(format!("{help}; tables of others come from `matrices` or --matrices")));
+            table.report(
+                mistake
+                    .help(format!("{help}; tables of others come from `matrices` or --matrices")),
+            );
         }
         return found;
     }
@@ -175,27 +215,47 @@ fn product<'r>(
         return Some(only);
     }
     let candidates: Vec<&Product> = match topology {
-        Some(topology) => all.iter().copied().filter(|product| product.topologies.contains(&topology.value)).collect(),
+        Some(topology) => all
+            .iter()
+            .copied()
+            .filter(|product| product.topologies.contains(&topology.value))
+            .collect(),
         None => Vec::new(),
     };
     match (candidates.as_slice(), topology) {
         ([only], _) => Some(only),
         ([], Some(topology)) => {
-            let mistake = table.mistake(&topology.span, format!("no product has the topology \"{}\"", topology.value));
-            let every = all.iter().flat_map(|product| product.topologies.iter().map(String::as_str));
-            table.report(mistake.label("unknown topology").help(choices(&topology.value, "topologies", every)));
+            let mistake = table.mistake(
+                &topology.span,
+                format!("no product has the topology \"{}\"", topology.value),
+            );
+            let every =
+                all.iter().flat_map(|product| product.topologies.iter().map(String::as_str));
+            table.report(mistake.label("unknown topology").help(choices(
+                &topology.value,
+                "topologies",
+                every,
+            )));
             None
         }
         _ => {
             let ids = known().collect::<Vec<_>>().join(", ");
-            let mistake = table.mistake(table.span(), "`product` is missing in [site]").label("here");
-            table.report(mistake.help(format!("port tables of several products are known; say which: {ids}")));
+            let mistake =
+                table.mistake(table.span(), "`product` is missing in [site]").label("here");
+            table.report(
+                mistake
+                    .help(format!("port tables of several products are known; say which: {ids}")),
+            );
             None
         }
     }
 }
 
-fn check_topology(table: &TableReader<'_>, product: &Product, topology: Option<At<String>>) -> Option<String> {
+fn check_topology(
+    table: &TableReader<'_>,
+    product: &Product,
+    topology: Option<At<String>>,
+) -> Option<String> {
     let known = || product.topologies.iter().map(String::as_str);
     match topology {
         Some(topology) if product.topologies.contains(&topology.value) => Some(topology.value),
@@ -209,15 +269,23 @@ fn check_topology(table: &TableReader<'_>, product: &Product, topology: Option<A
         None if product.topologies.is_empty() => Some(String::new()),
         None => {
             if !table.has("topology") {
-                let mistake = table.mistake(table.span(), "`topology` is missing in [site]").label("here");
-                table.report(mistake.help(format!("the topologies are: {}", known().collect::<Vec<_>>().join(", "))));
+                let mistake =
+                    table.mistake(table.span(), "`topology` is missing in [site]").label("here");
+                table.report(mistake.help(format!(
+                    "the topologies are: {}",
+                    known().collect::<Vec<_>>().join(", ")
+                )));
             }
             None
         }
     }
 }
 
-fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>]) -> BTreeMap<String, bool> {
+fn check_features(
+    table: &TableReader<'_>,
+    product: &Product,
+    said: &[At<String>],
+) -> BTreeMap<String, bool> {
     let mut features: BTreeMap<String, bool> = BTreeMap::new();
     let mut places: BTreeMap<&str, &Span> = BTreeMap::new();
     for feature in said {
@@ -226,15 +294,26 @@ fn check_features(table: &TableReader<'_>, product: &Product, said: &[At<String>
             None => (feature.value.as_str(), true),
         };
         if product.feature(id).is_none() {
-            let mistake = table.mistake(&feature.span, format!("{} has no feature \"{id}\"", product.title)).label("unknown feature");
-            table.report(mistake.help(choices(id, "features", product.features.iter().map(|feature| feature.id.as_str()))));
+            let mistake = table
+                .mistake(&feature.span, format!("{} has no feature \"{id}\"", product.title))
+                .label("unknown feature");
+            table.report(mistake.help(choices(
+                id,
+                "features",
+                product.features.iter().map(|feature| feature.id.as_str()),
+            )));
             continue;
         }
         if let Some(first) = places.insert(id, &feature.span) {
             let contrary = features.get(id) != Some(&on);
-            let message =
-                if contrary { format!("the feature `{id}` is both on and off") } else { format!("the feature `{id}` is listed twice") };
-            table.report(table.mistake(&feature.span, message).label("again here").also(first, "first here"));
+            let message = if contrary {
+                format!("the feature `{id}` is both on and off")
+            } else {
+                format!("the feature `{id}` is listed twice")
+            };
+            table.report(
+                table.mistake(&feature.span, message).label("again here").also(first, "first here"),
+            );
         }
         features.insert(id.to_owned(), on);
     }
@@ -258,10 +337,19 @@ impl Roles<'_, '_> {
             }
             let hosts = reader.role(&value);
             let declared = product.and_then(|product| product.role(&key.value));
-            if hosts.iter().any(|host| matches!(host, Host::Discover { .. })) && declared.is_some_and(|role| role.locate.is_none()) {
-                let mistake = table
-                    .mistake(value.span(), format!("{} is no role of domain controllers: nothing can be discovered for it", key.value));
-                table.report(mistake.label("here").help("list its hosts: { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }"));
+            if hosts.iter().any(|host| matches!(host, Host::Discover { .. }))
+                && declared.is_some_and(|role| role.locate.is_none())
+            {
+                let mistake = table.mistake(
+                    value.span(),
+                    format!(
+                        "{} is no role of domain controllers: nothing can be discovered for it",
+                        key.value
+                    ),
+                );
+                table.report(mistake.label("here").help(
+                    "list its hosts: { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }",
+                ));
             }
             roles.insert(key.value, hosts);
         }
@@ -278,7 +366,8 @@ impl Roles<'_, '_> {
     }
 
     fn role(&mut self, value: &ValueReader<'_>) -> Vec<Host> {
-        let values = if value.is_list() { value.list().unwrap_or_default() } else { vec![value.clone()] };
+        let values =
+            if value.is_list() { value.list().unwrap_or_default() } else { vec![value.clone()] };
         let mut hosts: Vec<Host> = Vec::new();
         let mut places: std::collections::HashMap<String, Span> = std::collections::HashMap::new();
         for value in values {
@@ -286,8 +375,15 @@ impl Roles<'_, '_> {
             let label = host.label();
             match places.get(&label) {
                 Some(first) => {
-                    let mistake = self.table.mistake(value.span(), format!("{label} is listed twice")).label("again here");
-                    self.table.report(mistake.also(first, "first here").help("a host has a role once; remove one of the two"));
+                    let mistake = self
+                        .table
+                        .mistake(value.span(), format!("{label} is listed twice"))
+                        .label("again here");
+                    self.table.report(
+                        mistake
+                            .also(first, "first here")
+                            .help("a host has a role once; remove one of the two"),
+                    );
                 }
                 None => {
                     places.insert(label, value.span().clone());
@@ -300,7 +396,11 @@ impl Roles<'_, '_> {
 
     /// Reports what is wrong with a host, at its place.
     fn checked<T>(&self, span: &Span, outcome: Result<T, BadHost>) -> Option<T> {
-        outcome.map_err(|BadHost { message, help }| self.table.report(self.table.mistake(span, message).label("here").help(help))).ok()
+        outcome
+            .map_err(|BadHost { message, help }| {
+                self.table.report(self.table.mistake(span, message).label("here").help(help))
+            })
+            .ok()
     }
 
     fn host(&mut self, value: &ValueReader<'_>) -> Option<Host> {
@@ -308,40 +408,65 @@ impl Roles<'_, '_> {
             return self.checked(value.span(), host::host(text));
         }
         if !value.is_table() {
-            value.wrong("a host, a list of hosts or a table such as { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }");
+            value.wrong(
+                "a host, a list of hosts or a table such as { name \
+                = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] }",
+            );
             return None;
         }
         let table = value.table()?;
-        let (name, addresses, discover) = (table.string("name"), table.strings("addresses"), table.string("discover"));
+        let (name, addresses, discover) =
+            (table.string("name"), table.strings("addresses"), table.string("discover"));
         let site = table.string("site");
         if let Some(site) = &site
-            && (discover.is_none() || site.value.is_empty() || !site.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+            && (discover.is_none()
+                || site.value.is_empty()
+                || !site.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
         {
-            let mistake = table.mistake(&site.span, "this is not the site of a domain that is looked up").label("here");
-            table.report(mistake.help("write { discover = \"contoso.com\", site = \"London\" }: the name of an Active Directory site"));
+            let mistake = table
+                .mistake(&site.span, "this is not the site of a domain that is looked up")
+                .label("here");
+            table.report(mistake.help(
+                "write { discover = \"contoso.com\", site = \"London\" }: \
+                the name of an Active Directory site",
+            ));
         }
         let host = match (name, discover) {
             (Some(name), None) => {
-                let all: Vec<_> = addresses.iter().filter_map(|at| self.checked(&at.span, host::address(&at.value))).collect();
-                self.checked(&name.span, host::name(&name.value)).and_then(|known| self.fix(known, &addresses, all, &name.span))
+                let all: Vec<_> = addresses
+                    .iter()
+                    .filter_map(|at| self.checked(&at.span, host::address(&at.value)))
+                    .collect();
+                self.checked(&name.span, host::name(&name.value))
+                    .and_then(|known| self.fix(known, &addresses, all, &name.span))
             }
             (None, Some(domain)) => {
                 if let Some(address) = addresses.first() {
-                    let mistake = table.mistake(&address.span, "hosts that are discovered have no fixed addresses").label("here");
+                    let mistake = table
+                        .mistake(&address.span, "hosts that are discovered have no fixed addresses")
+                        .label("here");
                     table.report(mistake.help("remove `addresses`, or list the hosts by name"));
                 }
                 self.checked(&domain.span, host::name(&domain.value))
                     .map(|domain| Host::Discover { domain, site: site.map(At::into_inner) })
             }
             (Some(_), Some(domain)) => {
-                let mistake = table.mistake(&domain.span, "a host is either named or discovered").label("`name` is there too");
+                let mistake = table
+                    .mistake(&domain.span, "a host is either named or discovered")
+                    .label("`name` is there too");
                 table.report(mistake.help("remove `name` or `discover`"));
                 None
             }
             (None, None) => {
                 if !table.has("name") && !table.has("discover") {
-                    let help = "write { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] } or { discover = \"contoso.com\" }";
-                    table.report(table.mistake(value.span(), "a host needs `name` or `discover`").label("here").help(help));
+                    let help = "write { name = \"srv01.contoso.com\", addresses = [\"10.1.2.3\"] } \
+                        or { discover = \"contoso.com\" }";
+                    table.report(
+                        table
+                            .mistake(value.span(), "a host needs `name` or `discover`")
+                            .label("here")
+                            .help(help),
+                    );
                 }
                 None
             }
@@ -351,19 +476,39 @@ impl Roles<'_, '_> {
     }
 
     /// A named host, unless its addresses contradict what the file said of it before.
-    fn fix(&mut self, name: String, said: &[At<String>], addresses: Vec<std::net::IpAddr>, span: &Span) -> Option<Host> {
+    fn fix(
+        &mut self,
+        name: String,
+        said: &[At<String>],
+        addresses: Vec<std::net::IpAddr>,
+        span: &Span,
+    ) -> Option<Host> {
         for (place, address) in addresses.iter().enumerate() {
             if addresses[..place].contains(address) {
                 let again = said.get(place).map_or(span, |at| &at.span);
-                self.table.report(self.table.mistake(again, format!("the address {address} is listed twice")).label("again here"));
+                self.table.report(
+                    self.table
+                        .mistake(again, format!("the address {address} is listed twice"))
+                        .label("again here"),
+                );
             }
         }
         match self.fixed.get(&name) {
             Some((known, first)) if !addresses.is_empty() && *known != addresses => {
-                let line = |span: &Span| self.table.mistake(span, "").position().map_or(0, |(line, _)| line);
-                let words = format!("{name} is given different addresses on lines {} and {}", line(first), line(span));
+                let line = |span: &Span| {
+                    self.table.mistake(span, "").position().map_or(0, |(line, _)| line)
+                };
+                let words = format!(
+                    "{name} is given different addresses on lines {} and {}",
+                    line(first),
+                    line(span)
+                );
                 let mistake = self.table.mistake(span, words).label("here");
-                self.table.report(mistake.also(first, "first here").help("fix the addresses of a host once; they hold for all its roles"));
+                self.table.report(
+                    mistake
+                        .also(first, "first here")
+                        .help("fix the addresses of a host once; they hold for all its roles"),
+                );
                 return None;
             }
             None if !addresses.is_empty() => {
@@ -376,9 +521,17 @@ impl Roles<'_, '_> {
 }
 
 /// Every port that a flow of this site uses must stay a port after the offset.
-fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product, registry: &Registry) {
+fn offset_fits(
+    document: &Document,
+    span: &Span,
+    site: &Site,
+    product: &Product,
+    registry: &Registry,
+) {
     let mut beyond: Vec<String> = Vec::new();
-    for flow in registry.matrices_for(&site.product, &site.topology).flat_map(|matrix| &matrix.flows) {
+    for flow in
+        registry.matrices_for(&site.product, &site.topology).flat_map(|matrix| &matrix.flows)
+    {
         let port = match &flow.port {
             Port::Literal(port) => Some(*port),
             Port::Named(name) => site.ports.get(name).or_else(|| product.ports.get(name)).copied(),
@@ -386,8 +539,11 @@ fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product,
         if let Some(port) = port.filter(|port| site.shifted(*port).is_none()) {
             beyond.push(format!("port {port}"));
         }
-        let range = flow.range.as_ref().and_then(|name| Some((name, site.ranges.get(name).or_else(|| product.ranges.get(name))?)));
-        if let Some((name, range)) = range.filter(|(_, range)| site.shifted_range(range).is_none()) {
+        let range = flow.range.as_ref().and_then(|name| {
+            Some((name, site.ranges.get(name).or_else(|| product.ranges.get(name))?))
+        });
+        if let Some((name, range)) = range.filter(|(_, range)| site.shifted_range(range).is_none())
+        {
             beyond.push(format!("the range `{name}` ({range})"));
         }
     }
@@ -396,8 +552,10 @@ fn offset_fits(document: &Document, span: &Span, site: &Site, product: &Product,
     if !beyond.is_empty() {
         let message = format!("`port-offset` carries {} past 65535", beyond.join(" and "));
         let mistake = document.source().mistake(span, message).label("too large");
-        document
-            .report(mistake.help("take a smaller offset, or narrow the ranges in [ranges]: rpc-dynamic = \"49152-49251\", for example"));
+        document.report(mistake.help(
+            "take a smaller offset, or narrow the ranges in [ranges]: \
+                rpc-dynamic = \"49152-49251\", for example",
+        ));
     }
 }
 

@@ -1,4 +1,5 @@
-//! The site file: one deployment ([`model`]), read and checked ([`load`]), and what a fresh one looks like ([`template`]).
+//! The site file: one deployment ([`model`]), read and checked ([`load`]), and what a fresh one
+//! looks like ([`template`]).
 mod host;
 pub mod load;
 pub mod model;

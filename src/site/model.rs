@@ -24,7 +24,8 @@ pub struct Site {
     pub ranges: BTreeMap<String, PortSet>,
     /// Hosts by role, in the order of the file.
     pub roles: BTreeMap<RoleId, Vec<Host>>,
-    /// Ranges of a cloud service at this site, by role, in the place of the published ones: where a private link or a proxy gives it others.
+    /// Ranges of a cloud service at this site, by role, in the place of the published ones: where a
+    /// private link or a proxy gives it others.
     pub networks: BTreeMap<RoleId, Vec<IpNet>>,
     /// Subject that the certificate of a role's hosts must have, by role.
     pub certificates: BTreeMap<RoleId, String>,
@@ -36,7 +37,8 @@ pub struct Site {
     pub key: Option<std::path::PathBuf>,
     /// How cloud services are reached, where the site says it.
     pub routes: Vec<Route>,
-    /// By host, as [`Host::label`] calls it: ports that are known to be open there from everywhere. A way that must be shut is held against them.
+    /// By host, as [`Host::label`] calls it: ports that are known to be open there from everywhere.
+    /// A way that must be shut is held against them.
     pub controls: BTreeMap<String, Vec<u16>>,
 }
 
@@ -75,7 +77,8 @@ pub enum Host {
     },
 }
 
-/// The DNS name under which a domain controller announces itself (MS-ADTS section 6.3.2.3), for the look-up of its SRV records.
+/// The DNS name under which a domain controller announces itself (MS-ADTS section 6.3.2.3), for the
+/// look-up of its SRV records.
 pub fn locator_name(domain: &str, site: Option<&str>, locate: Locate) -> String {
     let place = site.map(|site| format!("{site}._sites.")).unwrap_or_default();
     match locate {
@@ -105,13 +108,22 @@ mod tests {
 
     #[test]
     fn controllers_announce_themselves_under_these_names() {
-        assert_eq!(locator_name("contoso.com", None, Locate::Dc), "_ldap._tcp.dc._msdcs.contoso.com");
-        assert_eq!(locator_name("contoso.com", Some("London"), Locate::Dc), "_ldap._tcp.London._sites.dc._msdcs.contoso.com");
+        assert_eq!(
+            locator_name("contoso.com", None, Locate::Dc),
+            "_ldap._tcp.dc._msdcs.contoso.com"
+        );
+        assert_eq!(
+            locator_name("contoso.com", Some("London"), Locate::Dc),
+            "_ldap._tcp.London._sites.dc._msdcs.contoso.com"
+        );
         assert_eq!(
             locator_name("contoso.com", Some("London"), Locate::Pdc),
             "_ldap._tcp.pdc._msdcs.contoso.com",
             "there is one, wherever it is"
         );
-        assert_eq!(locator_name("contoso.com", Some("London"), Locate::Gc), "_ldap._tcp.London._sites.gc._msdcs.contoso.com");
+        assert_eq!(
+            locator_name("contoso.com", Some("London"), Locate::Gc),
+            "_ldap._tcp.London._sites.gc._msdcs.contoso.com"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Outbound proxies: how files, options and the environment name one, and which hosts are reached without.
+//! Outbound proxies: how files, options and the environment name one, and which hosts are reached
+//! without.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +23,10 @@ pub struct Proxy {
 /// A password is shown to nobody.
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Proxy").field("at", &self.label()).field("signs_in", &self.authorization.is_some()).finish_non_exhaustive()
+        f.debug_struct("Proxy")
+            .field("at", &self.label())
+            .field("signs_in", &self.authorization.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,10 +60,17 @@ impl Proxy {
     fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let path = rest.split_once('/').map_or("", |(_, path)| path);
-        if path.to_ascii_lowercase().contains(".pac") || path.ends_with("wpad.dat") || scheme.starts_with("pac") || scheme == "file" {
-            return Err("a proxy auto-config file is a program, which portmatrix does not run: look up in it which proxy it returns for \
+        if path.to_ascii_lowercase().contains(".pac")
+            || path.ends_with("wpad.dat")
+            || scheme.starts_with("pac")
+            || scheme == "file"
+        {
+            return Err(
+                "a proxy auto-config file is a program, which portmatrix does not run: look \
+                up in it which proxy it returns for \
                         login.microsoftonline.com (the word after PROXY), and name that one"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if scheme != "http" {
             return Err(format!("proxies are spoken to with http, not with {scheme}: {FORM}"));
@@ -76,11 +87,16 @@ impl Proxy {
         };
         let port: u16 = match port.map(str::parse) {
             Some(Ok(port)) if port > 0 => port,
-            Some(_) => return Err(format!("the port of the proxy is no number from 1 to 65535: {FORM}")),
+            Some(_) => {
+                return Err(format!("the port of the proxy is no number from 1 to 65535: {FORM}"));
+            }
             None => return Err(format!("the port of the proxy is missing: {FORM}")),
         };
         let address: Option<IpAddr> = host.parse().ok();
-        let is_name = |host: &str| host.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_of_a_name));
+        let is_name = |host: &str| {
+            host.split('.')
+                .all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_of_a_name))
+        };
         if address.is_none() && !is_name(host) {
             return Err(format!("the host of the proxy is no name and no address: {FORM}"));
         }
@@ -89,7 +105,12 @@ impl Proxy {
             let both = [decoded(name), b":".to_vec(), decoded(password)].concat();
             format!("Basic {}", STANDARD.encode(both))
         });
-        Ok(Proxy { host: host.to_lowercase(), port, addresses: address.into_iter().collect(), authorization })
+        Ok(Proxy {
+            host: host.to_lowercase(),
+            port,
+            addresses: address.into_iter().collect(),
+            authorization,
+        })
     }
 
     /// The same, now that it is known where it is.
@@ -100,7 +121,11 @@ impl Proxy {
 
     /// `host:port`, for tables and ids.
     pub fn label(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     /// What it is told of who asks.
@@ -134,7 +159,8 @@ fn decoded(text: &str) -> Vec<u8> {
     out
 }
 
-/// Hosts that are reached without the proxy of the environment: `NO_PROXY`, as curl reads it. Names stand for all below them.
+/// Hosts that are reached without the proxy of the environment: `NO_PROXY`, as curl reads it. Names
+/// stand for all below them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoProxy {
     all: bool,
@@ -163,8 +189,12 @@ impl NoProxy {
     /// Whether a host is reached without the proxy.
     pub fn covers(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_lowercase();
-        let under = |name: &String| host == *name || host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.'));
-        let inside = |address: IpAddr| self.networks.iter().any(|network| network.contains(&address));
+        let under = |name: &String| {
+            host == *name
+                || host.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let inside =
+            |address: IpAddr| self.networks.iter().any(|network| network.contains(&address));
         self.all || self.names.iter().any(under) || host.parse().is_ok_and(inside)
     }
 }
@@ -190,7 +220,10 @@ mod tests {
         assert_eq!(signed.label(), "proxy:8080");
         let wanted = format!("Basic {}", STANDARD.encode("corp\\ann:p@ss:wörd"));
         assert_eq!(signed.authorization(), Some(wanted.as_str()));
-        assert!(!format!("{signed:?}").contains(&wanted) && !format!("{signed:?}").contains("ann"), "{signed:?}");
+        assert!(
+            !format!("{signed:?}").contains(&wanted) && !format!("{signed:?}").contains("ann"),
+            "{signed:?}"
+        );
         assert_eq!("direct".parse(), Ok(Route::Direct));
     }
 
@@ -216,7 +249,15 @@ mod tests {
     #[test]
     fn hosts_without_the_proxy_are_known() {
         let none = NoProxy::parse("localhost, .contoso.com,*.fabrikam.com,10.0.0.0/8 192.0.2.1");
-        for host in ["localhost", "psp.contoso.com", "contoso.com", "a.b.fabrikam.com", "10.1.2.3", "192.0.2.1", "PSP.Contoso.com."] {
+        for host in [
+            "localhost",
+            "psp.contoso.com",
+            "contoso.com",
+            "a.b.fabrikam.com",
+            "10.1.2.3",
+            "192.0.2.1",
+            "PSP.Contoso.com.",
+        ] {
             assert!(none.covers(host), "{host}");
         }
         for host in ["login.microsoftonline.com", "mycontoso.com", "192.0.2.2", "nolocalhost"] {

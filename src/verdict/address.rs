@@ -15,23 +15,28 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Whether it is known to be this host of the site: by an address that the site file gives the host, or by its name. Who only says so (`--as`)
-    /// may as well be on the machine at the other end.
+    /// Whether it is known to be this host of the site: by an address that the site file gives the
+    /// host, or by its name. Who only says so (`--as`) may as well be on the machine at the other
+    /// end.
     fn is(&self, end: &HopEnd) -> bool {
-        let by_address = || fixed(end).iter().any(|a| self.addresses.iter().any(|own| plain(*own) == *a));
+        let by_address =
+            || fixed(end).iter().any(|a| self.addresses.iter().any(|own| plain(*own) == *a));
         let by_name = || match &end.host {
             Host::Named { name, .. } if self.name.contains('.') => *name == self.name,
-            Host::Named { name, .. } => !self.name.is_empty() && name.split('.').next() == Some(self.name.as_str()),
+            Host::Named { name, .. } => {
+                !self.name.is_empty() && name.split('.').next() == Some(self.name.as_str())
+            }
             _ => false,
         };
         by_address() || by_name()
     }
 }
 
-/// Whether an address cannot be that of the host that a hop goes to, since the host is another machine. `loopback` says that the whole site lives on
-/// loopback.
+/// Whether an address cannot be that of the host that a hop goes to, since the host is another
+/// machine. `loopback` says that the whole site lives on loopback.
 ///
-/// Where the site file gives both ends the address, they are one machine on purpose; and a hop that begins on loopback may stay there.
+/// Where the site file gives both ends the address, they are one machine on purpose; and a hop that
+/// begins on loopback may stay there.
 pub fn misplaced(hop: &Hop, address: IpAddr, this: &Machine, loopback: bool) -> Option<Misplaced> {
     // The address is the proxy's then, and a proxy may well run on this machine.
     if hop.proxy.is_some() {
@@ -45,7 +50,11 @@ pub fn misplaced(hop: &Hop, address: IpAddr, this: &Machine, loopback: bool) -> 
     }
     let kind = kind(address, &this.addresses)?;
     match kind {
-        Misplaced::Loopback if loopback || from.iter().any(IpAddr::is_loopback) || is_on_loopback(&hop.from) => None,
+        Misplaced::Loopback
+            if loopback || from.iter().any(IpAddr::is_loopback) || is_on_loopback(&hop.from) =>
+        {
+            None
+        }
         // On the very machine that the name is of, its own address is right.
         Misplaced::Own if !this.is(&hop.from) || this.name == hop.to.host.label() => None,
         // Two hosts that the site file puts on one link without a router.
@@ -66,14 +75,19 @@ fn kind(address: IpAddr, own: &[IpAddr]) -> Option<Misplaced> {
     }
 }
 
-/// An IPv4 address in the clothes of IPv6 (RFC 4291 section 2.5.5, RFC 6052 section 2.1) is one of IPv4.
+/// An IPv4 address in the clothes of IPv6 (RFC 4291 section 2.5.5, RFC 6052 section 2.1) is one of
+/// IPv4.
 fn plain(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if v6.segments()[..6] == [0x64, 0xff9b, 0, 0, 0, 0] => {
             let [.., a, b, c, d] = v6.octets();
             Ipv4Addr::new(a, b, c, d).into()
         }
-        IpAddr::V6(v6) if v6.segments()[..6] == [0; 6] && !v6.is_unspecified() && v6 != Ipv6Addr::LOCALHOST => {
+        IpAddr::V6(v6)
+            if v6.segments()[..6] == [0; 6]
+                && !v6.is_unspecified()
+                && v6 != Ipv6Addr::LOCALHOST =>
+        {
             let [.., a, b, c, d] = v6.octets();
             Ipv4Addr::new(a, b, c, d).into()
         }
@@ -89,7 +103,8 @@ fn is_nowhere(address: IpAddr) -> bool {
     }
 }
 
-/// Multicast, broadcast and what is reserved beside them (RFC 1112 section 4): no address of one host.
+/// Multicast, broadcast and what is reserved beside them (RFC 1112 section 4): no address of one
+/// host.
 fn is_group(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.octets()[0] >= 224,

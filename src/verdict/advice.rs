@@ -14,100 +14,213 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     if judgement.verdict == Verdict::Pass {
         return None;
     }
-    let to = hop.to.host.label();
-    // The listener belongs where the flow ends: behind a front, not on it.
-    let behind = hop.flow.relayed_to.as_ref().map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
-    let evidence = Evidence::decisive(&seen.evidence);
-    let port = evidence.map_or(hop.port, |e| e.destination.port());
-    let flow = match evidence {
-        Some(e) => format!("TCP {} → {}", e.source.map_or_else(|| hop.from.host.label(), |s| s.ip().to_string()), e.destination),
-        None => format!("TCP {} → {to}:{port}", hop.from.host.label()),
-    };
-    let at = evidence.map_or(seen.started, |e| e.sent_at);
-    let at = at.strftime("%Y-%m-%d %H:%M:%S%.3fZ");
-    let logs = evidence.and_then(|e| whose_log(e, seen.trace.as_ref())).unwrap_or_else(|| "the logs on the way".to_owned());
-    let log = match evidence.and_then(|e| e.source) {
-        Some(source) => format!("look for {source} at {at} in {logs}"),
-        None => format!("look at {at} in {logs}"),
-    };
-    let special = cloud::advice(hop, seen, judgement.reason, &flow).or_else(|| http_status::advice(hop, seen, judgement.reason, &flow));
-    if special.is_some() {
-        return special;
+    let words = Words::of(hop, seen);
+    let (reason, flow) = (judgement.reason, words.flow.as_str());
+    cloud::advice(hop, seen, reason, flow)
+        .or_else(|| http_status::advice(hop, seen, reason, flow))
+        .or_else(|| rpc::advice(hop, seen, reason, flow, &words.log))
+        .or_else(|| range::advice(hop, seen, reason, &words.log))
+        .or_else(|| of_connection(hop, seen, judgement, &words))
+        .or_else(|| of_answer(hop, seen, judgement, &words))
+}
+
+/// What sentences are made of.
+struct Words {
+    /// The host that is connected to.
+    to: String,
+    /// The host at which the flow ends: behind a front, not the front.
+    behind: String,
+    port: u16,
+    /// Both ends, as they stand in a firewall's log.
+    flow: String,
+    /// When it was tried, UTC.
+    at: String,
+    /// What to look for, when, and in whose log.
+    log: String,
+}
+
+impl Words {
+    fn of(hop: &Hop, seen: &Observation) -> Self {
+        let to = hop.to.host.label();
+        // The listener belongs where the flow ends: behind a front, not on it.
+        let behind = hop
+            .flow
+            .relayed_to
+            .as_ref()
+            .map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
+        let evidence = Evidence::decisive(&seen.evidence);
+        let port = evidence.map_or(hop.port, |e| e.destination.port());
+        let flow = match evidence {
+            Some(e) => format!(
+                "TCP {} → {}",
+                e.source.map_or_else(|| hop.from.host.label(), |s| s.ip().to_string()),
+                e.destination
+            ),
+            None => format!("TCP {} → {to}:{port}", hop.from.host.label()),
+        };
+        let at = evidence.map_or(seen.started, |e| e.sent_at);
+        let at = at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
+        let logs = evidence
+            .and_then(|e| whose_log(e, seen.trace.as_ref()))
+            .unwrap_or_else(|| "the logs on the way".to_owned());
+        let log = match evidence.and_then(|e| e.source) {
+            Some(source) => format!("look for {source} at {at} in {logs}"),
+            None => format!("look at {at} in {logs}"),
+        };
+        Words { to, behind, port, flow, at, log }
     }
-    if let Some(words) = rpc::advice(hop, seen, judgement.reason, &flow, &log).or_else(|| range::advice(hop, seen, judgement.reason, &log))
-    {
-        return Some(words);
-    }
+}
+
+/// Where no connection opened, or it died.
+fn of_connection(
+    hop: &Hop,
+    seen: &Observation,
+    judgement: &Judgement,
+    words: &Words,
+) -> Option<String> {
+    let Words { to, port, flow, log, .. } = words;
+    let (port, evidence) = (*port, Evidence::decisive(&seen.evidence));
     Some(match judgement.reason {
         Reason::AddressIsLocal => address(hop, seen)?,
         // Only this machine's own neighbour table says so without a sender on the way.
-        Reason::HostUnreachable if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) => {
+        Reason::HostUnreachable
+            if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Unknown) =>
+        {
             format!(
-                "Look whether {to} is up and its address is right: nobody on this machine's own network answers for it, nor for a router to it."
+                "Look whether {to} is up and its address is right: nobody on this machine's own \
+                    network answers for it, nor for a router to it."
             )
         }
-        Reason::Retried => format!("Look for what loses the first packets of {flow} (rate limits, one bad link of several); {log}."),
-        Reason::HostUnreachable if evidence.and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded()) => {
+        Reason::Retried => format!(
+            "Look for what loses the first packets of {flow} (rate limits, one bad link of \
+                several); {log}."
+        ),
+        Reason::HostUnreachable
+            if evidence.and_then(|e| e.icmp).is_some_and(|icmp| icmp.is_time_exceeded()) =>
+        {
             format!("Mend the routing on the way of {flow}: routers send it in a circle; {log}.")
         }
-        Reason::TimedOut | Reason::Refused if both_ends::told(hop, seen) == Some(Told::QueueFull) => format!(
-            "The way to {to}:{port} is open: the program that has the port there takes no more connections. Look why, or restart it."
-        ),
-        Reason::TimedOut | Reason::AdminProhibited | Reason::NetUnreachable | Reason::HostUnreachable | Reason::PortUnreachable => {
+        Reason::TimedOut | Reason::Refused
+            if both_ends::told(hop, seen) == Some(Told::QueueFull) =>
+        {
+            format!(
+                "The way to {to}:{port} is open: the program that has the port there takes no more \
+                    connections. Look why, or restart it."
+            )
+        }
+        Reason::TimedOut
+        | Reason::AdminProhibited
+        | Reason::NetUnreachable
+        | Reason::HostUnreachable
+        | Reason::PortUnreachable => {
             format!("Allow {flow}; {log}.")
         }
         Reason::Refused => format!(
-            "Nothing is listening on {to}:{port}, or a firewall reset the connection. 1. Start the service, or `portmatrix listen` there, and test again. 2. If it is still refused, allow {flow}."
+            "Nothing is listening on {to}:{port}, or a firewall reset the connection. 1. Start the \
+                service, or `portmatrix listen` there, and test again. 2. If it is still refused, \
+                allow {flow}."
         ),
-        Reason::Rejected => format!("A device on the way resets in the name of {to}, which listens there: allow {flow}; {log}."),
+        Reason::Rejected => format!(
+            "A device on the way resets in the name of {to}, which listens there: allow {flow}; \
+                {log}."
+        ),
         Reason::ResetAfterConnect | Reason::ClosedAfterConnect | Reason::SilentAfterConnect => {
-            format!("The connection opens and then dies: look for an application filter or a proxy on the way of {flow}; {log}.")
+            format!(
+                "The connection opens and then dies: look for an application filter or a proxy on \
+                    the way of {flow}; {log}."
+            )
         }
-        Reason::NameNotFound | Reason::NameNoAddress => format!("Add {to} to the DNS that this host asks."),
-        Reason::DnsTimedOut | Reason::DnsFailed => "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned(),
-        reason if reason.is_local() => "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned(),
+        Reason::NameNotFound | Reason::NameNoAddress => {
+            format!("Add {to} to the DNS that this host asks.")
+        }
+        Reason::DnsTimedOut | Reason::DnsFailed => {
+            "Mend this host's DNS servers, or the way to them (UDP and TCP 53).".to_owned()
+        }
+        reason if reason.is_local() => {
+            "Mend this machine first: the fault is here, and nothing is known of the path."
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// Where somebody answered.
+fn of_answer(
+    hop: &Hop,
+    seen: &Observation,
+    judgement: &Judgement,
+    words: &Words,
+) -> Option<String> {
+    let Words { to, behind, port, flow, at, .. } = words;
+    let port = *port;
+    Some(match judgement.reason {
         Reason::TlsSubjectMismatch => {
             let wanted = hop.flow.certificate.as_deref().unwrap_or_default();
             format!(
-                "Give {to} the certificate with the subject \"{wanted}\", or mend `[certificates]` in the site file (the step `tls` shows the one it has)."
+                "Give {to} the certificate with the subject \"{wanted}\", or mend `[certificates]` \
+                    in the site file (the step `tls` shows the one it has)."
             )
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired if hop.class.is_some() && tls::may_be_somebody_elses(seen) => {
+        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired
+            if hop.class.is_some() && tls::may_be_somebody_elses(seen) =>
+        {
             format!(
-                "Somebody else answers for {to}: sign in where the network asks for it (a captive portal), or take {to} out of the proxy or DNS filter on the way."
+                "Somebody else answers for {to}: sign in where the network asks for it (a captive \
+                    portal), or take {to} out of the proxy or DNS filter on the way."
             )
         }
-        Reason::TlsUntrusted | Reason::TlsNameMismatch | Reason::TlsExpired | Reason::TlsExpiresSoon => tls::certificate(&to, seen),
+        Reason::TlsUntrusted
+        | Reason::TlsNameMismatch
+        | Reason::TlsExpired
+        | Reason::TlsExpiresSoon => tls::certificate(to, seen),
         Reason::TlsIntercepted => format!("Take {to} out of TLS inspection on the way: {flow}."),
-        Reason::StandInAnswered => format!("End `portmatrix listen` on {behind} and start the service there: the way is open."),
-        Reason::NotRecognised => format!("Look on {to} which program has port {port}: its answer does not name the service."),
-        Reason::WrongListener => format!("Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."),
-        Reason::ProofInvalid => "Somebody on the way changes answers, or the two ends have different keys.".to_owned(),
+        Reason::StandInAnswered => format!(
+            "End `portmatrix listen` on {behind} and start the service there: the way is open."
+        ),
+        Reason::NotRecognised => format!(
+            "Look on {to} which program has port {port}: its answer does not name the service."
+        ),
+        Reason::WrongListener => format!(
+            "Another host of the site answers at {to}:{port}: mend DNS, NAT or the load balancer."
+        ),
+        Reason::ProofInvalid => {
+            "Somebody on the way changes answers, or the two ends have different keys.".to_owned()
+        }
         Reason::UnexpectedlyOpen => format!("Shut {flow}: it must not be reachable from here."),
         Reason::NotProved => not_proved(hop, seen),
-        Reason::Denied | Reason::DeniedOtherwise => denied(hop, seen, judgement, &flow),
-        Reason::MtuBlackHole => format!("Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."),
-        Reason::IdleDropped => format!("Raise the idle time-out of the devices on the way of {flow}."),
+        Reason::Denied | Reason::DeniedOtherwise => denied(hop, seen, judgement, flow),
+        Reason::MtuBlackHole => format!(
+            "Let ICMP \"fragmentation needed\" through, or lower the MTU, on the way of {flow}."
+        ),
+        Reason::IdleDropped => {
+            format!("Raise the idle time-out of the devices on the way of {flow}.")
+        }
         // The path that was walked is the way there, and the fault is on the way back.
         Reason::ReplyLost => {
             format!(
-                "Requests arrive, but replies are lost: allow the return traffic of {flow}; look for it at {at} in the logs on the way back."
+                "Requests arrive, but replies are lost: allow the return traffic of {flow}; look \
+                    for it at {at} in the logs on the way back."
             )
         }
-        Reason::AnsweredByMiddlebox => format!("A device on the way answers for {to}: take {flow} out of its proxy."),
+        Reason::AnsweredByMiddlebox => {
+            format!("A device on the way answers for {to}: take {flow} out of its proxy.")
+        }
         Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {
             format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
         }
-        Reason::NotTested if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) => {
+        Reason::NotTested
+            if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) =>
+        {
             format!(
-                "The listener on {to} had as many connections as it takes: give it more (`listen --max-per-peer`), or probe fewer at a time (`--concurrency`)."
+                "The listener on {to} had as many connections as it takes: give it more (`listen \
+                    --max-per-peer`), or probe fewer at a time (`--concurrency`)."
             )
         }
         Reason::NotTested => "Run the probe again and let it end.".to_owned(),
         reason => {
             return tls::advice(hop, seen, port, reason)
                 .or_else(|| directory::advice(hop, seen, reason))
-                .or_else(|| answered(&to, port, reason));
+                .or_else(|| answered(to, port, reason));
         }
     })
 }
@@ -116,36 +229,45 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
 fn not_proved(hop: &Hop, seen: &Observation) -> String {
     let to = hop.to.host.label();
     // The listener belongs where the flow ends: behind a front, not on it.
-    let behind = hop.flow.relayed_to.as_ref().map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
+    let behind =
+        hop.flow.relayed_to.as_ref().map_or_else(|| to.clone(), |behind| behind.hosts.join(" or "));
     if clock::hides_proof(seen).is_some() {
         return format!(
-            "Set the clocks of {} and {to} right, and test again: they are days apart, and a listener there would not have answered.",
+            "Set the clocks of {} and {to} right, and test again: they are days apart, and a \
+                listener there would not have answered.",
             hop.from.host.label()
         );
     }
     format!(
-        "Run `portmatrix listen` on {behind} with the same site key to have it proved; where one runs, compare keys, and clocks to the day."
+        "Run `portmatrix listen` on {behind} with the same site key to have it proved; where one \
+            runs, compare keys, and clocks to the day."
     )
 }
 
 /// What to do about an address that is not another machine's.
 fn address(hop: &Hop, seen: &Observation) -> Option<String> {
     let (to, from, address) = (hop.to.host.label(), hop.from.host.label(), hop.address?);
-    let looked_up =
-        !matches!(&hop.to.host, Host::Named { addresses, .. } if !addresses.is_empty()) && !matches!(hop.to.host, Host::Address(_));
+    let looked_up = !matches!(&hop.to.host, Host::Named { addresses, .. } if !addresses.is_empty())
+        && !matches!(hop.to.host, Host::Address(_));
     Some(match seen.misplaced? {
         Misplaced::Own => format!(
-            "{address} is this machine's own address: mend DNS, the hosts file or the site file; where {from} and {to} are one machine, give both its \
+            "{address} is this machine's own address: mend DNS, the hosts file or the site file; \
+                where {from} and {to} are one machine, give both its \
              address in the site file."
         ),
         Misplaced::LinkLocal => format!(
-            "{address} is what a machine gives itself where it finds no network: mend the network of {to}, and its address in DNS or in the site file."
+            "{address} is what a machine gives itself where it finds no network: mend the network \
+                of {to}, and its address in DNS or in the site file."
         ),
         _ if looked_up => format!(
-            "Ask whoever runs this host's DNS why {to} is answered with {address}, and look into the hosts file: a DNS filter or the hosts file sends it \
+            "Ask whoever runs this host's DNS why {to} is answered with {address}, and look into \
+                the hosts file: a DNS filter or the hosts file sends it \
              nowhere."
         ),
-        _ => format!("Mend the address of {to} in the site file: {address} leads nowhere, or to this machine itself."),
+        _ => format!(
+            "Mend the address of {to} in the site file: {address} leads nowhere, or to this \
+                machine itself."
+        ),
     })
 }
 
@@ -153,22 +275,35 @@ fn address(hop: &Hop, seen: &Observation) -> Option<String> {
 fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
     Some(match reason {
         Reason::HttpStatus => format!(
-            "{to} answers on this path with an error (the step `http` shows the status): look whether the service is there and published under it."
+            "{to} answers on this path with an error (the step `http` shows the status): look \
+                whether the service is there and published under it."
         ),
         Reason::HttpRedirected => format!(
-            "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page of the network, or a front that is not set up for {to}."
+            "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page \
+                of the network, or a front that is not set up for {to}."
         ),
-        Reason::GreetingNotSpoken | Reason::HttpNotSpoken | Reason::LdapNotSpoken | Reason::RpcNotSpoken => {
+        Reason::GreetingNotSpoken
+        | Reason::HttpNotSpoken
+        | Reason::LdapNotSpoken
+        | Reason::RpcNotSpoken => {
             format!(
-                "Something else than the planned service answers on {to}:{port}: look which program has the port there, and at NAT on the way."
+                "Something else than the planned service answers on {to}:{port}: look which \
+                    program has the port there, and at NAT on the way."
             )
         }
-        Reason::LdapRefused => format!("Look at the directory service on {to}: the steps show the code and words of its refusal."),
+        Reason::LdapRefused => format!(
+            "Look at the directory service on {to}: the steps show the code and words of its \
+                refusal."
+        ),
         Reason::RpcBindRejected => {
-            format!("The RPC service on {to}:{port} does not take this interface: is it the right host, and the service running?")
+            format!(
+                "The RPC service on {to}:{port} does not take this interface: is it the right \
+                    host, and the service running?"
+            )
         }
         Reason::RpcAccessDenied => format!(
-            "{to} denies anonymous look-ups at its endpoint mapper: allow them for the test (RestrictRemoteClients), or test its ports by a range rule."
+            "{to} denies anonymous look-ups at its endpoint mapper: allow them for the test \
+                (RestrictRemoteClients), or test its ports by a range rule."
         ),
         _ => return None,
     })
@@ -177,36 +312,45 @@ fn answered(to: &str, port: u16, reason: Reason) -> Option<String> {
 /// What a way that is shut, but not by a rule that was seen at work, asks for.
 fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> String {
     if seen.known.refused_here {
-        return "Let this machine's own firewall pass these packets for the test: what it refuses itself shows nothing of the way."
+        return "Let this machine's own firewall pass these packets for the test: what it refuses \
+            itself shows nothing of the way."
             .to_owned();
     }
     if judgement.ended.is_some_and(|(_, initiator)| initiator == Initiator::Local) {
-        return "Mend this machine first: the fault is here, and nothing is known of the path.".to_owned();
+        return "Mend this machine first: the fault is here, and nothing is known of the path."
+            .to_owned();
     }
     match seen.sighting.as_ref().map(|s| s.state) {
         Some(state) if state >= Seen::HalfOpen && state != Seen::NotAllowed => {
-            format!("Shut {flow} on the way there: what is sent arrives at the host, which is what was to be shut out.")
+            format!(
+                "Shut {flow} on the way there: what is sent arrives at the host, which is what was \
+                    to be shut out."
+            )
         }
         Some(Seen::NotAllowed) => format!(
-            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut way show a rule of the way.",
+            "Let this host in for the test (`listen --allow-from` on {}): only then does a shut \
+                way show a rule of the way.",
             hop.to.host.label()
         ),
         _ if let Some(behind) = &hop.flow.relayed_to => format!(
-            "To prove that {} itself refuses this path, run `portmatrix listen` on {} with the site key during the test, and test a path that it passes on \
+            "To prove that {} itself refuses this path, run `portmatrix listen` on {} with the \
+                site key during the test, and test a path that it passes on \
              in the same run: the listener tells what arrives.",
             hop.to.host.label(),
             behind.hosts.join(" or ")
         ),
         _ => format!(
-            "To prove that the firewall blocks this, start `portmatrix listen` on {to} and run again, or name a port that is open there under `[controls]` \
+            "To prove that the firewall blocks this, start `portmatrix listen` on {to} and run \
+                again, or name a port that is open there under `[controls]` \
              in the site file.",
             to = hop.to.host.label()
         ),
     }
 }
 
-/// The device whose log knows of an attempt that failed: who said so, or the last one that was seen on the way. A filter in a router's way
-/// through answers for packets whose life ends on it, so it may be that one or the next.
+/// The device whose log knows of an attempt that failed: who said so, or the last one that was seen
+/// on the way. A filter in a router's way through answers for packets whose life ends on it, so it
+/// may be that one or the next.
 fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
     evidence.outcome?;
     if let Some(icmp) = evidence.icmp {
@@ -214,13 +358,21 @@ fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
     }
     let trace = trace?;
     if trace.is_passed_on_by_destination() {
-        return Some(format!("the logs behind {}, which passes it on (NAT)", trace.destination.ip()));
+        return Some(format!(
+            "the logs behind {}, which passes it on (NAT)",
+            trace.destination.ip()
+        ));
     }
     // The way to another port or a neighbour is most often the same, but need not be.
     let walked_itself = trace.destination == evidence.destination;
     match trace.last_router() {
-        Some(router) if walked_itself => Some(format!("the log of {router} or the device after it")),
-        Some(router) => Some(format!("the log of {router} or the device after it, as on the way to {}", trace.destination)),
+        Some(router) if walked_itself => {
+            Some(format!("the log of {router} or the device after it"))
+        }
+        Some(router) => Some(format!(
+            "the log of {router} or the device after it, as on the way to {}",
+            trace.destination
+        )),
         None if !walked_itself => None,
         None if trace.nodes.iter().all(|n| n.answer == NodeAnswer::Silent) => {
             Some("the logs of this machine's own firewall and of its first router".to_owned())

@@ -10,7 +10,9 @@ use super::expected::{self, Expected};
 use super::greeting::{self, Greeted};
 use super::http_status;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
-use super::reading::{address_note, answered_without_proof, claims, failed_step, leaves_open, proved, text};
+use super::reading::{
+    address_note, answered_without_proof, claims, failed_step, leaves_open, proved, text,
+};
 use super::relay::{self, Behind, came_through_relay};
 use super::rpc;
 use super::several;
@@ -28,16 +30,30 @@ const CLOCK_NOTE_SECONDS: i64 = 120;
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes(hop, seen);
-    let opinion =
-        |verdict, reason, answered_by| Judgement { verdict, reason, ended: None, answered_by, advice: None, notes: notes.clone() };
-    // The product's own wish decides how bad it is: a hop that is not required warns, and so does one to a service that was retired.
-    let failed = if hop.flow.required && hop.class != Some(NameClass::Legacy) { Verdict::Fail } else { Verdict::Warn };
+    let opinion = |verdict, reason, answered_by| Judgement {
+        verdict,
+        reason,
+        ended: None,
+        answered_by,
+        advice: None,
+        notes: notes.clone(),
+    };
+    // The product's own wish decides how bad it is: a hop that is not required warns, and so does
+    // one to a service that was retired.
+    let failed = if hop.flow.required && hop.class != Some(NameClass::Legacy) {
+        Verdict::Fail
+    } else {
+        Verdict::Warn
+    };
 
     let told = both_ends::told(hop, seen);
     let impostor = impostor(hop, seen);
-    // Whoever answers at such an address is not the host, unless that proves itself: one machine may have two names.
+    // Whoever answers at such an address is not the host, unless that proves itself: one machine
+    // may have two names.
     if let Some(misplaced) = seen.misplaced
-        && !(misplaced.may_be_right() && impostor.is_none() && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
+        && !(misplaced.may_be_right()
+            && impostor.is_none()
+            && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
     {
         return opinion(failed, Reason::AddressIsLocal, who_failed(seen, Reason::AddressIsLocal));
     }
@@ -50,20 +66,15 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some((verdict, reason, answered_by)) = rpc::impostor(hop, seen) {
         return opinion(verdict, reason, answered_by);
     }
-    match told {
-        Some(Told::Changed(_)) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody),
-        Some(Told::NeverArrived) => return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox),
-        Some(Told::ReplyLost) => return opinion(failed, Reason::ReplyLost, AnsweredBy::Nobody),
-        Some(Told::Rejected { .. }) => return opinion(failed, Reason::Rejected, AnsweredBy::Nobody),
-        Some(Told::OnlyBegan) => return opinion(failed, Reason::SilentAfterConnect, AnsweredBy::Nobody),
-        // The listener's own limit says nothing about the way; its list of networks is a filter like any other.
-        Some(Told::TurnedAway { not_allowed: false }) => return opinion(Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn),
-        Some(Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull) | None => {}
+    if let Some((verdict, reason, answered_by)) = by_both_ends(told.as_ref(), failed) {
+        return opinion(verdict, reason, answered_by);
     }
-    // The site's own listener has this port, and would have proved itself: whoever answered to the end without a proof is somebody else. Who answered with
-    // an error has said more of himself.
+    // The site's own listener has this port, and would have proved itself: whoever answered to the
+    // end without a proof is somebody else. Who answered with an error has said more of himself.
     let heard = told == Some(Told::Arrived { proved: true });
-    let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen)) && !heard && answered_without_proof(hop, seen);
+    let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen))
+        && !heard
+        && answered_without_proof(hop, seen);
     if without_proof || (seen.known.listener_holds && greeting::is_of_another(seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
@@ -71,15 +82,16 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if hop.class.is_some() && certificate::is_private(seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
     }
-    // A listener whose clock is days off answers as a stranger's: with an error, or as a directory that is none.
+    // A listener whose clock is days off answers as a stranger's: with an error, or as a directory
+    // that is none.
     let hidden = clock::hides_proof(seen).filter(|_| !names_service(seen));
     if let Some(step) = failed_step(seen) {
         let reason = step.reason.unwrap_or(Reason::NotTested);
         if hidden.is_some() && strangers_answer(reason) {
             return opinion(Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved);
         }
-        // A fault of this machine says nothing about the path.
-        // Where no DNS server answers, nothing was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
+        // A fault of this machine says nothing about the path. Where no DNS server answers, nothing
+        // was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
         let unknown = step.initiator == Some(Initiator::Local)
             || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut)
             || leaves_open(reason)
@@ -97,11 +109,16 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if relay::another_path(hop, seen).is_some() {
         return opinion(failed, Reason::WrongListener, AnsweredBy::StandIn);
     }
-    // The listener saw this very connection arrive, and said so on another that it proved: as good as a proof on this one.
-    let proved = proved(seen) || heard || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
+    // The listener saw this very connection arrive, and said so on another that it proved: as good
+    // as a proof on this one.
+    let proved = proved(seen)
+        || heard
+        || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
-        false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => AnsweredBy::Service,
+        false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => {
+            AnsweredBy::Service
+        }
         false => AnsweredBy::Unproved,
     };
     let another = expected::another(policy.expected, answered_by, failed);
@@ -112,7 +129,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     let elsewhere = seen.known.at_host == Some(false) && !certificate::is_public(seen);
     // That it opens there shows of a way that ends what is said on it no more than that.
     let cut_off = seen.known.cut_off.is_some();
-    if ((hidden.is_some() || elsewhere) && !proved) || cut_off || seen.known.at_other_host.is_some() {
+    if ((hidden.is_some() || elsewhere) && !proved) || cut_off || seen.known.at_other_host.is_some()
+    {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
     let (verdict, reason) = answered(hop, seen, proved, failed);
@@ -123,21 +141,43 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
 }
 
-/// How a hop stands that was climbed to its end. What another hop showed of the host there makes it worse, and never better.
+/// What is certain as soon as the other end's view is known.
+fn by_both_ends(told: Option<&Told>, failed: Verdict) -> Option<(Verdict, Reason, AnsweredBy)> {
+    match told? {
+        Told::Changed(_) => Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody)),
+        Told::NeverArrived => {
+            Some((Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox))
+        }
+        Told::ReplyLost => Some((failed, Reason::ReplyLost, AnsweredBy::Nobody)),
+        Told::Rejected { .. } => Some((failed, Reason::Rejected, AnsweredBy::Nobody)),
+        Told::OnlyBegan => Some((failed, Reason::SilentAfterConnect, AnsweredBy::Nobody)),
+        // The listener's own limit says nothing about the way; its list of networks is a filter
+        // like any other.
+        Told::TurnedAway { not_allowed: false } => {
+            Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn))
+        }
+        Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull => None,
+    }
+}
+
+/// How a hop stands that was climbed to its end. What another hop showed of the host there makes it
+/// worse, and never better.
 fn answered(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Verdict, Reason) {
     let own = by_itself(hop, seen, proved, failed);
-    let of_host = seen.known.stranger.as_ref().filter(|_| !proved).map(|(reason, _)| match reason {
-        // Of another listener's host, this one says nothing.
-        Reason::WrongListener => (Verdict::Inconclusive, Reason::NotProved),
-        // What a directory of another name does, it warns of on every hop to it.
-        reason => (Verdict::Warn, *reason),
-    });
+    let of_host =
+        seen.known.stranger.as_ref().filter(|_| !proved).map(|(reason, _)| match reason {
+            // Of another listener's host, this one says nothing.
+            Reason::WrongListener => (Verdict::Inconclusive, Reason::NotProved),
+            // What a directory of another name does, it warns of on every hop to it.
+            reason => (Verdict::Warn, *reason),
+        });
     of_host.filter(|(verdict, _)| *verdict > own.0).unwrap_or(own)
 }
 
 /// The same, by what was seen on it alone.
 fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (Verdict, Reason) {
-    let found = certificate::judge(hop, seen, proved, failed).or_else(|| directory::judge(hop, seen, proved, failed));
+    let found = certificate::judge(hop, seen, proved, failed)
+        .or_else(|| directory::judge(hop, seen, proved, failed));
     if let Some(found) = found {
         return found;
     }
@@ -147,22 +187,30 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
     if let Some(found) = rpc::judge(hop, seen) {
         return found;
     }
-    if let Some(reason) = seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason) {
-        // Climbed, but not by every way that a client may take: one of several ports of an RPC interface is blocked.
+    if let Some(reason) =
+        seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason)
+    {
+        // Climbed, but not by every way that a client may take: one of several ports of an RPC
+        // interface is blocked.
         return (Verdict::Warn, reason);
     }
     if hop.address.is_some_and(|address| cloud::is_outside(hop, address)) {
         return (Verdict::Warn, Reason::AddressOutsideRanges);
     }
     // A second source port decides: some of them get through, and others do not.
-    let shared_out = seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
-    let retried =
-        shared_out || seen.known.answered.is_some() || seen.known.limit.is_some() || seen.evidence.iter().any(Evidence::needed_another_try);
+    let shared_out =
+        seen.known.spread.is_some_and(|spread| spread.opened > 0 && spread.opened < spread.of);
+    let retried = shared_out
+        || seen.known.answered.is_some()
+        || seen.known.limit.is_some()
+        || seen.evidence.iter().any(Evidence::needed_another_try);
     let greeting = greeting::greeted(seen);
     match (proved, hop.flow.protocol) {
-        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that are not there. Nor does a stand-in's greeting,
-        // which anybody can give.
-        (false, Protocol::Tcp) if greeting != Greeted::ByService => (Verdict::Inconclusive, Reason::NotProved),
+        // An open port alone proves nobody: proxies and virus scanners open ports for hosts that
+        // are not there. Nor does a stand-in's greeting, which anybody can give.
+        (false, Protocol::Tcp) if greeting != Greeted::ByService => {
+            (Verdict::Inconclusive, Reason::NotProved)
+        }
         _ if retried => (Verdict::Warn, Reason::Retried),
         (true, _) => (Verdict::Pass, Reason::Proved),
         (false, _) if greeting == Greeted::ByStandIn => (Verdict::Inconclusive, Reason::NotProved),
@@ -172,10 +220,18 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
 
 /// Whether a listener answers like this who does not know the one that asks.
 fn strangers_answer(reason: Reason) -> bool {
-    matches!(reason, Reason::HttpStatus | Reason::GrpcFailed | Reason::LdapRefused | Reason::RpcNotRegistered | Reason::RpcBindRejected)
+    matches!(
+        reason,
+        Reason::HttpStatus
+            | Reason::GrpcFailed
+            | Reason::LdapRefused
+            | Reason::RpcNotRegistered
+            | Reason::RpcBindRejected
+    )
 }
 
-/// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS session.
+/// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS
+/// session.
 fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
         return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
@@ -184,7 +240,8 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     if seen.known.clone_at.is_some() || relay::two_of_one_name(seen).is_some() {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
     }
-    // RPC has several connections: each must be proved by the port that it was made to, or one true port could speak for a false one.
+    // RPC has several connections: each must be proved by the port that it was made to, or one true
+    // port could speak for a false one.
     if seen.steps.iter().any(answered_by_another_port) {
         return Some((Reason::WrongListener, AnsweredBy::StandIn));
     }
@@ -205,19 +262,24 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
     relay::proxy_protocol(seen).map(|_| (Reason::ProxyProtocol, AnsweredBy::Middlebox))
 }
 
-/// Whether a proof names another port than the one that its connection was made to. Only probes of several ports note the latter.
+/// Whether a proof names another port than the one that its connection was made to. Only probes of
+/// several ports note the latter.
 fn answered_by_another_port(step: &Step) -> bool {
     let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
     let local = text(step, "local").parse::<SocketAddr>().ok();
-    step.step == StepKind::Proof && step.ok && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
+    step.step == StepKind::Proof
+        && step.ok
+        && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
 }
 
-/// Whether every host behind the front has a listener that remembers all its requests, and none of this hop came to any of them.
+/// Whether every host behind the front has a listener that remembers all its requests, and none of
+/// this hop came to any of them.
 fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
     hop.flow.relayed_to.is_some() && seen.known.arrived.is_some_and(Arrived::is_nothing)
 }
 
-/// Whether a product named itself that can be the service. One that only passes on what others say names nobody but itself.
+/// Whether a product named itself that can be the service. One that only passes on what others say
+/// names nobody but itself.
 fn names_service(seen: &Observation) -> bool {
     seen.recognised.is_some() && !seen.only_fronts
 }
@@ -234,7 +296,9 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::TlsIntercepted
         | Reason::Http2NotCarried
         | Reason::GrpcBuffered => AnsweredBy::Middlebox,
-        _ if proved(seen) || (!seen.spread.is_empty() && claims(seen).next().is_some()) => AnsweredBy::StandIn,
+        _ if proved(seen) || (!seen.spread.is_empty() && claims(seen).next().is_some()) => {
+            AnsweredBy::StandIn
+        }
         _ if names_service(seen) => AnsweredBy::Service,
         // Whoever speaks another protocol, or answers with a status, is there.
         Reason::TlsNotSpoken
@@ -252,15 +316,28 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::RpcAccessDenied
         | Reason::RpcServerBusy => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
-        _ if seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) => AnsweredBy::Unproved,
+        _ if seen
+            .steps
+            .iter()
+            .any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) =>
+        {
+            AnsweredBy::Unproved
+        }
         _ => AnsweredBy::Nobody,
     }
 }
 
 /// How a connection opened that did not at once.
 fn another_try(evidence: &Evidence) -> String {
-    let syns = evidence.syns.filter(|syns| *syns > 1).map(|syns| format!(", after {syns} SYNs")).unwrap_or_default();
-    format!("the connection to {} opened at attempt {}{syns}", evidence.destination, evidence.attempts)
+    let syns = evidence
+        .syns
+        .filter(|syns| *syns > 1)
+        .map(|syns| format!(", after {syns} SYNs"))
+        .unwrap_or_default();
+    format!(
+        "the connection to {} opened at attempt {}{syns}",
+        evidence.destination, evidence.attempts
+    )
 }
 
 /// Which addresses of a name did not open before one did, or none did.
@@ -274,7 +351,8 @@ fn tried_before(step: &Step) -> Option<String> {
 /// A connection from an address to itself left this machine nowhere.
 fn stayed_here(evidence: &Evidence) -> Option<String> {
     let address = evidence.destination.ip();
-    let here = !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
+    let here =
+        !address.is_loopback() && evidence.source.is_some_and(|source| source.ip() == address);
     here.then(|| format!("{address} is this machine's own address: nothing went over a network"))
 }
 
@@ -284,44 +362,89 @@ const SLOW_NAME_MS: f64 = 1000.0;
 fn slow_name(step: &Step) -> Option<String> {
     let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
     let why = match step.detail.contains_key("resolver_gave_up") {
-        true => "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its other programs do not find it",
+        true => {
+            "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its \
+                other programs do not find it"
+        }
         false => "look at this machine's DNS servers",
     };
     slow.then(|| format!("the name was found only after {:.1} s: {why}", step.ms / 1000.0))
 }
 
 fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
-    let mut notes: Vec<String> = seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
+    let mut notes: Vec<String> =
+        seen.evidence.iter().filter(|e| e.needed_another_try()).map(another_try).collect();
     notes.extend(address_note(hop, seen));
     notes.extend(seen.steps.iter().find_map(slow_name));
     notes.extend(seen.evidence.iter().find_map(stayed_here).filter(|_| seen.misplaced.is_none()));
     if hop.class.is_some() {
         notes.extend(cloud::notes(hop, seen));
     }
+    notes.extend(of_proofs(hop, seen));
+    if let Some(offset) = clock::hides_proof(seen) {
+        let apart = clock::words(offset);
+        notes.push(format!(
+            "the clock of {} is {apart} this machine's: a listener answers no challenge that is \
+                more than 27 hours off",
+            hop.to.host.label()
+        ));
+    }
+    notes.extend(greeting::notes(hop, seen));
+    notes.extend(relay::misled(hop, seen));
+    notes.extend(http_status::notes(hop, seen, proved(seen)));
+    notes.extend(seen.steps.iter().find_map(tried_before));
+    notes.extend(several::notes(seen));
+    notes.extend(of_others(hop, seen));
+    notes.extend(hop.flow.remark.clone());
+    notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
+    let mut seen_before = std::collections::BTreeSet::new();
+    notes.retain(|n| seen_before.insert(n.clone()));
+    notes
+}
+
+/// What the proofs say of the way.
+fn of_proofs(hop: &Hop, seen: &Observation) -> Vec<String> {
+    let mut notes = Vec::new();
     for (claims, _) in claims(seen) {
-        let source = seen.evidence.iter().filter_map(|e| e.source).find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
+        let source = seen
+            .evidence
+            .iter()
+            .filter_map(|e| e.source)
+            .find(|s| s.ip().to_canonical() != claims.peer.ip().to_canonical());
         if let Some(version) = &claims.proxy_protocol {
             notes.push(format!(
-                "a header of the PROXY protocol ({version}) came ahead of what was said: {} saw it as the first octets",
+                "a header of the PROXY protocol ({version}) came ahead of what was said: {} saw it \
+                    as the first octets",
                 claims.host
             ));
         }
         if came_through_relay(hop, claims) {
             notes.push(format!("relayed to {} on port {}", claims.host, claims.local.port()));
         } else if hop.flow.relayed_to.is_some() {
-            notes.push("a stand-in answered in the place of the front: that the front passes it on is not tested".to_owned());
+            notes.push(
+                "a stand-in answered in the place of the front: that the front passes it on \
+                is not tested"
+                    .to_owned(),
+            );
         }
         if !came_through_relay(hop, claims)
             && let Some(source) = source
         {
-            notes.push(format!("the source address is changed on the way: {} arrives as {}", source.ip(), claims.peer.ip()));
+            notes.push(format!(
+                "the source address is changed on the way: {} arrives as {}",
+                source.ip(),
+                claims.peer.ip()
+            ));
         }
         // A relay that nobody planned looks like NAT on plain protocols: both are worth a line.
         if let Some(address) = hop.address
             && !came_through_relay(hop, claims)
             && claims.local.ip().to_canonical() != address.to_canonical()
         {
-            notes.push(format!("the destination address is changed on the way: {address} arrives at {}", claims.local.ip()));
+            notes.push(format!(
+                "the destination address is changed on the way: {address} arrives at {}",
+                claims.local.ip()
+            ));
         }
         if claims.tls.as_ref().is_some_and(|t| t.own_certificate) {
             notes.push("the certificate is the stand-in's own: its trust is not judged".to_owned());
@@ -331,53 +454,54 @@ fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             notes.push(format!("the clocks of the two ends are {apart} s apart"));
         }
     }
-    if let Some(offset) = clock::hides_proof(seen) {
-        let apart = clock::words(offset);
-        notes.push(format!(
-            "the clock of {} is {apart} this machine's: a listener answers no challenge that is more than 27 hours off",
-            hop.to.host.label()
-        ));
-    }
-    notes.extend(greeting::notes(hop, seen));
-    notes.extend(relay::misled(hop, seen));
-    notes.extend(http_status::notes(hop, seen, proved(seen)));
-    notes.extend(seen.steps.iter().find_map(tried_before));
-    notes.extend(several::notes(seen));
+    notes
+}
+
+/// What others know of this hop.
+fn of_others(hop: &Hop, seen: &Observation) -> Vec<String> {
+    let mut notes = Vec::new();
     notes.extend(seen.known.at_other_host.as_ref().map(|(at, other)| {
-        format!("the proof came from {at}, which is an address of {other}, whose own listener is another one: the connection is led to that host, or both names are one machine")
+        format!(
+            "the proof came from {at}, which is an address of {other}, whose own listener is \
+            another one: the connection is led to that host, or both names are one machine"
+        )
     }));
     notes.extend(seen.known.cut_off.map(|reason| {
         format!(
-            "the listener has the port, and what was said to it there was not answered: {reason}. A device on the way ends what it does not know, or all; test it with the application itself"
+            "the listener has the port, and what was said to it there was not answered: {reason}. \
+                A device on the way ends what it does not know, or all; test it with the \
+                application itself"
         )
     }));
     if seen.known.at_host == Some(false) {
         notes.push(format!(
-            "the kernel of {} has no connection from here on port {} while one is open here: the port is led to another host, or to a container",
+            "the kernel of {} has no connection from here on port {} while one is open here: the \
+                port is led to another host, or to a container",
             hop.to.host.label(),
             hop.port
         ));
     }
     notes.extend(seen.known.clone_at.map(|at| {
         format!(
-            "another listener with the name and key of {} answers, on {at}: it was copied, or the port is led to it",
-            hop.flow.relayed_to.as_ref().map_or_else(|| hop.to.host.label(), |behind| behind.hosts.join(" or "))
+            "another listener with the name and key of {} answers, on {at}: it was copied, or the \
+                port is led to it",
+            hop.flow
+                .relayed_to
+                .as_ref()
+                .map_or_else(|| hop.to.host.label(), |behind| behind.hosts.join(" or "))
         )
     }));
     notes.extend(relay::two_of_one_name(seen).filter(|_| seen.known.clone_at.is_none()).map(|(one, other)| {
         format!(
-            "two listeners with one name and key answer in turn, on {one} and on {other}: one of them is a copy, or belongs to another host"
+            "two listeners with one name and key answer in turn, on {one} and on {other}: one of \
+                them is a copy, or belongs to another host"
         )
     }));
-    notes.extend(
-        seen.known
-            .stranger
-            .as_ref()
-            .map(|(reason, flow)| format!("the hop of {flow} to the same address says of the host there: {}", reason.summary())),
-    );
-    notes.extend(hop.flow.remark.clone());
-    notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));
-    let mut seen_before = std::collections::BTreeSet::new();
-    notes.retain(|n| seen_before.insert(n.clone()));
+    notes.extend(seen.known.stranger.as_ref().map(|(reason, flow)| {
+        format!(
+            "the hop of {flow} to the same address says of the host there: {}",
+            reason.summary()
+        )
+    }));
     notes
 }

@@ -11,21 +11,35 @@ use crate::reason::Reason;
 /// A certificate that ends within so many days is worth a warning: renewing one takes a ticket.
 const SOON_DAYS: i64 = 30;
 
-/// What is wrong with the certificate, unless it is a stand-in's own: that one is made for the run, and its trust means nothing. `failed` is
-/// the verdict of a hop that does not work.
-pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> Option<(Verdict, Reason)> {
+/// What is wrong with the certificate, unless it is a stand-in's own: that one is made for the run,
+/// and its trust means nothing. `failed` is the verdict of a hop that does not work.
+pub(super) fn judge(
+    hop: &Hop,
+    seen: &Observation,
+    proved: bool,
+    failed: Verdict,
+) -> Option<(Verdict, Reason)> {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok)?;
-    // The listener speaks for the certificate that it showed itself: in front of a reverse proxy another one is seen, and judged.
+    // The listener speaks for the certificate that it showed itself: in front of a reverse proxy
+    // another one is seen, and judged.
     let shown = text(step, "certificate_sha256");
-    if proved && claims(seen).any(|(c, _)| c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)) {
+    if proved
+        && claims(seen).any(|(c, _)| {
+            c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)
+        })
+    {
         return None;
     }
-    // Anybody can write that name into a certificate: most likely a listener with another key or none, but nobody can tell.
+    // Anybody can write that name into a certificate: most likely a listener with another key or
+    // none, but nobody can tell.
     if !proved && showed_own(seen) && step.reason.is_some() {
         return Some((Verdict::Inconclusive, Reason::NotProved));
     }
     if let Some(reason) = step.reason {
-        return Some((if tls::is_unknown(reason) { Verdict::Inconclusive } else { failed }, reason));
+        return Some((
+            if tls::is_unknown(reason) { Verdict::Inconclusive } else { failed },
+            reason,
+        ));
     }
     if tls::is_open(step, hop, proved) {
         return Some((Verdict::Inconclusive, Reason::TlsNotSupportedHere));
@@ -37,32 +51,43 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
     days.is_some_and(|days| days < SOON_DAYS).then_some((Verdict::Warn, Reason::TlsExpiresSoon))
 }
 
-/// Whether a certificate was shown that comes from no public root. What a cloud service shows does: any other is that of whoever opened the session on
-/// the way, whether this machine trusts it or not.
+/// Whether a certificate was shown that comes from no public root. What a cloud service shows does:
+/// any other is that of whoever opened the session on the way, whether this machine trusts it or
+/// not.
 pub(super) fn is_private(seen: &Observation) -> bool {
     let tls = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok);
     tls.is_some_and(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false))
 }
 
-/// Whether a certificate was shown for this very name that is trusted, and comes from a public root: then the service itself is at the other end.
+/// Whether a certificate was shown for this very name that is trusted, and comes from a public
+/// root: then the service itself is at the other end.
 pub(super) fn is_public(seen: &Observation) -> bool {
-    let yes = |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool()) == Some(true);
-    seen.steps.iter().any(|s| s.step == StepKind::Tls && s.ok && yes(s, "trusted") && yes(s, "public_root"))
+    let yes =
+        |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool()) == Some(true);
+    seen.steps
+        .iter()
+        .any(|s| s.step == StepKind::Tls && s.ok && yes(s, "trusted") && yes(s, "public_root"))
 }
 
-/// Whether the certificate shown is one that a listener made for itself, by what its subject says. Anybody can say so: good for doubt only.
+/// Whether the certificate shown is one that a listener made for itself, by what its subject says.
+/// Anybody can say so: good for doubt only.
 pub(super) fn showed_own(seen: &Observation) -> bool {
-    seen.steps.iter().any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
+    seen.steps
+        .iter()
+        .any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
 }
 
-/// Whether a certificate has the subject that is configured: as its whole subject, as its common name, or as one of its alternative names.
-/// Exactly, as a client that was configured with it compares: a wildcard that covers the name is another subject.
+/// Whether a certificate has the subject that is configured: as its whole subject, as its common
+/// name, or as one of its alternative names. Exactly, as a client that was configured with it
+/// compares: a wildcard that covers the name is another subject.
 fn is_for(wanted: &str, step: &Step) -> bool {
     let subject = text(step, "subject");
     let name = wanted.strip_prefix("CN=").unwrap_or(wanted);
     let common_name = subject.split(',').map(str::trim).find_map(|part| part.strip_prefix("CN="));
     let alternatives = step.detail.get("names").and_then(|v| v.as_array());
-    subject == wanted || common_name == Some(name) || alternatives.is_some_and(|names| names.iter().any(|n| n.as_str() == Some(name)))
+    subject == wanted
+        || common_name == Some(name)
+        || alternatives.is_some_and(|names| names.iter().any(|n| n.as_str() == Some(name)))
 }
 
 #[cfg(test)]
@@ -77,14 +102,32 @@ mod tests {
             ("subject".to_owned(), "O=Contoso, CN=psp01.contoso.com".into()),
             ("names".to_owned(), json!(["psp.contoso.com", "*.apps.contoso.com"])),
         ]);
-        let step = Step { step: StepKind::Tls, ok: true, reason: None, initiator: None, at_ms: 0.0, ms: 1.0, detail };
-        for right in
-            ["psp01.contoso.com", "CN=psp01.contoso.com", "O=Contoso, CN=psp01.contoso.com", "psp.contoso.com", "CN=*.apps.contoso.com"]
-        {
+        let step = Step {
+            step: StepKind::Tls,
+            ok: true,
+            reason: None,
+            initiator: None,
+            at_ms: 0.0,
+            ms: 1.0,
+            detail,
+        };
+        for right in [
+            "psp01.contoso.com",
+            "CN=psp01.contoso.com",
+            "O=Contoso, CN=psp01.contoso.com",
+            "psp.contoso.com",
+            "CN=*.apps.contoso.com",
+        ] {
             assert!(is_for(right, &step), "{right}");
         }
-        for wrong in ["PSP01.contoso.com", "psp01", "contoso.com", "x.apps.contoso.com", "CN=O=Contoso", "CN=psp01.contoso.com, O=Contoso"]
-        {
+        for wrong in [
+            "PSP01.contoso.com",
+            "psp01",
+            "contoso.com",
+            "x.apps.contoso.com",
+            "CN=O=Contoso",
+            "CN=psp01.contoso.com, O=Contoso",
+        ] {
             assert!(!is_for(wrong, &step), "{wrong}");
         }
     }

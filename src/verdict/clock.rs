@@ -1,21 +1,26 @@
-//! Clocks that are days apart. A listener answers no challenge that is older than a day and an hour or two, and behaves as a stranger's; so where the
-//! clocks are that far apart, an answer without a proof says nothing of who gave it.
+//! Clocks that are days apart. A listener answers no challenge that is older than a day and an hour
+//! or two, and behaves as a stranger's; so where the clocks are that far apart, an answer without a
+//! proof says nothing of who gave it.
 
 use super::reading::proved;
 use crate::observation::Observation;
 use crate::proto::challenge::ProofOutcome;
 
-/// From here on a listener may no longer answer. It takes 27 hours; an hour is left for what is measured roughly.
+/// From here on a listener may no longer answer. It takes 27 hours; an hour is left for what is
+/// measured roughly.
 const HIDES_SECONDS: i64 = 26 * 3600;
 
-/// Seconds by which the other end's clock is ahead of this machine's, by what it said itself (a directory, or the `Date` of an HTTP answer), or on
-/// another hop of the same run.
+/// Seconds by which the other end's clock is ahead of this machine's, by what it said itself (a
+/// directory, or the `Date` of an HTTP answer), or on another hop of the same run.
 pub(super) fn offset(seen: &Observation) -> Option<i64> {
-    let said = |step: &crate::observation::Step| step.detail.get("clock_offset_s").and_then(|v| v.as_i64());
+    let said = |step: &crate::observation::Step| {
+        step.detail.get("clock_offset_s").and_then(|v| v.as_i64())
+    };
     seen.steps.iter().filter_map(said).max_by_key(|offset| offset.abs()).or(seen.known.host_clock)
 }
 
-/// The same, where it is why nothing was proved: a challenge was sent, no proof came, and the clocks are days apart.
+/// The same, where it is why nothing was proved: a challenge was sent, no proof came, and the
+/// clocks are days apart.
 pub(super) fn hides_proof(seen: &Observation) -> Option<i64> {
     let asked = seen.proofs.contains(&ProofOutcome::None);
     offset(seen).filter(|offset| asked && !proved(seen) && offset.abs() > HIDES_SECONDS)
@@ -50,9 +55,16 @@ mod tests {
         assert_eq!(hides_proof(&unproved(172_800)), Some(172_800));
         assert_eq!(hides_proof(&unproved(-172_800)), Some(-172_800));
         assert_eq!(hides_proof(&unproved(25 * 3600)), None, "a wrong time zone");
-        assert_eq!(hides_proof(&seen(vec![told(172_800)], vec![ProofOutcome::NotAsked])), None, "nobody asked");
+        assert_eq!(
+            hides_proof(&seen(vec![told(172_800)], vec![ProofOutcome::NotAsked])),
+            None,
+            "nobody asked"
+        );
         let known = Known { host_clock: Some(-200_000), ..Known::default() };
-        let elsewhere = Observation { known, ..seen(vec![rung(StepKind::RpcBind, None, true)], vec![ProofOutcome::None]) };
+        let elsewhere = Observation {
+            known,
+            ..seen(vec![rung(StepKind::RpcBind, None, true)], vec![ProofOutcome::None])
+        };
         assert_eq!(hides_proof(&elsewhere), Some(-200_000), "another hop of the run knows");
     }
 

@@ -1,4 +1,5 @@
-//! What is particular about a cloud service: names and ranges that its owner publishes, and proxies on the way to them.
+//! What is particular about a cloud service: names and ranges that its owner publishes, and proxies
+//! on the way to them.
 
 use super::reading::text;
 use crate::observation::{Observation, Step, StepKind};
@@ -18,44 +19,68 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)
         }
         Reason::ProxyRefused if behind_proxy(seen) => {
-            let said = fact(seen, StepKind::Proxy, "squid_error").or(fact(seen, StepKind::Proxy, "status")).unwrap_or_default();
-            let what = match fact(seen, StepKind::Proxy, "squid_error").unwrap_or_default().to_ascii_uppercase() {
+            let said = fact(seen, StepKind::Proxy, "squid_error")
+                .or(fact(seen, StepKind::Proxy, "status"))
+                .unwrap_or_default();
+            let what = match fact(seen, StepKind::Proxy, "squid_error")
+                .unwrap_or_default()
+                .to_ascii_uppercase()
+            {
                 error if error.contains("DNS_FAIL") => "it found no address for that name",
                 error if error.contains("CONNECT_FAIL") => "its connection did not open",
                 _ => "it got no answer from there",
             };
             format!(
-                "Behind the proxy {}, the way from it to {to}:{} is to be looked at: {what} (it says {said}). The way to the proxy is open.",
+                "Behind the proxy {}, the way from it to {to}:{} is to be looked at: {what} (it \
+                    says {said}). The way to the proxy is open.",
                 proxy_of(hop),
                 hop.port
             )
         }
         Reason::ProxyRefused => {
-            let status = fact(seen, StepKind::Proxy, "status").map(|status| format!(" (it says {status})")).unwrap_or_default();
-            format!("Allow {to}:{} on the proxy {}{status}, or let this host go there directly.", hop.port, proxy_of(hop))
+            let status = fact(seen, StepKind::Proxy, "status")
+                .map(|status| format!(" (it says {status})"))
+                .unwrap_or_default();
+            format!(
+                "Allow {to}:{} on the proxy {}{status}, or let this host go there directly.",
+                hop.port,
+                proxy_of(hop)
+            )
         }
         Reason::ProxyAuthentication => {
             let wants = fact(seen, StepKind::Proxy, "wants");
             let proxy = proxy_of(hop);
             match wants.as_deref() {
                 Some(ways) if !ways.contains("Basic") => format!(
-                    "The proxy {proxy} wants {ways}, which is not spoken here: exempt this host or {to} from signing in, or test what the service's own \
+                    "The proxy {proxy} wants {ways}, which is not spoken here: exempt this host or \
+                        {to} from signing in, or test what the service's own \
                      account does."
                 ),
                 wants => format!(
-                    "The proxy {proxy} wants {}: give it a name and password that it takes (http://USER:PASSWORD@HOST:PORT), or exempt {to} from \
+                    "The proxy {proxy} wants {}: give it a name and password that it takes \
+                        (http://USER:PASSWORD@HOST:PORT), or exempt {to} from \
                      signing in.",
                     wants.unwrap_or("a sign-in")
                 ),
             }
         }
         Reason::TlsIntercepted => {
-            let issuer = seen.steps.iter().find_map(|s| s.detail.get("issuer")?.as_str()).unwrap_or("a private authority");
-            format!("Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way ({flow}).")
+            let issuer = seen
+                .steps
+                .iter()
+                .find_map(|s| s.detail.get("issuer")?.as_str())
+                .unwrap_or("a private authority");
+            format!(
+                "Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way \
+                    ({flow})."
+            )
         }
         Reason::AddressOutsideRanges => {
             let address = hop.address.map(|a| format!(", {a},")).unwrap_or_default();
-            format!("{to} resolves to an address{address} outside the published ranges: ask whether a proxy or a private link is meant.")
+            format!(
+                "{to} resolves to an address{address} outside the published ranges: ask whether a \
+                    proxy or a private link is meant."
+            )
         }
         _ => return None,
     })
@@ -67,19 +92,25 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
     let (to, proxy) = (hop.to.host.label(), proxy_of(hop));
     let failed = seen.first_failure()?;
     match (failed.step, reason) {
-        (StepKind::Proxy, Reason::HttpNotSpoken) => Some(format!("What listens at {proxy} is no HTTP proxy: look up its address.")),
-        (StepKind::Proxy, Reason::SilentAfterConnect) => Some(format!(
-            "The proxy {proxy} did not answer in time: most likely it cannot reach {to}:{} itself; look into its log.",
-            hop.port
-        )),
-        (StepKind::Proxy, Reason::ClosedAfterConnect | Reason::ResetAfterConnect) => {
-            Some(format!("The proxy {proxy} broke off when it was asked for {to}:{}: look into its log.", hop.port))
+        (StepKind::Proxy, Reason::HttpNotSpoken) => {
+            Some(format!("What listens at {proxy} is no HTTP proxy: look up its address."))
         }
-        (StepKind::Tls, Reason::TlsNotSpoken | Reason::TlsHandshakeFailed) => Some(format!(
-            "Behind the proxy {proxy} nobody speaks TLS for {to}:{}: look into its log, and at its rules for that name.",
+        (StepKind::Proxy, Reason::SilentAfterConnect) => Some(format!(
+            "The proxy {proxy} did not answer in time: most likely it cannot reach {to}:{} itself; \
+                look into its log.",
             hop.port
         )),
-        // The way to the proxy was open, and it said that the way on is: what dies then dies behind it, or at it.
+        (StepKind::Proxy, Reason::ClosedAfterConnect | Reason::ResetAfterConnect) => Some(format!(
+            "The proxy {proxy} broke off when it was asked for {to}:{}: look into its log.",
+            hop.port
+        )),
+        (StepKind::Tls, Reason::TlsNotSpoken | Reason::TlsHandshakeFailed) => Some(format!(
+            "Behind the proxy {proxy} nobody speaks TLS for {to}:{}: look into its log, and at its \
+                rules for that name.",
+            hop.port
+        )),
+        // The way to the proxy was open, and it said that the way on is: what dies then dies behind
+        // it, or at it.
         (
             step,
             Reason::ClosedAfterConnect
@@ -87,16 +118,19 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
             | Reason::SilentAfterConnect
             | Reason::HttpNotSpoken
             | Reason::BadGateway,
-        ) if !matches!(step, StepKind::Resolve | StepKind::Connect | StepKind::Proxy) => Some(format!(
-            "The proxy {proxy} said that the way to {to}:{} is open, and then {}: look at the way behind the proxy, and into its log.",
-            hop.port,
-            match reason {
-                Reason::SilentAfterConnect => "nothing came",
-                Reason::HttpNotSpoken => "no HTTP came",
-                Reason::BadGateway => "an answer came that a gateway gives",
-                _ => "it ended",
-            }
-        )),
+        ) if !matches!(step, StepKind::Resolve | StepKind::Connect | StepKind::Proxy) => {
+            Some(format!(
+                "The proxy {proxy} said that the way to {to}:{} is open, and then {}: look at the \
+                    way behind the proxy, and into its log.",
+                hop.port,
+                match reason {
+                    Reason::SilentAfterConnect => "nothing came",
+                    Reason::HttpNotSpoken => "no HTTP came",
+                    Reason::BadGateway => "an answer came that a gateway gives",
+                    _ => "it ended",
+                }
+            ))
+        }
         _ => None,
     }
 }
@@ -106,10 +140,16 @@ fn behind_proxy(seen: &Observation) -> bool {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.ok);
     let fact = |name: &str| step.and_then(|s| s.detail.get(name));
     let status = fact("status").and_then(|v| v.as_u64());
-    let error = fact("squid_error").and_then(|v| v.as_str()).unwrap_or_default().to_ascii_uppercase();
+    let error =
+        fact("squid_error").and_then(|v| v.as_str()).unwrap_or_default().to_ascii_uppercase();
     match status {
         _ if error.starts_with("ERR_ACCESS_DENIED") => false,
-        _ if ["ERR_CONNECT_FAIL", "ERR_DNS_FAIL", "ERR_READ_TIMEOUT", "ERR_CANNOT_FORWARD"].iter().any(|e| error.starts_with(e)) => true,
+        _ if ["ERR_CONNECT_FAIL", "ERR_DNS_FAIL", "ERR_READ_TIMEOUT", "ERR_CANNOT_FORWARD"]
+            .iter()
+            .any(|e| error.starts_with(e)) =>
+        {
+            true
+        }
         // tinyproxy says 500 where it finds no address or opens no connection.
         Some(500 | 502..=504) => true,
         _ => false,
@@ -126,7 +166,8 @@ fn fact(seen: &Observation, step: StepKind, name: &str) -> Option<String> {
     let value = seen.steps.iter().filter(|s| s.step == step).find_map(|s| s.detail.get(name))?;
     match value {
         serde_json::Value::Array(all) => {
-            Some(all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", ")).filter(|w| !w.is_empty())
+            Some(all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
+                .filter(|w| !w.is_empty())
         }
         serde_json::Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
@@ -138,18 +179,32 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     let step = |kind: StepKind| seen.steps.iter().find(move |s| s.step == kind);
     let list = |step: &Step, fact: &str| {
-        step.detail.get(fact).and_then(|v| v.as_array()).map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
+        step.detail
+            .get(fact)
+            .and_then(|v| v.as_array())
+            .map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
     };
     if let Some(words) = step(StepKind::Resolve).and_then(|s| list(s, "no_route")) {
-        notes.push(format!("not tried, since this machine has no route for that family of addresses: {words}"));
+        notes.push(format!(
+            "not tried, since this machine has no route for that family of addresses: {words}"
+        ));
     }
-    if let Some(tls) = step(StepKind::Tls).filter(|s| s.ok && s.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false)) {
+    if let Some(tls) = step(StepKind::Tls)
+        .filter(|s| s.ok && s.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false))
+    {
         let trusted = tls.detail.get("trusted").and_then(|v| v.as_bool()) == Some(true);
-        let trust = if trusted { "this machine trusts it, and no public root knows it" } else { "this machine does not trust it" };
+        let trust = if trusted {
+            "this machine trusts it, and no public root knows it"
+        } else {
+            "this machine does not trust it"
+        };
         notes.push(format!("the certificate was issued by {}: {trust}", text(tls, "issuer")));
     }
     if let Some(address) = hop.address.filter(|a| is_outside(hop, *a)) {
-        notes.push(format!("{address} is outside the published ranges: {}", what_it_may_be(address)));
+        notes.push(format!(
+            "{address} is outside the published ranges: {}",
+            what_it_may_be(address)
+        ));
     }
     notes
 }
@@ -162,12 +217,24 @@ pub(super) fn is_outside(hop: &Hop, address: IpAddr) -> bool {
 /// Why a public name may have an address that its owner does not publish.
 fn what_it_may_be(address: IpAddr) -> &'static str {
     let private = match address {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
+        IpAddr::V4(v4) => {
+            v4.is_private()
+                || v4.is_link_local()
+                || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64)
+        }
         IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     };
     match address {
-        _ if address.is_loopback() || address.is_unspecified() => "a DNS filter or the hosts file sends it nowhere",
-        _ if private => "a private address, so a private link, a proxy that answers by DNS, or a DNS server that makes it up",
-        _ => "a proxy or DNS filter of somebody else's, a hijacked name, or a port table that has grown old",
+        _ if address.is_loopback() || address.is_unspecified() => {
+            "a DNS filter or the hosts file sends it nowhere"
+        }
+        _ if private => {
+            "a private address, so a private link, a proxy that answers by DNS, or a DNS server \
+                that makes it up"
+        }
+        _ => {
+            "a proxy or DNS filter of somebody else's, a hijacked name, or a port table that has \
+                grown old"
+        }
     }
 }

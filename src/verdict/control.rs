@@ -1,4 +1,5 @@
-//! The second look at a way that must be shut: shut must be shut by the way, in the whole run, which takes a control.
+//! The second look at a way that must be shut: shut must be shut by the way, in the whole run,
+//! which takes a control.
 
 use super::deny::{CUT_OFF, FITTING, is_refusing, refused_alone, refused_by, status};
 use super::judgement::{AnsweredBy, Judgement, Verdict};
@@ -13,7 +14,8 @@ pub enum Reached {
     No,
     /// They do.
     Yes,
-    /// They do, and a listener with the site key has the very port that must be shut: it would have answered.
+    /// They do, and a listener with the site key has the very port that must be shut: it would have
+    /// answered.
     Holds,
 }
 
@@ -35,7 +37,8 @@ pub enum Again {
     Otherwise(Reason),
 }
 
-/// How a control was when it was tried once more: another way between the two hosts of a deny hop, which was open before.
+/// How a control was when it was tried once more: another way between the two hosts of a deny hop,
+/// which was open before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Still {
     /// Open each time.
@@ -66,9 +69,11 @@ impl Control {
     }
 }
 
-/// The second look at a deny hop, once the run is over: shut counts only when the same two hosts reached each other in another way, before it and after.
-/// `opened` says that the port took the connection and then dropped it: a filter does that, but so does a service that was asked in another
-/// protocol than its own. It counts only where a listener has that port, which would have answered.
+/// The second look at a deny hop, once the run is over: shut counts only when the same two hosts
+/// reached each other in another way, before it and after. `opened` says that the port took the
+/// connection and then dropped it: a filter does that, but so does a service that was asked in
+/// another protocol than its own. It counts only where a listener has that port, which would have
+/// answered.
 pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -> Judgement {
     if judgement.reason != Reason::Denied || judgement.verdict != Verdict::Inconclusive {
         return judgement;
@@ -77,37 +82,66 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
     let (reason, note) = match control {
         Control { reached: Reached::No, .. } => (
             Reason::Denied,
-            "nothing got through, but nothing else in this run shows that the two hosts can reach each other at all".to_owned(),
+            "nothing got through, but nothing else in this run shows that the two hosts can reach \
+                each other at all"
+                .to_owned(),
         ),
         Control { reached: Reached::Yes, .. } if opened => (
             Reason::DeniedOtherwise,
-            "the port is open and drops the connection: a filter, or a service that was asked in another protocol than its own".to_owned(),
+            "the port is open and drops the connection: a filter, or a service that was asked in \
+                another protocol than its own"
+                .to_owned(),
         ),
         Control { again: Some(Again::OpenToSome { opened, of }), .. } => {
-            judgement
-                .notes
-                .push(format!("of {of} connections at the end of the run {opened} opened: what must be shut is open to some of them"));
-            return Judgement { verdict: Verdict::Fail, reason: Reason::UnexpectedlyOpen, answered_by: AnsweredBy::Unproved, ..judgement };
+            judgement.notes.push(format!(
+                "of {of} connections at the end of the run {opened} opened: what \
+                    must be shut is open to some of them"
+            ));
+            return Judgement {
+                verdict: Verdict::Fail,
+                reason: Reason::UnexpectedlyOpen,
+                answered_by: AnsweredBy::Unproved,
+                ..judgement
+            };
         }
-        Control { again: Some(Again::Open), .. } => {
-            (Reason::DeniedOtherwise, "it was shut at first, and open when it was tried once more at the end of the run".to_owned())
-        }
-        Control { again: Some(Again::Otherwise(Reason::LocalResources)), .. } | Control { after: Some(Still::Unknown), .. } => (
-            Reason::Denied,
-            "this machine had no port or file descriptor left to see that it stays shut while another way is open".to_owned(),
+        Control { again: Some(Again::Open), .. } => (
+            Reason::DeniedOtherwise,
+            "it was shut at first, and open when it was tried once more \
+                at the end of the run"
+                .to_owned(),
         ),
-        Control { again: Some(Again::Otherwise(reason)), .. } => {
-            (Reason::DeniedOtherwise, format!("it was shut at first, and ended otherwise when it was tried once more: {reason}"))
-        }
-        Control { after: Some(Still::Shut), .. } => {
-            (Reason::Denied, "the open way between the two hosts that was seen before did not work any more afterwards".to_owned())
-        }
-        Control { again: None, .. } | Control { after: None, .. } => {
-            (Reason::Denied, "the run ended before it could be seen that it stays shut while another way is open".to_owned())
-        }
-        Control { lossy: true, .. } if silent => {
-            (Reason::Denied, "packets between these two hosts were lost in this run, so silence shows no rule".to_owned())
-        }
+        Control { again: Some(Again::Otherwise(Reason::LocalResources)), .. }
+        | Control { after: Some(Still::Unknown), .. } => (
+            Reason::Denied,
+            "this machine had no port or file descriptor left to see that it stays shut while \
+                another way is open"
+                .to_owned(),
+        ),
+        Control { again: Some(Again::Otherwise(reason)), .. } => (
+            Reason::DeniedOtherwise,
+            format!(
+                "it was shut at first, and ended otherwise when it \
+                was tried once more: {reason}"
+            ),
+        ),
+        Control { after: Some(Still::Shut), .. } => (
+            Reason::Denied,
+            "the open way between the two hosts that was seen before did not work \
+                any more afterwards"
+                .to_owned(),
+        ),
+        Control { again: None, .. } | Control { after: None, .. } => (
+            Reason::Denied,
+            "the run ended before it could be seen that it stays shut while \
+                another way is open"
+                .to_owned(),
+        ),
+        Control { lossy: true, .. } if silent => (
+            Reason::Denied,
+            "packets between these two hosts were lost in this run, so silence \
+                shows no rule"
+                .to_owned(),
+        ),
         Control { again: Some(Again::Shut), after: Some(Still::Open), .. } => {
             judgement.verdict = Verdict::Pass;
             return judgement;
@@ -120,7 +154,8 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
 
 /// How a connection that was tried once more stands to the first, where neither opened.
 pub fn shut_again(first: Option<Reason>, now: Reason, initiator: Initiator) -> Again {
-    let alike = first == Some(now) || (FITTING.contains(&now) && first.is_some_and(|first| FITTING.contains(&first)));
+    let alike = first == Some(now)
+        || (FITTING.contains(&now) && first.is_some_and(|first| FITTING.contains(&first)));
     if alike && initiator != Initiator::Local { Again::Shut } else { Again::Otherwise(now) }
 }
 
@@ -129,7 +164,11 @@ pub fn same_again(before: &Observation, now: &Observation) -> Again {
     let failed = now.first_failure().and_then(|s| s.reason);
     match (status(before), status(now)) {
         _ if claims(now).next().is_some() && claims(before).next().is_none() => Again::Open,
-        (Some(was), Some(is)) if was == is && refused_by(before) == refused_by(now) && refused_alone(before) == refused_alone(now) => {
+        (Some(was), Some(is))
+            if was == is
+                && refused_by(before) == refused_by(now)
+                && refused_alone(before) == refused_alone(now) =>
+        {
             Again::Shut
         }
         (Some(_), Some(is)) if is_refusing(is) => Again::Otherwise(Reason::HttpStatus),

@@ -10,14 +10,20 @@ use crate::site::model::Host;
 
 /// Clocks further apart than this are on their way to trouble.
 const CLOCK_WARNS: i64 = 120;
-/// Kerberos refuses tickets beyond this, unless a domain's policy says otherwise ("Maximum tolerance for computer clock synchronization").
+/// Kerberos refuses tickets beyond this, unless a domain's policy says otherwise ("Maximum
+/// tolerance for computer clock synchronization").
 const CLOCK_FAILS: i64 = 300;
 /// Global catalog, in clear text and over TLS.
 const GLOBAL_CATALOG_PORTS: [u16; 2] = [3268, 3269];
 
-/// What is wrong with a directory that answered. `failed` is the verdict of a hop that does not work; a stand-in, `proved`, claims to be no
-/// domain controller.
-pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> Option<(Verdict, Reason)> {
+/// What is wrong with a directory that answered. `failed` is the verdict of a hop that does not
+/// work; a stand-in, `proved`, claims to be no domain controller.
+pub(super) fn judge(
+    hop: &Hop,
+    seen: &Observation,
+    proved: bool,
+    failed: Verdict,
+) -> Option<(Verdict, Reason)> {
     if matches!(seen.pdc, Some(PdcRole::HeldByAnother { .. })) {
         return Some((failed, Reason::NotPdcEmulator));
     }
@@ -36,16 +42,22 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict
         return Some((Verdict::Warn, Reason::DirectoryNameMismatch));
     }
     let wants_catalog = GLOBAL_CATALOG_PORTS.contains(&hop.port);
-    if yes("is_synchronized") == Some(false) || (wants_catalog && yes("is_global_catalog_ready") == Some(false)) {
+    if yes("is_synchronized") == Some(false)
+        || (wants_catalog && yes("is_global_catalog_ready") == Some(false))
+    {
         return Some((Verdict::Warn, Reason::DirectoryNotReady));
     }
     (apart > CLOCK_WARNS).then_some((Verdict::Warn, Reason::ClockSkewed))
 }
 
-/// The rung on which a directory told of itself: on the connection's last one, inside TLS where there is TLS.
+/// The rung on which a directory told of itself: on the connection's last one, inside TLS where
+/// there is TLS.
 pub(super) fn told<'o>(hop: &Hop, seen: &'o Observation) -> Option<&'o Step> {
     let speaks = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps);
-    seen.steps.iter().rev().find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))
+    seen.steps
+        .iter()
+        .rev()
+        .find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))
 }
 
 /// Seconds by which the directory's clock is ahead of this machine's.
@@ -53,8 +65,8 @@ pub(super) fn clock_offset(told: &Step) -> Option<i64> {
     told.detail.get("clock_offset_s").and_then(|v| v.as_i64())
 }
 
-/// Whether a directory calls itself by another name than the one it was asked by. The first label alone, and the name of its domain, are
-/// names of it too.
+/// Whether a directory calls itself by another name than the one it was asked by. The first label
+/// alone, and the name of its domain, are names of it too.
 fn is_another_name(hop: &Hop, told: &Step) -> bool {
     let Host::Named { name, .. } = &hop.to.host else { return false };
     let own = text(told, "dns_host_name").trim_end_matches('.').to_lowercase();
@@ -67,10 +79,13 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     let to = hop.to.host.label();
     match &seen.pdc {
-        Some(PdcRole::Held) => notes.push(format!("{to} says itself that it holds the PDC emulator role")),
+        Some(PdcRole::Held) => {
+            notes.push(format!("{to} says itself that it holds the PDC emulator role"))
+        }
         Some(PdcRole::NotVerified) => {
             notes.push(format!(
-                "whether {to} holds the PDC emulator role is not known: no hop of this run speaks LDAP with it, or it did not say"
+                "whether {to} holds the PDC emulator role is not known: no hop of this run speaks \
+                    LDAP with it, or it did not say"
             ));
         }
         Some(PdcRole::HeldByAnother { .. }) | None => {}
@@ -86,7 +101,9 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     if let Some(offset) = clock_offset(told).filter(|o| o.abs() > CLOCK_WARNS) {
         let (apart, way) = (offset.abs(), if offset > 0 { "ahead of" } else { "behind" });
-        notes.push(format!("the clock of {to} is {apart} s {way} this machine's; Kerberos allows {CLOCK_FAILS} s"));
+        notes.push(format!(
+            "the clock of {to} is {apart} s {way} this machine's; Kerberos allows {CLOCK_FAILS} s"
+        ));
     }
     notes
 }
@@ -97,10 +114,15 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
     Some(match reason {
         Reason::NotPdcEmulator => match &seen.pdc {
             Some(PdcRole::HeldByAnother { domain, holder: Some(holder) }) => {
-                format!("Name {holder} as {} in the site file: it holds the PDC emulator role of {domain}, and {to} does not.", hop.to.role)
+                format!(
+                    "Name {holder} as {} in the site file: it holds the PDC emulator role of \
+                        {domain}, and {to} does not.",
+                    hop.to.role
+                )
             }
             Some(PdcRole::HeldByAnother { domain, holder: None }) => format!(
-                "Name the controller of {domain} that holds the PDC emulator role as {} in the site file: {to} does not (`netdom query fsmo` tells which one).",
+                "Name the controller of {domain} that holds the PDC emulator role as {} in the \
+                    site file: {to} does not (`netdom query fsmo` tells which one).",
                 hop.to.role
             ),
             _ => return None,
@@ -108,24 +130,30 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
         // Known from another hop to the same address.
         Reason::NotActiveDirectory if told(hop, seen).is_none() => {
             format!(
-                "Look what answers LDAP at the address of {to}: it is no Active Directory domain controller, and the way to one is not shown."
+                "Look what answers LDAP at the address of {to}: it is no Active Directory domain \
+                    controller, and the way to one is not shown."
             )
         }
         Reason::NotActiveDirectory => {
             format!(
-                "Look what answers LDAP at {to}:{}: it is no Active Directory domain controller, and the way to one is not shown.",
+                "Look what answers LDAP at {to}:{}: it is no Active Directory domain controller, \
+                    and the way to one is not shown.",
                 hop.port
             )
         }
         Reason::DirectoryNameMismatch => {
             let own = told(hop, seen).map(|t| text(t, "dns_host_name")).unwrap_or_default();
             format!(
-                "Name it {own} in the site file, or mend the address that {to} has in DNS: Kerberos and certificates go by a directory's own name."
+                "Name it {own} in the site file, or mend the address that {to} has in DNS: \
+                    Kerberos and certificates go by a directory's own name."
             )
         }
-        Reason::DirectoryNotReady => format!("Look at the replication of {to} (`repadmin /showrepl`, `dcdiag`), and test again."),
+        Reason::DirectoryNotReady => format!(
+            "Look at the replication of {to} (`repadmin /showrepl`, `dcdiag`), and test again."
+        ),
         Reason::ClockSkewed => format!(
-            "Set the clocks of {} and {to} right (`w32tm /query /status` tells where each has its time from): Kerberos refuses sign-ins across more than five minutes.",
+            "Set the clocks of {} and {to} right (`w32tm /query /status` tells where each has its \
+                time from): Kerberos refuses sign-ins across more than five minutes.",
             hop.from.host.label()
         ),
         _ => return None,

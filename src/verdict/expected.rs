@@ -15,13 +15,20 @@ pub enum Expected {
     Service,
 }
 
-/// What is wrong with who answered, on a hop that is otherwise as it should be. `failed` is how bad a failure of this hop is.
+/// What is wrong with who answered, on a hop that is otherwise as it should be. `failed` is how bad
+/// a failure of this hop is.
 ///
-/// A stand-in that is still there means that the service is not: that is not as expected. An answer of which nothing says who gave it is not known
-/// to be the service's.
-pub(super) fn another(expected: Expected, answered_by: AnsweredBy, failed: Verdict) -> Option<(Verdict, Reason)> {
+/// A stand-in that is still there means that the service is not: that is not as expected. An answer
+/// of which nothing says who gave it is not known to be the service's.
+pub(super) fn another(
+    expected: Expected,
+    answered_by: AnsweredBy,
+    failed: Verdict,
+) -> Option<(Verdict, Reason)> {
     match (expected, answered_by) {
-        (Expected::Any, _) | (Expected::StandIn, AnsweredBy::StandIn) | (Expected::Service, AnsweredBy::Service) => None,
+        (Expected::Any, _)
+        | (Expected::StandIn, AnsweredBy::StandIn)
+        | (Expected::Service, AnsweredBy::Service) => None,
         (Expected::StandIn, _) => Some((Verdict::Fail, Reason::NotProved)),
         (Expected::Service, AnsweredBy::StandIn) => Some((failed, Reason::StandInAnswered)),
         (Expected::Service, _) => Some((Verdict::Inconclusive, Reason::NotRecognised)),
@@ -51,8 +58,18 @@ mod tests {
             assert_eq!(another(Expected::StandIn, by), Some((Verdict::Fail, Reason::NotProved)));
         }
         assert_eq!(another(Expected::Service, Service), None);
-        assert_eq!(another(Expected::Service, StandIn), Some((Verdict::Fail, Reason::StandInAnswered)));
-        assert_eq!(another(Expected::Service, Unproved), Some((Verdict::Inconclusive, Reason::NotRecognised)), "unknown is never green");
-        assert_eq!(super::another(Expected::Service, StandIn, Verdict::Warn), Some((Verdict::Warn, Reason::StandInAnswered)));
+        assert_eq!(
+            another(Expected::Service, StandIn),
+            Some((Verdict::Fail, Reason::StandInAnswered))
+        );
+        assert_eq!(
+            another(Expected::Service, Unproved),
+            Some((Verdict::Inconclusive, Reason::NotRecognised)),
+            "unknown is never green"
+        );
+        assert_eq!(
+            super::another(Expected::Service, StandIn, Verdict::Warn),
+            Some((Verdict::Warn, Reason::StandInAnswered))
+        );
     }
 }

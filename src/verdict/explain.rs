@@ -1,4 +1,5 @@
-//! What every reason means, for people: one page of Markdown per reason, `explain/<code>.md`, with the same headings in each.
+//! What every reason means, for people: one page of Markdown per reason, `explain/<code>.md`, with
+//! the same headings in each.
 
 use crate::reason::Reason;
 use include_dir::{Dir, include_dir};
@@ -83,7 +84,8 @@ pub enum Produced {
     Cannot(String),
 }
 
-/// The page of one reason. Texts are one paragraph each, with commands, reasons and fields between backticks.
+/// The page of one reason. Texts are one paragraph each, with commands, reasons and fields between
+/// backticks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page {
     /// The reason.
@@ -117,20 +119,24 @@ const CLOSER: &str = "Look closer";
 const WINDOWS: &str = "On Windows";
 
 impl Page {
-    /// Reads a page. Every heading must be there once, in the order of the fields, `On Windows` alone may be missing.
+    /// Reads a page. Every heading must be there once, in the order of the fields, `On Windows`
+    /// alone may be missing.
     ///
     /// # Errors
     /// The first thing that is wrong, in words.
     pub fn parse(reason: Reason, text: &str) -> Result<Page, String> {
         let mut chunks = text.split("\n## ");
-        let head: Vec<&str> = chunks.next().unwrap_or_default().lines().filter(|l| !l.trim().is_empty()).collect();
+        let head: Vec<&str> =
+            chunks.next().unwrap_or_default().lines().filter(|l| !l.trim().is_empty()).collect();
         let [title, group, produced] = head.as_slice() else {
             return Err("the head is a title, `group:` and `produced:`".to_owned());
         };
         if title.strip_prefix("# ") != Some(reason.code()) {
             return Err(format!("the title is not \"# {reason}\""));
         }
-        let group = group.strip_prefix("group: ").and_then(|word| Group::ALL.into_iter().find(|g| g.name() == word));
+        let group = group
+            .strip_prefix("group: ")
+            .and_then(|word| Group::ALL.into_iter().find(|g| g.name() == word));
         let mut sections = Vec::new();
         for chunk in chunks {
             let (heading, body) = chunk.split_once('\n').unwrap_or((chunk, ""));
@@ -143,15 +149,22 @@ impl Page {
         let needed = [SEEN, MEANS, NOT, WHO, CLOSER];
         let (needed_there, rest) = headings.split_at(headings.len().min(needed.len()));
         if needed_there != needed || !matches!(rest, [] | [WINDOWS]) {
-            return Err(format!("the headings are {headings:?}, and should be {needed:?} and perhaps \"{WINDOWS}\""));
+            return Err(format!(
+                "the headings are {headings:?}, and should be {needed:?} and perhaps \"{WINDOWS}\""
+            ));
         }
-        let body = |wanted: &str| sections.iter().find(|(heading, _)| *heading == wanted).map(|(_, body)| *body);
+        let body = |wanted: &str| {
+            sections.iter().find(|(heading, _)| *heading == wanted).map(|(_, body)| *body)
+        };
         let paragraph = |wanted: &str| match body(wanted).unwrap_or_default() {
             text if text.contains('\n') => Err(format!("\"{wanted}\" is more than one line")),
             text => Ok(text.to_owned()),
         };
-        let closer: Option<Vec<String>> =
-            body(CLOSER).unwrap_or_default().lines().map(|line| line.strip_prefix("- ").map(|item| item.trim().to_owned())).collect();
+        let closer: Option<Vec<String>> = body(CLOSER)
+            .unwrap_or_default()
+            .lines()
+            .map(|line| line.strip_prefix("- ").map(|item| item.trim().to_owned()))
+            .collect();
         Ok(Page {
             reason,
             summary: reason.summary(),
@@ -169,14 +182,19 @@ impl Page {
     /// The texts with their headings, in order; the list of ways to look closer is not among them.
     pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let windows = self.windows.as_deref().map(|text| (WINDOWS, text));
-        [(SEEN, &*self.seen), (MEANS, &*self.means), (NOT, &*self.not), (WHO, &*self.who)].into_iter().chain(windows)
+        [(SEEN, &*self.seen), (MEANS, &*self.means), (NOT, &*self.not), (WHO, &*self.who)]
+            .into_iter()
+            .chain(windows)
     }
 }
 
 fn read_produced(line: &str) -> Result<Produced, String> {
-    match line.strip_prefix("produced: ").map(|word| (word, word.strip_prefix("cannot, because "))) {
+    match line.strip_prefix("produced: ").map(|word| (word, word.strip_prefix("cannot, because ")))
+    {
         Some(("scenario", _)) => Ok(Produced::Scenario),
-        Some((_, Some(why))) if !why.trim().is_empty() => Ok(Produced::Cannot(why.trim().to_owned())),
+        Some((_, Some(why))) if !why.trim().is_empty() => {
+            Ok(Produced::Cannot(why.trim().to_owned()))
+        }
         _ => Err("`produced:` is \"scenario\" or \"cannot, because …\"".to_owned()),
     }
 }
@@ -187,7 +205,10 @@ fn read_produced(line: &str) -> Result<Produced, String> {
 /// When the page is missing or cannot be read: a fault of ours, which a test rules out.
 pub fn page(reason: Reason) -> Result<Page, String> {
     let name = format!("{reason}.md");
-    let text = PAGES.get_file(&name).and_then(|file| file.contents_utf8()).ok_or_else(|| format!("{name} is missing"))?;
+    let text = PAGES
+        .get_file(&name)
+        .and_then(|file| file.contents_utf8())
+        .ok_or_else(|| format!("{name} is missing"))?;
     // An editor on Windows may have changed the line ends.
     Page::parse(reason, &text.replace("\r\n", "\n")).map_err(|what| format!("{name}: {what}"))
 }
@@ -197,7 +218,8 @@ pub fn page(reason: Reason) -> Result<Page, String> {
 /// # Errors
 /// As for [`page`].
 pub fn pages() -> Result<Vec<Page>, String> {
-    let mut pages = Reason::ALL.iter().map(|reason| page(*reason)).collect::<Result<Vec<Page>, String>>()?;
+    let mut pages =
+        Reason::ALL.iter().map(|reason| page(*reason)).collect::<Result<Vec<Page>, String>>()?;
     pages.sort_by_key(|page| page.group);
     Ok(pages)
 }
@@ -208,7 +230,8 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_page_and_every_page_a_reason() {
-        let broken: Vec<String> = Reason::ALL.iter().filter_map(|reason| page(*reason).err()).collect();
+        let broken: Vec<String> =
+            Reason::ALL.iter().filter_map(|reason| page(*reason).err()).collect();
         assert!(broken.is_empty(), "{broken:#?}");
         let strangers: Vec<_> = PAGES
             .entries()
@@ -217,20 +240,37 @@ mod tests {
             .filter(|name| !Reason::ALL.iter().any(|reason| format!("{reason}.md") == *name))
             .collect();
         assert!(strangers.is_empty(), "no reason has these pages: {strangers:?}");
-        assert!(Group::ALL.iter().all(|group| pages().expect("pages").iter().any(|page| page.group == *group)), "a group is empty");
+        assert!(
+            Group::ALL
+                .iter()
+                .all(|group| pages().expect("pages").iter().any(|page| page.group == *group)),
+            "a group is empty"
+        );
     }
 
-    /// People with one system alone, and people with the program alone, all find a way to look closer.
+    /// People with one system alone, and people with the program alone, all find a way to look
+    /// closer.
     #[test]
     fn every_page_says_how_to_look_closer_on_both_systems() {
         for page in pages().expect("pages") {
-            // Nothing is broken there, or nothing was tried: there is nothing to look at on a machine.
+            // Nothing is broken there, or nothing was tried: there is nothing to look at on a
+            // machine.
             if !matches!(page.reason, Reason::Proved | Reason::Answered | Reason::NotTested) {
-                let lacks = ["Windows", "Linux", "portmatrix"].into_iter().find(|s| !page.closer.iter().any(|item| item.starts_with(s)));
+                let lacks = ["Windows", "Linux", "portmatrix"]
+                    .into_iter()
+                    .find(|s| !page.closer.iter().any(|item| item.starts_with(s)));
                 assert_eq!(lacks, None, "{}", page.reason);
             }
-            assert!(page.closer.iter().all(|item| item.matches('`').count() % 2 == 0), "{}: a backtick is open", page.reason);
-            assert!(page.texts().all(|(_, text)| text.matches('`').count() % 2 == 0), "{}: a backtick is open", page.reason);
+            assert!(
+                page.closer.iter().all(|item| item.matches('`').count() % 2 == 0),
+                "{}: a backtick is open",
+                page.reason
+            );
+            assert!(
+                page.texts().all(|(_, text)| text.matches('`').count() % 2 == 0),
+                "{}: a backtick is open",
+                page.reason
+            );
         }
     }
 
@@ -239,18 +279,28 @@ mod tests {
         for file in PAGES.files() {
             let text = file.contents_utf8().expect("UTF-8").to_lowercase();
             assert!(!text.contains("powersync"), "{}", file.path().display());
-            assert!(!text.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with("psp")), "{}", file.path().display());
+            assert!(
+                !text.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with("psp")),
+                "{}",
+                file.path().display()
+            );
         }
     }
 
-    const GOOD: &str = "# refused\n\ngroup: path\nproduced: scenario\n\n## Seen\n\nA reset.\n\n## Means\n\nM.\n\n## Does not mean\n\nN.\n\n\
-                        ## Who can fix it\n\nW.\n\n## Look closer\n\n- Linux: look\n- Windows: look\n";
+    const GOOD: &str = "# refused\n\ngroup: path\nproduced: scenario\n\n## Seen\n\nA reset.\n\n## \
+        Means\n\nM.\n\n## Does not mean\n\nN.\n\n\
+                        ## Who can fix it\n\nW.\n\n## Look closer\n\n- Linux: look\n- Windows: \
+                        look\n";
 
     #[test]
     fn a_good_page_is_read() {
         let page = Page::parse(Reason::Refused, GOOD).expect("a page");
-        assert_eq!((page.group, page.seen.as_str(), page.closer.len(), page.windows), (Group::Path, "A reset.", 2, None));
-        let more = format!("{GOOD}\n## On Windows\n\nAfter 2 s.\n").replace("produced: scenario", "produced: cannot, because it is not");
+        assert_eq!(
+            (page.group, page.seen.as_str(), page.closer.len(), page.windows),
+            (Group::Path, "A reset.", 2, None)
+        );
+        let more = format!("{GOOD}\n## On Windows\n\nAfter 2 s.\n")
+            .replace("produced: scenario", "produced: cannot, because it is not");
         let page = Page::parse(Reason::Refused, &more).expect("a page");
         assert_eq!(page.windows.as_deref(), Some("After 2 s."));
         assert_eq!(page.produced, Produced::Cannot("it is not".to_owned()));

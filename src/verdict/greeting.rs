@@ -20,14 +20,18 @@ pub(super) enum Greeted {
 pub(super) fn greeted(seen: &Observation) -> Greeted {
     match step(seen) {
         None => Greeted::Nobody,
-        Some(step) if step.detail.get("stand_in").and_then(|v| v.as_bool()) == Some(true) => Greeted::ByStandIn,
+        Some(step) if step.detail.get("stand_in").and_then(|v| v.as_bool()) == Some(true) => {
+            Greeted::ByStandIn
+        }
         Some(_) => Greeted::ByService,
     }
 }
 
-/// Whether what was said is not what the site's own stand-in says on such a port: that it stands in.
+/// Whether what was said is not what the site's own stand-in says on such a port: that it stands
+/// in.
 pub(super) fn is_of_another(seen: &Observation) -> bool {
-    greeted(seen) == Greeted::ByService || seen.steps.iter().any(|step| step.reason == Some(Reason::GreetingNotSpoken))
+    greeted(seen) == Greeted::ByService
+        || seen.steps.iter().any(|step| step.reason == Some(Reason::GreetingNotSpoken))
 }
 
 fn step(seen: &Observation) -> Option<&Step> {
@@ -39,7 +43,9 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Option<String> {
     let words = text(step(seen)?, "turned_away");
     let to = hop.to.host.label();
     match greeted(seen) {
-        Greeted::ByService if !words.is_empty() => Some(format!("{to} is reached, and says: \"{words}\"")),
+        Greeted::ByService if !words.is_empty() => {
+            Some(format!("{to} is reached, and says: \"{words}\""))
+        }
         _ => None,
     }
 }
@@ -50,7 +56,15 @@ mod tests {
     use crate::observation::Detail;
 
     fn seen(ok: bool, detail: Detail) -> Observation {
-        let step = Step { step: StepKind::Greeting, ok, reason: None, initiator: None, at_ms: 0.0, ms: 1.0, detail };
+        let step = Step {
+            step: StepKind::Greeting,
+            ok,
+            reason: None,
+            initiator: None,
+            at_ms: 0.0,
+            ms: 1.0,
+            detail,
+        };
         Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, vec![step])
     }
 
@@ -60,10 +74,17 @@ mod tests {
         assert_eq!(greeted(&seen(false, Detail::new())), Greeted::Nobody);
         let stand_in = seen(true, Detail::from([("stand_in".to_owned(), true.into())]));
         assert_eq!(greeted(&stand_in), Greeted::ByStandIn);
-        assert!(!is_of_another(&stand_in) && is_of_another(&seen(true, Detail::new())) && !is_of_another(&seen(false, Detail::new())));
+        assert!(
+            !is_of_another(&stand_in)
+                && is_of_another(&seen(true, Detail::new()))
+                && !is_of_another(&seen(false, Detail::new()))
+        );
         let mut other = seen(false, Detail::new());
         other.steps[0].reason = Some(Reason::GreetingNotSpoken);
         assert!(is_of_another(&other));
-        assert_eq!(greeted(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())), Greeted::Nobody);
+        assert_eq!(
+            greeted(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())),
+            Greeted::Nobody
+        );
     }
 }

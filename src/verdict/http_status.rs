@@ -1,4 +1,5 @@
-//! HTTP answers that nobody proved: what they leave open, and what is to be said of those that are refusals.
+//! HTTP answers that nobody proved: what they leave open, and what is to be said of those that are
+//! refusals.
 
 use super::reading::text;
 use super::relay;
@@ -11,47 +12,56 @@ use crate::reason::Reason;
 
 /// The answer of an HTTP request or gRPC call.
 fn answer(seen: &Observation) -> Option<&Step> {
-    seen.steps.iter().find(|s| matches!(s.step, StepKind::Http | StepKind::Grpc) && s.detail.contains_key("status"))
+    seen.steps.iter().find(|s| {
+        matches!(s.step, StepKind::Http | StepKind::Grpc) && s.detail.contains_key("status")
+    })
 }
 
 fn status(step: &Step) -> Option<u16> {
     step.detail.get("status").and_then(|v| v.as_u64()).and_then(|status| u16::try_from(status).ok())
 }
 
-/// Why an answer does not show that the application gave it; `None` where it does, as far as an answer without a proof can.
+/// Why an answer does not show that the application gave it; `None` where it does, as far as an
+/// answer without a proof can.
 pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
     let step = answer(seen).filter(|step| step.ok && hop.class.is_none())?;
     let status = status(step)?;
     if step.detail.get("no_such_path").is_some_and(|v| v == "answered alike") {
         return Some(format!(
-            "a path that cannot be there is answered in the same way (status {status}): whoever answers does so on every path, and nothing of the \
+            "a path that cannot be there is answered in the same way (status {status}): whoever \
+                answers does so on every path, and nothing of the \
              service was recognised"
         ));
     }
-    // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the site asks nobody to prove himself.
+    // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the
+    // site asks nobody to prove himself.
     let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);
     if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == stand_in::REFUSED_ALIKE) {
         return Some(
-            "a listener of this program answers, and does not prove itself: it has another key, or the clocks are more than 27 hours apart"
+            "a listener of this program answers, and does not prove itself: it has another key, or \
+                the clocks are more than 27 hours apart"
                 .to_owned(),
         );
     }
     let front = hop.to.host.label();
     if let Some(age) = step.detail.get("age") {
         return Some(format!(
-            "the answer is {age} seconds old: a cache gave it, and nothing tells whether what it is a copy of is still there"
+            "the answer is {age} seconds old: a cache gave it, and nothing tells whether what it \
+                is a copy of is still there"
         ));
     }
     let sign_in = http_status::of(status).meaning == Meaning::SignIn
         || step.detail.contains_key("sign_in")
         || text(step, "grpc_status_name") == "UNAUTHENTICATED";
     match &hop.flow.relayed_to {
-        Some(behind) if sign_in => {
-            Some(format!("a sign-in is wanted: by {front} itself, or by {} behind it; nothing tells which", behind.hosts.join(" or ")))
-        }
-        _ if step.detail.contains_key("unclear") => {
-            Some(format!("answered with {status} ({}): nothing tells whether the path was reached", text(step, "unclear")))
-        }
+        Some(behind) if sign_in => Some(format!(
+            "a sign-in is wanted: by {front} itself, or by {} behind it; nothing tells which",
+            behind.hosts.join(" or ")
+        )),
+        _ if step.detail.contains_key("unclear") => Some(format!(
+            "answered with {status} ({}): nothing tells whether the path was reached",
+            text(step, "unclear")
+        )),
         _ => None,
     }
 }
@@ -73,7 +83,8 @@ pub(super) fn notes(hop: &Hop, seen: &Observation, proved: bool) -> Vec<String> 
     notes
 }
 
-/// What to do about an answer that is a refusal, or none, by what it shows beside its status. `flow` names the way.
+/// What to do about an answer that is a refusal, or none, by what it shows beside its status.
+/// `flow` names the way.
 pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
     let step = seen.steps.iter().find(|s| !s.ok);
     let (to, port) = (hop.to.host.label(), hop.port);
@@ -84,51 +95,75 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
     let has_front = hop.flow.relayed_to.is_some();
     Some(match reason {
         Reason::HttpStatus if has("rate_limit") => {
-            format!("{to} answers, and has a rate limit or too much to do{said}: raise the limit for {flow}, or test again later.")
+            format!(
+                "{to} answers, and has a rate limit or too much to do{said}: raise the limit for \
+                    {flow}, or test again later."
+            )
         }
         Reason::HttpStatus if has("http_sys") && status == Some(503) => format!(
-            "HTTP.sys of Windows on {to}:{port} answers in its own name (503): the application pool is stopped, or its application does not start: look \
+            "HTTP.sys of Windows on {to}:{port} answers in its own name (503): the application \
+                pool is stopped, or its application does not start: look \
              into IIS Manager there, and into the event log."
         ),
         Reason::HttpStatus if has("http_sys") => format!(
-            "HTTP.sys of Windows on {to}:{port} refuses the request itself{said}: look at the bindings there (host name, port, path), and into httperr.log."
+            "HTTP.sys of Windows on {to}:{port} refuses the request itself{said}: look at the \
+                bindings there (host name, port, path), and into httperr.log."
         ),
         Reason::HttpStatus if has("turned_away") => {
-            format!("{to}:{port} turned the request away before its path was looked at{said}: {}.", fact("turned_away"))
+            format!(
+                "{to}:{port} turned the request away before its path was looked at{said}: {}.",
+                fact("turned_away")
+            )
         }
         Reason::HttpStatus if status == Some(503) && !has_front => {
-            format!("The service on {to}:{port} says that it is not available now (503): look into its log.")
+            format!(
+                "The service on {to}:{port} says that it is not available now (503): look into its \
+                    log."
+            )
         }
         Reason::HttpRedirected if has("own_https") => format!(
-            "{to}:{port} sends clients to its own HTTPS ({}): give the flow that port and https, where the product uses it.",
+            "{to}:{port} sends clients to its own HTTPS ({}): give the flow that port and https, \
+                where the product uses it.",
             fact("location")
         ),
         Reason::HttpRedirected if !has_front => format!(
-            "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page of the network, or a service that goes by another \
+            "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page \
+                of the network, or a service that goes by another \
              name than {to}."
         ),
         Reason::BadGateway if !has_front => format!(
-            "What answers at {to}:{port} says that it got no answer from what it asks itself, or is not available{said}: look at the program that has the \
+            "What answers at {to}:{port} says that it got no answer from what it asks itself, or \
+                is not available{said}: look at the program that has the \
              port there, and at devices that answer HTTP on the way of {flow}."
         ),
         Reason::GrpcFailed | Reason::ClosedAfterConnect | Reason::BadGateway
             if (has("goaway") || has("reset_stream")) && (!has_front || has("goaway")) =>
         {
-            let code = if has("goaway") { format!("GOAWAY {}", fact("goaway")) } else { format!("RST_STREAM {}", fact("reset_stream")) };
+            let code = if has("goaway") {
+                format!("GOAWAY {}", fact("goaway"))
+            } else {
+                format!("RST_STREAM {}", fact("reset_stream"))
+            };
             format!(
-                "What answers at {to}:{port} takes no new requests, also on a second connection ({code}): it is about to end, or has too much to do. Test \
+                "What answers at {to}:{port} takes no new requests, also on a second connection \
+                    ({code}): it is about to end, or has too much to do. Test \
                  again once it has started anew."
             )
         }
         Reason::Http2NotOffered if !has_front => format!(
-            "HTTP/2 is not spoken at {to}:{port}: switch it on in the server there, or take the device out of the way that removes it ({flow})."
+            "HTTP/2 is not spoken at {to}:{port}: switch it on in the server there, or take the \
+                device out of the way that removes it ({flow})."
         ),
         Reason::NotProved if doubt(hop, seen).is_some() => match &hop.flow.relayed_to {
             Some(behind) => format!(
-                "Run `portmatrix listen` on {} with the same site key to have the way through {to} proved: this answer does not show it.",
+                "Run `portmatrix listen` on {} with the same site key to have the way through {to} \
+                    proved: this answer does not show it.",
                 behind.hosts.join(" or ")
             ),
-            None => format!("Run `portmatrix listen` on {to} with the same site key to have the way proved: this answer does not show it."),
+            None => format!(
+                "Run `portmatrix listen` on {to} with the same site key to have the way proved: \
+                    this answer does not show it."
+            ),
         },
         _ => return contents(hop, seen, reason, flow),
     })
@@ -140,20 +175,36 @@ fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option
     let has = |name: &str| seen.steps.iter().any(|s| !s.ok && s.detail.contains_key(name));
     Some(match reason {
         Reason::ProxyProtocol => format!(
-            "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to the service (haproxy `send-proxy`, nginx `proxy_protocol \
+            "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to \
+                the service (haproxy `send-proxy`, nginx `proxy_protocol \
              on`), or set the service up to expect it.",
             relay::proxy_protocol(seen).unwrap_or("v1")
         ),
         Reason::ProofInvalid if has("changed") => {
-            format!("Somebody on the way changes the contents of what is sent: ask for {flow} to be left as it is.")
+            format!(
+                "Somebody on the way changes the contents of what is sent: ask for {flow} to be \
+                    left as it is."
+            )
         }
-        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => format!(
-            "The other end of {flow} does not answer any more, not even on a fresh connection: look whether the program on {to}:{port} ended meanwhile."
+        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => {
+            format!(
+                "The other end of {flow} does not answer any more, not even on a fresh connection: \
+                    look whether the program on {to}:{port} ended meanwhile."
+            )
+        }
+        Reason::Http2NotOffered
+        | Reason::Http2NotCarried
+        | Reason::GrpcTrailersLost
+        | Reason::GrpcBuffered
+        | Reason::GrpcFailed => {
+            format!(
+                "Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}."
+            )
+        }
+        Reason::BadGateway => format!(
+            "The front {to} answers, but the host behind it does not: test the way from {to} to \
+                the service."
         ),
-        Reason::Http2NotOffered | Reason::Http2NotCarried | Reason::GrpcTrailersLost | Reason::GrpcBuffered | Reason::GrpcFailed => {
-            format!("Let HTTP/2 through to the backend, or go around the appliance that cannot: {flow}.")
-        }
-        Reason::BadGateway => format!("The front {to} answers, but the host behind it does not: test the way from {to} to the service."),
         _ => return None,
     })
 }
@@ -168,7 +219,11 @@ mod tests {
 
     fn with_front() -> Hop {
         hop(PlannedFlow {
-            relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+            relayed_to: Some(RelayedTo {
+                role: "service".into(),
+                hosts: vec!["backend".into()],
+                ..RelayedTo::default()
+            }),
             ..flow()
         })
     }
@@ -192,9 +247,13 @@ mod tests {
         assert_eq!(stand(&hop(flow()), &sign_in), (Verdict::Pass, Reason::Answered));
         assert!(notes(&hop(flow()), &sign_in, false)[0].contains("sign-in"));
         assert_eq!(stand(&with_front(), &sign_in), (Verdict::Inconclusive, Reason::NotProved));
-        let alike = answered(None, &[("status", 200.into()), ("no_such_path", "answered alike".into())]);
+        let alike =
+            answered(None, &[("status", 200.into()), ("no_such_path", "answered alike".into())]);
         assert_eq!(stand(&hop(flow()), &alike), (Verdict::Inconclusive, Reason::NotProved));
-        let mut stand_in = answered(None, &[("status", 200.into()), ("no_such_path", stand_in::REFUSED_ALIKE.into())]);
+        let mut stand_in = answered(
+            None,
+            &[("status", 200.into()), ("no_such_path", stand_in::REFUSED_ALIKE.into())],
+        );
         stand_in.proofs = vec![ProofOutcome::NotAsked];
         assert_eq!(stand(&with_front(), &stand_in), (Verdict::Pass, Reason::Answered));
         stand_in.proofs = vec![ProofOutcome::None];
@@ -211,19 +270,36 @@ mod tests {
         let facts: [(Reason, u16, Facts, &str); 6] = [
             (Reason::HttpStatus, 503, &[("http_sys", "true")], "application pool"),
             (Reason::HttpStatus, 429, &[("rate_limit", "true")], "rate limit"),
-            (Reason::HttpStatus, 400, &[("turned_away", "it wants a client certificate")], "client certificate"),
-            (Reason::HttpRedirected, 301, &[("own_https", "true"), ("location", "https://psp/")], "its own HTTPS"),
+            (
+                Reason::HttpStatus,
+                400,
+                &[("turned_away", "it wants a client certificate")],
+                "client certificate",
+            ),
+            (
+                Reason::HttpRedirected,
+                301,
+                &[("own_https", "true"), ("location", "https://psp/")],
+                "its own HTTPS",
+            ),
             (Reason::BadGateway, 502, &[], "502"),
             (Reason::GrpcFailed, 200, &[("goaway", "NO_ERROR")], "takes no new requests"),
         ];
         for (reason, status, facts, words) in facts {
             let mut all = vec![("status", serde_json::Value::from(status))];
             all.extend(facts.iter().map(|(name, value)| (*name, serde_json::Value::from(*value))));
-            let judged = judge(&hop(flow()), Some(&answered(Some(reason), &all)), Policy::default());
+            let judged =
+                judge(&hop(flow()), Some(&answered(Some(reason), &all)), Policy::default());
             let advice = judged.advice.unwrap_or_default();
             assert!(advice.contains(words) && !advice.contains("front"), "{advice}");
         }
-        let own = answered(Some(Reason::HttpRedirected), &[("status", 301.into()), ("own_https", true.into())]);
-        assert_eq!(judge(&hop(flow()), Some(&own), Policy::default()).answered_by, AnsweredBy::Unproved);
+        let own = answered(
+            Some(Reason::HttpRedirected),
+            &[("status", 301.into()), ("own_https", true.into())],
+        );
+        assert_eq!(
+            judge(&hop(flow()), Some(&own), Policy::default()).answered_by,
+            AnsweredBy::Unproved
+        );
     }
 }

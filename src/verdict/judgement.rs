@@ -5,8 +5,11 @@ use crate::reason::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How a hop stands. **Unknown is never green**: what nobody looked at, or could not tell, is `inconclusive` or `skipped`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+/// How a hop stands. **Unknown is never green**: what nobody looked at, or could not tell, is
+/// `inconclusive` or `skipped`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// As expected.
@@ -40,7 +43,8 @@ impl Verdict {
 pub enum AnsweredBy {
     /// A listener of this site, proved with the site key.
     StandIn,
-    /// Something that speaks the protocol and names itself as a product that can be the service, not as one that only stands in front.
+    /// Something that speaks the protocol and names itself as a product that can be the service,
+    /// not as one that only stands in front.
     Service,
     /// Something that speaks the protocol; nothing says who it is.
     Unproved,

@@ -37,7 +37,8 @@ use crate::observation::{Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 
-/// Judges one hop by what the connector saw. A deny hop that looks shut stays `inconclusive` until [`with_control`] was asked.
+/// Judges one hop by what the connector saw. A deny hop that looks shut stays `inconclusive` until
+/// [`with_control`] was asked.
 pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement {
     let Some(seen) = seen.filter(|o| !o.steps.is_empty()) else {
         return Judgement {
@@ -53,10 +54,15 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         Expect::Allow => allow::judge(hop, seen, policy),
         Expect::Deny => deny::judge(hop, seen),
     };
-    judgement.ended = reading::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
+    judgement.ended =
+        reading::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
     // What both ends know together, the way has done: it is said of the rung where it showed.
-    if both_ends::told(hop, seen).and_then(both_ends::Told::reason).is_some_and(|reason| reason == judgement.reason) {
-        judgement.ended = Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
+    if both_ends::told(hop, seen)
+        .and_then(both_ends::Told::reason)
+        .is_some_and(|reason| reason == judgement.reason)
+    {
+        judgement.ended =
+            Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
     judgement.notes.extend(both_ends::notes(hop, seen));
     judgement.notes.extend(tls::notes(hop, seen));
@@ -68,7 +74,8 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement
 }
 
-/// What to do about a hop that was judged so. Where the way behind a front is broken, nothing is to be done before it.
+/// What to do about a hop that was judged so. Where the way behind a front is broken, nothing is to
+/// be done before it.
 pub fn advice_for(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     mend::behind_front(hop, seen, judgement.reason).or_else(|| advice::advice(hop, seen, judgement))
 }

@@ -5,7 +5,8 @@ use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 
-/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with the way, nor what leaves it open what is certain.
+/// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with
+/// the way, nor what leaves it open what is certain.
 pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
     let mut foreign = seen.steps.iter().filter(|s| !s.ok && s.initiator != Some(Initiator::Local));
     let certain = foreign.clone().find(|s| !s.reason.is_some_and(leaves_open));
@@ -17,7 +18,8 @@ pub(super) fn leaves_open(reason: Reason) -> bool {
     matches!(reason, Reason::ChangedMeanwhile | Reason::RpcServerBusy)
 }
 
-/// Whether every connection on which a challenge was sent came back with a valid proof, and at least one was.
+/// Whether every connection on which a challenge was sent came back with a valid proof, and at
+/// least one was.
 pub(super) fn proved(seen: &Observation) -> bool {
     let mut asked = seen.proofs.iter().filter(|p| **p != ProofOutcome::NotAsked).peekable();
     asked.peek().is_some() && asked.all(|p| matches!(p, ProofOutcome::Valid { .. }))
@@ -31,7 +33,8 @@ pub(super) fn claims(seen: &Observation) -> impl Iterator<Item = (&Claims, Optio
     })
 }
 
-/// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and did not prove himself.
+/// Whether somebody spoke a protocol to its end on a connection on which the key was asked for, and
+/// did not prove himself.
 pub(super) fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
     let asked = seen.proofs.iter().any(|p| *p != ProofOutcome::NotAsked);
     let proved = seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
@@ -46,5 +49,9 @@ pub(super) fn text<'a>(step: &'a Step, name: &str) -> &'a str {
 /// What is wrong with the address.
 pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
     let (misplaced, address) = (seen.misplaced?, hop.address?);
-    Some(format!("{address} is {}: no way to {} was tested", misplaced.words(), hop.to.host.label()))
+    Some(format!(
+        "{address} is {}: no way to {} was tested",
+        misplaced.words(),
+        hop.to.host.label()
+    ))
 }

@@ -21,21 +21,36 @@ struct Given {
     port: u16,
 }
 
-/// Ports that the mapper gave and the plan's range does not have: the rules that are made from it do not let them through.
+/// Ports that the mapper gave and the plan's range does not have: the rules that are made from it
+/// do not let them through.
 fn outside(hop: &Hop, seen: &Observation) -> Vec<Given> {
     let Some(range) = &hop.flow.range else { return Vec::new() };
     let maps = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap);
-    let given = maps.flat_map(|s| numbers(s, "ports").into_iter().map(|port| Given { interface: text(s, "interface").to_owned(), port }));
+    let given = maps.flat_map(|s| {
+        numbers(s, "ports")
+            .into_iter()
+            .map(|port| Given { interface: text(s, "interface").to_owned(), port })
+    });
     given.filter(|given| !range.contains(given.port)).collect()
 }
 
 /// Ports of the interfaces that did not answer, in the order of the interfaces.
 fn shut(seen: &Observation) -> Vec<u16> {
     let mut ports: Vec<u16> = Vec::new();
-    for step in seen.steps.iter().filter(|s| s.step == StepKind::RpcPort && s.reason == Some(Reason::RpcPortBlocked)) {
-        let listed = step.detail.get("unreachable").and_then(|v| v.as_array()).into_iter().flatten();
+    for step in seen
+        .steps
+        .iter()
+        .filter(|s| s.step == StepKind::RpcPort && s.reason == Some(Reason::RpcPortBlocked))
+    {
+        let listed =
+            step.detail.get("unreachable").and_then(|v| v.as_array()).into_iter().flatten();
         let listed = listed.filter_map(|v| u16::try_from(v.get("port")?.as_u64()?).ok());
-        let own = step.detail.get("port").filter(|_| !step.ok).and_then(|v| v.as_u64()).and_then(|port| u16::try_from(port).ok());
+        let own = step
+            .detail
+            .get("port")
+            .filter(|_| !step.ok)
+            .and_then(|v| v.as_u64())
+            .and_then(|port| u16::try_from(port).ok());
         for port in own.into_iter().chain(listed) {
             if !ports.contains(&port) {
                 ports.push(port);
@@ -50,8 +65,9 @@ fn numbers(step: &Step, name: &str) -> Vec<u16> {
     list.filter_map(|v| v.as_u64()).filter_map(|port| u16::try_from(port).ok()).collect()
 }
 
-/// A port of an interface that answers in the place of the listener: the listener has proved itself on the mapper's port and names this one, so
-/// whoever answers on it without a proof is somebody else.
+/// A port of an interface that answers in the place of the listener: the listener has proved itself
+/// on the mapper's port and names this one, so whoever answers on it without a proof is somebody
+/// else.
 pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason, AnsweredBy)> {
     if hop.flow.protocol != Protocol::Rpc {
         return None;
@@ -60,10 +76,16 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason
         return Some(found);
     }
     let host = hop.to.host.label();
-    let mapper = claims(seen).map(|(claims, _)| claims).find(|c| c.host == host && c.local.port() == hop.port)?;
+    let mapper = claims(seen)
+        .map(|(claims, _)| claims)
+        .find(|c| c.host == host && c.local.port() == hop.port)?;
     let proofs = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
     let proved: BTreeSet<u64> = proofs.filter_map(|s| s.detail.get("port")?.as_u64()).collect();
-    let answered = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcPort).flat_map(|s| numbers(s, "answered"));
+    let answered = seen
+        .steps
+        .iter()
+        .filter(|s| s.ok && s.step == StepKind::RpcPort)
+        .flat_map(|s| numbers(s, "answered"));
     let unproved = || answered.clone().filter(|port| !proved.contains(&u64::from(*port)));
     unproved().next()?;
     // What another program has on the listener's host answers for itself, and proves nothing.
@@ -74,18 +96,26 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason
     })
 }
 
-/// Another listener with the name and key of the host that gave the ports: it has another address, and did not begin meanwhile.
+/// Another listener with the name and key of the host that gave the ports: it has another address,
+/// and did not begin meanwhile.
 fn clone(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason, AnsweredBy)> {
     let host = hop.to.host.label();
-    let own: Vec<&Claims> = claims(seen).map(|(claims, _)| claims).filter(|c| c.host == host && !c.instance.is_empty()).collect();
+    let own: Vec<&Claims> = claims(seen)
+        .map(|(claims, _)| claims)
+        .filter(|c| c.host == host && !c.instance.is_empty())
+        .collect();
     let first = own.first()?;
     let elapsed = std::time::Duration::try_from_secs_f64(seen.ms / 1000.0).unwrap_or_default();
-    let another = |c: &&Claims| c.instance != first.instance && c.local.ip().to_canonical() != first.local.ip().to_canonical();
+    let another = |c: &&Claims| {
+        c.instance != first.instance
+            && c.local.ip().to_canonical() != first.local.ip().to_canonical()
+    };
     let found = own.iter().any(|c| another(c) && !c.is_younger_than(elapsed));
     found.then_some((Verdict::Fail, Reason::WrongListener, AnsweredBy::StandIn))
 }
 
-/// What is to be said of ports that answer. A port that is shut is worse than one that no rule will let through.
+/// What is to be said of ports that answer. A port that is shut is worse than one that no rule will
+/// let through.
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason)> {
     if seen.steps.iter().any(|s| s.reason == Some(Reason::RpcPortBlocked)) {
         return None;
@@ -93,7 +123,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason)> 
     if !outside(hop, seen).is_empty() {
         return Some((Verdict::Warn, Reason::RpcPortOutsideRange));
     }
-    let left_out = seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.detail.contains_key("left_out"));
+    let left_out =
+        seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.detail.contains_key("left_out"));
     left_out.then_some((Verdict::Warn, Reason::RangePartlyTested))
 }
 
@@ -103,16 +134,20 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(range) = &hop.flow.range {
         for Given { interface, port } in outside(hop, seen) {
-            notes.push(format!("the mapper of {to} gives port {port} for {interface}, outside {range}"));
+            notes.push(format!(
+                "the mapper of {to} gives port {port} for {interface}, outside {range}"
+            ));
         }
     }
     for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap) {
         // A listener's own word for its address stands in its proof.
-        let addresses = step.detail.get("reported_addresses").filter(|_| claims(seen).next().is_none());
+        let addresses =
+            step.detail.get("reported_addresses").filter(|_| claims(seen).next().is_none());
         if let Some(addresses) = addresses.and_then(|v| v.as_array()) {
             let list: Vec<&str> = addresses.iter().filter_map(|v| v.as_str()).collect();
             notes.push(format!(
-                "the mapper gives another address for {}: {} (clients keep to the one that they asked)",
+                "the mapper gives another address for {}: {} (clients keep to the one that they \
+                    asked)",
                 text(step, "interface"),
                 list.join(", ")
             ));
@@ -121,32 +156,50 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcPort) {
         let own = text(step, "sec_addr").parse::<u16>().ok();
         let asked = step.detail.get("port").and_then(|v| v.as_u64());
-        if let Some((own, asked)) = own.zip(asked).filter(|(own, asked)| u64::from(*own) != *asked && *own != hop.port) {
-            notes.push(format!("whoever answers on port {asked} calls his own port {own} (`sec_addr`): NAT may change it on the way"));
+        if let Some((own, asked)) =
+            own.zip(asked).filter(|(own, asked)| u64::from(*own) != *asked && *own != hop.port)
+        {
+            notes.push(format!(
+                "whoever answers on port {asked} calls his own port {own} \
+                (`sec_addr`): NAT may change it on the way"
+            ));
         }
         if let Some(left) = step.detail.get("left_out").and_then(|v| v.as_u64()) {
-            notes.push(format!("the mapper gives {left} more ports for {}, which were not tried", text(step, "interface")));
+            notes.push(format!(
+                "the mapper gives {left} more ports for {}, which were not tried",
+                text(step, "interface")
+            ));
         }
     }
     notes
 }
 
 /// What to do; `None` for a reason that is none of these.
-pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str, log: &str) -> Option<String> {
+pub(super) fn advice(
+    hop: &Hop,
+    seen: &Observation,
+    reason: Reason,
+    flow: &str,
+    log: &str,
+) -> Option<String> {
     let (from, to) = (hop.from.host.label(), hop.to.host.label());
     let outside = outside(hop, seen);
     Some(match reason {
         Reason::RpcPortBlocked => {
             let Some(range) = &hop.flow.range else { return Some(format!("Allow {flow}; {log}.")) };
             let shut = shut(seen);
-            let (within, without): (Vec<u16>, Vec<u16>) = shut.into_iter().partition(|port| range.contains(*port));
+            let (within, without): (Vec<u16>, Vec<u16>) =
+                shut.into_iter().partition(|port| range.contains(*port));
             let rule = format!("TCP {from} → {to}:{range}");
             if without.is_empty() {
-                return Some(format!("Allow {rule} (the port changes when the host restarts); {log}."));
+                return Some(format!(
+                    "Allow {rule} (the port changes when the host restarts); {log}."
+                ));
             }
             let also = if within.is_empty() { String::new() } else { format!("allow {rule}; ") };
             format!(
-                "The mapper of {to} gives {}, which is shut and which no rule for {range} lets through: {}; {also}{log}.",
+                "The mapper of {to} gives {}, which is shut and which no rule for {range} lets \
+                    through: {}; {also}{log}.",
                 list(&without),
                 remedy(range, seen, &to)
             )
@@ -157,17 +210,22 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str, 
             ports.sort_unstable();
             ports.dedup();
             format!(
-                "The mapper of {to} gives {}, which answers and which no rule for {range} lets through: {}.",
+                "The mapper of {to} gives {}, which answers and which no rule for {range} lets \
+                    through: {}.",
                 list(&ports),
                 remedy(range, seen, &to)
             )
         }
         Reason::RpcServerBusy => {
-            format!("Look at the load of {to}: its RPC server turned this host away twice; test again when it has time.")
+            format!(
+                "Look at the load of {to}: its RPC server turned this host away twice; test again \
+                    when it has time."
+            )
         }
         Reason::RpcAccessDenied if at_port(seen) => {
             format!(
-                "{to} is reached on {flow} and lets no stranger bind there: the way is open; whether the service works takes an account to see."
+                "{to} is reached on {flow} and lets no stranger bind there: the way is open; \
+                    whether the service works takes an account to see."
             )
         }
         Reason::RpcNotRegistered => not_registered(&to, seen),
@@ -178,15 +236,20 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str, 
 /// How the ports of a host and the rules for them come together again.
 fn remedy(range: &PortSet, seen: &Observation, to: &str) -> String {
     if claims(seen).next().is_some() {
-        return format!("give the site files of both ends the same `[ranges]`, and start the listener on {to} again");
+        return format!(
+            "give the site files of both ends the same `[ranges]`, and start the listener on {to} \
+                again"
+        );
     }
     if range.len() <= MOST_PINS {
         return format!(
-            "the pin did not take effect (set the fixed port on {to}, and restart the service), or `[ranges]` and the rule must be wider"
+            "the pin did not take effect (set the fixed port on {to}, and restart the service), or \
+                `[ranges]` and the rule must be wider"
         );
     }
     format!(
-        "set the dynamic range of {to} to it (`netsh int ipv4 show dynamicport tcp`, then a restart), or make `[ranges]` and the rule wider"
+        "set the dynamic range of {to} to it (`netsh int ipv4 show dynamicport tcp`, then a \
+            restart), or make `[ranges]` and the rule wider"
     )
 }
 
@@ -217,10 +280,15 @@ fn not_registered(to: &str, seen: &Observation) -> String {
     match fact("hint") {
         _ if !versions.is_empty() => {
             let (wanted, has) = (fact("version").unwrap_or("?"), versions.join(", "));
-            format!("{to} offers {interface} in version {has}, and version {wanted} is needed: look which service or release runs there.")
+            format!(
+                "{to} offers {interface} in version {has}, and version {wanted} is needed: look \
+                    which service or release runs there."
+            )
         }
         Some(hint) => format!("{to} does not offer {interface} over TCP. {hint}"),
-        None => format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP."),
+        None => {
+            format!("Switch {interface} on at {to}: its endpoint mapper does not know it over TCP.")
+        }
     }
 }
 
@@ -233,11 +301,19 @@ mod tests {
     use serde_json::{Value, json};
 
     fn hop(range: PortSet) -> Hop {
-        Hop { port: 135, ..tests::hop(PlannedFlow { protocol: Protocol::Rpc, range: Some(range), ..tests::flow() }) }
+        Hop {
+            port: 135,
+            ..tests::hop(PlannedFlow {
+                protocol: Protocol::Rpc,
+                range: Some(range),
+                ..tests::flow()
+            })
+        }
     }
 
     fn step(kind: StepKind, ok: bool, reason: Option<Reason>, detail: Value) -> Step {
-        let detail = detail.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let detail =
+            detail.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
         Step { step: kind, ok, reason, initiator: None, at_ms: 0.0, ms: 1.0, detail }
     }
 
@@ -248,13 +324,25 @@ mod tests {
     #[test]
     fn a_port_outside_the_range_is_named_and_never_a_plain_pass() {
         let pinned = hop(PortSet::run(50001, 50001));
-        let answers = step(StepKind::RpcPort, true, None, json!({ "port": 5050, "answered": [5050] }));
+        let answers =
+            step(StepKind::RpcPort, true, None, json!({ "port": 5050, "answered": [5050] }));
         let seen = tests::seen(vec![map(&[5050]), answers.clone()], vec![]);
         assert_eq!(judge(&pinned, &seen), Some((Verdict::Warn, Reason::RpcPortOutsideRange)));
         let words = advice(&pinned, &seen, Reason::RpcPortOutsideRange, "", "").expect("advice");
-        assert!(words.contains("port 5050") && words.contains("no rule for 50001") && words.contains("pin did not take effect"), "{words}");
-        assert_eq!(notes(&pinned, &seen), ["the mapper of psp gives port 5050 for first, outside 50001"]);
-        assert_eq!(judge(&pinned, &tests::seen(vec![map(&[50001]), answers.clone()], vec![])), None);
+        assert!(
+            words.contains("port 5050")
+                && words.contains("no rule for 50001")
+                && words.contains("pin did not take effect"),
+            "{words}"
+        );
+        assert_eq!(
+            notes(&pinned, &seen),
+            ["the mapper of psp gives port 5050 for first, outside 50001"]
+        );
+        assert_eq!(
+            judge(&pinned, &tests::seen(vec![map(&[50001]), answers.clone()], vec![])),
+            None
+        );
         // One inside that answers does not make up for one outside.
         assert!(judge(&pinned, &tests::seen(vec![map(&[50001, 5050]), answers], vec![])).is_some());
         let wide = hop(PortSet::run(49152, 65535));
@@ -266,16 +354,33 @@ mod tests {
     fn a_shut_port_outside_the_range_is_named_without_the_range_alone() {
         let pinned = hop(PortSet::run(50001, 50001));
         let blocked = Some(Reason::RpcPortBlocked);
-        let all = step(StepKind::RpcPort, false, blocked, json!({ "port": 5050, "cause": "timed-out" }));
-        let some = step(StepKind::RpcPort, true, blocked, json!({ "port": 50001, "unreachable": [{ "port": 49711, "cause": "refused" }] }));
+        let all =
+            step(StepKind::RpcPort, false, blocked, json!({ "port": 5050, "cause": "timed-out" }));
+        let some = step(
+            StepKind::RpcPort,
+            true,
+            blocked,
+            json!({ "port": 50001, "unreachable": [{ "port": 49711, "cause": "refused" }] }),
+        );
         for (step, port) in [(all, "5050"), (some, "49711")] {
             let seen = tests::seen(vec![map(&[5050, 49711]), step], vec![]);
             assert_eq!(judge(&pinned, &seen), None, "it is blocked, which is worse");
             let words = advice(&pinned, &seen, Reason::RpcPortBlocked, "", "look").expect("advice");
-            assert!(words.contains(port) && words.contains("is shut") && !words.starts_with("Allow"), "{words}");
+            assert!(
+                words.contains(port) && words.contains("is shut") && !words.starts_with("Allow"),
+                "{words}"
+            );
         }
-        let inside = step(StepKind::RpcPort, false, blocked, json!({ "port": 50001, "cause": "timed-out" }));
-        let words = advice(&pinned, &tests::seen(vec![map(&[50001]), inside], vec![]), Reason::RpcPortBlocked, "", "look").expect("advice");
+        let inside =
+            step(StepKind::RpcPort, false, blocked, json!({ "port": 50001, "cause": "timed-out" }));
+        let words = advice(
+            &pinned,
+            &tests::seen(vec![map(&[50001]), inside], vec![]),
+            Reason::RpcPortBlocked,
+            "",
+            "look",
+        )
+        .expect("advice");
         assert!(words.starts_with("Allow TCP ") && words.contains(":50001 "), "{words}");
     }
 
@@ -289,17 +394,26 @@ mod tests {
             }
             proof
         };
-        let answers = step(StepKind::RpcPort, true, None, json!({ "port": 50000, "answered": [50000] }));
+        let answers =
+            step(StepKind::RpcPort, true, None, json!({ "port": 50000, "answered": [50000] }));
         let proof = step(StepKind::Proof, true, None, json!({ "port": 50000 }));
         let said = |steps: Vec<Step>, words: &str| {
-            impostor(&hop, &tests::seen(steps, vec![mapper(words), ProofOutcome::None])).map(|(verdict, reason, _)| (verdict, reason))
+            impostor(&hop, &tests::seen(steps, vec![mapper(words), ProofOutcome::None]))
+                .map(|(verdict, reason, _)| (verdict, reason))
         };
         let device = Some((Verdict::Fail, Reason::AnsweredByMiddlebox));
         assert_eq!(said(vec![map(&[50000]), answers.clone()], "135,50000-50019"), device);
         assert_eq!(said(vec![map(&[50000]), answers.clone()], ""), device);
         assert_eq!(said(vec![map(&[50000]), answers.clone(), proof], "135,50000-50019"), None);
-        assert_eq!(said(vec![map(&[50000]), answers.clone()], "135,50001-50019"), Some((Verdict::Inconclusive, Reason::NotProved)));
-        assert_eq!(impostor(&hop, &tests::seen(vec![answers], vec![ProofOutcome::None])), None, "a real service proves nothing anywhere");
+        assert_eq!(
+            said(vec![map(&[50000]), answers.clone()], "135,50001-50019"),
+            Some((Verdict::Inconclusive, Reason::NotProved))
+        );
+        assert_eq!(
+            impostor(&hop, &tests::seen(vec![answers], vec![ProofOutcome::None])),
+            None,
+            "a real service proves nothing anywhere"
+        );
     }
 
     #[test]
@@ -315,7 +429,14 @@ mod tests {
             proof
         };
         let said = |second| {
-            impostor(&hop, &Observation { ms: 500.0, ..tests::seen(vec![], vec![of(135, 1, "a", 9000), second]) }).map(|(_, r, _)| r)
+            impostor(
+                &hop,
+                &Observation {
+                    ms: 500.0,
+                    ..tests::seen(vec![], vec![of(135, 1, "a", 9000), second])
+                },
+            )
+            .map(|(_, r, _)| r)
         };
         assert_eq!(said(of(50000, 1, "a", 9000)), None);
         assert_eq!(said(of(50000, 2, "a", 9000)), None, "another address of one listener");

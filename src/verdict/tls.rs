@@ -1,7 +1,8 @@
-//! What a TLS handshake that did not succeed, or a certificate that could not be judged, means; and what to do about a certificate.
+//! What a TLS handshake that did not succeed, or a certificate that could not be judged, means; and
+//! what to do about a certificate.
 //!
-//! "I do not speak this" is not "it is broken": where only this program lacks something, nothing is known of the way for other clients, and nothing is
-//! red.
+//! "I do not speak this" is not "it is broken": where only this program lacks something, nothing is
+//! known of the way for other clients, and nothing is red.
 
 use super::reading::{failed_step, text};
 use crate::matrix::model::Protocol;
@@ -12,28 +13,35 @@ use crate::reason::Reason;
 use serde_json::Value;
 
 /// What this program offers, for people.
-const OFFERED: &str =
-    "TLS 1.2 and 1.3 with the cipher suites of AES-GCM and ChaCha20-Poly1305, and ECDHE on X25519, P-256, P-384 and P-521";
+const OFFERED: &str = "TLS 1.2 and 1.3 with the cipher suites of AES-GCM and ChaCha20-Poly1305, \
+    and ECDHE on X25519, P-256, P-384 and P-521";
 
-/// Reasons that say only that this program did not get through: the server is there, and others may.
+/// Reasons that say only that this program did not get through: the server is there, and others
+/// may.
 pub(super) fn is_unknown(reason: Reason) -> bool {
     matches!(reason, Reason::TlsNotSupportedHere | Reason::ClientCertificateWanted)
 }
 
-/// What a certificate that passed leaves open, where nobody proved himself: a signature of the handshake that was not verified, or a root that may be a
-/// public one or not.
+/// What a certificate that passed leaves open, where nobody proved himself: a signature of the
+/// handshake that was not verified, or a root that may be a public one or not.
 pub(super) fn is_open(step: &Step, hop: &Hop, proved: bool) -> bool {
     let unsigned = step.detail.contains_key("signature_not_checked") && !proved;
     unsigned || (hop.class.is_some() && root_unknown(step))
 }
 
-/// Whether a certificate is trusted, and it could not be found out whether its root is a public one.
+/// Whether a certificate is trusted, and it could not be found out whether its root is a public
+/// one.
 fn root_unknown(step: &Step) -> bool {
-    step.detail.get("trusted").and_then(Value::as_bool) == Some(true) && !step.detail.contains_key("public_root")
+    step.detail.get("trusted").and_then(Value::as_bool) == Some(true)
+        && !step.detail.contains_key("public_root")
 }
 
 fn alert_of(step: &Step) -> Option<Alert> {
-    step.detail.get("alert_code").and_then(Value::as_u64).and_then(|code| u8::try_from(code).ok()).map(Alert)
+    step.detail
+        .get("alert_code")
+        .and_then(Value::as_u64)
+        .and_then(|code| u8::try_from(code).ok())
+        .map(Alert)
 }
 
 /// What is worth knowing beside the verdict.
@@ -42,7 +50,9 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(alert) = failed_step(seen).and_then(alert_of) {
         let words = match failed_step(seen).and_then(|step| step.reason) {
-            Some(Reason::ClientCertificateWanted) => "it had asked for a client certificate, and was given none",
+            Some(Reason::ClientCertificateWanted) => {
+                "it had asked for a client certificate, and was given none"
+            }
             _ => alert.words(),
         };
         notes.push(format!("{to} broke off with the alert {}: {words}", alert.name()));
@@ -51,10 +61,15 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     if let Some(step) = failed {
         notes.extend(second_greeting(&to, step));
     }
-    let Some(step) = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls) else { return notes };
+    let Some(step) = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls) else {
+        return notes;
+    };
     // Directories ask everybody, and mean nothing by it.
-    let asks_everybody = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps) && failed_step(seen).is_none();
-    let said_already = failed_step(seen).and_then(|step| step.reason) == Some(Reason::ClientCertificateWanted) && !notes.is_empty();
+    let asks_everybody = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps)
+        && failed_step(seen).is_none();
+    let said_already = failed_step(seen).and_then(|step| step.reason)
+        == Some(Reason::ClientCertificateWanted)
+        && !notes.is_empty();
     if step.detail.contains_key("client_certificate_wanted") && !asks_everybody && !said_already {
         notes.push(format!("{to} asked for a client certificate, and was given none"));
     }
@@ -62,16 +77,25 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         notes.push(format!("the signature of the TLS handshake was not checked: {why}"));
     }
     if let Some(fault) = Fault::of_word(text(step, "finding")).filter(|fault| fault.is_unjudged()) {
-        notes.push(format!("the certificate could not be judged here: {}{}", fault.summary(), detail_of(fault, step)));
+        notes.push(format!(
+            "the certificate could not be judged here: {}{}",
+            fault.summary(),
+            detail_of(fault, step)
+        ));
     }
     let usage = text(step, "key_usage");
     if !usage.is_empty() && !usage.contains("Digital Signature") {
         notes.push(format!(
-            "the key usage of the certificate ({usage}) lacks the digital signature that TLS makes with it: some clients refuse that"
+            "the key usage of the certificate ({usage}) lacks the digital signature that TLS makes \
+                with it: some clients refuse that"
         ));
     }
     if hop.class.is_some() && root_unknown(step) {
-        notes.push("this machine trusts the certificate; whether its root is a public one could not be found out".to_owned());
+        notes.push(
+            "this machine trusts the certificate; whether its root is a public one could \
+            not be found out"
+                .to_owned(),
+        );
     }
     notes
 }
@@ -82,18 +106,25 @@ fn second_greeting(to: &str, step: &Step) -> Option<String> {
     let fact = |name: &str| told.and_then(|told| told.get(name)).and_then(Value::as_str);
     if let (Some(version), Some(cipher)) = (fact("version"), fact("cipher")) {
         let group = fact("group").map(|group| format!(", the group {group}")).unwrap_or_default();
-        let signature = fact("signature").map(|scheme| format!(", the signature {scheme}")).unwrap_or_default();
-        let chosen = format!("{to} answers a greeting that offers more with {version}, the cipher suite {cipher}{group}{signature}");
+        let signature =
+            fact("signature").map(|scheme| format!(", the signature {scheme}")).unwrap_or_default();
+        let chosen = format!(
+            "{to} answers a greeting that offers more with {version}, the cipher suite \
+                {cipher}{group}{signature}"
+        );
         return Some(match step.reason {
             Some(Reason::TlsNotSupportedHere) => format!("{chosen}; this program speaks {OFFERED}"),
             _ => format!("{chosen}: it was nothing of these that it did not like at first"),
         });
     }
     match (fact("alert"), step.reason) {
-        (_, Some(Reason::TlsNotSupportedHere)) => {
-            Some(format!("this program speaks {OFFERED}; {to} takes none of its versions or cipher suites"))
-        }
-        (Some(alert), _) => Some(format!("a greeting that offers older versions and cipher suites is broken off as well ({alert})")),
+        (_, Some(Reason::TlsNotSupportedHere)) => Some(format!(
+            "this program speaks {OFFERED}; {to} takes none of its versions or cipher suites"
+        )),
+        (Some(alert), _) => Some(format!(
+            "a greeting that offers older versions and cipher suites is broken off as well \
+                ({alert})"
+        )),
         _ => None,
     }
 }
@@ -101,13 +132,19 @@ fn second_greeting(to: &str, step: &Step) -> Option<String> {
 /// What exactly could not be judged, where the chain tells it.
 fn detail_of(fault: Fault, step: &Step) -> String {
     let chain = step.detail.get("chain").and_then(Value::as_array).into_iter().flatten();
-    let all = |name: &str| chain.clone().filter_map(|one| one.get(name)?.as_str()).collect::<Vec<_>>().join(", ");
+    let all = |name: &str| {
+        chain.clone().filter_map(|one| one.get(name)?.as_str()).collect::<Vec<_>>().join(", ")
+    };
     match fault {
-        Fault::SignatureNotSupported => format!(" (signed with {}; keys: {})", all("signed_with"), all("key")),
-        Fault::CriticalExtension => match step.detail.get("critical_unknown").and_then(Value::as_str) {
-            Some(oids) => format!(" ({oids})"),
-            None => String::new(),
-        },
+        Fault::SignatureNotSupported => {
+            format!(" (signed with {}; keys: {})", all("signed_with"), all("key"))
+        }
+        Fault::CriticalExtension => {
+            match step.detail.get("critical_unknown").and_then(Value::as_str) {
+                Some(oids) => format!(" ({oids})"),
+                None => String::new(),
+            }
+        }
         _ => format!(" ({})", text(step, "problem_text")),
     }
 }
@@ -117,63 +154,105 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, port: u16, reason: Reason) -
     let to = hop.to.host.label();
     let step = failed_step(seen);
     let alert = step.and_then(alert_of);
-    let name = step.map(|s| text(s, "server_name")).filter(|name| !name.is_empty()).unwrap_or(&to).to_owned();
+    let name = step
+        .map(|s| text(s, "server_name"))
+        .filter(|name| !name.is_empty())
+        .unwrap_or(&to)
+        .to_owned();
     match reason {
         Reason::ClientCertificateWanted => Some(format!(
-            "Test with a client that has a certificate which {to}:{port} takes: it wants a client certificate, and this program has none. The way to it is \
+            "Test with a client that has a certificate which {to}:{port} takes: it wants a client \
+                certificate, and this program has none. The way to it is \
              open, and TLS is spoken."
         )),
         Reason::TlsNotSupportedHere => Some(not_supported(&to, port, seen, step)),
-        Reason::TlsHandshakeFailed if step.is_some_and(|s| text(s, "signature") == "wrong") => Some(format!(
-            "The TLS handshake of {to}:{port} is signed with another key than that of the certificate which it shows: look whether certificate and key there \
-             belong together, and for a device on the way that shows a certificate which is not its own."
-        )),
+        Reason::TlsHandshakeFailed if step.is_some_and(|s| text(s, "signature") == "wrong") => {
+            Some(format!(
+                "The TLS handshake of {to}:{port} is signed with another key than that of the \
+                    certificate which it shows: look whether certificate and key there \
+             belong together, and for a device on the way that shows a certificate which is not \
+             its own."
+            ))
+        }
         Reason::TlsHandshakeFailed => Some(match alert.map(|alert| (alert.about(), alert)) {
             Some((About::Name, _)) => {
                 format!(
-                    "No such name is configured at {to}:{port}: give the service there a certificate and a binding for {name}, or mend the name in the site file."
+                    "No such name is configured at {to}:{port}: give the service there a \
+                        certificate and a binding for {name}, or mend the name in the site file."
                 )
             }
             Some((About::Rules, _)) => {
-                format!("{to}:{port} does not let this client in, by its own rules: look at the rules for TLS clients there.")
+                format!(
+                    "{to}:{port} does not let this client in, by its own rules: look at the rules \
+                        for TLS clients there."
+                )
             }
             Some((About::Server, _)) => {
                 format!(
-                    "{to}:{port} has a fault of its own in the TLS handshake: look into its log, and whether its certificate has its private key."
+                    "{to}:{port} has a fault of its own in the TLS handshake: look into its log, \
+                        and whether its certificate has its private key."
                 )
             }
             Some((About::Application, _)) => {
-                format!("{to}:{port} speaks neither HTTP/2 nor HTTP/1.1 by its own word (ALPN): look which service has the port.")
+                format!(
+                    "{to}:{port} speaks neither HTTP/2 nor HTTP/1.1 by its own word (ALPN): look \
+                        which service has the port."
+                )
             }
-            Some((About::Common, _)) if step.is_some_and(|s| s.detail.contains_key("second_greeting")) => format!(
-                "{to}:{port} breaks off every TLS greeting, older ones too: look whether a certificate with its private key is bound to the port, and into its \
+            Some((About::Common, _))
+                if step.is_some_and(|s| s.detail.contains_key("second_greeting")) =>
+            {
+                format!(
+                    "{to}:{port} breaks off every TLS greeting, older ones too: look whether a \
+                        certificate with its private key is bound to the port, and into its \
                  log."
-            ),
+                )
+            }
             Some((About::ClientCertificate, alert)) => {
-                format!("{to}:{port} says that {}: look at what it asks of its clients.", alert.words())
+                format!(
+                    "{to}:{port} says that {}: look at what it asks of its clients.",
+                    alert.words()
+                )
             }
             _ => format!("Look at the TLS settings of the service on {to}:{port}."),
         }),
-        Reason::TlsNotSpoken => Some(format!("Look at the TLS settings of the service on {to}:{port}.")),
+        Reason::TlsNotSpoken => {
+            Some(format!("Look at the TLS settings of the service on {to}:{port}."))
+        }
         _ => None,
     }
 }
 
 /// What to do where this program cannot tell.
 fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>) -> String {
-    let others = "clients that still speak it connect (`openssl s_client`, or the product itself, tells)";
+    let others =
+        "clients that still speak it connect (`openssl s_client`, or the product itself, tells)";
     if let Some(step) = failed {
-        let told = |name: &str| step.detail.get("second_greeting").and_then(|told| told.get(name)).and_then(Value::as_str);
-        let foreign = step.detail.get("not_supported").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let told = |name: &str| {
+            step.detail
+                .get("second_greeting")
+                .and_then(|told| told.get(name))
+                .and_then(Value::as_str)
+        };
+        let foreign = step
+            .detail
+            .get("not_supported")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         let foreign = foreign.collect::<Vec<_>>().join(" and the ");
         return match (told("version"), told("cipher")) {
             (Some(version), Some(cipher)) if !foreign.is_empty() => format!(
-                "{to}:{port} is up and speaks TLS, and takes {version} with the cipher suite {cipher}{}; the {foreign} of these this program does not speak: \
-                 {others}. If the product's own clients cannot either, switch TLS 1.2 or 1.3 with ECDHE and AES-GCM on there.",
+                "{to}:{port} is up and speaks TLS, and takes {version} with the cipher suite \
+                    {cipher}{}; the {foreign} of these this program does not speak: \
+                 {others}. If the product's own clients cannot either, switch TLS 1.2 or 1.3 with \
+                 ECDHE and AES-GCM on there.",
                 told("group").map(|group| format!(" and the group {group}")).unwrap_or_default()
             ),
             _ => format!(
-                "{to}:{port} is up and speaks TLS, but no version or cipher suite that this program speaks: {others}. Look at the TLS versions and cipher suites \
+                "{to}:{port} is up and speaks TLS, but no version or cipher suite that this \
+                    program speaks: {others}. Look at the TLS versions and cipher suites \
                  of the service."
             ),
         };
@@ -182,18 +261,28 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
     let fault = step.and_then(|s| Fault::of_word(text(s, "finding")));
     match fault {
         Some(Fault::SignatureNotSupported) => format!(
-            "Judge the certificate of {to} with the product's own client: it is signed in a way that is not supported here (the step `tls` shows the chain). A \
+            "Judge the certificate of {to} with the product's own client: it is signed in a way \
+                that is not supported here (the step `tls` shows the chain). A \
              certificate signed by ECDSA or RSA with SHA-256 or better would be judged everywhere."
         ),
         Some(Fault::CriticalExtension) => format!(
-            "Judge the certificate of {to} with the product's own client: clients that do not know its critical extension must refuse it, as this program would."
+            "Judge the certificate of {to} with the product's own client: clients that do not know \
+                its critical extension must refuse it, as this program would."
         ),
         Some(Fault::AuthorityAsServer) => {
-            format!("Give {to} a certificate of its own: it shows that of an authority, which some clients take and others refuse.")
+            format!(
+                "Give {to} a certificate of its own: it shows that of an authority, which some \
+                    clients take and others refuse."
+            )
         }
-        Some(fault) => format!("Judge the certificate of {to} with the product's own client, or have it issued anew: {}.", fault.summary()),
+        Some(fault) => format!(
+            "Judge the certificate of {to} with the product's own client, or have it issued anew: \
+                {}.",
+            fault.summary()
+        ),
         None => format!(
-            "Test {to} with the product's own client as well: who signed its TLS handshake, or its root, could not be checked here."
+            "Test {to} with the product's own client as well: who signed its TLS handshake, or its \
+                root, could not be checked here."
         ),
     }
 }
@@ -201,50 +290,91 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
 /// What to do about the certificate that came, by what exactly is wrong with it.
 pub(super) fn certificate(to: &str, seen: &Observation) -> String {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Tls);
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(Value::as_str).unwrap_or_default();
+    let fact = |name: &str| {
+        step.and_then(|s| s.detail.get(name)).and_then(Value::as_str).unwrap_or_default()
+    };
     let Some(fault) = Fault::of_word(fact("finding")) else {
         return match step.is_some_and(|s| s.ok && s.reason.is_none()) {
             true => format!("Renew the certificate of {to} before {}.", fact("not_after")),
-            false => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
+            false => format!(
+                "Give {to} a certificate for that name which this machine trusts (the step `tls` \
+                    shows the one it has)."
+            ),
         };
     };
     match fault {
         Fault::CommonNameOnly => {
             format!(
-                "Have the certificate of {to} issued anew with its name as a subject alternative name: a common name alone is not looked at."
+                "Have the certificate of {to} issued anew with its name as a subject alternative \
+                    name: a common name alone is not looked at."
             )
         }
-        Fault::NotYetValid => format!("The certificate of {to} is valid from {}: look at the clocks of both ends.", fact("not_before")),
-        Fault::Expired => format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after")),
+        Fault::NotYetValid => format!(
+            "The certificate of {to} is valid from {}: look at the clocks of both ends.",
+            fact("not_before")
+        ),
+        Fault::Expired => {
+            format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after"))
+        }
         Fault::IssuerExpired | Fault::IssuerNotYetValid => format!(
-            "Have {to} send a valid intermediate certificate: its own is in time, and one above it is not (the step `tls` shows the dates in `chain`)."
+            "Have {to} send a valid intermediate certificate: its own is in time, and one above it \
+                is not (the step `tls` shows the dates in `chain`)."
         ),
         Fault::NotForServers => {
-            format!("Give {to} a certificate whose extended key usage has \"server authentication\": the one it has is for other purposes.")
+            format!(
+                "Give {to} a certificate whose extended key usage has \"server authentication\": \
+                    the one it has is for other purposes."
+            )
         }
-        Fault::SelfSigned => format!("Give {to} a certificate from a CA that this machine trusts: the one it has is self-signed."),
+        Fault::SelfSigned => format!(
+            "Give {to} a certificate from a CA that this machine trusts: the one it has is \
+                self-signed."
+        ),
         Fault::Incomplete => {
-            format!("Let {to} send its intermediate certificates with its own; it sends its own alone (issuer: {}).", fact("issuer"))
+            format!(
+                "Let {to} send its intermediate certificates with its own; it sends its own alone \
+                    (issuer: {}).",
+                fact("issuer")
+            )
         }
         Fault::IncompleteOrPrivateRoot => format!(
-            "Let {to} send its intermediate certificates with its own, or, where its CA is a private one, let this machine trust it (issuer: {}).",
+            "Let {to} send its intermediate certificates with its own, or, where its CA is a \
+                private one, let this machine trust it (issuer: {}).",
             fact("issuer")
         ),
-        Fault::Revoked => format!("Give {to} a new certificate: the one it has, or one above it, is revoked."),
+        Fault::Revoked => {
+            format!("Give {to} a new certificate: the one it has, or one above it, is revoked.")
+        }
         Fault::BadSignature => format!(
-            "A signature in the certificate chain of {to} is wrong: look whether it sends the intermediate certificates that belong to its own, and whether an \
+            "A signature in the certificate chain of {to} is wrong: look whether it sends the \
+                intermediate certificates that belong to its own, and whether an \
              authority was made anew under the same name."
         ),
-        Fault::PathTooLong | Fault::NameConstraints | Fault::IssuerIsNoAuthority | Fault::IssuerNotForServers => {
-            format!("Have the certificate of {to} issued by another authority: {}.", fault.summary())
+        Fault::PathTooLong
+        | Fault::NameConstraints
+        | Fault::IssuerIsNoAuthority
+        | Fault::IssuerNotForServers => {
+            format!(
+                "Have the certificate of {to} issued by another authority: {}.",
+                fault.summary()
+            )
         }
-        _ => format!("Give {to} a certificate for that name which this machine trusts (the step `tls` shows the one it has)."),
+        _ => format!(
+            "Give {to} a certificate for that name which this machine trusts (the step `tls` shows \
+                the one it has)."
+        ),
     }
 }
 
-/// Whether a certificate for a cloud service may well be somebody else's: for another name, or from a root that is not known here.
+/// Whether a certificate for a cloud service may well be somebody else's: for another name, or from
+/// a root that is not known here.
 pub(super) fn may_be_somebody_elses(seen: &Observation) -> bool {
-    let finding = seen.steps.iter().find(|s| s.step == StepKind::Tls).map(|s| text(s, "finding")).and_then(Fault::of_word);
+    let finding = seen
+        .steps
+        .iter()
+        .find(|s| s.step == StepKind::Tls)
+        .map(|s| text(s, "finding"))
+        .and_then(Fault::of_word);
     finding.is_none_or(|fault| {
         matches!(
             fault,

@@ -1,4 +1,5 @@
-//! Certificates of every kind, made at run time: good ones of the bed's own authority, and each with one thing wrong.
+//! Certificates of every kind, made at run time: good ones of the bed's own authority, and each
+//! with one thing wrong.
 
 use portmatrix::net::tls::crypto;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -14,7 +15,8 @@ pub const NAME: &str = "srv.bed.test";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The authorities: one that the connector trusts, with an intermediate one below it, and one that nobody knows.
+/// The authorities: one that the connector trusts, with an intermediate one below it, and one that
+/// nobody knows.
 pub struct Authorities {
     root: CertifiedIssuer<'static, KeyPair>,
     intermediate: CertifiedIssuer<'static, KeyPair>,
@@ -34,7 +36,10 @@ pub struct Made {
     pub pem: String,
 }
 
-fn authority(name: &str, under: Option<&CertifiedIssuer<'static, KeyPair>>) -> CertifiedIssuer<'static, KeyPair> {
+fn authority(
+    name: &str,
+    under: Option<&CertifiedIssuer<'static, KeyPair>>,
+) -> CertifiedIssuer<'static, KeyPair> {
     authority_with(name, under, CertificateParams::default())
 }
 
@@ -59,10 +64,14 @@ impl Authorities {
         let root = authority("Bed Root", None);
         let intermediate = authority("Bed Intermediate", Some(&root));
         let now = SystemTime::now();
-        let (mut over, mut constrained) = (CertificateParams::default(), CertificateParams::default());
+        let (mut over, mut constrained) =
+            (CertificateParams::default(), CertificateParams::default());
         (over.not_before, over.not_after) = ((now - 60 * DAY).into(), (now - 2 * DAY).into());
         let elsewhere = vec![rcgen::GeneralSubtree::DnsName("elsewhere.test".to_owned())];
-        constrained.name_constraints = Some(rcgen::NameConstraints { permitted_subtrees: elsewhere, excluded_subtrees: Vec::new() });
+        constrained.name_constraints = Some(rcgen::NameConstraints {
+            permitted_subtrees: elsewhere,
+            excluded_subtrees: Vec::new(),
+        });
         Authorities {
             expired: authority_with("Bed Expired", Some(&root), over),
             constrained: authority_with("Bed Constrained", Some(&root), constrained),
@@ -101,19 +110,28 @@ impl Authorities {
             "good" => {}
             "good-chain" => (issuer, more) = (Some(&self.intermediate), vec![&self.intermediate]),
             "expires-soon" => until = now + 10 * DAY,
-            "for-clients" => parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth],
+            "for-clients" => {
+                parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth]
+            }
             "expired" => (from, until) = (now - 60 * DAY, now - 2 * DAY),
             "not-yet-valid" => (from, until) = (now + 2 * DAY, now + 60 * DAY),
-            "wrong-name" => parameters.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.bed.test".try_into().expect("a name"))],
+            "wrong-name" => {
+                parameters.subject_alt_names =
+                    vec![rcgen::SanType::DnsName("elsewhere.bed.test".try_into().expect("a name"))]
+            }
             "cn-only" => parameters.subject_alt_names.clear(),
             "critical-extension" => {
-                let mut unknown = rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![0x0c, 1, b'x']);
+                let mut unknown = rcgen::CustomExtension::from_oid_content(
+                    &[1, 3, 6, 1, 4, 1, 99_999, 1],
+                    vec![0x0c, 1, b'x'],
+                );
                 unknown.set_criticality(true);
                 parameters.custom_extensions.push(unknown);
             }
             // Basic constraints that are none.
             "unreadable" => {
-                let broken = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 19], vec![0x04, 1, 0]);
+                let broken =
+                    rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 19], vec![0x04, 1, 0]);
                 parameters.custom_extensions.push(broken);
             }
             "garbage" => garbage = true,
@@ -130,7 +148,11 @@ impl Authorities {
             "foreign" => issuer = Some(&self.foreign),
             // Larger than a packet: many names.
             "bulky" => {
-                let names = (0..80).map(|n| format!("a-name-that-fills-a-certificate-{n}.bed.test").try_into().expect("a name"));
+                let names = (0..80).map(|n| {
+                    format!("a-name-that-fills-a-certificate-{n}.bed.test")
+                        .try_into()
+                        .expect("a name")
+                });
                 parameters.subject_alt_names.extend(names.map(rcgen::SanType::DnsName));
             }
             other => panic!("no certificate is of the kind \"{other}\""),
@@ -143,7 +165,8 @@ impl Authorities {
         }
         .expect("a certificate");
         let mut pem = leaf.pem();
-        let mut chain = vec![if garbage { CertificateDer::from(vec![0x41; 200]) } else { leaf.der().clone() }];
+        let mut chain =
+            vec![if garbage { CertificateDer::from(vec![0x41; 200]) } else { leaf.der().clone() }];
         for issuer in more {
             pem.push_str(&issuer.pem());
             chain.push(issuer.der().clone());
@@ -162,7 +185,10 @@ impl Made {
     pub fn resolver(&self) -> Arc<rustls::sign::SingleCertAndKey> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
         let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key");
-        Arc::new(rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(self.chain.clone(), key)))
+        Arc::new(rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(
+            self.chain.clone(),
+            key,
+        )))
     }
 
     /// Accepts TLS with it.

@@ -1,4 +1,5 @@
-//! Threads that live in a namespace: the sockets and devices that they open are the namespace's, whatever the rest of the process does.
+//! Threads that live in a namespace: the sockets and devices that they open are the namespace's,
+//! whatever the rest of the process does.
 
 use std::fs::File;
 use std::future::Future;
@@ -25,8 +26,8 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// Starts one. `prepare` runs first, on a runtime's thread inside the namespace, and opens what has to be open when this returns; the
-    /// future that it gives is run until the end.
+    /// Starts one. `prepare` runs first, on a runtime's thread inside the namespace, and opens what
+    /// has to be open when this returns; the future that it gives is run until the end.
     ///
     /// # Errors
     /// What `prepare` says.
@@ -40,7 +41,10 @@ impl Inside {
         let (token, name) = (stop.clone(), namespace.to_owned());
         let thread = std::thread::spawn(move || {
             enter(&name);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime can be made");
             tokio::task::LocalSet::new().block_on(&runtime, async {
                 match prepare() {
                     Ok(work) => {

@@ -1,11 +1,17 @@
-//! The fault bed: networks of namespaces, each broken in one place, and what the built program says of them.
+//! The fault bed: networks of namespaces, each broken in one place, and what the built program says
+//! of them.
 //!
-//! `cargo test --test faults`             every scenario of `tests/faults/scenarios/`, and the table scenario → expected → reported
-//! `cargo test --test faults -- NAME…`    those whose name has one of these in it
-//! `cargo test --test faults -- --list`   their names
+//! `cargo test --test faults`             every scenario of `tests/faults/scenarios/`, and the
+//! table scenario → expected → reported `cargo test --test faults -- NAME…`    those whose name has
+//! one of these in it `cargo test --test faults -- --list`   their names
 //!
-//! In CI it must run; elsewhere it says why it does not. `UPDATE_EXPECTED=1` writes `docs/faults.md`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test with a main of its own speaks for itself")]
+//! In CI it must run; elsewhere it says why it does not. `UPDATE_EXPECTED=1` writes
+//! `docs/faults.md`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test with a main of its own speaks for itself"
+)]
 
 #[cfg(target_os = "linux")]
 mod certificates;

@@ -16,7 +16,8 @@ use std::time::Instant;
 /// Scenarios at a time: they wait more than they work.
 const AT_A_TIME: usize = 6;
 
-/// Scenarios that may differ beside others, and not alone. More of them are no matter of a busy machine.
+/// Scenarios that may differ beside others, and not alone. More of them are no matter of a busy
+/// machine.
 const MAX_UNSTEADY: usize = 4;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -33,14 +34,17 @@ pub fn main() -> Result<(), String> {
         return Ok(());
     }
     let names = names(&arguments);
-    let wanted = |s: &&Scenario| names.is_empty() || names.iter().any(|n| s.name.contains(n.as_str()));
+    let wanted =
+        |s: &&Scenario| names.is_empty() || names.iter().any(|n| s.name.contains(n.as_str()));
     let chosen: Vec<Scenario> = scenarios.iter().filter(wanted).cloned().collect();
     if chosen.is_empty() {
         println!("no scenario is called {names:?}");
         return Ok(());
     }
     let pages = portmatrix::verdict::explain::pages()?;
-    let document = check_document(&scenarios, &pages).and(check_reasons(&scenarios, &pages)).and(judge::words_are_said());
+    let document = check_document(&scenarios, &pages)
+        .and(check_reasons(&scenarios, &pages))
+        .and(judge::words_are_said());
     if let Err(why) = netns::available() {
         println!("left out: network namespaces cannot be made here ({why})");
         return document;
@@ -48,7 +52,11 @@ pub fn main() -> Result<(), String> {
     let begun = Instant::now();
     let shared = Shared::new()?;
     let (mut rows, broken) = all(&chosen, &shared)?;
-    let unsteady = if std::env::var_os("STRICT").is_some() { Vec::new() } else { once_more_alone(&mut rows, &shared) };
+    let unsteady = if std::env::var_os("STRICT").is_some() {
+        Vec::new()
+    } else {
+        once_more_alone(&mut rows, &shared)
+    };
     print!("\n{}", report::table(&rows));
     let count = |mark| rows.iter().filter(|r| r.mark() == mark).count();
     println!(
@@ -62,10 +70,17 @@ pub fn main() -> Result<(), String> {
         slowest(&rows)
     );
     for name in &unsteady {
-        println!("unsteady: {name} differed beside others, and was as expected twice when it ran alone (STRICT=1 counts it)");
+        println!(
+            "unsteady: {name} differed beside others, and was as expected twice when it ran alone \
+                (STRICT=1 counts it)"
+        );
     }
     let mut wrong = broken;
-    wrong.extend(rows.iter().filter(|r| r.mark() == Mark::Differs || std::env::var_os("SHOW_PENDING").is_some()).map(differences));
+    wrong.extend(
+        rows.iter()
+            .filter(|r| r.mark() == Mark::Differs || std::env::var_os("SHOW_PENDING").is_some())
+            .map(differences),
+    );
     wrong.extend(no_longer_pending(&rows));
     wrong.extend(document.err());
     wrong.retain(|w| !w.is_empty());
@@ -88,29 +103,41 @@ fn names(arguments: &[String]) -> Vec<String> {
     names
 }
 
-/// Runs the few scenarios that differed once more, twice each and alone: some measure time, and six beds on a busy machine take theirs. Rows that are as
-/// expected both times take the place of those that were not. Gives their names.
+/// Runs the few scenarios that differed once more, twice each and alone: some measure time, and six
+/// beds on a busy machine take theirs. Rows that are as expected both times take the place of those
+/// that were not. Gives their names.
 fn once_more_alone(rows: &mut Vec<Row>, shared: &Shared) -> Vec<String> {
     let differs = |row: &Row| row.mark() == Mark::Differs;
     let mut odd: Vec<(Scenario, Way)> = Vec::new();
     for row in rows.iter().filter(|row| differs(row)) {
-        if !odd.iter().any(|(scenario, way)| scenario.name == row.scenario.name && *way == row.way) {
+        if !odd.iter().any(|(scenario, way)| scenario.name == row.scenario.name && *way == row.way)
+        {
             odd.push((row.scenario.clone(), row.way));
         }
     }
     // What was green and should not be is no matter of time: once is enough.
-    let is_false_green = |row: &Row| row.differences.iter().any(|d| d.what.contains("verdict is pass, not "));
+    let is_false_green =
+        |row: &Row| row.differences.iter().any(|d| d.what.contains("verdict is pass, not "));
     if odd.len() > MAX_UNSTEADY || rows.iter().any(|row| differs(row) && is_false_green(row)) {
         return Vec::new();
     }
     let mut unsteady = Vec::new();
     for (scenario, way) in odd {
-        let alone = || catch_unwind(AssertUnwindSafe(|| run::run(&scenario, way, shared))).ok().filter(|rows| !rows.iter().any(differs));
+        let alone = || {
+            catch_unwind(AssertUnwindSafe(|| run::run(&scenario, way, shared)))
+                .ok()
+                .filter(|rows| !rows.iter().any(differs))
+        };
         if alone().is_some()
             && let Some(good) = alone()
         {
-            let place = rows.iter().position(|row| row.scenario.name == scenario.name && row.way == way).unwrap_or(rows.len());
-            rows.iter().filter(|row| row.scenario.name == scenario.name && row.way == way).for_each(|row| print!("{}", differences(row)));
+            let place = rows
+                .iter()
+                .position(|row| row.scenario.name == scenario.name && row.way == way)
+                .unwrap_or(rows.len());
+            rows.iter()
+                .filter(|row| row.scenario.name == scenario.name && row.way == way)
+                .for_each(|row| print!("{}", differences(row)));
             rows.retain(|row| row.scenario.name != scenario.name || row.way != way);
             rows.splice(place..place, good);
             unsteady.push(scenario.name.clone());
@@ -126,7 +153,9 @@ fn all(scenarios: &[Scenario], shared: &Shared) -> Result<(Vec<Row>, Vec<String>
     for scenario in scenarios {
         match run::possible(scenario) {
             Ok(()) => jobs.extend(scenario.paths.iter().map(|way| (scenario, *way))),
-            Err(why) if std::env::var_os("CI").is_some() => broken.push(format!("{}: {why}", scenario.name)),
+            Err(why) if std::env::var_os("CI").is_some() => {
+                broken.push(format!("{}: {why}", scenario.name))
+            }
             Err(why) => println!("left out: {}: {why}", scenario.name),
         }
     }
@@ -153,8 +182,15 @@ fn all(scenarios: &[Scenario], shared: &Shared) -> Result<(Vec<Row>, Vec<String>
         match outcome {
             Ok(some) => rows.extend(some),
             Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                broken.push(format!("{} could not be run: {}", jobs[place].0.name, words.unwrap_or_default()));
+                let words = panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+                broken.push(format!(
+                    "{} could not be run: {}",
+                    jobs[place].0.name,
+                    words.unwrap_or_default()
+                ));
             }
         }
     }
@@ -178,9 +214,20 @@ fn differences(row: &Row) -> String {
 
 /// Scenarios that are marked as pending and agree in every row: the mark must go.
 fn no_longer_pending(rows: &[Row]) -> Vec<String> {
-    let pending: BTreeSet<&str> = rows.iter().filter(|r| r.scenario.pending.is_some()).map(|r| r.scenario.name.as_str()).collect();
-    let still: BTreeSet<&str> = rows.iter().filter(|r| r.mark() == Mark::Pending).map(|r| r.scenario.name.as_str()).collect();
-    pending.difference(&still).map(|name| format!("{name} is no longer pending: take the mark out of its file")).collect()
+    let pending: BTreeSet<&str> = rows
+        .iter()
+        .filter(|r| r.scenario.pending.is_some())
+        .map(|r| r.scenario.name.as_str())
+        .collect();
+    let still: BTreeSet<&str> = rows
+        .iter()
+        .filter(|r| r.mark() == Mark::Pending)
+        .map(|r| r.scenario.name.as_str())
+        .collect();
+    pending
+        .difference(&still)
+        .map(|name| format!("{name} is no longer pending: take the mark out of its file"))
+        .collect()
 }
 
 /// Every reason whose page says that a scenario produces it is produced by one, and no other is.
@@ -189,8 +236,13 @@ fn check_reasons(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> {
     let wrong: String = pages
         .iter()
         .filter_map(|page| match (&page.produced, produced.contains(page.reason.code())) {
-            (Produced::Scenario, false) => Some(format!("no scenario expects {}, though its page says so\n", page.reason)),
-            (Produced::Cannot(_), true) => Some(format!("a scenario expects {}, though its page says that none can\n", page.reason)),
+            (Produced::Scenario, false) => {
+                Some(format!("no scenario expects {}, though its page says so\n", page.reason))
+            }
+            (Produced::Cannot(_), true) => Some(format!(
+                "a scenario expects {}, though its page says that none can\n",
+                page.reason
+            )),
             _ => None,
         })
         .collect();
@@ -206,6 +258,8 @@ fn check_document(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> 
     }
     match std::fs::read_to_string(&path) {
         Ok(there) if there == text => Ok(()),
-        _ => Err("docs/faults.md is not what the scenarios say: UPDATE_EXPECTED=1 cargo test --test faults".to_owned()),
+        _ => Err("docs/faults.md is not what the scenarios say: UPDATE_EXPECTED=1 cargo test \
+            --test faults"
+            .to_owned()),
     }
 }

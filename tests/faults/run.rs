@@ -77,7 +77,10 @@ impl Shared {
     pub fn new() -> Result<Shared, String> {
         let folder = TempDir::new().map_err(|e| e.to_string())?;
         for key in ["site.key", "other.key"] {
-            let made = std::process::Command::new(PROGRAM).args(["key", "new"]).arg(folder.path().join(key)).output();
+            let made = std::process::Command::new(PROGRAM)
+                .args(["key", "new"])
+                .arg(folder.path().join(key))
+                .output();
             let made = made.map_err(|e| format!("{PROGRAM}: {e}"))?;
             if !made.status.success() {
                 return Err(String::from_utf8_lossy(&made.stderr).into_owned());
@@ -122,7 +125,10 @@ pub fn run(scenario: &Scenario, way: Way, shared: &Shared) -> Vec<Row> {
         .program
         .iter()
         .filter(|p| !p.each_run())
-        .map(|p| p.start(bed.node(p.at).name(), &shared.authorities).unwrap_or_else(|e| panic!("{p:?}: {e}")))
+        .map(|p| {
+            p.start(bed.node(p.at).name(), &shared.authorities)
+                .unwrap_or_else(|e| panic!("{p:?}: {e}"))
+        })
         .collect();
     let both = [Listen::default(), Listen { at: At::Other, ..Listen::default() }];
     let default = if scenario.flows().contains("other") { &both[..] } else { &both[..1] };
@@ -183,28 +189,46 @@ struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    /// Writes a site file. `ports` are lines of its table of ports; `by_name` leaves the server's addresses to DNS.
+    /// Writes a site file. `ports` are lines of its table of ports; `by_name` leaves the server's
+    /// addresses to DNS.
     fn site(&self, file: &str, ports: &str, by_name: bool) -> PathBuf {
-        let families = if self.scenario.families.contains(&Family::None) { &[Family::V4, Family::V6][..] } else { &self.scenario.families };
-        let list = |addresses: Vec<String>| addresses.iter().map(|a| format!("\"{a}\"")).collect::<Vec<_>>().join(", ");
+        let families = if self.scenario.families.contains(&Family::None) {
+            &[Family::V4, Family::V6][..]
+        } else {
+            &self.scenario.families
+        };
+        let list = |addresses: Vec<String>| {
+            addresses.iter().map(|a| format!("\"{a}\"")).collect::<Vec<_>>().join(", ")
+        };
         let host = |at: At| {
             let own = families.iter().map(|f| net::of(at, *f).to_string()).collect();
             let others = &self.scenario.connect.from_addresses;
-            let addresses = list(if at == At::Ws && !others.is_empty() { others.clone() } else { own });
+            let addresses =
+                list(if at == At::Ws && !others.is_empty() { others.clone() } else { own });
             format!("{{ name = \"{}.bed.test\", addresses = [{addresses}] }}", at.word())
         };
         let own = families.iter().map(|f| net::of(At::Srv, *f));
-        let more = families.iter().flat_map(|f| (0..self.scenario.more_addresses).map(|n| net::more(*f, n)));
+        let more = families
+            .iter()
+            .flat_map(|f| (0..self.scenario.more_addresses).map(|n| net::more(*f, n)));
         let server = match by_name {
             true => "\"srv.bed.test\"".to_owned(),
             false if file == "ws.toml" && !self.scenario.connect.to_addresses.is_empty() => {
-                format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(self.scenario.connect.to_addresses.clone()))
+                format!(
+                    "{{ name = \"srv.bed.test\", addresses = [{}] }}",
+                    list(self.scenario.connect.to_addresses.clone())
+                )
             }
-            false => format!("{{ name = \"srv.bed.test\", addresses = [{}] }}", list(own.chain(more).map(|a| a.to_string()).collect())),
+            false => format!(
+                "{{ name = \"srv.bed.test\", addresses = [{}] }}",
+                list(own.chain(more).map(|a| a.to_string()).collect())
+            ),
         };
         let text = format!(
-            "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[ranges]\n{}\n\n[roles]\nclient = {}\n\
-             server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = {}\n\n[certificates]\n{}\n\n[controls]\n{}\n",
+            "[site]\nname = \"bed\"\nproduct = \"bed\"\nmatrices = \
+                [\"{TABLES}\"]\n\n[ports]\n{ports}\n\n[ranges]\n{}\n\n[roles]\nclient = {}\n\
+             server = {server}\ncontroller = {server}\npdc = {server}\nother = {}\nfront = \
+             {}\n\n[certificates]\n{}\n\n[controls]\n{}\n",
             self.scenario.ranges,
             host(At::Ws),
             host(At::Other),
@@ -220,15 +244,26 @@ impl Standing<'_> {
     /// The words of a listener's command.
     fn listener(&self, listen: &Listen) -> Vec<String> {
         // A port that a listener is to leave alone is another one in its own site file.
-        let ports: String = listen.without.iter().zip(20_001..).map(|(name, port)| format!("{name} = {port}\n")).collect();
+        let ports: String = listen
+            .without
+            .iter()
+            .zip(20_001..)
+            .map(|(name, port)| format!("{name} = {port}\n"))
+            .collect();
         let site = self.site(&format!("{}.toml", listen.at.word()), &ports, false);
         let mut args = vec!["listen".to_owned(), "--site".into(), shown(&site), "--as".into()];
         args.push(listen.who.clone().unwrap_or_else(|| format!("{}.bed.test", listen.at.word())));
         args.extend(["--for".into(), "300s".into()]);
-        args.extend(self.shared.key(listen.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
+        args.extend(
+            self.shared
+                .key(listen.key)
+                .into_iter()
+                .flat_map(|key| ["--key".to_owned(), shown(&key)]),
+        );
         if let Some(kind) = &listen.cert {
             let pem = self.folder.join("cert.pem");
-            std::fs::write(&pem, self.shared.authorities.make(kind).pem).expect("a certificate can be written");
+            std::fs::write(&pem, self.shared.authorities.make(kind).pem)
+                .expect("a certificate can be written");
             args.extend(["--cert".into(), shown(&pem), "--cert-key".into(), shown(&pem)]);
         }
         args.extend(listen.args.iter().cloned());
@@ -238,8 +273,15 @@ impl Standing<'_> {
     fn listen(&self, listen: &Listen) -> Process {
         let node = self.bed.node(listen.at);
         let mut process = node.start(PROGRAM, &self.listener(listen));
-        let there = PORTS.iter().filter(|(name, _)| !listen.without.iter().any(|w| w == name)).map(|(_, port)| *port);
-        let ports: Vec<u16> = if listen.at == At::Other && listen.who.is_none() { vec![OTHER_PORT] } else { there.collect() };
+        let there = PORTS
+            .iter()
+            .filter(|(name, _)| !listen.without.iter().any(|w| w == name))
+            .map(|(_, port)| *port);
+        let ports: Vec<u16> = if listen.at == At::Other && listen.who.is_none() {
+            vec![OTHER_PORT]
+        } else {
+            there.collect()
+        };
         process.wait_listening(node, &ports, Duration::from_secs(30));
         process
     }
@@ -247,8 +289,16 @@ impl Standing<'_> {
     /// The listener of a host as a function of a script.
     fn command_of_listener(&self, at: At) -> String {
         let default = Listen { at, ..Listen::default() };
-        let listen = self.scenario.listen.as_deref().unwrap_or_default().iter().find(|l| l.at == at).unwrap_or(&default);
-        let words: Vec<String> = self.listener(listen).iter().map(|word| format!("'{word}'")).collect();
+        let listen = self
+            .scenario
+            .listen
+            .as_deref()
+            .unwrap_or_default()
+            .iter()
+            .find(|l| l.at == at)
+            .unwrap_or(&default);
+        let words: Vec<String> =
+            self.listener(listen).iter().map(|word| format!("'{word}'")).collect();
         format!("listener() {{ exec '{PROGRAM}' {}; }}\n", words.join(" "))
     }
 
@@ -276,28 +326,62 @@ impl Standing<'_> {
         let site = self.site("ws.toml", &connect.ports, connect.by_name);
         let mut args: Vec<String> = Vec::new();
         if let Some(seconds) = connect.clock {
-            args.extend(["env".into(), format!("LD_PRELOAD={FAKETIME}"), format!("FAKETIME={seconds:+}"), "DONT_FAKE_MONOTONIC=1".into()]);
+            args.extend([
+                "env".into(),
+                format!("LD_PRELOAD={FAKETIME}"),
+                format!("FAKETIME={seconds:+}"),
+                "DONT_FAKE_MONOTONIC=1".into(),
+            ]);
         }
         if let Some(most) = connect.nofile {
             args.extend(["prlimit".into(), format!("--nofile={most}:{most}")]);
         }
-        args.extend([PROGRAM.to_owned(), "connect".into(), "--site".into(), shown(&site), "--as".into(), "ws.bed.test".into()]);
+        args.extend([
+            PROGRAM.to_owned(),
+            "connect".into(),
+            "--site".into(),
+            shown(&site),
+            "--as".into(),
+            "ws.bed.test".into(),
+        ]);
         args.extend(["--format".into(), "json".into(), "--ca".into(), shown(&self.shared.ca)]);
-        args.extend(["--connect-timeout".into(), connect.connect_timeout.clone().unwrap_or_else(|| "2s".into())]);
+        args.extend([
+            "--connect-timeout".into(),
+            connect.connect_timeout.clone().unwrap_or_else(|| "2s".into()),
+        ]);
         args.extend(["--timeout".into(), connect.timeout.clone().unwrap_or_else(|| "2s".into())]);
-        args.extend(self.shared.key(connect.key).into_iter().flat_map(|key| ["--key".to_owned(), shown(&key)]));
-        args.extend(self.scenario.flows().iter().flat_map(|flow| ["--flow".to_owned(), format!("hop/{flow}")]));
+        args.extend(
+            self.shared
+                .key(connect.key)
+                .into_iter()
+                .flat_map(|key| ["--key".to_owned(), shown(&key)]),
+        );
+        args.extend(
+            self.scenario
+                .flows()
+                .iter()
+                .flat_map(|flow| ["--flow".to_owned(), format!("hop/{flow}")]),
+        );
         let own_rate = connect.args.iter().any(|a| a == "--rate");
-        args.extend(rate.filter(|_| !own_rate).into_iter().flat_map(|rate| ["--rate".to_owned(), rate.to_string()]));
+        args.extend(
+            rate.filter(|_| !own_rate)
+                .into_iter()
+                .flat_map(|rate| ["--rate".to_owned(), rate.to_string()]),
+        );
         args.extend(connect.args.iter().cloned());
         let node = self.bed.node(At::Ws);
         let each_run: Vec<_> = self.scenario.program.iter().filter(|p| p.each_run()).collect();
         let _programs: Vec<_> = each_run
             .iter()
-            .map(|p| p.start(self.bed.node(p.at).name(), &self.shared.authorities).unwrap_or_else(|e| panic!("{p:?}: {e}")))
+            .map(|p| {
+                p.start(self.bed.node(p.at).name(), &self.shared.authorities)
+                    .unwrap_or_else(|e| panic!("{p:?}: {e}"))
+            })
             .collect();
-        let passing: Vec<&Listen> = self.scenario.listen.iter().flatten().filter(|l| l.is_passing()).collect();
-        let mut there: Vec<Option<Process>> = passing.iter().map(|l| l.begins.is_none().then(|| self.listen(l))).collect();
+        let passing: Vec<&Listen> =
+            self.scenario.listen.iter().flatten().filter(|l| l.is_passing()).collect();
+        let mut there: Vec<Option<Process>> =
+            passing.iter().map(|l| l.begins.is_none().then(|| self.listen(l))).collect();
         let timed = there.iter().any(|t| t.is_none())
             || passing.iter().any(|l| l.ends.is_some())
             || self.scenario.sh.iter().any(|s| s.after.is_some());
@@ -321,13 +405,18 @@ impl Standing<'_> {
         let later: Vec<_> = self.scenario.sh.iter().filter(|s| s.after.is_some()).collect();
         for script in &later {
             std::thread::sleep(Duration::from_secs_f64(script.after.unwrap_or_default()));
-            self.bed.node(script.at).must_sh(&format!("{}{}", self.command_of_listener(script.at), script.script));
+            self.bed.node(script.at).must_sh(&format!(
+                "{}{}",
+                self.command_of_listener(script.at),
+                script.script
+            ));
         }
         let done = process.finish(LIMIT);
         for script in later {
             self.bed.node(script.at).must_sh(script.undo.as_deref().unwrap_or("true"));
         }
-        serde_json::from_str(&done.out).map_err(|_| format!("exit code {:?}: {}", done.code, done.err.trim()))
+        serde_json::from_str(&done.out)
+            .map_err(|_| format!("exit code {:?}: {}", done.code, done.err.trim()))
     }
 }
 

@@ -1,11 +1,13 @@
-//! A scenario as its file says it: what is broken, how, and what portmatrix must say of each hop. Unknown keys are errors.
+//! A scenario as its file says it: what is broken, how, and what portmatrix must say of each hop.
+//! Unknown keys are errors.
 
 use crate::programs::Kind;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Flows of the bed that speak for the rest of the way: they must stay proved while another hop is broken.
+/// Flows of the bed that speak for the rest of the way: they must stay proved while another hop is
+/// broken.
 const PROVED: (&str, &str, &str) = ("pass", "proved", "stand-in");
 
 /// One file of `scenarios/`.
@@ -135,7 +137,8 @@ pub struct Rules {
 pub struct Script {
     pub at: At,
     pub script: String,
-    /// Run only after this many seconds of each run of the connector. `listener` in it is the listener of that host, as a command.
+    /// Run only after this many seconds of each run of the connector. `listener` in it is the
+    /// listener of that host, as a command.
     pub after: Option<f64>,
     /// Run at the end of each run, where it was run in each.
     pub undo: Option<String>,
@@ -182,7 +185,16 @@ impl Listen {
 
 impl Default for Listen {
     fn default() -> Self {
-        Listen { at: At::Srv, key: Key::Site, without: Vec::new(), cert: None, who: None, args: Vec::new(), begins: None, ends: None }
+        Listen {
+            at: At::Srv,
+            key: Key::Site,
+            without: Vec::new(),
+            cert: None,
+            who: None,
+            args: Vec::new(),
+            begins: None,
+            ends: None,
+        }
     }
 }
 
@@ -221,7 +233,8 @@ pub struct Connect {
     pub from_addresses: Vec<String>,
     /// Addresses of the server in its site file, instead of its own.
     pub to_addresses: Vec<String>,
-    /// The resolver configuration of the workstation, instead of one that names the scenario's DNS server and asks it once.
+    /// The resolver configuration of the workstation, instead of one that names the scenario's DNS
+    /// server and asks it once.
     pub resolver: Option<String>,
     /// The hosts file of the workstation.
     pub hosts: Option<String>,
@@ -293,13 +306,18 @@ impl Scenario {
     /// What is expected in a family: the scenario's own, then the controls.
     pub fn expected(&self, family: Family) -> Vec<Expect> {
         let own = self.expect.iter().filter(|e| e.family.is_none_or(|f| f == family)).cloned();
-        let controls = self.controls.iter().filter(|_| family != Family::None).map(|c| Expect::proved(c));
+        let controls =
+            self.controls.iter().filter(|_| family != Family::None).map(|c| Expect::proved(c));
         own.chain(controls).collect()
     }
 
     /// Every flow that is probed.
     pub fn flows(&self) -> BTreeSet<&str> {
-        self.expect.iter().map(|e| e.flow.as_str()).chain(self.controls.iter().map(String::as_str)).collect()
+        self.expect
+            .iter()
+            .map(|e| e.flow.as_str())
+            .chain(self.controls.iter().map(String::as_str))
+            .collect()
     }
 
     /// Reasons that it produces when it agrees.
@@ -314,7 +332,11 @@ impl Scenario {
 /// Every file that cannot be read, with what is wrong.
 pub fn load(folder: &Path) -> Result<Vec<Scenario>, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut files: Vec<_> = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    let mut files: Vec<_> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "toml"))
+        .collect();
     files.sort();
     let (mut scenarios, mut wrong) = (Vec::new(), String::new());
     for file in files {

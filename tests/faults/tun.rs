@@ -1,5 +1,6 @@
-//! A link with delay: two tunnel devices, each in its own namespace, and a thread that holds every packet for 5 ms before it writes it to
-//! the other one. On a bare virtual link the answer to a packet arrives within the system call that sent it, which no real path does.
+//! A link with delay: two tunnel devices, each in its own namespace, and a thread that holds every
+//! packet for 5 ms before it writes it to the other one. On a bare virtual link the answer to a
+//! packet arrives within the system call that sent it, which no real path does.
 
 use crate::inside::enter;
 use std::collections::VecDeque;
@@ -48,8 +49,12 @@ fn open(namespace: &str) -> File {
     let namespace = namespace.to_owned();
     std::thread::spawn(move || {
         enter(&namespace);
-        let file =
-            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun").expect("tunnels can be made");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/net/tun")
+            .expect("tunnels can be made");
         name(&file);
         file
     })
@@ -64,7 +69,8 @@ fn name(file: &File) {
     request[..4].copy_from_slice(b"tun0");
     let flags = u16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).unwrap_or_default();
     request[16..18].copy_from_slice(&flags.to_ne_bytes());
-    // SAFETY: TUNSETIFF reads and writes one ifreq of 40 octets, which lives until the call returns.
+    // SAFETY: TUNSETIFF reads and writes one ifreq of 40 octets, which lives until the call
+    // returns.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, request.as_mut_ptr()) };
     assert_eq!(result, 0, "TUNSETIFF: {}", std::io::Error::last_os_error());
 }
@@ -74,7 +80,9 @@ fn forward(mut devices: [File; 2], stop: &AtomicBool) {
     let mut buffer = vec![0; 65_536];
     while !stop.load(Ordering::Relaxed) {
         let now = Instant::now();
-        let wait = held.front().map_or(Duration::from_millis(50), |(due, ..)| due.saturating_duration_since(now));
+        let wait = held
+            .front()
+            .map_or(Duration::from_millis(50), |(due, ..)| due.saturating_duration_since(now));
         poll(&devices, wait);
         for from in [0, 1] {
             while let Ok(octets) = devices[from].read(&mut buffer) {
@@ -92,7 +100,11 @@ fn forward(mut devices: [File; 2], stop: &AtomicBool) {
 
 #[expect(unsafe_code, reason = "poll takes a pointer to plain structs")]
 fn poll(devices: &[File; 2], wait: Duration) {
-    let mut waiting = devices.each_ref().map(|d| libc::pollfd { fd: d.as_raw_fd(), events: libc::POLLIN, revents: 0 });
+    let mut waiting = devices.each_ref().map(|d| libc::pollfd {
+        fd: d.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    });
     let ms = i32::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(50);
     // SAFETY: two structs that outlive the call.
     unsafe { libc::poll(waiting.as_mut_ptr(), 2, ms) };

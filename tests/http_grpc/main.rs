@@ -1,4 +1,5 @@
-//! HTTP and gRPC: connector and listener joined on loopback, and the connector against scripted peers that do what proxies do.
+//! HTTP and gRPC: connector and listener joined on loopback, and the connector against scripted
+//! peers that do what proxies do.
 
 mod limits;
 mod pairs;

@@ -29,7 +29,8 @@ async fn another_path_is_not_found_but_proved() {
     let listener = listen(Protocol::Http, Some(key(1)), &["/Agent"]);
     for path in [Some("/admin"), Some("/Agents"), None] {
         let seen = probe(Protocol::Http, listener.address.port(), path, Some(key(1))).await;
-        // A front that changes the path on the way reaches a listener that says 404: the proof does not make that good.
+        // A front that changes the path on the way reaches a listener that says 404: the proof does
+        // not make that good.
         assert_eq!(seen.failed(), path.map(|_| (StepKind::Http, Reason::HttpStatus)), "{path:?}");
         assert_eq!(seen.step(StepKind::Http).detail["status"], 404, "{path:?}");
         seen.claims();
@@ -50,18 +51,30 @@ async fn what_must_be_shut_is_recorded_and_not_judged() {
 
 #[tokio::test]
 async fn a_stranger_gets_an_answer_and_no_proof() {
-    let (http, grpc) = (listen(Protocol::Http, Some(key(1)), &["/Agent"]), listen(Protocol::Grpc, Some(key(1)), &[]));
+    let (http, grpc) = (
+        listen(Protocol::Http, Some(key(1)), &["/Agent"]),
+        listen(Protocol::Grpc, Some(key(1)), &[]),
+    );
     for other in [Some(key(2)), None] {
         let wanted = if other.is_some() { ProofOutcome::None } else { ProofOutcome::NotAsked };
         let seen = probe(Protocol::Http, http.address.port(), Some("/Agent"), other.clone()).await;
         // Who does not prove himself where he could is asked on further connections.
-        assert!(seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted), "{:?}", seen.proofs);
+        assert!(
+            seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted),
+            "{:?}",
+            seen.proofs
+        );
         let seen = probe(Protocol::Grpc, grpc.address.port(), None, other).await;
-        assert!(seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted), "{:?}", seen.proofs);
+        assert!(
+            seen.failed().is_none() && seen.proofs.iter().all(|proof| *proof == wanted),
+            "{:?}",
+            seen.proofs
+        );
         assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
         assert_eq!(seen.step(StepKind::Grpc).detail["health"], "SERVING");
     }
-    // An entry is written when its connection has ended; nothing else marks that moment from outside.
+    // An entry is written when its connection has ended; nothing else marks that moment from
+    // outside.
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     let (arrivals, _) = http.journal.snapshot();
     assert!(!arrivals.is_empty() && arrivals.iter().all(|a| !a.proved), "{arrivals:?}");
@@ -82,7 +95,10 @@ async fn https_is_proved_over_http2_within_one_tls_session() {
 #[tokio::test]
 async fn grpc_is_proved_with_and_without_a_path() {
     for (protocol, names) in [
-        (Protocol::Grpc, &["connect", "tls", "alpn", "http", "grpc", "proof", "grpc-stream", "payload"][..]),
+        (
+            Protocol::Grpc,
+            &["connect", "tls", "alpn", "http", "grpc", "proof", "grpc-stream", "payload"][..],
+        ),
         (Protocol::GrpcH2c, &["connect", "http", "grpc", "proof", "grpc-stream", "payload"]),
     ] {
         let listener = listen(protocol, Some(key(1)), &["/Agent"]);
@@ -91,7 +107,8 @@ async fn grpc_is_proved_with_and_without_a_path() {
             assert_eq!(seen.failed(), None, "{protocol} {path:?}: {:#?}", seen.steps);
             assert_eq!(seen.names(), names, "{protocol} {path:?}");
             assert_eq!(seen.claims().http.as_ref().map(|h| h.version.as_str()), Some("2"));
-            let same = matches!(seen.proofs[0], ProofOutcome::Valid { same_tls_session: Some(true), .. });
+            let same =
+                matches!(seen.proofs[0], ProofOutcome::Valid { same_tls_session: Some(true), .. });
             assert_eq!(same, protocol == Protocol::Grpc);
             let detail = &seen.step(StepKind::Grpc).detail;
             assert_eq!((&detail["grpc_status"], &detail["health"]), (&0.into(), &"SERVING".into()));
@@ -122,7 +139,12 @@ async fn tls_where_there_is_none_and_none_where_there_is() {
     let tls = listen(Protocol::Https, None, &["/Agent"]);
     for protocol in [Protocol::Http, Protocol::GrpcH2c] {
         let seen = probe(protocol, tls.address.port(), Some("/Agent"), None).await;
-        assert_eq!(seen.failed(), Some((StepKind::Http, Reason::HttpNotSpoken)), "{protocol}: {:#?}", seen.steps);
+        assert_eq!(
+            seen.failed(),
+            Some((StepKind::Http, Reason::HttpNotSpoken)),
+            "{protocol}: {:#?}",
+            seen.steps
+        );
         assert_eq!(seen.step(StepKind::Http).detail["looks_like"], "tls", "{protocol}");
     }
 }

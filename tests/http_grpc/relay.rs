@@ -33,7 +33,12 @@ pub async fn relay(behind: Behind, port: u16) -> u16 {
     own
 }
 
-async fn pass(behind: Behind, port: u16, request: Request<h2::RecvStream>, mut respond: h2::server::SendResponse<Bytes>) {
+async fn pass(
+    behind: Behind,
+    port: u16,
+    request: Request<h2::RecvStream>,
+    mut respond: h2::server::SendResponse<Bytes>,
+) {
     let (mut head, mut body) = request.into_parts();
     head.headers.insert(VIA, HeaderValue::from_static("2 relay"));
     let mut octets = Vec::new();
@@ -83,7 +88,8 @@ async fn by_2(stream: TcpStream, request: Request<()>, octets: Vec<u8>) -> Whole
 async fn by_1(stream: TcpStream, request: Request<Full<Bytes>>) -> Whole {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
     tokio::spawn(connection);
-    let (head, body): (_, Incoming) = sender.send_request(request).await.expect("an answer").into_parts();
+    let (head, body): (_, Incoming) =
+        sender.send_request(request).await.expect("an answer").into_parts();
     let body = body.collect().await.expect("a body");
     let trailers = body.trailers().cloned();
     (head.status, head.headers, body.to_bytes().to_vec(), trailers)

@@ -68,22 +68,58 @@ async fn each_answer_has_its_reason() {
     type Script = fn(Request<h2::RecvStream>, &mut SendResponse<Bytes>);
     let scripts: [(&str, Script, Option<Reason>); 14] = [
         ("a server", |_, r| answer(r, 200, &[GRPC], SERVING, Some("0")), None),
-        ("a server without health checks", |_, r| answer(r, 200, &[GRPC, ("grpc-status", "12")], b"", None), None),
-        ("trailers stripped", |_, r| answer(r, 200, &[GRPC], SERVING, None), Some(Reason::GrpcTrailersLost)),
-        ("a proxy without a backend", |_, r| answer(r, 502, &[HTML], b"<html>", None), Some(Reason::BadGateway)),
+        (
+            "a server without health checks",
+            |_, r| answer(r, 200, &[GRPC, ("grpc-status", "12")], b"", None),
+            None,
+        ),
+        (
+            "trailers stripped",
+            |_, r| answer(r, 200, &[GRPC], SERVING, None),
+            Some(Reason::GrpcTrailersLost),
+        ),
+        (
+            "a proxy without a backend",
+            |_, r| answer(r, 502, &[HTML], b"<html>", None),
+            Some(Reason::BadGateway),
+        ),
         (
             "a proxy that speaks gRPC without a backend",
             |_, r| answer(r, 200, &[GRPC, ("grpc-status", "14")], b"", None),
             Some(Reason::BadGateway),
         ),
-        ("a gateway that waited", |_, r| answer(r, 504, &[HTML], b"<html>", None), Some(Reason::BadGateway)),
+        (
+            "a gateway that waited",
+            |_, r| answer(r, 504, &[HTML], b"<html>", None),
+            Some(Reason::BadGateway),
+        ),
         ("a wrong path", |_, r| answer(r, 404, &[HTML], b"<html>", None), Some(Reason::HttpStatus)),
         ("a web page", |_, r| answer(r, 200, &[HTML], b"<html>", None), Some(Reason::GrpcFailed)),
-        ("a captive portal", |_, r| answer(r, 302, &[("location", "https://portal.example/")], b"", None), Some(Reason::HttpRedirected)),
-        ("ASP.NET by HTTP/1.1", |_, r| answer(r, 426, &[GRPC, ("grpc-status", "13")], b"", None), Some(Reason::Http2NotCarried)),
-        ("RST_STREAM INTERNAL_ERROR", |_, r| r.send_reset(h2::Reason::INTERNAL_ERROR), Some(Reason::Http2NotCarried)),
-        ("RST_STREAM REFUSED_STREAM", |_, r| r.send_reset(h2::Reason::REFUSED_STREAM), Some(Reason::GrpcFailed)),
-        ("RST_STREAM HTTP_1_1_REQUIRED", |_, r| r.send_reset(h2::Reason::HTTP_1_1_REQUIRED), Some(Reason::Http2NotCarried)),
+        (
+            "a captive portal",
+            |_, r| answer(r, 302, &[("location", "https://portal.example/")], b"", None),
+            Some(Reason::HttpRedirected),
+        ),
+        (
+            "ASP.NET by HTTP/1.1",
+            |_, r| answer(r, 426, &[GRPC, ("grpc-status", "13")], b"", None),
+            Some(Reason::Http2NotCarried),
+        ),
+        (
+            "RST_STREAM INTERNAL_ERROR",
+            |_, r| r.send_reset(h2::Reason::INTERNAL_ERROR),
+            Some(Reason::Http2NotCarried),
+        ),
+        (
+            "RST_STREAM REFUSED_STREAM",
+            |_, r| r.send_reset(h2::Reason::REFUSED_STREAM),
+            Some(Reason::GrpcFailed),
+        ),
+        (
+            "RST_STREAM HTTP_1_1_REQUIRED",
+            |_, r| r.send_reset(h2::Reason::HTTP_1_1_REQUIRED),
+            Some(Reason::Http2NotCarried),
+        ),
         ("RST_STREAM CANCEL", |_, r| r.send_reset(h2::Reason::CANCEL), Some(Reason::GrpcFailed)),
     ];
     for (name, script, reason) in scripts {
@@ -110,7 +146,9 @@ async fn each_answer_to_the_preface_has_its_reason() {
         ("nothing, and waits", Then::SayAndHold(Vec::new()), Reason::SilentAfterConnect),
         ("a reset", Then::Reset, Reason::ResetAfterConnect),
     ] {
-        let seen = probe_for(&hop(Protocol::GrpcH2c, peer(then).await, None, Expect::Allow), None, 700).await;
+        let seen =
+            probe_for(&hop(Protocol::GrpcH2c, peer(then).await, None, Expect::Allow), None, 700)
+                .await;
         assert_eq!(seen.failed(), Some((StepKind::Http, reason)), "{name}: {:#?}", seen.steps);
     }
 }
@@ -143,9 +181,11 @@ async fn raw(frames: &'static [u8]) -> u16 {
 
 #[tokio::test]
 async fn frames_that_no_library_sends() {
-    // HEADERS with `:status: 000`, then RST_STREAM INTERNAL_ERROR: nginx, when what is behind it spoke HTTP/2 to its HTTP/1.1.
+    // HEADERS with `:status: 000`, then RST_STREAM INTERNAL_ERROR: nginx, when what is behind it
+    // spoke HTTP/2 to its HTTP/1.1.
     let status_000 = b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03000\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x02";
-    // HEADERS with `:status: 426` and `upgrade: HTTP/2`: ASP.NET's answer to HTTP/1.1, passed on by nginx.
+    // HEADERS with `:status: 426` and `upgrade: HTTP/2`: ASP.NET's answer to HTTP/1.1, passed on by
+    // nginx.
     let status_426 = b"\x00\x00\x15\x01\x05\x00\x00\x00\x01\x48\x03426\x00\x07upgrade\x06HTTP/2";
     // The same with a status that tells nothing.
     let malformed = b"\x00\x00\x15\x01\x05\x00\x00\x00\x01\x48\x03418\x00\x07upgrade\x06HTTP/2";
@@ -177,7 +217,8 @@ async fn a_server_that_routes_by_name_alone_is_found_behind_a_path() {
     assert_eq!(seen.failed(), None);
     assert_eq!(seen.step(StepKind::Grpc).detail["path"], "/grpc.health.v1.Health/Check");
     // Where the path must be shut, only the path is asked.
-    let shut = probe_for(&hop(Protocol::GrpcH2c, port, Some("/Agent"), Expect::Deny), None, 2000).await;
+    let shut =
+        probe_for(&hop(Protocol::GrpcH2c, port, Some("/Agent"), Expect::Deny), None, 2000).await;
     assert_eq!(shut.step(StepKind::Grpc).detail["status"], 404);
     assert_eq!(shut.recognised.as_deref(), Some("Kestrel"));
 }
@@ -186,11 +227,20 @@ async fn a_server_that_routes_by_name_alone_is_found_behind_a_path() {
 async fn a_proxy_that_holds_requests_back_is_seen_by_the_stream_alone() {
     let listener = listen(Protocol::GrpcH2c, Some(key(1)), &[]);
     let port = relay(Behind::Http2, listener.address.port()).await;
-    let seen = probe_for(&hop(Protocol::GrpcH2c, port, None, Expect::Allow), Some(key(1)), 1000).await;
-    assert_eq!(seen.failed(), Some((StepKind::GrpcStream, Reason::GrpcBuffered)), "{:#?}", seen.steps);
+    let seen =
+        probe_for(&hop(Protocol::GrpcH2c, port, None, Expect::Allow), Some(key(1)), 1000).await;
+    assert_eq!(
+        seen.failed(),
+        Some((StepKind::GrpcStream, Reason::GrpcBuffered)),
+        "{:#?}",
+        seen.steps
+    );
     assert!(seen.step(StepKind::Grpc).ok);
     assert_eq!(seen.step(StepKind::GrpcStream).detail["answered_after_close"], true);
-    assert_eq!(seen.claims().http.as_ref().map(|h| h.added.clone()), Some(vec!["via: 2 relay".to_owned()]));
+    assert_eq!(
+        seen.claims().http.as_ref().map(|h| h.added.clone()),
+        Some(vec!["via: 2 relay".to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -205,7 +255,9 @@ async fn the_listeners_word_shows_that_http2_was_not_carried() {
 
 #[tokio::test]
 async fn a_front_without_http2_is_named_by_what_it_selected() {
-    for (alpn, selected) in [(&["http/1.1"][..], serde_json::json!("http/1.1")), (&[], serde_json::Value::Null)] {
+    for (alpn, selected) in
+        [(&["http/1.1"][..], serde_json::json!("http/1.1")), (&[], serde_json::Value::Null)]
+    {
         let acceptor = identity().acceptor(alpn).expect("key and certificate fit");
         let listener = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();

@@ -59,7 +59,12 @@ pub fn listen(protocol: Protocol, key: Option<SiteKey>, paths: &[&str]) -> Liste
     listen_within(protocol, key, paths, Limits::default())
 }
 
-pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], limits: Limits) -> Listener {
+pub fn listen_within(
+    protocol: Protocol,
+    key: Option<SiteKey>,
+    paths: &[&str],
+    limits: Limits,
+) -> Listener {
     let listener = serve::bind((LOOPBACK, 0).into()).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let mut certificate = None;
@@ -86,7 +91,8 @@ pub fn listen_within(protocol: Protocol, key: Option<SiteKey>, paths: &[&str], l
         tls,
     });
     let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
-    let task = tokio::spawn(server::run(listener, here, Gate::new(limits), journal.clone(), stop.clone()));
+    let task =
+        tokio::spawn(server::run(listener, here, Gate::new(limits), journal.clone(), stop.clone()));
     Listener { address, journal, certificate, stop, _task: task }
 }
 
@@ -152,7 +158,12 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
 }
 
 /// The same with time enough for a loaded machine.
-pub async fn probe(protocol: Protocol, port: u16, path: Option<&str>, key: Option<SiteKey>) -> Observation {
+pub async fn probe(
+    protocol: Protocol,
+    port: u16,
+    path: Option<&str>,
+    key: Option<SiteKey>,
+) -> Observation {
     probe_for(&hop(protocol, port, path, Expect::Allow), key, 10_000).await
 }
 
@@ -167,7 +178,10 @@ pub trait Ask {
 
 impl Ask for Observation {
     fn step(&self, kind: StepKind) -> &Step {
-        self.steps.iter().find(|s| s.step == kind).unwrap_or_else(|| panic!("no {} in {:#?}", kind.name(), self.steps))
+        self.steps
+            .iter()
+            .find(|s| s.step == kind)
+            .unwrap_or_else(|| panic!("no {} in {:#?}", kind.name(), self.steps))
     }
 
     fn names(&self) -> Vec<&'static str> {

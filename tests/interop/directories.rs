@@ -1,4 +1,5 @@
-//! Domain controllers in good order: every hop that the service needs passes against them, and they are told for what they are.
+//! Domain controllers in good order: every hop that the service needs passes against them, and they
+//! are told for what they are.
 
 use crate::capture::Capture;
 use crate::forests::{Forests, climbed, hops, to, word};
@@ -32,30 +33,58 @@ fn ldap_passes(forests: &Forests, seen: &[Value]) {
     for domain in [&forests.source, &forests.target] {
         for (port, protocol) in [(389, "ldap"), (636, "ldaps")] {
             for hop in to(seen, &domain.controller(), port, protocol) {
-                assert_eq!((word(&hop, "verdict"), word(&hop, "answered_by")), ("pass", "service"), "{hop:#}");
+                assert_eq!(
+                    (word(&hop, "verdict"), word(&hop, "answered_by")),
+                    ("pass", "service"),
+                    "{hop:#}"
+                );
                 assert_eq!(word(&hop, "recognised"), "Samba", "{hop:#}");
                 let root = &climbed(&hop, "ldap").expect("a rootDSE")["detail"];
-                assert_eq!((&root["active_directory"], &root["dns_host_name"]), (&true.into(), &domain.controller().into()), "{hop:#}");
-                assert!(root["domain_functionality"].is_i64() && root["site"] == "Default-First-Site-Name", "{hop:#}");
+                assert_eq!(
+                    (&root["active_directory"], &root["dns_host_name"]),
+                    (&true.into(), &domain.controller().into()),
+                    "{hop:#}"
+                );
+                assert!(
+                    root["domain_functionality"].is_i64()
+                        && root["site"] == "Default-First-Site-Name",
+                    "{hop:#}"
+                );
                 assert!(root["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 2), "{hop:#}");
-                let told = &climbed(&hop, "directory").expect("an answer to the Netlogon search")["detail"];
-                assert_eq!((&told["pdc"], &told["domain"]), (&true.into(), &domain.name.as_str().into()), "{hop:#}");
+                let told = &climbed(&hop, "directory").expect(
+                    "an answer to the Netlogon \
+                    search",
+                )["detail"];
+                assert_eq!(
+                    (&told["pdc"], &told["domain"]),
+                    (&true.into(), &domain.name.as_str().into()),
+                    "{hop:#}"
+                );
                 for kind in ["connect", "request"] {
                     let spread = &hop["latency"][kind];
                     assert!(spread["samples"].as_u64().is_some_and(|n| n >= 3), "{kind}: {hop:#}");
                     let ms = |name: &str| spread[name].as_f64().expect("a time");
-                    assert!(0.0 < ms("min_ms") && ms("min_ms") <= ms("median_ms") && ms("median_ms") <= ms("p95_ms"), "{hop:#}");
+                    assert!(
+                        0.0 < ms("min_ms")
+                            && ms("min_ms") <= ms("median_ms")
+                            && ms("median_ms") <= ms("p95_ms"),
+                        "{hop:#}"
+                    );
                 }
             }
         }
     }
     let starttls = to(seen, &forests.target.controller(), 389, "ldap");
-    assert!(starttls.iter().any(|h| climbed(h, "start-tls").is_some() && climbed(h, "tls").is_some()), "{starttls:#?}");
+    assert!(
+        starttls.iter().any(|h| climbed(h, "start-tls").is_some() && climbed(h, "tls").is_some()),
+        "{starttls:#?}"
+    );
     // An open 389 is not all that the sign-in needs.
     assert!(starttls.iter().any(|h| word(h, "caution").contains("NTLM")), "{starttls:#?}");
 }
 
-/// Mapper, and each interface on its dynamic or pinned port; from the target's controller to the source's too.
+/// Mapper, and each interface on its dynamic or pinned port; from the target's controller to the
+/// source's too.
 fn rpc_passes(forests: &Forests, seen: &[Value]) {
     let rpc = to(seen, &forests.target.controller(), 135, "rpc");
     let from_target = hops(&forests.result("dst", &forests.target.controller(), &[]));
@@ -77,7 +106,11 @@ fn they_are_found_through_their_own_dns(forests: &Forests) {
     let dns = forests.net.host("src").v4().to_string();
     let found = hops(&forests.result("psp", "psp.service.example", &["--dns", &dns]));
     for hop in to(&found, &forests.source.controller(), 389, "ldap") {
-        assert_eq!((word(&hop, "verdict"), word(&hop, "answered_by")), ("pass", "service"), "{hop:#}");
+        assert_eq!(
+            (word(&hop, "verdict"), word(&hop, "answered_by")),
+            ("pass", "service"),
+            "{hop:#}"
+        );
     }
     forests.write_site();
 }
@@ -86,14 +119,27 @@ fn they_are_found_through_their_own_dns(forests: &Forests) {
 fn the_near_and_the_far_are_told_apart(forests: &Forests) {
     let (psp, src) = (forests.net.host("psp"), forests.net.host("src"));
     let link = Forwarder::between(psp.name(), src.name());
-    psp.must_sh(&format!("ip addr add 10.99.0.1/30 dev tun0; ip link set tun0 up; ip route add {}/32 via 10.99.0.2", src.v4()));
-    src.must_sh(&format!("ip addr add 10.99.0.2/30 dev tun0; ip link set tun0 up; ip route add {}/32 via 10.99.0.1", psp.v4()));
+    psp.must_sh(&format!(
+        "ip addr add 10.99.0.1/30 dev tun0; ip link set tun0 up; ip route add {}/32 via 10.99.0.2",
+        src.v4()
+    ));
+    src.must_sh(&format!(
+        "ip addr add 10.99.0.2/30 dev tun0; ip link set tun0 up; ip route add {}/32 via 10.99.0.1",
+        psp.v4()
+    ));
     psp.must_sh("ip addr show tun0 > /dev/null");
     let site = forests.path("site.toml");
     let result = forests.result("psp", "psp.service.example", &[]);
     let near = &result["nearness"][0];
-    assert_eq!((&near["role"], &near["nearer"]), (&"psp-service".into(), &"wanted".into()), "{near:#}");
-    assert!(near["other"]["median_ms"].as_f64().is_some_and(|ms| (9.5..40.0).contains(&ms)), "{near:#}");
+    assert_eq!(
+        (&near["role"], &near["nearer"]),
+        (&"psp-service".into(), &"wanted".into()),
+        "{near:#}"
+    );
+    assert!(
+        near["other"]["median_ms"].as_f64().is_some_and(|ms| (9.5..40.0).contains(&ms)),
+        "{near:#}"
+    );
     let shown = forests.run("psp", "psp.service.example", &[]).out;
     assert!(shown.contains("is nearer to target-dc") && shown.contains("AD PDC"), "{shown}");
     // The service in the wrong place: source and target change places.
@@ -119,14 +165,27 @@ fn what_is_shut_is_told(forests: &Forests) {
     let target = forests.net.host("dst").v4();
     forests.net.forward_rules(&format!("ip daddr {target} tcp dport 49152-65535 drop"));
     for hop in to(&forests.connect(), &forests.target.controller(), 135, "rpc") {
-        assert_eq!((word(&hop, "verdict"), word(&hop, "reason")), ("fail", "rpc-port-blocked"), "{hop:#}");
+        assert_eq!(
+            (word(&hop, "verdict"), word(&hop, "reason")),
+            ("fail", "rpc-port-blocked"),
+            "{hop:#}"
+        );
         assert!(word(&hop, "advice").contains("49152-65535"), "{hop:#}");
-        let blocked = hop["steps"].as_array().into_iter().flatten().find(|s| s["reason"] == "rpc-port-blocked").expect("a rung");
-        assert!(blocked["detail"]["interface"].is_string() && blocked["detail"]["port"].is_u64(), "{hop:#}");
+        let blocked = hop["steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|s| s["reason"] == "rpc-port-blocked")
+            .expect("a rung");
+        assert!(
+            blocked["detail"]["interface"].is_string() && blocked["detail"]["port"].is_u64(),
+            "{hop:#}"
+        );
     }
     forests.net.forward_rules("tcp dport 1 drop");
     std::fs::write(forests.path("other.pem"), Authority::root_of_nobody()).expect("written");
-    let untrusted = hops(&forests.result("psp", "psp.service.example", &["--ca", &forests.path("other.pem")]));
+    let untrusted =
+        hops(&forests.result("psp", "psp.service.example", &["--ca", &forests.path("other.pem")]));
     for hop in to(&untrusted, &forests.source.controller(), 636, "ldaps") {
         assert_eq!(word(&hop, "reason"), "tls-untrusted", "{hop:#}");
         assert_ne!(word(&hop, "verdict"), "pass", "{hop:#}");

@@ -1,4 +1,5 @@
-//! Two Active Directory domains, the service's host between them, and what the program says of the way from one to another.
+//! Two Active Directory domains, the service's host between them, and what the program says of the
+//! way from one to another.
 
 use crate::samba::{self, Authority, Domain};
 use crate::support::netns::{self, Done, Net};
@@ -34,33 +35,43 @@ impl Forests {
         let folder = TempDir::new().expect("a temporary folder");
         let authority = Authority::new(folder.path());
         let net = Net::new(&["psp", "src", "dst"]);
-        let source = Domain::provision(net.host("src"), "source.example", folder.path(), Some(&authority));
+        let source =
+            Domain::provision(net.host("src"), "source.example", folder.path(), Some(&authority));
         // Samba makes a certificate by itself, which has a common name alone.
-        let target = Domain::provision(net.host("dst"), "target.example", folder.path(), Some(&authority));
+        let target =
+            Domain::provision(net.host("dst"), "target.example", folder.path(), Some(&authority));
         let forests = Forests { net, folder, source, target };
         forests.write_site();
-        let made = forests.net.host("psp").run(PROGRAM, &["key", "new", &forests.path("site.key")], LIMIT);
+        let made =
+            forests.net.host("psp").run(PROGRAM, &["key", "new", &forests.path("site.key")], LIMIT);
         assert_eq!(made.code, Some(0), "{made}");
         Some(forests)
     }
 
     pub fn write_site(&self) {
         let address = self.net.host("src").v4();
-        self.write_site_with(&format!("{{ name = \"{}\", addresses = [\"{address}\"] }}", self.source.controller()));
+        self.write_site_with(&format!(
+            "{{ name = \"{}\", addresses = [\"{address}\"] }}",
+            self.source.controller()
+        ));
     }
 
     /// The site file; `source` is the entry of the source domain's controllers.
     pub fn write_site_with(&self, source: &str) {
-        let host = |name: &str, at: &str| format!("{{ name = \"{name}\", addresses = [\"{}\"] }}", self.net.host(at).v4());
+        let host = |name: &str, at: &str| {
+            format!("{{ name = \"{name}\", addresses = [\"{}\"] }}", self.net.host(at).v4())
+        };
         let target = host(&self.target.controller(), "dst");
         let psp = host("psp.service.example", "psp");
         let text = format!(
             "[site]\nname = \"two-forests\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\n\
              features = [\"ldaps\", \"sid-history\", \"legacy-password-sync\", \"!entra-id\"]\nmatrices = [\"{EXTRA}\"]\n\n[roles]\n\
-             psp-service = {psp}\nmigration-agent = \"10.20.0.0/16\"\nsource-dc = {source}\nsource-pdc = {source}\ntarget-dc = {target}\n\
+             psp-service = {psp}\nmigration-agent = \"10.20.0.0/16\"\nsource-dc = \
+             {source}\nsource-pdc = {source}\ntarget-dc = {target}\n\
              target-pdc = {target}\n"
         );
-        std::fs::write(self.folder.path().join("site.toml"), text).expect("the site file can be written");
+        std::fs::write(self.folder.path().join("site.toml"), text)
+            .expect("the site file can be written");
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -81,7 +92,17 @@ impl Forests {
     /// A run from a host, with these arguments.
     pub fn run(&self, at: &str, name: &str, more: &[&str]) -> Done {
         let (site, ca) = (self.path("site.toml"), self.path("ca.pem"));
-        let mut args = vec!["connect", "--site", &site, "--as", name, "--timeout", "3s", "--connect-timeout", "3s"];
+        let mut args = vec![
+            "connect",
+            "--site",
+            &site,
+            "--as",
+            name,
+            "--timeout",
+            "3s",
+            "--connect-timeout",
+            "3s",
+        ];
         args.extend(more);
         if !more.contains(&"--ca") {
             args.extend(["--ca", &ca]);
@@ -105,7 +126,9 @@ pub fn word<'a>(hop: &'a Value, name: &str) -> &'a str {
 }
 
 pub fn to(hops: &[Value], host: &str, port: u16, protocol: &str) -> Vec<Value> {
-    let fits = |h: &&Value| h["to"]["host"] == host && h["to"]["port"] == port && h["protocol"] == protocol;
+    let fits = |h: &&Value| {
+        h["to"]["host"] == host && h["to"]["port"] == port && h["protocol"] == protocol
+    };
     let found: Vec<Value> = hops.iter().filter(fits).cloned().collect();
     assert!(!found.is_empty(), "no {protocol} hop to {host}:{port} among {hops:#?}");
     found

@@ -1,5 +1,6 @@
-//! The table of reverse proxies: a stand-in and a real gRPC server behind nginx, haproxy and a front as IIS with ARR is one, and what the
-//! program must say of each path. A program that is missing is named and its rows are left out, except in CI, where that fails the test.
+//! The table of reverse proxies: a stand-in and a real gRPC server behind nginx, haproxy and a
+//! front as IIS with ARR is one, and what the program must say of each path. A program that is
+//! missing is named and its rows are left out, except in CI, where that fails the test.
 
 mod end_to_end;
 mod programs;
@@ -36,7 +37,8 @@ pub enum Behind {
     StandInTls,
     /// Our stand-in for HTTP.
     StandInWeb,
-    /// Our stand-in, which the connector meets without a key: over HTTP/1.x it answers as ASP.NET does.
+    /// Our stand-in, which the connector meets without a key: over HTTP/1.x it answers as ASP.NET
+    /// does.
     AspNet,
     /// grpcio without TLS.
     Grpcio,
@@ -64,17 +66,30 @@ struct Case {
 
 /// A self-signed certificate in PEM with its key, for everybody here who ends TLS.
 fn certificate(folder: &Path) -> Identity {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let certified =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let pem = folder.join("pem");
-    std::fs::write(&pem, format!("{}{}", certified.cert.pem(), certified.signing_key.serialize_pem())).expect("written");
+    std::fs::write(
+        &pem,
+        format!("{}{}", certified.cert.pem(), certified.signing_key.serialize_pem()),
+    )
+    .expect("written");
     Identity::from_pem(&pem, &pem).expect("the certificate that was just written")
 }
 
 fn hop(case: &Case) -> Hop {
     let hop = support::hop(case.row.protocol, case.front.port(), case.row.url, Expect::Allow);
     // The front is at the address itself; the stand-ins behind it call themselves psp.
-    let relayed_to = Some(RelayedTo { role: "service".into(), hosts: vec!["psp".into()], ..RelayedTo::default() });
-    Hop { flow: Arc::new(PlannedFlow { relayed_to, ..PlannedFlow::clone(&hop.flow) }), address: Some(case.front.ip()), ..hop }
+    let relayed_to = Some(RelayedTo {
+        role: "service".into(),
+        hosts: vec!["psp".into()],
+        ..RelayedTo::default()
+    });
+    Hop {
+        flow: Arc::new(PlannedFlow { relayed_to, ..PlannedFlow::clone(&hop.flow) }),
+        address: Some(case.front.ip()),
+        ..hop
+    }
 }
 
 async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
@@ -128,6 +143,7 @@ fn reported(result: &HopResult) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn every_path_is_told_apart() {
     let folder = TempDir::new().expect("a folder");
     let identity = Arc::new(certificate(folder.path()));
@@ -138,7 +154,8 @@ async fn every_path_is_told_apart() {
         (Behind::StandInTls, listen(Protocol::Grpc, Some(key(1)), &["/Agent"])),
         (Behind::StandInWeb, listen(Protocol::Http, Some(key(1)), &["/Agent"])),
     ];
-    let mut behind: BTreeMap<Behind, SocketAddr> = stand_ins.iter().map(|(behind, listener)| (*behind, listener.address)).collect();
+    let mut behind: BTreeMap<Behind, SocketAddr> =
+        stand_ins.iter().map(|(behind, listener)| (*behind, listener.address)).collect();
     let mut free = places();
     behind.insert(Behind::OverHttp1, scripted::over_http1().await);
     behind.insert(Behind::Silent, scripted::silent().await);
@@ -157,9 +174,17 @@ async fn every_path_is_told_apart() {
                 (Front::Iis, Some(address)) => scripted::iis(&identity, address).await,
                 _ => free.next().expect("a place"),
             };
-            cases.push(Case { row, behind: *who, expected, front, left_out: address.is_none().then_some("no grpcio") });
+            cases.push(Case {
+                row,
+                behind: *who,
+                expected,
+                front,
+                left_out: address.is_none().then_some("no grpcio"),
+            });
             let Some(address) = address else { continue };
-            let filled = |text: &str| text.replace("%F", &front.to_string()).replace("%B", &address.to_string());
+            let filled = |text: &str| {
+                text.replace("%F", &front.to_string()).replace("%B", &address.to_string())
+            };
             match row.front {
                 Front::Nginx(server) => {
                     let _ = writeln!(servers, "server {{ {} }}", filled(server));
@@ -173,7 +198,10 @@ async fn every_path_is_told_apart() {
             }
         }
     }
-    let proxies = (nginx(folder.path(), &servers, &nginx_places), haproxy(folder.path(), &sections, &haproxy_places));
+    let proxies = (
+        nginx(folder.path(), &servers, &nginx_places),
+        haproxy(folder.path(), &sections, &haproxy_places),
+    );
     for case in &mut cases {
         match case.row.front {
             Front::Nginx(_) if proxies.0.is_none() => case.left_out = Some("no nginx"),
@@ -187,7 +215,13 @@ async fn every_path_is_told_apart() {
     let mut differences = Vec::new();
     for case in &cases {
         let cells = |said: &str, mark: &str| {
-            [case.row.path.to_owned(), format!("{:?}", case.behind), case.expected.into(), said.into(), mark.into()]
+            [
+                case.row.path.to_owned(),
+                format!("{:?}", case.behind),
+                case.expected.into(),
+                said.into(),
+                mark.into(),
+            ]
         };
         if let Some(why) = case.left_out {
             table.add_row(cells(why, "left out"));
@@ -197,33 +231,58 @@ async fn every_path_is_told_apart() {
         let said = reported(&result);
         // Where the order of two packets decides, both are right.
         let same = case.expected.split(" OR ").any(|expected| expected == said);
-        table.add_row(cells(if same { "the same" } else { &said }, if same { "ok" } else { "DIFFERS" }));
+        table.add_row(cells(
+            if same { "the same" } else { &said },
+            if same { "ok" } else { "DIFFERS" },
+        ));
         if same {
             facts(case, &seen);
         } else {
-            differences.push(format!("{} with {:?} behind it\n{:#?}\n{:#?}", case.row.path, case.behind, seen.steps, result.legs));
+            differences.push(format!(
+                "{} with {:?} behind it\n{:#?}\n{:#?}",
+                case.row.path, case.behind, seen.steps, result.legs
+            ));
         }
     }
     // Past the test's own capture: the table is what this test is for.
     let _ = writeln!(std::io::stdout().lock(), "\n{table}");
-    assert!(differences.is_empty(), "{} rows differ:\n{}", differences.len(), differences.join("\n\n"));
+    assert!(
+        differences.is_empty(),
+        "{} rows differ:\n{}",
+        differences.len(),
+        differences.join("\n\n")
+    );
 }
 
-/// What the proofs say beyond the table: the version of HTTP that arrived, a TLS session that is the same at both ends only where nobody
-/// ended it, and the stream.
+/// What the proofs say beyond the table: the version of HTTP that arrived, a TLS session that is
+/// the same at both ends only where nobody ended it, and the stream.
 fn facts(case: &Case, seen: &Observation) {
-    let Some(ProofOutcome::Valid { claims, same_tls_session }) = seen.proofs.first() else { return };
+    let Some(ProofOutcome::Valid { claims, same_tls_session }) = seen.proofs.first() else {
+        return;
+    };
     let version = claims.http.as_ref().map(|http| http.version.as_str());
     let grpc = seen.steps.iter().any(|s| s.step == StepKind::Grpc && s.ok);
     if grpc {
         assert_eq!(version, Some("2"), "{}", case.row.path);
-        assert!(seen.steps.iter().any(|s| s.step == StepKind::GrpcStream && s.ok), "{}", case.row.path);
+        assert!(
+            seen.steps.iter().any(|s| s.step == StepKind::GrpcStream && s.ok),
+            "{}",
+            case.row.path
+        );
     }
     if case.row.protocol == Protocol::Grpc && case.behind == Behind::StandInTls {
-        assert_eq!(*same_tls_session, Some(case.row.path.starts_with("haproxy, tcp")), "{}", case.row.path);
+        assert_eq!(
+            *same_tls_session,
+            Some(case.row.path.starts_with("haproxy, tcp")),
+            "{}",
+            case.row.path
+        );
     }
     if case.row.path == "nginx, proxy_pass, web" {
         let added = claims.http.as_ref().map(|http| http.added.clone());
-        assert_eq!((version, added), (Some("1.0"), Some(vec!["x-forwarded-for: 127.0.0.1".to_owned()])));
+        assert_eq!(
+            (version, added),
+            (Some("1.0"), Some(vec!["x-forwarded-for: 127.0.0.1".to_owned()]))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A Samba Active Directory domain controller in a namespace: provisioned anew for each test, with a certificate of our own.
+//! A Samba Active Directory domain controller in a namespace: provisioned anew for each test, with
+//! a certificate of our own.
 
 use crate::support::netns::{Namespace, Process};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 /// A shifted clock for one program (Debian package `faketime`).
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
-/// Adds a second controller to a domain's database, which must not be in use, and gives it the PDC emulator role.
+/// Adds a second controller to a domain's database, which must not be in use, and gives it the PDC
+/// emulator role.
 const MOVE_ROLE: &str = "
 import ldb, sys
 from samba.auth import system_session
@@ -22,7 +24,8 @@ db = SamDB(lp=lp, session_info=system_session())
 server = str(db.get_serverName()).replace('CN=DC1', 'CN=DC9', 1)
 db.add({'dn': server, 'objectClass': 'server', 'systemFlags': '1375731712'}, ['relax:0'])
 settings = 'CN=NTDS Settings,' + server
-db.add({'dn': settings, 'objectClass': 'nTDSDSA', 'invocationId': '5d1f8ca2-8a4b-4e0e-9b0c-0c4d6a8f2b11'}, ['relax:0'])
+db.add({'dn': settings, 'objectClass': 'nTDSDSA', 'invocationId': \
+'5d1f8ca2-8a4b-4e0e-9b0c-0c4d6a8f2b11'}, ['relax:0'])
 change = ldb.Message(ldb.Dn(db, str(db.domain_dn())))
 change['role'] = ldb.MessageElement(settings, ldb.FLAG_MOD_REPLACE, 'fSMORoleOwner')
 db.modify(change)
@@ -40,8 +43,10 @@ impl Authority {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name.push(DnType::CommonName, "Interop Root");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key")).expect("an authority");
-        std::fs::write(folder.join("ca.pem"), root.as_ref().pem()).expect("the root can be written");
+        let root = CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key"))
+            .expect("an authority");
+        std::fs::write(folder.join("ca.pem"), root.as_ref().pem())
+            .expect("the root can be written");
         Authority(root)
     }
 
@@ -49,20 +54,25 @@ impl Authority {
     pub fn root_of_nobody() -> String {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key")).expect("an authority").as_ref().pem()
+        CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key"))
+            .expect("an authority")
+            .as_ref()
+            .pem()
     }
 
     fn certify(&self, name: &str, folder: &Path) {
         let mut parameters = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         parameters.distinguished_name.push(DnType::CommonName, name);
-        parameters.not_after = (std::time::SystemTime::now() + Duration::from_secs(300 * 86_400)).into();
+        parameters.not_after =
+            (std::time::SystemTime::now() + Duration::from_secs(300 * 86_400)).into();
         let key = KeyPair::generate().expect("a key");
         let leaf = parameters.signed_by(&key, &self.0).expect("a certificate");
         std::fs::write(folder.join("dc.pem"), leaf.pem()).expect("written");
         std::fs::write(folder.join("ca.pem"), self.0.as_ref().pem()).expect("written");
         std::fs::write(folder.join("dc.key"), key.serialize_pem()).expect("written");
         // Samba refuses a key that others can read.
-        std::fs::set_permissions(folder.join("dc.key"), std::fs::Permissions::from_mode(0o600)).expect("its mode can be set");
+        std::fs::set_permissions(folder.join("dc.key"), std::fs::Permissions::from_mode(0o600))
+            .expect("its mode can be set");
     }
 }
 
@@ -78,7 +88,12 @@ impl Domain {
     ///
     /// # Panics
     /// When Samba does not take it.
-    pub fn provision(at: &Namespace, name: &str, folder: &Path, authority: Option<&Authority>) -> Self {
+    pub fn provision(
+        at: &Namespace,
+        name: &str,
+        folder: &Path,
+        authority: Option<&Authority>,
+    ) -> Self {
         let folder = folder.join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         let short = name.split('.').next().unwrap_or(name).to_uppercase();
@@ -106,13 +121,18 @@ impl Domain {
         Domain { folder, name: name.to_owned() }
     }
 
-    /// Gives the PDC emulator role to another controller, which is not there, while this one is not running.
+    /// Gives the PDC emulator role to another controller, which is not there, while this one is not
+    /// running.
     ///
     /// # Panics
     /// When Samba does not take it.
     pub fn take_pdc_role_away(&self) {
         let configuration = self.folder.join("etc/smb.conf");
-        let output = Command::new("/usr/bin/python3").args(["-c", MOVE_ROLE]).arg(configuration).output().expect("Python runs");
+        let output = Command::new("/usr/bin/python3")
+            .args(["-c", MOVE_ROLE])
+            .arg(configuration)
+            .output()
+            .expect("Python runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -135,8 +155,14 @@ impl Domain {
     /// When it does not answer.
     pub fn start_at_time(&self, at: &Namespace, more: &[&str], ahead: i64) -> Process {
         let folder = self.folder.display().to_string();
-        let mut args =
-            vec!["-i".to_owned(), "-M".into(), "single".into(), "-s".into(), format!("{folder}/etc/smb.conf"), "--debug-stdout".into()];
+        let mut args = vec![
+            "-i".to_owned(),
+            "-M".into(),
+            "single".into(),
+            "-s".into(),
+            format!("{folder}/etc/smb.conf"),
+            "--debug-stdout".into(),
+        ];
         let mut options = vec![
             "server services=rpc, ldap, cldap, dns".to_owned(),
             "dns update command=/bin/true".into(),
@@ -154,10 +180,16 @@ impl Domain {
         }
         options.extend(more.iter().map(|o| (*o).to_owned()));
         args.extend(options.into_iter().map(|o| format!("--option={o}")));
-        // Samba's modules look for their symbols in their own libraries first, and so past the shifted clock, unless told not to.
+        // Samba's modules look for their symbols in their own libraries first, and so past the
+        // shifted clock, unless told not to.
         let shift = format!("FAKETIME={ahead:+}");
         let preload = format!("LD_PRELOAD={FAKETIME}");
-        let clock = [preload, shift, "DONT_FAKE_MONOTONIC=1".to_owned(), "LDB_MODULES_DISABLE_DEEPBIND=1".to_owned()];
+        let clock = [
+            preload,
+            shift,
+            "DONT_FAKE_MONOTONIC=1".to_owned(),
+            "LDB_MODULES_DISABLE_DEEPBIND=1".to_owned(),
+        ];
         let environment = clock.into_iter().filter(|_| ahead != 0).chain(["samba".to_owned()]);
         let mut process = at.start("env", &environment.chain(args).collect::<Vec<_>>());
         process.wait_listening(at, &[135, 389, 636], Duration::from_secs(30));
@@ -173,12 +205,20 @@ impl Domain {
 /// Whether Samba's domain controller is here. On a build server it must be.
 #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 pub fn is_installed() -> bool {
-    let found = ["samba-tool", "samba"]
-        .iter()
-        .all(|program| Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|o| o.status.success()));
+    let found = ["samba-tool", "samba"].iter().all(|program| {
+        Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output()
+            .is_ok_and(|o| o.status.success())
+    });
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "samba-ad-dc and samba-ad-provision must be installed where CI runs");
-        eprintln!("left out: Samba's domain controller is not installed (samba-ad-dc, samba-ad-provision)");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "samba-ad-dc and samba-ad-provision must be installed where CI runs"
+        );
+        eprintln!(
+            "left out: Samba's domain controller is not installed (samba-ad-dc, samba-ad-provision)"
+        );
     }
     found
 }

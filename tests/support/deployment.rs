@@ -1,4 +1,5 @@
-//! One small deployment in namespaces: a workstation, the server of the service, and a domain controller, with the built program on each.
+//! One small deployment in namespaces: a workstation, the server of the service, and a domain
+//! controller, with the built program on each.
 
 use super::netns::{self, Done, Namespace, Net, Process};
 use serde_json::Value;
@@ -40,27 +41,45 @@ impl Deployment {
             eprintln!("left out: network namespaces cannot be made here ({why})");
             return None;
         }
-        let deployment =
-            Deployment { net: Net::new(&["ws", "psp", "dc"]), folder: TempDir::new().expect("a temporary folder can be made") };
+        let deployment = Deployment {
+            net: Net::new(&["ws", "psp", "dc"]),
+            folder: TempDir::new().expect("a temporary folder can be made"),
+        };
         deployment.write_site(topology, |host| format!("\"{}\"", host.v4()));
         for key in ["site.key", "other.key"] {
-            let made = deployment.net.host("ws").run(PROGRAM, &["key", "new", &deployment.path(key)], LIMIT);
+            let made = deployment.net.host("ws").run(
+                PROGRAM,
+                &["key", "new", &deployment.path(key)],
+                LIMIT,
+            );
             assert_eq!(made.code, Some(0), "{made}");
         }
         Some(deployment)
     }
 
-    /// The site file; `addresses` gives the inside of a host's list. Every name is fixed in the file, because nobody answers DNS here.
+    /// The site file; `addresses` gives the inside of a host's list. Every name is fixed in the
+    /// file, because nobody answers DNS here.
     pub fn write_site(&self, topology: &str, addresses: impl Fn(&Namespace) -> String) {
-        let host = |name: &str| format!("[{{ name = \"{name}.contoso.test\", addresses = [{}] }}]", addresses(self.net.host(name)));
+        let host = |name: &str| {
+            format!(
+                "[{{ name = \"{name}.contoso.test\", addresses = [{}] }}]",
+                addresses(self.net.host(name))
+            )
+        };
         let (ws, psp, dc) = (host("ws"), host("psp"), host("dc"));
         // On one server with the service, as the prerequisites describe IIS.
-        let proxy = if topology == "reverse-proxy" { format!("reverse-proxy = {psp}\n") } else { String::new() };
+        let proxy = if topology == "reverse-proxy" {
+            format!("reverse-proxy = {psp}\n")
+        } else {
+            String::new()
+        };
         let site = format!(
             "[site]\nname = \"contoso\"\nproduct = \"powersyncpro\"\ntopology = \"{topology}\"\n\
-             features = [\"ldaps\", \"sid-history\", \"!entra-id\"]\nmatrices = [\"{RAW_PORTS}\"]\n\n\
+             features = [\"ldaps\", \"sid-history\", \"!entra-id\"]\nmatrices = \
+             [\"{RAW_PORTS}\"]\n\n\
              [ranges]\nrpc-dynamic = \"50000-50019\"\n\n\
-             [roles]\nmigration-agent = {ws}\npsp-service = {psp}\n{proxy}target-dc = {dc}\ntarget-pdc = {dc}\n\
+             [roles]\nmigration-agent = {ws}\npsp-service = {psp}\n{proxy}target-dc = \
+             {dc}\ntarget-pdc = {dc}\n\
              password-agent = {dc}\n"
         );
         std::fs::write(self.path("site.toml"), site).expect("the site file can be written");
@@ -83,12 +102,16 @@ impl Deployment {
         listener
     }
 
-    /// Runs a connector to its end. Whatever it found, the exit code must say the same as the verdicts.
+    /// Runs a connector to its end. Whatever it found, the exit code must say the same as the
+    /// verdicts.
     pub fn connect(&self, host: &str, key: Option<&str>, more: &[&str]) -> Seen {
         let mut args = self.common("connect", host, key);
-        args.extend(["--format", "json"].into_iter().chain(more.iter().copied()).map(str::to_owned));
+        args.extend(
+            ["--format", "json"].into_iter().chain(more.iter().copied()).map(str::to_owned),
+        );
         let done = self.net.host(host).run(PROGRAM, &args, LIMIT);
-        let json: Value = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("not one JSON document: {e}\n{done}"));
+        let json: Value = serde_json::from_str(&done.out)
+            .unwrap_or_else(|e| panic!("not one JSON document: {e}\n{done}"));
         assert_eq!(json["schema"], "portmatrix/result/1", "{done}");
         let seen = Seen { done, json };
         let verdicts: Vec<&str> = seen.hops().iter().map(|h| text(h, "/verdict")).collect();
@@ -97,13 +120,20 @@ impl Deployment {
             () if verdicts.iter().any(|v| ["inconclusive", "skipped"].contains(v)) => 3,
             () => 0,
         };
-        assert_eq!(seen.done.code, Some(code), "exit code and verdicts {verdicts:?}\n{}", seen.done);
+        assert_eq!(
+            seen.done.code,
+            Some(code),
+            "exit code and verdicts {verdicts:?}\n{}",
+            seen.done
+        );
         seen
     }
 
     fn common(&self, command: &str, host: &str, key: Option<&str>) -> Vec<String> {
         let mut args: Vec<String> =
-            [command, "--site", &self.path("site.toml"), "--as", &format!("{host}.contoso.test")].map(str::to_owned).to_vec();
+            [command, "--site", &self.path("site.toml"), "--as", &format!("{host}.contoso.test")]
+                .map(str::to_owned)
+                .to_vec();
         if let Some(key) = key {
             args.extend(["--key".to_owned(), self.path(key)]);
         }
@@ -113,7 +143,10 @@ impl Deployment {
 
 /// A text of a result by its JSON pointer.
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{pointer} is a text in {value:#}"))
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("{pointer} is a text in {value:#}"))
 }
 
 impl Seen {
@@ -125,14 +158,19 @@ impl Seen {
     /// Hops to one host and port.
     pub fn to(&self, host: &str, port: u16) -> Vec<&Value> {
         let name = format!("{host}.contoso.test");
-        let found: Vec<&Value> = self.hops().iter().filter(|h| h["to"]["host"] == *name && h["to"]["port"] == port).collect();
+        let found: Vec<&Value> = self
+            .hops()
+            .iter()
+            .filter(|h| h["to"]["host"] == *name && h["to"]["port"] == port)
+            .collect();
         assert!(!found.is_empty(), "no hop to {name}:{port}\n{}", self.done);
         found
     }
 
     /// Hops to one host and port whose way should be open.
     pub fn allow_to(&self, host: &str, port: u16) -> Vec<&Value> {
-        let found: Vec<&Value> = self.to(host, port).into_iter().filter(|h| h["expect"] == "allow").collect();
+        let found: Vec<&Value> =
+            self.to(host, port).into_iter().filter(|h| h["expect"] == "allow").collect();
         assert!(!found.is_empty(), "no allow hop to {host}:{port}\n{}", self.done);
         found
     }
@@ -141,7 +179,12 @@ impl Seen {
     pub fn assert(&self, host: &str, port: u16, verdict: &str, reason: &str, answered_by: &str) {
         for hop in self.allow_to(host, port) {
             let found = (text(hop, "/verdict"), text(hop, "/reason"), text(hop, "/answered_by"));
-            assert_eq!(found, (verdict, reason, answered_by), "{host}:{port}\n{hop:#}\n{}", self.done.err);
+            assert_eq!(
+                found,
+                (verdict, reason, answered_by),
+                "{host}:{port}\n{hop:#}\n{}",
+                self.done.err
+            );
         }
     }
 
@@ -155,7 +198,9 @@ impl Seen {
     /// Asserts that a rung was climbed on the allow hops to one port.
     pub fn assert_step(&self, host: &str, port: u16, step: &str) {
         for hop in self.allow_to(host, port) {
-            let climbed = hop["steps"].as_array().is_some_and(|all| all.iter().any(|s| s["step"] == step && s["ok"] == true));
+            let climbed = hop["steps"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|s| s["step"] == step && s["ok"] == true));
             assert!(climbed, "{step} was not climbed: {hop:#}");
         }
     }

@@ -1,4 +1,5 @@
-//! Which file of the crate names which other one, and what is left of that when everything has been taken away that is in no circle.
+//! Which file of the crate names which other one, and what is left of that when everything has been
+//! taken away that is in no circle.
 
 use super::source::File;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,14 +19,20 @@ fn module_of(path: &str) -> Module {
     names
 }
 
-/// Every file but the two roots, with the files that it names: by `use`, or by a path in its code. That a module declares another one (`mod x;`) is no such
-/// naming, and neither is how far something can be seen (`pub(in crate::x)`).
+/// Every file but the two roots, with the files that it names: by `use`, or by a path in its code.
+/// That a module declares another one (`mod x;`) is no such naming, and neither is how far
+/// something can be seen (`pub(in crate::x)`).
 pub fn graph(files: &[File]) -> Graph {
-    let modules: BTreeSet<Module> = files.iter().map(|f| module_of(&f.path)).filter(|m| *m != ["lib"] && *m != ["main"]).collect();
+    let modules: BTreeSet<Module> = files
+        .iter()
+        .map(|f| module_of(&f.path))
+        .filter(|m| *m != ["lib"] && *m != ["main"])
+        .collect();
     let named = |file: &File| {
         let own = module_of(&file.path);
         let paths = file.paths();
-        let found = paths.iter().filter_map(|path| resolve(&own, path, &modules)).filter(|m| *m != own);
+        let found =
+            paths.iter().filter_map(|path| resolve(&own, path, &modules)).filter(|m| *m != own);
         (own.clone(), found.collect())
     };
     files.iter().filter(|f| modules.contains(&module_of(&f.path))).map(named).collect()
@@ -59,11 +66,16 @@ fn below(module: &Module, name: &str) -> Module {
     [&module[..], &[name.to_owned()]].concat()
 }
 
-/// What is left when modules that name nobody, or that nobody names, are taken away until there is no such one: the circles, and ways between them.
+/// What is left when modules that name nobody, or that nobody names, are taken away until there is
+/// no such one: the circles, and ways between them.
 pub fn circles(mut graph: Graph) -> Graph {
     loop {
         let named: BTreeSet<Module> = graph.values().flatten().cloned().collect();
-        let ends: Vec<Module> = graph.iter().filter(|(m, names)| names.is_empty() || !named.contains(*m)).map(|(m, _)| m.clone()).collect();
+        let ends: Vec<Module> = graph
+            .iter()
+            .filter(|(m, names)| names.is_empty() || !named.contains(*m))
+            .map(|(m, _)| m.clone())
+            .collect();
         if ends.is_empty() {
             return graph;
         }

@@ -17,7 +17,8 @@ impl Folder {
     /// With this site file.
     pub fn new(site: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        std::fs::write(folder.path().join("site.toml"), site).expect("the site file can be written");
+        std::fs::write(folder.path().join("site.toml"), site)
+            .expect("the site file can be written");
         Folder(folder)
     }
 
@@ -29,7 +30,12 @@ impl Folder {
     /// A subcommand, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.current_dir(self.0.path()).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .current_dir(self.0.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.env_remove("COLUMNS");
         command
     }
@@ -41,12 +47,17 @@ impl Folder {
 
     /// Starts a listener and waits until this port is open.
     pub fn listen(&self, arguments: &[&str], port: SocketAddr) -> Listener {
-        let child = self.command(&[&["listen"], arguments].concat()).spawn().expect("the program starts");
+        let child =
+            self.command(&[&["listen"], arguments].concat()).spawn().expect("the program starts");
         let mut listener = Listener(Some(child));
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(port).is_err() {
             let ended = listener.0.as_mut().and_then(|c| c.try_wait().ok()).flatten();
-            assert!(ended.is_none() && Instant::now() < deadline, "{port} is not open: {}", listener.end());
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "{port} is not open: {}",
+                listener.end()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         listener
@@ -68,7 +79,8 @@ impl Done {
 
     /// Its one JSON document.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("not one JSON document: {e}\n{self}"))
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("not one JSON document: {e}\n{self}"))
     }
 }
 
@@ -93,7 +105,14 @@ impl Listener {
     /// Waits for its own end.
     pub fn wait(&mut self, limit: Duration) -> Done {
         let deadline = Instant::now() + limit;
-        while self.0.as_mut().expect("it was started").try_wait().expect("a child can be asked").is_none() {
+        while self
+            .0
+            .as_mut()
+            .expect("it was started")
+            .try_wait()
+            .expect("a child can be asked")
+            .is_none()
+        {
             assert!(Instant::now() < deadline, "the listener did not end in {limit:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -127,8 +146,9 @@ impl Drop for Listener {
 /// Whether a client of somebody else's is installed. On a build server it must be.
 #[expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 pub fn installed(program: &str, package: &str) -> bool {
-    let found =
-        std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|p: PathBuf| Path::new(&p).join(program).is_file()));
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|p: PathBuf| Path::new(&p).join(program).is_file())
+    });
     if !found {
         assert!(std::env::var_os("CI").is_none(), "{program} is missing: install {package}");
         eprintln!("not tested: {program} is missing (package {package})");

@@ -1,4 +1,5 @@
-//! Rust source as text for checks: without comments, texts and test modules, and which of its crate's modules it names.
+//! Rust source as text for checks: without comments, texts and test modules, and which of its
+//! crate's modules it names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +28,11 @@ pub fn all(src: &Path) -> Vec<File> {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file can be read");
-                let name = path.strip_prefix(src).expect("the file is under its folder").to_string_lossy().replace('\\', "/");
+                let name = path
+                    .strip_prefix(src)
+                    .expect("the file is under its folder")
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 found.push(File::new(&name, &text));
             }
         }
@@ -40,8 +45,11 @@ impl File {
     /// From its path under `src/` and its text.
     pub fn new(path: &str, text: &str) -> Self {
         let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
-        let (code, bare) =
-            if is_test { (String::new(), String::new()) } else { without_tests(&blanked(text, false), &blanked(text, true)) };
+        let (code, bare) = if is_test {
+            (String::new(), String::new())
+        } else {
+            without_tests(&blanked(text, false), &blanked(text, true))
+        };
         let bare = bare.replace(" ::", "::").replace(":: ", "::");
         File { path: path.to_owned(), text: text.to_owned(), code, bare }
     }
@@ -51,7 +59,8 @@ impl File {
         self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
 
-    /// Top-level modules named by `crate::…` paths, or by `super::` chains that reach the crate's root.
+    /// Top-level modules named by `crate::…` paths, or by `super::` chains that reach the crate's
+    /// root.
     pub fn imports(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         let to_root = "super::".repeat(self.depth());
@@ -71,12 +80,14 @@ impl File {
         paths.iter().copied().filter(|path| {
             self.bare.match_indices(path).any(|(at, _)| {
                 let after = &self.bare[at + path.len()..];
-                !self.bare[..at].ends_with(is_word) && (path.ends_with(':') || !after.starts_with(is_word))
+                !self.bare[..at].ends_with(is_word)
+                    && (path.ends_with(':') || !after.starts_with(is_word))
             })
         })
     }
 
-    /// Every path that the code names: those of `use` declarations one by one, and those that stand in the code.
+    /// Every path that the code names: those of `use` declarations one by one, and those that stand
+    /// in the code.
     pub fn paths(&self) -> Vec<Vec<String>> {
         let chars: Vec<char> = self.bare.chars().collect();
         let (mut found, mut at) = (Vec::new(), 0);
@@ -106,7 +117,9 @@ impl File {
 /// Line of the first place where a word begins with `word`, whatever the case.
 pub fn find_word_start(text: &str, word: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
-    let (at, _) = lower.match_indices(word).find(|(at, _)| !lower[..*at].ends_with(|c: char| c.is_ascii_alphabetic()))?;
+    let (at, _) = lower
+        .match_indices(word)
+        .find(|(at, _)| !lower[..*at].ends_with(|c: char| c.is_ascii_alphabetic()))?;
     Some(text[..at].matches('\n').count() + 1)
 }
 
@@ -114,8 +127,14 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// Reads `a::b`, `a::{b, c::d}`, `a::*` or `a::b as c` from `at` on, puts every path of it behind `before` into `found`, and returns where it ends.
-fn path_tree(chars: &[char], mut at: usize, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
+/// Reads `a::b`, `a::{b, c::d}`, `a::*` or `a::b as c` from `at` on, puts every path of it behind
+/// `before` into `found`, and returns where it ends.
+fn path_tree(
+    chars: &[char],
+    mut at: usize,
+    before: &[String],
+    found: &mut Vec<Vec<String>>,
+) -> usize {
     let mut path = before.to_vec();
     loop {
         let end = (at..chars.len()).find(|i| !is_word(chars[*i])).unwrap_or(chars.len());
@@ -145,7 +164,9 @@ fn path_tree(chars: &[char], mut at: usize, before: &[String], found: &mut Vec<V
 /// The first name of a path, or the first names of a group `{a::b, c}`.
 fn first_names(rest: &str) -> Vec<String> {
     let name = |s: &str| s.trim_start().chars().take_while(|c| is_word(*c)).collect::<String>();
-    let Some(group) = rest.strip_prefix('{') else { return vec![name(rest)].into_iter().filter(|n| !n.is_empty()).collect() };
+    let Some(group) = rest.strip_prefix('{') else {
+        return vec![name(rest)].into_iter().filter(|n| !n.is_empty()).collect();
+    };
     let (mut depth, mut begin, mut parts) = (0_usize, 0, Vec::new());
     for (at, c) in group.char_indices() {
         match c {
@@ -165,7 +186,8 @@ fn first_names(rest: &str) -> Vec<String> {
     parts.into_iter().map(name).filter(|n| !n.is_empty()).collect()
 }
 
-/// The text with comments, and with `texts` also the insides of texts and characters, turned into blanks of the same length.
+/// The text with comments, and with `texts` also the insides of texts and characters, turned into
+/// blanks of the same length.
 fn blanked(text: &str, texts: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -185,10 +207,13 @@ enum Token {
     Other,
 }
 
-/// Where the token that begins at `at` ends. Only comments, texts and characters matter; everything else is taken one character at a time.
+/// Where the token that begins at `at` ends. Only comments, texts and characters matter; everything
+/// else is taken one character at a time.
 fn token(chars: &[char], at: usize) -> (usize, Token) {
     let next = chars.get(at + 1).copied();
-    let until = |from: usize, stop: fn(char) -> bool| (from..chars.len()).find(|i| stop(chars[*i])).unwrap_or(chars.len());
+    let until = |from: usize, stop: fn(char) -> bool| {
+        (from..chars.len()).find(|i| stop(chars[*i])).unwrap_or(chars.len())
+    };
     let in_word = at > 0 && is_word(chars[at - 1]);
     match chars[at] {
         '/' if next == Some('/') => (until(at, |c| c == '\n'), Token::Comment),
@@ -197,7 +222,9 @@ fn token(chars: &[char], at: usize) -> (usize, Token) {
         // A character, and not a lifetime: one character or an escape, and then the closing quote.
         '\'' if next == Some('\\') => (quoted(chars, at + 1, '\''), Token::Text),
         '\'' if chars.get(at + 2) == Some(&'\'') => (at + 3, Token::Text),
-        'r' if matches!(next, Some('"' | '#')) && (!in_word || (chars[at - 1] == 'b')) => raw(chars, at),
+        'r' if matches!(next, Some('"' | '#')) && (!in_word || (chars[at - 1] == 'b')) => {
+            raw(chars, at)
+        }
         _ => (at + 1, Token::Other),
     }
 }
@@ -232,21 +259,30 @@ fn raw(chars: &[char], at: usize) -> (usize, Token) {
         return (at + 1, Token::Other); // A raw name, `r#type`.
     }
     let mut i = at + 2 + hashes;
-    while i < chars.len() && !(chars[i] == '"' && chars[i + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes) {
+    while i < chars.len()
+        && !(chars[i] == '"'
+            && chars[i + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes)
+    {
         i += 1;
     }
     ((i + 1 + hashes).min(chars.len()), Token::Text)
 }
 
-/// Cuts `#[cfg(test)] mod … { … }` out of both forms of a text, which have the same length in characters.
+/// Cuts `#[cfg(test)] mod … { … }` out of both forms of a text, which have the same length in
+/// characters.
 fn without_tests(code: &str, bare: &str) -> (String, String) {
-    let (mut code, mut bare): (Vec<char>, Vec<char>) = (code.chars().collect(), bare.chars().collect());
-    let markers: Vec<Vec<char>> = ["#[cfg(test)]", "#[cfg(all(test,"].iter().map(|marker| marker.chars().collect()).collect();
+    let (mut code, mut bare): (Vec<char>, Vec<char>) =
+        (code.chars().collect(), bare.chars().collect());
+    let markers: Vec<Vec<char>> =
+        ["#[cfg(test)]", "#[cfg(all(test,"].iter().map(|marker| marker.chars().collect()).collect();
     let mut at = 0;
-    while let Some(found) = (at..bare.len()).find(|i| markers.iter().any(|marker| bare[*i..].starts_with(marker))) {
+    while let Some(found) =
+        (at..bare.len()).find(|i| markers.iter().any(|marker| bare[*i..].starts_with(marker)))
+    {
         let mut depth = 0_usize;
         let mut end = found + "#[cfg(test)]".len();
-        // To the end of the item: a semicolon before any brace, or the brace that closes the first one.
+        // To the end of the item: a semicolon before any brace, or the brace that closes the first
+        // one.
         while end < bare.len() {
             match bare[end] {
                 ';' if depth == 0 => break,

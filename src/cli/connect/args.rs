@@ -11,22 +11,29 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Probes every hop that begins at this host, and says of each what is open, what is not, and who answered.
+/// Probes every hop that begins at this host, and says of each what is open, what is not, and who
+/// answered.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:\n  \
-    portmatrix connect --site site.toml                          this host's hops, found by its names and addresses\n  \
+    portmatrix connect --site site.toml                          this host's hops, found by its \
+    names and addresses\n  \
     portmatrix connect --site site.toml --as migration-agent     as a host of that role\n  \
     portmatrix connect --site site.toml --flow direct/migration-agent-to-service --format json\n  \
-    portmatrix connect --site site.toml --expect stand-in --out workstation.json      before the product is installed\n  \
-    portmatrix connect --site site.toml --expect service --format json                 once it is, on a schedule\n\n\
-    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 usage or configuration error, 3 nothing failed but something could not be tested.")]
+    portmatrix connect --site site.toml --expect stand-in --out workstation.json      before the \
+    product is installed\n  \
+    portmatrix connect --site site.toml --expect service --format json                 once it is, \
+    on a schedule\n\n\
+    Exit code: 0 every hop as expected (warnings are), 1 at least one is not, 2 usage or \
+    configuration error, 3 nothing failed but something could not be tested.")]
 pub struct Args {
     #[command(flatten)]
     pub(super) site: SiteArgs,
-    /// Probe as this role or host; `here` is this machine (repeatable) [default: every role of this machine, found by its names and addresses]
+    /// Probe as this role or host; `here` is this machine (repeatable) [default: every role of this
+    /// machine, found by its names and addresses]
     #[arg(long = "as", value_name = "ROLE|HOST")]
     pub(super) who: Vec<String>,
-    /// Test from here all the same, where the host of --as has addresses that this machine lacks. The result says so on every hop
+    /// Test from here all the same, where the host of --as has addresses that this machine lacks.
+    /// The result says so on every hop
     #[arg(long, requires = "who")]
     pub(super) elsewhere: bool,
     /// Only hops of this flow, as `plan` shows it (repeatable)
@@ -41,34 +48,37 @@ pub struct Args {
     /// Trust the certificates of this PEM file instead of the operating system's store
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
-    /// Take the certificates of this PEM file for the public roots, instead of Mozilla's: where a cloud service has its certificates from
-    /// elsewhere
+    /// Take the certificates of this PEM file for the public roots, instead of Mozilla's: where a
+    /// cloud service has its certificates from elsewhere
     #[arg(long, value_name = "FILE")]
     pub(super) public_roots: Option<PathBuf>,
     /// Ask this DNS server instead of the system's, for names and for domain controllers
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
     pub(super) dns: Option<SocketAddr>,
-    /// Reach cloud services through this outbound proxy, `http://USER:PASSWORD@HOST:PORT` or `direct`; several make a hop of each (repeatable)
-    /// [default: `proxy` of the site file, then HTTPS_PROXY and NO_PROXY, then direct]
+    /// Reach cloud services through this outbound proxy, `http://USER:PASSWORD@HOST:PORT` or
+    /// `direct`; several make a hop of each (repeatable) [default: `proxy` of the site file, then
+    /// HTTPS_PROXY and NO_PROXY, then direct]
     #[arg(long = "proxy", value_name = "URL|direct")]
     pub(super) proxies: Vec<String>,
-    /// Who is to answer where a way must be open: the stand-in, proved (before the product is installed); the service, recognised (once it is); or
-    /// whoever speaks the protocol
+    /// Who is to answer where a way must be open: the stand-in, proved (before the product is
+    /// installed); the service, recognised (once it is); or whoever speaks the protocol
     #[arg(long, value_enum, value_name = "WHO", default_value_t)]
     pub(super) expect: Answerer,
     /// The same as --expect stand-in
     #[arg(long, conflicts_with = "expect")]
     pub(super) require_proof: bool,
-    /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine makes [default: 1000 probes, and 1500
-    /// connections of sweeps]
+    /// Probes begun per second, and connections of range sweeps; `max` for as many as this machine
+    /// makes [default: 1000 probes, and 1500 connections of sweeps]
     #[arg(long, value_name = "N|max", value_parser = rate)]
     pub(super) rate: Option<Rate>,
-    /// How to sweep the dynamic range of RPC hops: every port, a sample with the edges between what stands otherwise, or not at all
-    /// [default: a sample and then every port, where a listener stands in; at a real service not at all]
+    /// How to sweep the dynamic range of RPC hops: every port, a sample with the edges between what
+    /// stands otherwise, or not at all [default: a sample and then every port, where a listener
+    /// stands in; at a real service not at all]
     #[arg(long, value_enum, value_name = "HOW")]
     pub(super) range: Option<RangeHow>,
-    /// How to look at the published ranges of cloud services: through the addresses that their names have, or also through N picked addresses of
-    /// each range, one slow connection each with its path
+    /// How to look at the published ranges of cloud services: through the addresses that their
+    /// names have, or also through N picked addresses of each range, one slow connection each with
+    /// its path
     #[arg(long, value_name = "all-resolved|sample:N", default_value = "all-resolved", value_parser = ranges)]
     pub(super) ranges: Ranges,
     /// Probes at a time; fewer where this machine has no descriptors for them
@@ -86,7 +96,8 @@ pub struct Args {
     /// How long to wait in each later step
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
     pub(super) timeout: Duration,
-    /// Leave each proved connection quiet for this long, then use it again: what forgets quiet connections is found
+    /// Leave each proved connection quiet for this long, then use it again: what forgets quiet
+    /// connections is found
     #[arg(long, value_name = "TIME", value_parser = files::duration)]
     pub(super) idle: Option<Duration>,
     /// Also write the result to this file, as JSON
@@ -151,7 +162,9 @@ pub(super) fn ranges(text: &str) -> Result<Ranges, String> {
         Some(("sample", number)) => number.parse().ok().filter(|count| (1..=16).contains(count)),
         _ => None,
     };
-    count.map(Ranges).ok_or_else(|| "all-resolved was expected, or sample:N with N from 1 to 16".to_owned())
+    count
+        .map(Ranges)
+        .ok_or_else(|| "all-resolved was expected, or sample:N with N from 1 to 16".to_owned())
 }
 
 /// Connections begun per second.
@@ -163,7 +176,8 @@ pub(super) enum Rate {
 
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     let number = || text.parse().ok().filter(|n| (1..=100_000).contains(n)).map(Rate::PerSecond);
-    if text == "max" { Some(Rate::Max) } else { number() }.ok_or_else(|| "a number from 1 to 100000 was expected, or `max`".to_owned())
+    if text == "max" { Some(Rate::Max) } else { number() }
+        .ok_or_else(|| "a number from 1 to 100000 was expected, or `max`".to_owned())
 }
 
 /// When a path is walked.

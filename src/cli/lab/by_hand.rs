@@ -1,4 +1,5 @@
-//! What `lab --keep` tells: the command lines by which one goes on by hand, with a listener for every host and a connector on every host.
+//! What `lab --keep` tells: the command lines by which one goes on by hand, with a listener for
+//! every host and a connector on every host.
 
 use crate::lab::LabSite;
 use crate::matrix::model::Expect;
@@ -7,7 +8,8 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The lines, for a new terminal in any folder: paths are whole, and the program is called as it was called now.
+/// The lines, for a new terminal in any folder: paths are whole, and the program is called as it
+/// was called now.
 pub(super) fn lines(site: &LabSite, folder: &Path, called: Option<&OsStr>) -> String {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let file = quoted(&folder.join(format!("{}.toml", site.sample.name)).display().to_string());
@@ -20,12 +22,14 @@ pub(super) fn lines(site: &LabSite, folder: &Path, called: Option<&OsStr>) -> St
     }
     text.push_str("and in one more terminal, one after the other:\n");
     for host in connectors(hops, &listeners) {
-        let flows: String = flows(hops, &host).iter().map(|flow| format!(" --flow {flow}")).collect();
+        let flows: String =
+            flows(hops, &host).iter().map(|flow| format!(" --flow {flow}")).collect();
         let _ = writeln!(text, "  {program} connect --site {file} --as {host}{flows}");
     }
     if hops.iter().any(|hop| hop.flow.expect == Expect::Deny) {
         text.push_str(
-            "The ways that must be shut are left out: by hand a stand-in has the reverse proxy's place, and nothing on loopback shuts a port. The lab \
+            "The ways that must be shut are left out: by hand a stand-in has the reverse proxy's \
+                place, and nothing on loopback shuts a port. The lab \
              itself shows them.\n",
         );
     }
@@ -43,7 +47,9 @@ fn connectors(hops: &[Hop], listeners: &[String]) -> Vec<String> {
     let mut connectors = each(allowed.iter().map(|hop| hop.from.host.label()));
     connectors.sort_by_key(|from| {
         let needed = allowed.iter().filter(|hop| hop.from.host.label() == *from);
-        needed.filter_map(|hop| listeners.iter().position(|host| *host == hop.to.host.label())).max()
+        needed
+            .filter_map(|hop| listeners.iter().position(|host| *host == hop.to.host.label()))
+            .max()
     });
     connectors
 }
@@ -68,13 +74,17 @@ fn each(all: impl Iterator<Item = String>) -> Vec<String> {
     once
 }
 
-/// The program as it was called: by its name where a shell finds it by that, else by its whole path.
+/// The program as it was called: by its name where a shell finds it by that, else by its whole
+/// path.
 fn program(called: Option<&OsStr>) -> String {
     let called = Path::new(called.unwrap_or_default());
     match called.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            quoted(&std::path::absolute(called).unwrap_or_else(|_| called.to_path_buf()).display().to_string())
-        }
+        Some(folder) if !folder.as_os_str().is_empty() => quoted(
+            &std::path::absolute(called)
+                .unwrap_or_else(|_| called.to_path_buf())
+                .display()
+                .to_string(),
+        ),
         _ => "portmatrix".to_owned(),
     }
 }
@@ -83,7 +93,9 @@ fn program(called: Option<&OsStr>) -> String {
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/\\.:_-+~@,".contains(c);
     match () {
-        () if word.chars().all(plain) && !(cfg!(unix) && word.contains(['\\', '~'])) => word.to_owned(),
+        () if word.chars().all(plain) && !(cfg!(unix) && word.contains(['\\', '~'])) => {
+            word.to_owned()
+        }
         () if cfg!(unix) => format!("'{}'", word.replace('\'', "'\\''")),
         () => format!("\"{word}\""),
     }
@@ -109,6 +121,9 @@ mod tests {
         assert_eq!(program(None), "portmatrix");
         assert_eq!(program(Some(OsStr::new("portmatrix"))), "portmatrix");
         let here = std::path::absolute("target/portmatrix").expect("there is a folder");
-        assert_eq!(program(Some(OsStr::new("target/portmatrix"))), quoted(&here.display().to_string()));
+        assert_eq!(
+            program(Some(OsStr::new("target/portmatrix"))),
+            quoted(&here.display().to_string())
+        );
     }
 }

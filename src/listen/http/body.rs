@@ -11,7 +11,8 @@ use std::io;
 /// Body of every answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// What is left of `path` below `served`: empty for the path itself, else from the next `/` on. Letters match in either case, as in IIS.
+/// What is left of `path` below `served`: empty for the path itself, else from the next `/` on.
+/// Letters match in either case, as in IIS.
 pub(super) fn below<'a>(path: &'a str, served: &str) -> Option<&'a str> {
     let served = served.trim_matches('/');
     if served.is_empty() {
@@ -19,7 +20,8 @@ pub(super) fn below<'a>(path: &'a str, served: &str) -> Option<&'a str> {
     }
     let inner = path.strip_prefix('/')?;
     let (head, rest) = (inner.get(..served.len())?, inner.get(served.len()..)?);
-    (head.eq_ignore_ascii_case(served) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+    (head.eq_ignore_ascii_case(served) && (rest.is_empty() || rest.starts_with('/')))
+        .then_some(rest)
 }
 
 pub(super) fn carry(headers: &mut HeaderMap, proof: Option<HeaderValue>) {

@@ -1,6 +1,7 @@
 //! HTTP/1.x and HTTP/2 on one port, listener's side; gRPC calls go to the part `grpc`.
 //!
-//! To a stranger this is a bland service: a few octets of text on the paths of the plan, 404 elsewhere, no `Server` header.
+//! To a stranger this is a bland service: a few octets of text on the paths of the plan, 404
+//! elsewhere, no `Server` header.
 
 mod body;
 mod grpc;
@@ -42,7 +43,12 @@ const IDLE: Duration = Duration::from_secs(20);
 pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) -> io::Result<()> {
     let mut server = auto::Builder::new(TokioExecutor::new());
     let clock = Clock::new(seen.patient.clone());
-    server.http1().timer(clock.clone()).header_read_timeout(HEAD_DEADLINE).max_headers(MAX_HEADERS).max_buf_size(usize::from(MAX_HEAD));
+    server
+        .http1()
+        .timer(clock.clone())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(usize::from(MAX_HEAD));
     server
         .http2()
         .timer(clock)
@@ -54,28 +60,43 @@ pub async fn serve(stream: impl Io + 'static, seen: Seen, here: Arc<StandIn>) ->
     server.serve_connection(TokioIo::new(stream), service).await.map_err(io::Error::other)
 }
 
-async fn answer(request: Request<Incoming>, seen: Seen, here: Arc<StandIn>) -> Result<Response<Body>, Infallible> {
-    let mark = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
+async fn answer(
+    request: Request<Incoming>,
+    seen: Seen,
+    here: Arc<StandIn>,
+) -> Result<Response<Body>, Infallible> {
+    let mark =
+        request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
     here.sightings.requests.http(request.uri().path(), mark, clock::steady());
     let proof = request
         .headers()
         .get(CHALLENGE_HEADER)
         .and_then(|challenge| challenge.to_str().ok())
         .and_then(|challenge| {
-            here.prove_text(&seen, challenge, Some(seen::http_seen(request.version(), request.uri().path(), request.headers())))
+            here.prove_text(
+                &seen,
+                challenge,
+                Some(seen::http_seen(request.version(), request.uri().path(), request.headers())),
+            )
         })
         .and_then(|proof| HeaderValue::try_from(proof).ok());
     if grpc::is_call(&request) {
         return Ok(grpc::answer(request, &here.paths, proof).await);
     }
-    // Padding comes back in the body as it came, to whoever showed the key, and never more of it than came.
-    let padding = request.headers().get(PADDING_HEADER).filter(|_| proof.is_some()).map_or(&b""[..], |value| value.as_bytes());
+    // Padding comes back in the body as it came, to whoever showed the key, and never more of it
+    // than came.
+    let padding = request
+        .headers()
+        .get(PADDING_HEADER)
+        .filter(|_| proof.is_some())
+        .map_or(&b""[..], |value| value.as_bytes());
     let padding = &padding[..padding.len().min(MAX_PADDING)];
-    let (status, text) = if here.paths.iter().any(|served| below(request.uri().path(), served).is_some()) {
-        (StatusCode::OK, stand_in::OK)
-    } else {
-        (StatusCode::NOT_FOUND, stand_in::NOT_FOUND)
-    };
+    let (status, text) =
+        if here.paths.iter().any(|served| below(request.uri().path(), served).is_some()) {
+            (StatusCode::OK, stand_in::OK)
+        } else {
+            (StatusCode::NOT_FOUND, stand_in::NOT_FOUND)
+        };
     let mut response = Response::new(whole(Bytes::from([text.as_bytes(), padding].concat())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(stand_in::CONTENT_TYPE));

@@ -30,7 +30,8 @@ const MAX_LINES: usize = 12;
 const MAX_PATH: usize = 256;
 /// Characters of one line.
 const MAX_LINE: usize = 160;
-/// Characters of all lines: the proof must fit into the header buffer of any proxy on the way back, of which 4 KiB is the smallest.
+/// Characters of all lines: the proof must fit into the header buffer of any proxy on the way back,
+/// of which 4 KiB is the smallest.
 const MAX_ALL: usize = 1024;
 
 /// Version and added headers of a request, within bounds.
@@ -63,7 +64,9 @@ pub fn http_seen(version: Version, path: &str, headers: &HeaderMap) -> HttpSeen 
 }
 
 fn is_added(name: &str) -> bool {
-    ADDED.iter().any(|added| if added.ends_with('-') { name.starts_with(added) } else { name == *added })
+    ADDED
+        .iter()
+        .any(|added| if added.ends_with('-') { name.starts_with(added) } else { name == *added })
 }
 
 #[cfg(test)]
@@ -77,15 +80,24 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("psp"));
         headers.insert("authorization", HeaderValue::from_static("secret"));
         headers.insert("via", HeaderValue::from_static("1.1 proxy"));
-        headers.append("x-forwarded-for", HeaderValue::from_bytes(b"10.0.0.1\xff").expect("opaque octets are allowed"));
-        assert_eq!(http_seen(Version::HTTP_11, "/", &headers).added, ["via: 1.1 proxy", "x-forwarded-for: 10.0.0.1?"]);
+        headers.append(
+            "x-forwarded-for",
+            HeaderValue::from_bytes(b"10.0.0.1\xff").expect("opaque octets are allowed"),
+        );
+        assert_eq!(
+            http_seen(Version::HTTP_11, "/", &headers).added,
+            ["via: 1.1 proxy", "x-forwarded-for: 10.0.0.1?"]
+        );
 
         for n in 0..50 {
             let name = HeaderName::try_from(format!("x-arr-{n}")).expect("a name");
             headers.insert(name, HeaderValue::try_from("a".repeat(5000)).expect("a value"));
         }
         let added = http_seen(Version::HTTP_2, "/", &headers).added;
-        assert!(added.len() <= MAX_LINES && added.iter().map(String::len).sum::<usize>() <= MAX_ALL, "{added:?}");
+        assert!(
+            added.len() <= MAX_LINES && added.iter().map(String::len).sum::<usize>() <= MAX_ALL,
+            "{added:?}"
+        );
         assert!(added.iter().all(|line| line.len() <= MAX_LINE));
     }
 }

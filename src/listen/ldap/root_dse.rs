@@ -1,4 +1,5 @@
-//! The one entry that the stand-in has: the rootDSE (RFC 4512 section 5.1). Bland, and true: it does not claim to be an Active Directory.
+//! The one entry that the stand-in has: the rootDSE (RFC 4512 section 5.1). Bland, and true: it
+//! does not claim to be an Active Directory.
 
 use crate::proto::ldap::{STARTTLS, time};
 use jiff::Timestamp;
@@ -24,19 +25,26 @@ fn attribute(name: &str, value: String) -> LdapPartialAttribute {
     LdapPartialAttribute { atype: name.to_owned(), vals: vec![value.into_bytes()] }
 }
 
-/// `DC=contoso,DC=com` for a host in contoso.com; `None` for an address, a name without a domain, or one that is not a plain DNS name.
+/// `DC=contoso,DC=com` for a host in contoso.com; `None` for an address, a name without a domain,
+/// or one that is not a plain DNS name.
 fn naming_context(host: &str) -> Option<String> {
     let (_, domain) = host.trim_end_matches('.').split_once('.')?;
-    let plain = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let plain = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
     if host.parse::<std::net::IpAddr>().is_ok() || !domain.split('.').all(plain) {
         return None;
     }
     Some(domain.split('.').map(|label| format!("DC={label}")).collect::<Vec<_>>().join(","))
 }
 
-/// What was asked for (RFC 4511 section 4.5.1.8; RFC 3673). Like a domain controller it gives everything for an empty list and for `*`,
-/// although all but `objectClass` are operational.
-pub(super) fn select(all: Vec<LdapPartialAttribute>, asked: &[String]) -> Vec<LdapPartialAttribute> {
+/// What was asked for (RFC 4511 section 4.5.1.8; RFC 3673). Like a domain controller it gives
+/// everything for an empty list and for `*`, although all but `objectClass` are operational.
+pub(super) fn select(
+    all: Vec<LdapPartialAttribute>,
+    asked: &[String],
+) -> Vec<LdapPartialAttribute> {
     let has = |name: &str| asked.iter().any(|a| a.eq_ignore_ascii_case(name));
     if asked.is_empty() || has("*") {
         return all;
@@ -45,21 +53,33 @@ pub(super) fn select(all: Vec<LdapPartialAttribute>, asked: &[String]) -> Vec<Ld
     all.into_iter().filter(|a| has(&a.atype) || (operational && a.atype != "objectClass")).collect()
 }
 
-/// Whether the entry matches, in the three values of RFC 4511 section 4.5.1.7: `None` is *Undefined*, which gives no entry.
+/// Whether the entry matches, in the three values of RFC 4511 section 4.5.1.7: `None` is
+/// *Undefined*, which gives no entry.
 pub(super) fn matches(filter: &LdapFilter, entry: &[LdapPartialAttribute]) -> Option<bool> {
-    let values = |name: &str| entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name)).map(|a| &a.vals);
+    let values =
+        |name: &str| entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name)).map(|a| &a.vals);
     match filter {
         LdapFilter::And(parts) => {
             let parts: Vec<_> = parts.iter().map(|p| matches(p, entry)).collect();
-            if parts.contains(&Some(false)) { Some(false) } else { parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true) }
+            if parts.contains(&Some(false)) {
+                Some(false)
+            } else {
+                parts.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+            }
         }
         LdapFilter::Or(parts) => {
             let parts: Vec<_> = parts.iter().map(|p| matches(p, entry)).collect();
-            if parts.contains(&Some(true)) { Some(true) } else { parts.into_iter().collect::<Option<Vec<_>>>().map(|_| false) }
+            if parts.contains(&Some(true)) {
+                Some(true)
+            } else {
+                parts.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
+            }
         }
         LdapFilter::Not(part) => matches(part, entry).map(|m| !m),
         LdapFilter::Present(name) => Some(values(name).is_some()),
-        LdapFilter::Equality(name, wanted) => values(name).map(|all| all.iter().any(|v| v.eq_ignore_ascii_case(wanted.as_bytes()))),
+        LdapFilter::Equality(name, wanted) => {
+            values(name).map(|all| all.iter().any(|v| v.eq_ignore_ascii_case(wanted.as_bytes())))
+        }
         _ => None,
     }
 }
@@ -95,7 +115,10 @@ mod tests {
 
     #[test]
     fn the_naming_context_is_the_domain_of_the_host() {
-        assert_eq!(naming_context("dc01.corp.contoso.com").as_deref(), Some("DC=corp,DC=contoso,DC=com"));
+        assert_eq!(
+            naming_context("dc01.corp.contoso.com").as_deref(),
+            Some("DC=corp,DC=contoso,DC=com")
+        );
         for none in ["dc01", "10.0.0.1", "fe80::1", "a.b,c=d", "dc01.", "dc01..com", ""] {
             assert_eq!(naming_context(none), None, "{none}");
         }

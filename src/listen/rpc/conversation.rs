@@ -7,8 +7,8 @@ use crate::net::random;
 use crate::proto::challenge::{CHALLENGE_LEN, MAX_PADDING};
 use crate::proto::rpc::epm::{self, LookupRequest, MapRequest};
 use crate::proto::rpc::{
-    Bind, BindAck, BindNak, Body, Context, ContextResult, DID_NOT_EXECUTE, Error, Fault, MAX_FRAG, MIN_FRAG, Pdu, Request, Response,
-    SYNTAX_LEN, Syntax, Uuid, mgmt, status,
+    Bind, BindAck, BindNak, Body, Context, ContextResult, DID_NOT_EXECUTE, Error, Fault, MAX_FRAG,
+    MIN_FRAG, Pdu, Request, Response, SYNTAX_LEN, Syntax, Uuid, mgmt, status,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,7 +17,8 @@ use std::net::{IpAddr, Ipv4Addr};
 const MAX_AGREED: usize = 32;
 /// No interface that is stood in for has more operations than this.
 const LAST_OPNUM: u16 = 255;
-/// Bind-time features that need nothing done: security context multiplexing, and keeping the connection after an orphan.
+/// Bind-time features that need nothing done: security context multiplexing, and keeping the
+/// connection after an orphan.
 const FEATURES: u16 = 3;
 
 /// What a presentation context leads to.
@@ -85,7 +86,11 @@ impl<'a> Conversation<'a> {
                 Some(Registration { interface, name: i.name.clone(), port: *port })
             })
             .collect();
-        let mut interfaces: Vec<Syntax> = if here.is_mapper { vec![Syntax::EPM] } else { registered.iter().map(|r| r.interface).collect() };
+        let mut interfaces: Vec<Syntax> = if here.is_mapper {
+            vec![Syntax::EPM]
+        } else {
+            registered.iter().map(|r| r.interface).collect()
+        };
         interfaces.push(Syntax::MGMT);
         // There is no floor for IPv6; 0.0.0.0 is legal, and what Samba always says.
         let address = match seen.local.ip().to_canonical() {
@@ -105,7 +110,9 @@ impl<'a> Conversation<'a> {
 
     /// The answer to one PDU of the client.
     pub(super) fn answer(&mut self, pdu: &Pdu) -> Reply {
-        let nak = |reason| close(Pdu::new(pdu.call_id, Body::BindNak(BindNak::new(reason))).encode(MAX_FRAG));
+        let nak = |reason| {
+            close(Pdu::new(pdu.call_id, Body::BindNak(BindNak::new(reason))).encode(MAX_FRAG))
+        };
         match (&pdu.body, self.max_frag) {
             (Body::Bind(_), None) if pdu.minor != 0 => nak(BindNak::VERSION),
             (Body::Bind(_), None) if pdu.auth.is_some() => nak(BindNak::AUTH_TYPE),
@@ -173,13 +180,20 @@ impl<'a> Conversation<'a> {
             (Served::Management, mgmt::INQ_IF_IDS) => Ok(mgmt::encode_if_ids(&self.interfaces)),
             (Served::Management, mgmt::IS_SERVER_LISTENING) => Ok(mgmt::encode_is_listening()),
             (Served::Proof(challenge), _) => {
-                let proof = self.here.prove(self.seen, &challenge, None).ok_or(Denied::before(status::ACCESS_DENIED))?;
-                let length = u32::try_from(proof.len()).map_err(|_| Denied::before(status::ACCESS_DENIED))?;
+                let proof = self
+                    .here
+                    .prove(self.seen, &challenge, None)
+                    .ok_or(Denied::before(status::ACCESS_DENIED))?;
+                let length = u32::try_from(proof.len())
+                    .map_err(|_| Denied::before(status::ACCESS_DENIED))?;
                 // Padding in the request comes back behind the proof, never more of it than came.
-                let padding = request.stub.get(..request.stub.len().min(MAX_PADDING)).unwrap_or_default();
+                let padding =
+                    request.stub.get(..request.stub.len().min(MAX_PADDING)).unwrap_or_default();
                 Ok([&length.to_le_bytes(), proof.as_bytes(), padding].concat())
             }
-            (Served::Interface | Served::Mapper | Served::Management, _) => Err(Denied::before(status::ACCESS_DENIED)),
+            (Served::Interface | Served::Mapper | Served::Management, _) => {
+                Err(Denied::before(status::ACCESS_DENIED))
+            }
         }
     }
 
@@ -193,7 +207,8 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The answer to one presentation context. Without the site key a challenge is an interface that nobody has.
+    /// The answer to one presentation context. Without the site key a challenge is an interface
+    /// that nobody has.
     fn agree(&mut self, context: &Context) -> ContextResult {
         if let [single] = context.transfers.as_slice()
             && let Some(asked) = single.bind_time_features()
@@ -231,13 +246,21 @@ impl<'a> Conversation<'a> {
     }
 
     fn send(&self, pdu: &Pdu, body: Body) -> Reply {
-        Reply { octets: Pdu::new(pdu.call_id, body).encode(self.max_frag.unwrap_or(MIN_FRAG)), close: false }
+        Reply {
+            octets: Pdu::new(pdu.call_id, body).encode(self.max_frag.unwrap_or(MIN_FRAG)),
+            close: false,
+        }
     }
 }
 
-/// The answer to a challenge that wants a stamp, and the sweep that it is of: its two halves are the interface and the only encoding of a context.
-/// The stamp stands where a rejected context has no encoding. `None` for any other context, and without the site key.
-pub(super) fn stamp(here: &StandIn, context: &Context, port: u16) -> Option<(ContextResult, SweepId)> {
+/// The answer to a challenge that wants a stamp, and the sweep that it is of: its two halves are
+/// the interface and the only encoding of a context. The stamp stands where a rejected context has
+/// no encoding. `None` for any other context, and without the site key.
+pub(super) fn stamp(
+    here: &StandIn,
+    context: &Context,
+    port: u16,
+) -> Option<(ContextResult, SweepId)> {
     let [rest] = context.transfers.as_slice() else { return None };
     // Real encodings, which are what strangers bring.
     if [Syntax::NDR32, Syntax::NDR64].contains(rest) {
@@ -247,13 +270,19 @@ pub(super) fn stamp(here: &StandIn, context: &Context, port: u16) -> Option<(Con
     octets[..SYNTAX_LEN].copy_from_slice(&context.interface.to_octets());
     octets[SYNTAX_LEN..].copy_from_slice(&rest.to_octets());
     let (stamp, sweep) = here.stamp(&octets, port)?;
-    Some((ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) }, sweep))
+    Some((
+        ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) },
+        sweep,
+    ))
 }
 
-/// What is sent before closing on octets that cannot be read: a refusal to another version of the protocol, silence to all else.
+/// What is sent before closing on octets that cannot be read: a refusal to another version of the
+/// protocol, silence to all else.
 pub(super) fn refuse(error: Error) -> Option<Vec<u8>> {
     match error {
-        Error::Version { call_id, .. } => Some(Pdu::new(call_id, Body::BindNak(BindNak::new(BindNak::VERSION))).encode(MAX_FRAG)),
+        Error::Version { call_id, .. } => {
+            Some(Pdu::new(call_id, Body::BindNak(BindNak::new(BindNak::VERSION))).encode(MAX_FRAG))
+        }
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! DCE/RPC, listener's side: the endpoint mapper, and the ports it points to.
 //!
-//! A stranger sees what a locked-down server shows to an anonymous caller: binds are answered, look-ups are answered, calls are denied. The
-//! site's own connector brings its challenge as an extra presentation context, and is then given the proof by a call on that context.
+//! A stranger sees what a locked-down server shows to an anonymous caller: binds are answered,
+//! look-ups are answered, calls are denied. The site's own connector brings its challenge as an
+//! extra presentation context, and is then given the proof by a call on that context.
 
 mod conversation;
 pub mod range;
@@ -22,14 +23,16 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Serves one connection until the other end closes or says something that no client says.
 ///
 /// # Errors
-/// Those of the connection; `InvalidData` for octets that are not DCE/RPC; `TimedOut` after 30 seconds of silence without a proof.
+/// Those of the connection; `InvalidData` for octets that are not DCE/RPC; `TimedOut` after 30
+/// seconds of silence without a proof.
 pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     let mut conversation = Conversation::new(here, &seen);
     let mut assembler = Assembler::default();
     let mut chunk = [0; 4096];
     loop {
-        let read =
-            tokio::time::timeout(within(&seen.patient, IDLE), stream.read(&mut chunk)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let read = tokio::time::timeout(within(&seen.patient, IDLE), stream.read(&mut chunk))
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)??;
         if read == 0 {
             return Ok(());
         }

@@ -1,5 +1,6 @@
-//! A whole dynamic range: every port of it greets a sweep of the site's own connector with a stamp in the answer to its bind. Whoever wants more
-//! than that, or is a stranger, is served as on any other port of an interface.
+//! A whole dynamic range: every port of it greets a sweep of the site's own connector with a stamp
+//! in the answer to its bind. Whoever wants more than that, or is a stranger, is served as on any
+//! other port of an interface.
 
 use super::conversation::stamp;
 use crate::listen::gate::Gate;
@@ -41,7 +42,8 @@ pub struct Doorman {
 }
 
 impl Doorman {
-    /// How many connections may be held for a greeting, where this process has so many descriptors left.
+    /// How many connections may be held for a greeting, where this process has so many descriptors
+    /// left.
     pub fn most(descriptors: usize) -> usize {
         descriptors.clamp(16, MAX_HELD)
     }
@@ -57,11 +59,17 @@ impl Doorman {
                     sweep = Some(id);
                     result
                 }
-                None if self.interfaces.iter().any(|own| own.serves(&context.interface)) => ContextResult::accepted(Syntax::NDR32),
+                None if self.interfaces.iter().any(|own| own.serves(&context.interface)) => {
+                    ContextResult::accepted(Syntax::NDR32)
+                }
                 None => ContextResult::rejected(1),
             })
             .collect();
-        self.receipts.note(sweep.filter(|_| pdu.minor == 0 && pdu.auth.is_none())?, peer.ip(), port);
+        self.receipts.note(
+            sweep.filter(|_| pdu.minor == 0 && pdu.auth.is_none())?,
+            peer.ip(),
+            port,
+        );
         self.here.sightings.opened_of_sweep(peer, port);
         let ack = BindAck {
             max_xmit: bind.max_recv.clamp(MIN_FRAG, MAX_FRAG),
@@ -91,18 +99,23 @@ impl Greeter for Doorman {
     }
 
     fn greet(&mut self, port: u16, peer: SocketAddr, octets: &[u8], out: &mut Vec<u8>) -> Greeting {
-        // A bind begins so; its length stands in octets 8 and 9. Everything else is somebody else's business.
+        // A bind begins so; its length stands in octets 8 and 9. Everything else is somebody else's
+        // business.
         let begins = octets.iter().zip([5, 0, 11]).all(|(have, want)| *have == want);
         let length = octets.get(8..HEADER).map(|l| usize::from(u16::from_le_bytes([l[0], l[1]])));
         match length {
             _ if !begins => Greeting::HandOn,
-            Some(length) if octets.len() < length && length <= usize::from(MAX_FRAG) => Greeting::More,
+            Some(length) if octets.len() < length && length <= usize::from(MAX_FRAG) => {
+                Greeting::More
+            }
             None => Greeting::More,
             Some(length) if octets.len() > length => Greeting::HandOn,
-            Some(_) => match Pdu::decode(octets).ok().and_then(|pdu| self.answer(port, peer, &pdu, out)) {
-                Some(()) => Greeting::Answer,
-                None => Greeting::HandOn,
-            },
+            Some(_) => {
+                match Pdu::decode(octets).ok().and_then(|pdu| self.answer(port, peer, &pdu, out)) {
+                    Some(()) => Greeting::Answer,
+                    None => Greeting::HandOn,
+                }
+            }
         }
     }
 
@@ -110,13 +123,21 @@ impl Greeter for Doorman {
         let endpoint = self.endpoint;
         let passed = self.gate.admit(peer.ip());
         let local = stream.local_addr().unwrap_or(SocketAddr::new(endpoint.ip(), port));
-        self.here.sightings.note(peer, local, passed.as_ref().err().copied().unwrap_or(Opened), clock::steady());
+        self.here.sightings.note(
+            peer,
+            local,
+            passed.as_ref().err().copied().unwrap_or(Opened),
+            clock::steady(),
+        );
         let Ok(pass) = passed else { return self.journal.turned_away(endpoint) };
         let _inside = self.runtime.enter();
         let Ok(stream) = TcpStream::try_from(stream) else { return };
         let endpoint = SocketAddr::new(endpoint.ip(), port);
         let arrived = Arrived { stream, head, peer, endpoint };
-        self.tracker.spawn_on(arrived.serve(pass, self.here.clone(), self.journal.clone(), self.stop.clone()), &self.runtime);
+        self.tracker.spawn_on(
+            arrived.serve(pass, self.here.clone(), self.journal.clone(), self.stop.clone()),
+            &self.runtime,
+        );
     }
 
     fn gone(&mut self, _: SocketAddr) {

@@ -1,7 +1,9 @@
 //! What the stand-in's endpoint mapper knows, and the pages in which it tells it.
 
 use crate::net::random;
-use crate::proto::rpc::epm::{Entry, Handle, LookupRequest, LookupResponse, MapRequest, MapResponse, NO_HANDLE};
+use crate::proto::rpc::epm::{
+    Entry, Handle, LookupRequest, LookupResponse, MapRequest, MapResponse, NO_HANDLE,
+};
 use crate::proto::rpc::{Syntax, Tower, Uuid, status};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -57,10 +59,17 @@ impl Registry {
         MapResponse { handle: NO_HANDLE, max_count: request.max_towers, towers, status }
     }
 
-    /// `ept_lookup`. A last page that is not full says so by a missing handle; after a full one the client asks once more and is told that
-    /// there is no more. Real servers end in either way.
-    pub(super) fn lookup(&mut self, request: &LookupRequest) -> Result<LookupResponse, UnknownHandle> {
-        let mut entries = if request.handle == NO_HANDLE { self.matching(request) } else { self.take(&request.handle)? };
+    /// `ept_lookup`. A last page that is not full says so by a missing handle; after a full one the
+    /// client asks once more and is told that there is no more. Real servers end in either way.
+    pub(super) fn lookup(
+        &mut self,
+        request: &LookupRequest,
+    ) -> Result<LookupResponse, UnknownHandle> {
+        let mut entries = if request.handle == NO_HANDLE {
+            self.matching(request)
+        } else {
+            self.take(&request.handle)?
+        };
         let most = usize::try_from(request.max_entries).unwrap_or(MAX_PAGE).min(MAX_PAGE);
         let later = entries.split_off(entries.len().min(most));
         let full = entries.len() == most && most > 0;
@@ -77,7 +86,8 @@ impl Registry {
     fn matching(&self, request: &LookupRequest) -> Vec<Entry> {
         let wanted = |r: &&Registration| match (request.inquiry, request.interface) {
             (0, _) => true,
-            // Version options 1 and 4 to 5: all of them, or all of the same major version; the table has one version of each.
+            // Version options 1 and 4 to 5: all of them, or all of the same major version; the
+            // table has one version of each.
             (1, Some(asked)) if request.version_option == 1 => r.interface.uuid == asked.uuid,
             (1, Some(asked)) if request.version_option == 3 => r.interface == asked,
             (1, Some(asked)) => r.interface.serves(&asked),

@@ -1,11 +1,14 @@
-//! The stand-in against what a real server (Samba 4.17, recorded in `tests/vectors`) answered to the same octets.
+//! The stand-in against what a real server (Samba 4.17, recorded in `tests/vectors`) answered to
+//! the same octets.
 
 use super::conversation::{Conversation, refuse};
 use super::*;
 use crate::matrix::model::{Interface, Protocol};
 use crate::proto::challenge::{Challenge, SiteKey};
 use crate::proto::rpc::epm::{self, LookupRequest, LookupResponse, NO_HANDLE};
-use crate::proto::rpc::{Body, Client, Context, DID_NOT_EXECUTE, MAX_FRAG, Order, Pdu, Syntax, status};
+use crate::proto::rpc::{
+    Body, Client, Context, DID_NOT_EXECUTE, MAX_FRAG, Order, Pdu, Syntax, status,
+};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
@@ -30,7 +33,9 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
         host: "dc1".into(),
         protocol: Protocol::Rpc,
         paths: Vec::new(),
-        interfaces: interfaces.map(|(name, uuid, version, port)| (interface(name, uuid, version), port)).into(),
+        interfaces: interfaces
+            .map(|(name, uuid, version, port)| (interface(name, uuid, version), port))
+            .into(),
         is_mapper,
         greeting: None,
         sightings: std::sync::Arc::default(),
@@ -41,17 +46,22 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
 
 /// The recorded server left the IP floor empty; over IPv6 the stand-in does so too.
 fn seen(port: u16) -> Seen {
-    Seen::new(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 40000)))
+    Seen::new(
+        SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)),
+        SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 40000)),
+    )
 }
 
 fn vector(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/vectors/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).expect(name);
-    let digits: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).flat_map(str::split_whitespace).collect();
+    let digits: Vec<&str> =
+        text.lines().filter(|l| !l.starts_with('#')).flat_map(str::split_whitespace).collect();
     digits.iter().map(|d| u8::from_str_radix(d, 16).expect("two digits")).collect()
 }
 
-/// Says these recorded requests on one connection and returns the answer to the last one, and whether the stand-in closed.
+/// Says these recorded requests on one connection and returns the answer to the last one, and
+/// whether the stand-in closed.
 fn say(is_mapper: bool, port: u16, requests: &[&str]) -> (Vec<u8>, bool) {
     let (here, seen) = (stand_in(is_mapper, None), seen(port));
     let mut conversation = Conversation::new(&here, &seen);
@@ -114,10 +124,20 @@ fn refusals_are_those_of_a_real_server_and_close() {
     ] {
         assert_eq!(say(true, 135, &[request]), (vector(answer), true), "{request}");
     }
-    for request in ["bind_unknownpt_req", "bind_frag65535_req", "bind_frag_len_small_req", "hostile_auth_len", "hostile_wrong_call_id"] {
+    for request in [
+        "bind_unknownpt_req",
+        "bind_frag65535_req",
+        "bind_frag_len_small_req",
+        "hostile_auth_len",
+        "hostile_wrong_call_id",
+    ] {
         assert_eq!(say(true, 135, &[request]), (Vec::new(), true), "{request}");
     }
-    assert_eq!(say(true, 135, &["bind_epm_ndr32_only_req", "bind_epm_ndr32_only_req"]).0[2], 13, "a second bind");
+    assert_eq!(
+        say(true, 135, &["bind_epm_ndr32_only_req", "bind_epm_ndr32_only_req"]).0[2],
+        13,
+        "a second bind"
+    );
 }
 
 #[test]
@@ -139,10 +159,18 @@ fn calls_are_answered_as_a_real_mapper_does_octet_for_octet() {
         ("fault_ctx_req", "fault_ctx_resp"),
         ("fault_opnum_req", "fault_opnum_resp"),
     ] {
-        assert_eq!(say(true, 135, &["bind_epm_ndr32_only_req", request]), (vector(answer), false), "{request}");
+        assert_eq!(
+            say(true, 135, &["bind_epm_ndr32_only_req", request]),
+            (vector(answer), false),
+            "{request}"
+        );
     }
     let halves = ["bind_epm_ndr32_only_req", "ept_map_frag1_req", "ept_map_frag2_req"];
-    assert_eq!(say(true, 135, &halves), (vector("ept_map_drsuapi_resp"), false), "a request in two fragments");
+    assert_eq!(
+        say(true, 135, &halves),
+        (vector("ept_map_drsuapi_resp"), false),
+        "a request in two fragments"
+    );
 }
 
 #[test]
@@ -152,11 +180,23 @@ fn an_interface_denies_every_call_and_a_mapper_every_other() {
     wanted[3] |= DID_NOT_EXECUTE;
     assert_eq!((got, closed), (wanted, false));
     let here = stand_in(true, None);
-    for (opnum, wanted) in [(0, status::ACCESS_DENIED), (7, status::ACCESS_DENIED), (8, status::OPNUM_OUT_OF_RANGE)] {
-        assert_eq!(fault(talk(&here, Syntax::EPM, &[(opnum, Vec::new())])), wanted, "opnum {opnum}");
+    for (opnum, wanted) in
+        [(0, status::ACCESS_DENIED), (7, status::ACCESS_DENIED), (8, status::OPNUM_OUT_OF_RANGE)]
+    {
+        assert_eq!(
+            fault(talk(&here, Syntax::EPM, &[(opnum, Vec::new())])),
+            wanted,
+            "opnum {opnum}"
+        );
     }
-    for (opnum, wanted) in [(1, status::ACCESS_DENIED), (3, status::ACCESS_DENIED), (5, status::OPNUM_OUT_OF_RANGE)] {
-        assert_eq!(fault(talk(&here, Syntax::MGMT, &[(opnum, Vec::new())])), wanted, "management opnum {opnum}");
+    for (opnum, wanted) in
+        [(1, status::ACCESS_DENIED), (3, status::ACCESS_DENIED), (5, status::OPNUM_OUT_OF_RANGE)]
+    {
+        assert_eq!(
+            fault(talk(&here, Syntax::MGMT, &[(opnum, Vec::new())])),
+            wanted,
+            "management opnum {opnum}"
+        );
     }
     let here = stand_in(false, None);
     let samr = Syntax { uuid: SAMR.parse().expect("a UUID"), major: 1, minor: 0 };
@@ -215,13 +255,22 @@ fn pages(max_entries: u32) -> (Vec<usize>, u32) {
     let (here, seen) = (stand_in(true, None), seen(135));
     let mut registry_talk = Conversation::new(&here, &seen);
     let mut client = Client::default();
-    let bind = client.bind(vec![Context { id: 0, interface: Syntax::EPM, transfers: vec![Syntax::NDR32] }]);
+    let bind = client.bind(vec![Context {
+        id: 0,
+        interface: Syntax::EPM,
+        transfers: vec![Syntax::NDR32],
+    }]);
     registry_talk.answer(&Pdu::decode(&bind).expect("our own octets"));
     let (mut sizes, mut handle) = (Vec::new(), NO_HANDLE);
     loop {
-        let request = client.request(0, epm::LOOKUP, LookupRequest::page(handle, max_entries).encode());
+        let request =
+            client.request(0, epm::LOOKUP, LookupRequest::page(handle, max_entries).encode());
         let reply = registry_talk.answer(&Pdu::decode(&request).expect("our own octets"));
-        let page = LookupResponse::decode(&stub(Pdu::decode(&reply.octets).expect("a PDU")), Order::Little).expect("a page");
+        let page = LookupResponse::decode(
+            &stub(Pdu::decode(&reply.octets).expect("a PDU")),
+            Order::Little,
+        )
+        .expect("a page");
         assert_eq!(page.max_count, max_entries);
         sizes.push(page.entries.len());
         if page.handle == NO_HANDLE {
@@ -237,7 +286,11 @@ fn look_ups_come_in_pages_and_end_in_both_ways() {
     assert_eq!(pages(500), (vec![5], 0));
     assert_eq!(pages(u32::MAX), (vec![5], 0));
     assert_eq!(pages(2), (vec![2, 2, 1], 0), "a short page is the last one");
-    assert_eq!(pages(1), (vec![1, 1, 1, 1, 1, 0], status::NOT_REGISTERED), "after a full one comes an empty one");
+    assert_eq!(
+        pages(1),
+        (vec![1, 1, 1, 1, 1, 0], status::NOT_REGISTERED),
+        "after a full one comes an empty one"
+    );
     assert_eq!(pages(5), (vec![5, 0], status::NOT_REGISTERED));
     assert_eq!(pages(0), (vec![0], status::NOT_REGISTERED));
 }
@@ -245,17 +298,26 @@ fn look_ups_come_in_pages_and_end_in_both_ways() {
 #[test]
 fn look_up_handles_are_the_servers_own_and_can_be_freed() {
     let here = stand_in(true, None);
-    let foreign = talk(&here, Syntax::EPM, &[(epm::LOOKUP, LookupRequest::page([7; 20], 5).encode())]);
+    let foreign =
+        talk(&here, Syntax::EPM, &[(epm::LOOKUP, LookupRequest::page([7; 20], 5).encode())]);
     assert_eq!(fault(foreign), status::CONTEXT_MISMATCH);
-    assert_eq!(fault(talk(&here, Syntax::EPM, &[(epm::HANDLE_FREE, vec![7; 20])])), status::CONTEXT_MISMATCH);
+    assert_eq!(
+        fault(talk(&here, Syntax::EPM, &[(epm::HANDLE_FREE, vec![7; 20])])),
+        status::CONTEXT_MISMATCH
+    );
     let seen = seen(135);
     let mut conversation = Conversation::new(&here, &seen);
     let mut client = Client::default();
-    let bind = client.bind(vec![Context { id: 0, interface: Syntax::EPM, transfers: vec![Syntax::NDR32] }]);
+    let bind = client.bind(vec![Context {
+        id: 0,
+        interface: Syntax::EPM,
+        transfers: vec![Syntax::NDR32],
+    }]);
     conversation.answer(&Pdu::decode(&bind).expect("our own octets"));
     let mut call = |opnum, octets| {
         let request = client.request(0, opnum, octets);
-        Pdu::decode(&conversation.answer(&Pdu::decode(&request).expect("our own octets")).octets).expect("a PDU")
+        Pdu::decode(&conversation.answer(&Pdu::decode(&request).expect("our own octets")).octets)
+            .expect("a PDU")
     };
     let page = stub(call(epm::LOOKUP, LookupRequest::page(NO_HANDLE, 1).encode()));
     let handle = LookupResponse::decode(&page, Order::Little).expect("a page").handle;
@@ -267,9 +329,20 @@ fn look_up_handles_are_the_servers_own_and_can_be_freed() {
 fn a_look_up_by_interface_gives_that_one() {
     let asked = |inquiry, version_option, minor| {
         let interface = Some(Syntax { uuid: SAMR.parse().expect("a UUID"), major: 1, minor });
-        let request = LookupRequest { inquiry, interface, version_option, ..LookupRequest::page(NO_HANDLE, 10) };
-        let answer = stub(talk(&stand_in(true, None), Syntax::EPM, &[(epm::LOOKUP, request.encode())]));
-        LookupResponse::decode(&answer, Order::Little).expect("a page").entries.into_iter().map(|e| e.annotation).collect::<Vec<_>>()
+        let request = LookupRequest {
+            inquiry,
+            interface,
+            version_option,
+            ..LookupRequest::page(NO_HANDLE, 10)
+        };
+        let answer =
+            stub(talk(&stand_in(true, None), Syntax::EPM, &[(epm::LOOKUP, request.encode())]));
+        LookupResponse::decode(&answer, Order::Little)
+            .expect("a page")
+            .entries
+            .into_iter()
+            .map(|e| e.annotation)
+            .collect::<Vec<_>>()
     };
     assert_eq!(asked(1, 1, 9), ["samr"]);
     assert_eq!(asked(1, 3, 0), ["samr"]);
@@ -280,20 +353,27 @@ fn a_look_up_by_interface_gives_that_one() {
 /// The results of a bind with the challenge as second context, and the answer to a call on it.
 fn challenge(stand_in: &StandIn, octets: &[u8; 40]) -> (Vec<(u16, u16)>, Pdu, bool) {
     let seen = seen(135);
-    let part = |range: std::ops::Range<usize>| Syntax::from_octets(octets[range].try_into().expect("20 octets"));
+    let part = |range: std::ops::Range<usize>| {
+        Syntax::from_octets(octets[range].try_into().expect("20 octets"))
+    };
     let mut conversation = Conversation::new(stand_in, &seen);
     let mut client = Client::default();
     let bind = client.bind(vec![
         Context { id: 0, interface: Syntax::EPM, transfers: vec![Syntax::NDR32] },
         Context { id: 1, interface: part(0..20), transfers: vec![Syntax::NDR32, part(20..40)] },
     ]);
-    let ack = Pdu::decode(&conversation.answer(&Pdu::decode(&bind).expect("ours")).octets).expect("an ack");
+    let ack = Pdu::decode(&conversation.answer(&Pdu::decode(&bind).expect("ours")).octets)
+        .expect("an ack");
     let Body::BindAck(ack) = ack.body else { panic!("{ack:?}") };
     let request = client.request(1, 0, Vec::new());
     let reply = conversation.answer(&Pdu::decode(&request).expect("ours"));
     client.push(&reply.octets);
     let answer = client.answer().expect("well-formed").expect("an answer");
-    (ack.results.iter().map(|r| (r.result, r.reason)).collect(), answer, seen.proved.load(std::sync::atomic::Ordering::Relaxed))
+    (
+        ack.results.iter().map(|r| (r.result, r.reason)).collect(),
+        answer,
+        seen.proved.load(std::sync::atomic::Ordering::Relaxed),
+    )
 }
 
 #[test]
@@ -310,7 +390,10 @@ fn a_challenge_is_an_unknown_interface_to_everybody_without_its_key() {
     assert_eq!(results, [(0, 0), (0, 0)]);
     assert!(proved);
     let stub = stub(answer);
-    assert_eq!(u32::from_le_bytes(stub[..4].try_into().expect("four octets")) as usize, stub.len() - 4);
+    assert_eq!(
+        u32::from_le_bytes(stub[..4].try_into().expect("four octets")) as usize,
+        stub.len() - 4
+    );
 }
 
 proptest! {

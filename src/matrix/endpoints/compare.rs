@@ -1,4 +1,5 @@
-//! What one list has and the other has not. Ranges are compared as sets of addresses: a /19 inside a /18 is covered.
+//! What one list has and the other has not. Ranges are compared as sets of addresses: a /19 inside
+//! a /18 is covered.
 
 use crate::matrix::model::covers;
 use ipnet::IpNet;
@@ -28,18 +29,28 @@ pub struct Name {
 }
 
 impl Difference {
-    /// Between a table and a service. `elsewhere` tells in which other set of the service a name is.
+    /// Between a table and a service. `elsewhere` tells in which other set of the service a name
+    /// is.
     pub fn between(
         (names, networks): (&[String], &[IpNet]),
         (published, ranges): (&[String], &[IpNet]),
         elsewhere: impl Fn(&str) -> Option<u32>,
     ) -> Self {
         let missing = |from: &[String], there: &[String]| -> Vec<String> {
-            from.iter().filter(|name| !there.iter().any(|other| covers(other, name))).cloned().collect()
+            from.iter()
+                .filter(|name| !there.iter().any(|other| covers(other, name)))
+                .cloned()
+                .collect()
         };
         Difference {
-            names_only_in_table: missing(names, published).into_iter().map(|name| Name { set: elsewhere(&name), name }).collect(),
-            names_only_in_service: missing(published, names).into_iter().map(|name| Name { set: None, name }).collect(),
+            names_only_in_table: missing(names, published)
+                .into_iter()
+                .map(|name| Name { set: elsewhere(&name), name })
+                .collect(),
+            names_only_in_service: missing(published, names)
+                .into_iter()
+                .map(|name| Name { set: None, name })
+                .collect(),
             networks_only_in_table: minus(networks, ranges),
             networks_only_in_service: minus(ranges, networks),
         }
@@ -63,12 +74,14 @@ pub fn minus(networks: &[IpNet], others: &[IpNet]) -> Vec<IpNet> {
     left
 }
 
-/// Halves a network until each part is inside of the others or apart from them. Each of the others ends at most 128 halvings.
+/// Halves a network until each part is inside of the others or apart from them. Each of the others
+/// ends at most 128 halvings.
 fn rest(network: IpNet, others: &[IpNet], left: &mut Vec<IpNet>) {
     if others.iter().any(|other| other.contains(&network)) {
         return;
     }
-    let within: Vec<IpNet> = others.iter().copied().filter(|other| network.contains(other)).collect();
+    let within: Vec<IpNet> =
+        others.iter().copied().filter(|other| network.contains(other)).collect();
     if within.is_empty() {
         left.push(network);
         return;

@@ -1,5 +1,6 @@
-//! Lists of names and ranges that a cloud provider publishes as a web service: read, compared with what a port table has, and written into it.
-//! The format is that of Microsoft's endpoint web service: `https://endpoints.office.com/endpoints/INSTANCE?ClientRequestId=GUID`.
+//! Lists of names and ranges that a cloud provider publishes as a web service: read, compared with
+//! what a port table has, and written into it. The format is that of Microsoft's endpoint web
+//! service: `https://endpoints.office.com/endpoints/INSTANCE?ClientRequestId=GUID`.
 
 pub mod changes;
 pub mod compare;
@@ -9,8 +10,21 @@ pub mod service;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A cloud of its own, with names and ranges of its own. The numbers of sets mean something else in each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+/// A cloud of its own, with names and ranges of its own. The numbers of sets mean something else in
+/// each.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Instance {
     /// Worldwide, with GCC
@@ -61,7 +75,9 @@ pub struct Origin {
 
 /// The day of a version `YYYYMMDDNN`.
 pub fn day(version: &str) -> Option<jiff::civil::Date> {
-    let digits = version.get(..8).filter(|_| version.len() == 10 && version.bytes().all(|b| b.is_ascii_digit()))?;
+    let digits = version
+        .get(..8)
+        .filter(|_| version.len() == 10 && version.bytes().all(|b| b.is_ascii_digit()))?;
     jiff::civil::Date::strptime("%Y%m%d", digits).ok()
 }
 

@@ -1,29 +1,54 @@
-//! A port table with the names and ranges of a newer list. Only these change: comments, flows and everything else stay as they were written.
+//! A port table with the names and ranges of a newer list. Only these change: comments, flows and
+//! everything else stay as they were written.
 
 use super::service::Wanted;
 use crate::matrix::model::{Role, covers};
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
-/// Puts a list into the role of a file. `version` is that of the list, and `today` (`YYYY-MM-DD`) the day when it was read.
+/// Puts a list into the role of a file. `version` is that of the list, and `today` (`YYYY-MM-DD`)
+/// the day when it was read.
 ///
 /// # Errors
 /// Where the text is not the file of this role.
-pub fn rewrite(text: &str, role: &Role, wanted: &Wanted, version: Option<&str>, today: &str) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-    let table = role_table(&mut document, &role.id).ok_or_else(|| format!("the file declares no role `{}`", role.id))?;
+pub fn rewrite(
+    text: &str,
+    role: &Role,
+    wanted: &Wanted,
+    version: Option<&str>,
+    today: &str,
+) -> Result<String, String> {
+    let mut document: DocumentMut =
+        text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
+    let table = role_table(&mut document, &role.id)
+        .ok_or_else(|| format!("the file declares no role `{}`", role.id))?;
     // What is said of names that are gone goes with them.
     let still_there = |name: &String| wanted.names.contains(name);
     put(table, "names", &wanted.names);
-    put(table, "core", &role.core.iter().filter(|name| still_there(name)).cloned().collect::<Vec<_>>());
-    put(table, "legacy", &role.legacy.iter().filter(|name| still_there(name)).cloned().collect::<Vec<_>>());
+    put(
+        table,
+        "core",
+        &role.core.iter().filter(|name| still_there(name)).cloned().collect::<Vec<_>>(),
+    );
+    put(
+        table,
+        "legacy",
+        &role.legacy.iter().filter(|name| still_there(name)).cloned().collect::<Vec<_>>(),
+    );
     put(table, "networks", &wanted.networks.iter().map(ToString::to_string).collect::<Vec<_>>());
     if let Some(Item::Table(concrete)) = table.get_mut("concrete") {
-        let gone: Vec<String> = concrete.iter().map(|(key, _)| key.to_owned()).filter(|key| !wanted.names.contains(key)).collect();
+        let gone: Vec<String> = concrete
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .filter(|key| !wanted.names.contains(key))
+            .collect();
         for key in gone {
             concrete.remove(&key);
         }
     }
-    let origin = table.get_mut("endpoints").and_then(Item::as_table_like_mut).ok_or("the role does not say which sets it stands for")?;
+    let origin = table
+        .get_mut("endpoints")
+        .and_then(Item::as_table_like_mut)
+        .ok_or("the role does not say which sets it stands for")?;
     match version {
         Some(version) => origin.insert("version", toml_edit::value(version)),
         None => origin.remove("version"),
@@ -61,7 +86,10 @@ fn put(table: &mut Table, key: &str, entries: &[String]) {
 /// The table is of today, wherever it came from before.
 fn date(document: &mut DocumentMut, today: &str) {
     let Ok(today) = today.parse::<toml_edit::Datetime>() else { return };
-    let source = document.get_mut("matrix").and_then(|matrix| matrix.get_mut("source")).and_then(Item::as_table_like_mut);
+    let source = document
+        .get_mut("matrix")
+        .and_then(|matrix| matrix.get_mut("source"))
+        .and_then(Item::as_table_like_mut);
     if let Some(source) = source {
         source.insert("updated", toml_edit::value(today));
     }
@@ -69,6 +97,10 @@ fn date(document: &mut DocumentMut, today: &str) {
 
 /// Names under wildcards that would be tried no more, because the list has their wildcard no more.
 pub fn orphans(role: &Role, wanted: &Wanted) -> Vec<String> {
-    let lost = role.concrete.iter().filter(|(wildcard, _)| !wanted.names.contains(wildcard)).flat_map(|(_, names)| names);
+    let lost = role
+        .concrete
+        .iter()
+        .filter(|(wildcard, _)| !wanted.names.contains(wildcard))
+        .flat_map(|(_, names)| names);
     lost.filter(|name| !wanted.names.iter().any(|pattern| covers(pattern, name))).cloned().collect()
 }

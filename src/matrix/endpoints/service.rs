@@ -1,4 +1,5 @@
-//! The answers of the web service. Members that are empty are left out by it, and members that nobody knows yet may be added: neither is a mistake.
+//! The answers of the web service. Members that are empty are left out by it, and members that
+//! nobody knows yet may be added: neither is a mistake.
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -55,12 +56,15 @@ impl List {
     /// # Errors
     /// Every mistake, each with the number of its set.
     pub fn parse(text: &str) -> Result<List, Vec<String>> {
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|e| vec![format!("this is no JSON: {e}")])?;
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|e| vec![format!("this is no JSON: {e}")])?;
         let records = records(value)?;
         let (mut list, mut mistakes) = (List::default(), Vec::new());
         for (place, value) in records.into_iter().enumerate() {
             match serde_json::from_value::<Record>(value) {
-                Ok(Record { id: None, .. }) => mistakes.push(format!("entry {} has no `id`", place + 1)),
+                Ok(Record { id: None, .. }) => {
+                    mistakes.push(format!("entry {} has no `id`", place + 1))
+                }
                 Ok(record) => list.take(record, &mut mistakes),
                 Err(error) => mistakes.push(format!("entry {} cannot be read: {error}", place + 1)),
             }
@@ -74,12 +78,20 @@ impl List {
         for text in &record.ips {
             match network(text) {
                 Some(network) if network.trunc() != network => {
-                    self.odd.push(format!("set {id}: {text} has bits after its prefix and was read as {}", network.trunc()));
+                    self.odd.push(format!(
+                        "set {id}: {text} has bits after its prefix and was read as {}",
+                        network.trunc()
+                    ));
                     networks.push(network.trunc());
                 }
                 Some(network) => {
-                    if network.prefix_len() < if network.addr().is_ipv4() { WIDE_V4 } else { WIDE_V6 } {
-                        self.odd.push(format!("set {id}: {network} is so wide that no address will be told to be outside of it"));
+                    if network.prefix_len()
+                        < if network.addr().is_ipv4() { WIDE_V4 } else { WIDE_V6 }
+                    {
+                        self.odd.push(format!(
+                            "set {id}: {network} is so wide that no address will \
+                            be told to be outside of it"
+                        ));
                     }
                     networks.push(network);
                 }
@@ -92,19 +104,24 @@ impl List {
             if crate::matrix::forms::host_name_fault(&name).is_none() {
                 names.push(name);
             } else {
-                self.odd.push(format!("set {id}: \"{}\" is no host name that a port table can hold and was left out", shown(text)));
+                self.odd.push(format!(
+                    "set {id}: \"{}\" is no host name that a port table can hold and was left out",
+                    shown(text)
+                ));
             }
         }
         if names.is_empty() && networks.is_empty() {
             self.odd.push(format!("set {id} has neither names nor ranges"));
         }
-        let set = Set { id, names, networks, tcp_ports: record.tcp_ports, required: record.required };
+        let set =
+            Set { id, names, networks, tcp_ports: record.tcp_ports, required: record.required };
         if self.sets.insert(id, set).is_some() {
             mistakes.push(format!("set {id} is listed twice"));
         }
     }
 
-    /// The names and ranges of these sets together, each once and in order. Numbers that are not there are in `missing`.
+    /// The names and ranges of these sets together, each once and in order. Numbers that are not
+    /// there are in `missing`.
     pub fn of(&self, sets: &[u32]) -> Wanted {
         let found: Vec<&Set> = sets.iter().filter_map(|id| self.sets.get(id)).collect();
         let names: BTreeSet<&String> = found.iter().flat_map(|set| &set.names).collect();
@@ -113,7 +130,11 @@ impl List {
             names: names.into_iter().cloned().collect(),
             networks: networks.into_iter().copied().collect(),
             missing: sets.iter().copied().filter(|id| !self.sets.contains_key(id)).collect(),
-            without_443: found.iter().filter(|set| !has_port(&set.tcp_ports, 443)).map(|set| set.id).collect(),
+            without_443: found
+                .iter()
+                .filter(|set| !has_port(&set.tcp_ports, 443))
+                .map(|set| set.id)
+                .collect(),
         }
     }
 }
@@ -136,17 +157,25 @@ fn has_port(ports: &str, wanted: u16) -> bool {
     let holds = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let number = |text: &str| text.trim().parse::<u16>().ok();
-        number(first).zip(number(last)).is_some_and(|(first, last)| (first..=last).contains(&wanted))
+        number(first)
+            .zip(number(last))
+            .is_some_and(|(first, last)| (first..=last).contains(&wanted))
     };
     ports.split(',').any(holds)
 }
 
 /// The entries, unless it is another answer of the same service, or something else.
 fn records(value: serde_json::Value) -> Result<Vec<serde_json::Value>, Vec<String>> {
-    let wrong =
-        |what: &str| Err(vec![format!("{what}: save the answer of https://endpoints.office.com/endpoints/INSTANCE?ClientRequestId=GUID")]);
+    let wrong = |what: &str| {
+        Err(vec![format!(
+            "{what}: save the answer of \
+                https://endpoints.office.com/endpoints/INSTANCE?ClientRequestId=GUID"
+        )])
+    };
     match value {
-        serde_json::Value::Object(object) if object.contains_key("latest") => wrong("this is the answer to /version, which has no names"),
+        serde_json::Value::Object(object) if object.contains_key("latest") => {
+            wrong("this is the answer to /version, which has no names")
+        }
         serde_json::Value::Array(all) if all.is_empty() => wrong("this list is empty"),
         serde_json::Value::Array(all) if all.iter().any(|one| one.get("disposition").is_some()) => {
             wrong("this is the answer to /changes, which has only what changed")
@@ -164,12 +193,16 @@ fn records(value: serde_json::Value) -> Result<Vec<serde_json::Value>, Vec<Strin
 /// # Errors
 /// What is wrong with it.
 pub fn version(text: &str) -> Result<String, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| format!("the version is no JSON: {e}"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| format!("the version is no JSON: {e}"))?;
     let one = value.as_array().and_then(|all| all.first()).unwrap_or(&value);
     let latest = one.get("latest").and_then(|v| v.as_str()).unwrap_or_default();
     match super::day(latest) {
         Some(_) => Ok(latest.to_owned()),
-        None => Err(format!("\"{}\" is no version of the list: ten digits, YYYYMMDDNN, were expected", shown(latest))),
+        None => Err(format!(
+            "\"{}\" is no version of the list: ten digits, YYYYMMDDNN, were expected",
+            shown(latest)
+        )),
     }
 }
 

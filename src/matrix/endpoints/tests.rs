@@ -32,7 +32,10 @@ fn odd_entries_are_told_and_wrong_ones_are_mistakes() {
     .expect("a list");
     assert_eq!(list.sets[&1].networks, nets(&["10.0.0.0/8", "192.0.2.7/32"]));
     assert_eq!(list.odd.len(), 2, "{:?}", list.odd);
-    assert!(List::parse(r#"[{"id":1,"urls":["a.example.com"],"ips":["0.0.0.0/0"]}]"#).is_ok_and(|list| list.odd[0].contains("so wide")));
+    assert!(
+        List::parse(r#"[{"id":1,"urls":["a.example.com"],"ips":["0.0.0.0/0"]}]"#)
+            .is_ok_and(|list| list.odd[0].contains("so wide"))
+    );
     assert!(list.of(&[1]).without_443.is_empty());
     let mistakes =
         List::parse(r#"[{"id":1,"ips":["20.20.32/19","10.0.0.0/33"]},{"urls":["a.example"]},{"id":"x"},{"id":1,"urls":["b.example"]}]"#)
@@ -54,9 +57,22 @@ fn odd_entries_are_told_and_wrong_ones_are_mistakes() {
 
 #[test]
 fn a_version_is_ten_digits_that_begin_with_a_day() {
-    assert_eq!(version(r#"{"instance":"Worldwide","latest":"2026102700"}"#).as_deref(), Ok("2026102700"));
-    assert_eq!(version(r#"[{"instance":"Worldwide","latest":"2026102700"}]"#).as_deref(), Ok("2026102700"));
-    for wrong in ["{}", "[]", r#"{"latest":"2026139900"}"#, r#"{"latest":"20261027"}"#, r#"{"latest":7}"#, "no"] {
+    assert_eq!(
+        version(r#"{"instance":"Worldwide","latest":"2026102700"}"#).as_deref(),
+        Ok("2026102700")
+    );
+    assert_eq!(
+        version(r#"[{"instance":"Worldwide","latest":"2026102700"}]"#).as_deref(),
+        Ok("2026102700")
+    );
+    for wrong in [
+        "{}",
+        "[]",
+        r#"{"latest":"2026139900"}"#,
+        r#"{"latest":"20261027"}"#,
+        r#"{"latest":7}"#,
+        "no",
+    ] {
         assert!(version(wrong).is_err(), "{wrong}");
     }
     assert_eq!(super::day("2023073100").map(|day| day.to_string()).as_deref(), Some("2023-07-31"));
@@ -72,12 +88,17 @@ fn what_is_announced_for_a_set_is_told_with_its_day() {
         {"id":0,"endpointSetId":56,"disposition":"Remove","version":"2026103000"}]"#;
     let today = jiff::civil::date(2026, 11, 25);
     let all = super::changes::announced(text, &[56], today).expect("changes");
-    let told: Vec<_> = all.iter().map(|a| (a.from.as_str(), a.names.len(), a.networks.clone())).collect();
+    let told: Vec<_> =
+        all.iter().map(|a| (a.from.as_str(), a.names.len(), a.networks.clone())).collect();
     assert_eq!(told, [("2026-11-30", 0, nets(&["20.231.0.0/17"])), ("2026-12-01", 1, Vec::new())]);
     assert_eq!(all[1].names, ["new.example.com"]);
     assert!(
-        super::changes::announced(r#"[{"endpointSetId":56,"add":{"effectiveDate":"20991201","ips":["x"]}},{}]"#, &[56], today)
-            .is_err_and(|m| m.len() == 2)
+        super::changes::announced(
+            r#"[{"endpointSetId":56,"add":{"effectiveDate":"20991201","ips":["x"]}},{}]"#,
+            &[56],
+            today
+        )
+        .is_err_and(|m| m.len() == 2)
     );
     assert!(super::changes::announced("{}", &[56], today).is_err());
 }
@@ -92,7 +113,16 @@ fn ranges_are_compared_by_their_addresses() {
         (
             &["10.0.0.0/24"],
             &["10.0.0.7/32"],
-            &["10.0.0.0/30", "10.0.0.4/31", "10.0.0.6/32", "10.0.0.8/29", "10.0.0.16/28", "10.0.0.32/27", "10.0.0.64/26", "10.0.0.128/25"],
+            &[
+                "10.0.0.0/30",
+                "10.0.0.4/31",
+                "10.0.0.6/32",
+                "10.0.0.8/29",
+                "10.0.0.16/28",
+                "10.0.0.32/27",
+                "10.0.0.64/26",
+                "10.0.0.128/25",
+            ],
         ),
         (&["2603:1006:2000::/48"], &["2603:1006::/32"], &[]),
         (&["2603:1006::/47"], &["2603:1006:1::/48", "0.0.0.0/0"], &["2603:1006::/48"]),
@@ -106,12 +136,28 @@ fn ranges_are_compared_by_their_addresses() {
 #[test]
 fn a_name_under_a_wildcard_is_covered_and_one_of_another_set_is_said_to_be_there() {
     let texts = |all: &[&str]| all.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-    let table = texts(&["login.example.com", "a.auth.example.com", "moved.example.net", "gone.example.com"]);
+    let table = texts(&[
+        "login.example.com",
+        "a.auth.example.com",
+        "moved.example.net",
+        "gone.example.com",
+    ]);
     let service = texts(&["login.example.com", "*.auth.example.com", "new.example.com"]);
     let elsewhere = |name: &str| (name == "moved.example.net").then_some(59);
     let difference = Difference::between((&table, &[]), (&service, &[]), elsewhere);
-    let only = |names: &[super::compare::Name]| names.iter().map(|n| (n.name.clone(), n.set)).collect::<Vec<_>>();
-    assert_eq!(only(&difference.names_only_in_table), [("moved.example.net".to_owned(), Some(59)), ("gone.example.com".to_owned(), None)]);
-    assert_eq!(only(&difference.names_only_in_service), [("*.auth.example.com".to_owned(), None), ("new.example.com".to_owned(), None)]);
-    assert!(!difference.is_empty() && Difference::between((&table, &[]), (&table, &[]), |_| None).is_empty());
+    let only = |names: &[super::compare::Name]| {
+        names.iter().map(|n| (n.name.clone(), n.set)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        only(&difference.names_only_in_table),
+        [("moved.example.net".to_owned(), Some(59)), ("gone.example.com".to_owned(), None)]
+    );
+    assert_eq!(
+        only(&difference.names_only_in_service),
+        [("*.auth.example.com".to_owned(), None), ("new.example.com".to_owned(), None)]
+    );
+    assert!(
+        !difference.is_empty()
+            && Difference::between((&table, &[]), (&table, &[]), |_| None).is_empty()
+    );
 }

@@ -1,4 +1,5 @@
-//! Linux: a stream that is watched while it connects, so that its error queue and counters can be read.
+//! Linux: a stream that is watched while it connects, so that its error queue and counters can be
+//! read.
 
 use super::ending::{self, blank, is_own, ports_used_up};
 use super::icmp;
@@ -18,7 +19,8 @@ use tokio::net::TcpStream;
 pub(in crate::net) struct Shape {
     /// Nodes for which it lives.
     pub ttl: Option<u8>,
-    /// Octets of the largest segment, in both directions: what this end announces also binds the other (RFC 9293 section 3.7.1).
+    /// Octets of the largest segment, in both directions: what this end announces also binds the
+    /// other (RFC 9293 section 3.7.1).
     pub mss: Option<u32>,
 }
 
@@ -31,17 +33,29 @@ pub(in crate::net) struct Attempt {
 
 impl Attempt {
     /// Sends the SYN.
-    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
+    pub(super) fn begin(
+        source: Option<IpAddr>,
+        to: SocketAddr,
+        number: u32,
+    ) -> io::Result<Attempt> {
         Attempt::shaped(source, to, number, Shape::default())
     }
 
     /// Sends a SYN of another shape.
-    pub(in crate::net) fn shaped(source: Option<IpAddr>, to: SocketAddr, number: u32, shape: Shape) -> io::Result<Attempt> {
+    pub(in crate::net) fn shaped(
+        source: Option<IpAddr>,
+        to: SocketAddr,
+        number: u32,
+        shape: Shape,
+    ) -> io::Result<Attempt> {
         // The clock is read first: what is in a log comes after it.
         let evidence = blank(to, number);
         let stream = open(source, to, shape)?;
         // Known from here on, because `connect` has chosen it.
-        Ok(Attempt { evidence: Evidence { source: local(&stream), ..evidence }, stream: Some(stream) })
+        Ok(Attempt {
+            evidence: Evidence { source: local(&stream), ..evidence },
+            stream: Some(stream),
+        })
     }
 
     /// The ICMP message that ended it.
@@ -50,7 +64,10 @@ impl Attempt {
     }
 
     /// Whether it has ended, and how. Must not be asked again after that.
-    pub(in crate::net) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<TcpStream, Failure>> {
+    pub(in crate::net) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<TcpStream, Failure>> {
         loop {
             let Some(stream) = &self.stream else { return Poll::Pending };
             if let Err(error) = ready!(stream.poll_write_ready(context)) {
@@ -60,22 +77,30 @@ impl Attempt {
                 Some(Err(failure)) => return Poll::Ready(Err(failure)),
                 Some(Ok(())) => return Poll::Ready(self.hand_out()),
                 // Woken for nothing: wait for the next event.
-                None => drop(stream.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()))),
+                None => {
+                    drop(stream.try_io(Interest::WRITABLE, || {
+                        Err::<(), _>(io::ErrorKind::WouldBlock.into())
+                    }))
+                }
             }
         }
     }
 
     /// What is known of it, with the number of SYNs so far.
     pub(super) fn evidence(self) -> Evidence {
-        let syns = self.stream.as_ref().and_then(|s| kernel::tcp_state(&SockRef::from(s))).map(syns);
+        let syns =
+            self.stream.as_ref().and_then(|s| kernel::tcp_state(&SockRef::from(s))).map(syns);
         Evidence { syns: syns.or(self.evidence.syns), ..self.evidence }
     }
 
     fn hand_out(&mut self) -> Result<TcpStream, Failure> {
-        let Some(stream) = self.stream.take() else { return Err(Failure::local(Reason::NotTested)) };
+        let Some(stream) = self.stream.take() else {
+            return Err(Failure::local(Reason::NotTested));
+        };
         let socket = SockRef::from(&stream);
         self.evidence.syns = kernel::tcp_state(&socket).map(syns);
-        // In an open connection the queue would make harmless messages fatal. It could be switched on, so it can be switched off.
+        // In an open connection the queue would make harmless messages fatal. It could be switched
+        // on, so it can be switched off.
         let _ = kernel::set_error_queue(&socket, self.evidence.destination.is_ipv4(), false);
         let _ = stream.set_nodelay(true);
         Ok(stream)
@@ -101,7 +126,9 @@ fn open(source: Option<IpAddr>, to: SocketAddr, shape: Shape) -> io::Result<TcpS
     if let Some(source) = fixed {
         // Very old kernels lack it; there each socket takes a port from all destinations.
         let _ = kernel::set_bind_address_only(&socket);
-        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
+        socket
+            .bind(&SocketAddr::new(source, 0).into())
+            .map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
     }
     match socket.connect(&to.into()) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
@@ -117,8 +144,9 @@ fn local(stream: &TcpStream) -> Option<SocketAddr> {
     stream.local_addr().ok().filter(|a| a.port() != 0)
 }
 
-/// Whether the attempt has ended. The pending error must be read before the queue, which clears it. Where the ICMP message comes back before
-/// `connect` returns (a path without delay), the kernel does not end the attempt but goes on trying: the message decides all the same.
+/// Whether the attempt has ended. The pending error must be read before the queue, which clears it.
+/// Where the ICMP message comes back before `connect` returns (a path without delay), the kernel
+/// does not end the attempt but goes on trying: the message decides all the same.
 fn look(socket: &Socket, evidence: &mut Evidence) -> Option<Result<(), Failure>> {
     let error = socket.take_error().unwrap_or_else(Some);
     let mut queued = None;
@@ -144,9 +172,14 @@ fn look(socket: &Socket, evidence: &mut Evidence) -> Option<Result<(), Failure>>
 fn ended(error: &io::Error, to: SocketAddr) -> Failure {
     match error.raw_os_error() {
         // A reset of a SYN is `ECONNREFUSED`; this one came after the answer to it.
-        Some(libc::ECONNRESET | libc::EPIPE) => Failure::unknown(Reason::ResetAfterConnect).with("error", error.to_string()),
-        // Nothing on the way said so, and this machine's own neighbour table says it without a sender.
-        Some(libc::EHOSTUNREACH) => Failure { initiator: Initiator::Unknown, ..ending::ended(error, to) },
+        Some(libc::ECONNRESET | libc::EPIPE) => {
+            Failure::unknown(Reason::ResetAfterConnect).with("error", error.to_string())
+        }
+        // Nothing on the way said so, and this machine's own neighbour table says it without a
+        // sender.
+        Some(libc::EHOSTUNREACH) => {
+            Failure { initiator: Initiator::Unknown, ..ending::ended(error, to) }
+        }
         _ => ending::ended(error, to),
     }
 }

@@ -26,13 +26,16 @@ use tokio::net::TcpStream;
 /// The most attempts that one deadline can hold.
 pub const MAX_ATTEMPTS: u32 = 6;
 
-/// The part of a deadline that the first of several attempts has for itself: long enough for a second SYN after a lost one.
+/// The part of a deadline that the first of several attempts has for itself: long enough for a
+/// second SYN after a lost one.
 const FIRST_SHARE: f64 = 0.6;
 
-/// Opens a connection within `deadline`; also returns what a firewall team needs to find it in a log, one entry for each attempt.
+/// Opens a connection within `deadline`; also returns what a firewall team needs to find it in a
+/// log, one entry for each attempt.
 ///
-/// Where nothing comes back, up to `retries` more attempts are made within the same deadline, each from a port of its own; the earlier ones
-/// stay open, and the first one to be answered decides. An answer is never asked for again.
+/// Where nothing comes back, up to `retries` more attempts are made within the same deadline, each
+/// from a port of its own; the earlier ones stay open, and the first one to be answered decides. An
+/// answer is never asked for again.
 ///
 /// # Errors
 /// [`Failure`] with the reason; a local one when this machine could not even send.
@@ -68,15 +71,23 @@ pub async fn connect(
     (evidence(attempts, usize::MAX, None), Err(failure))
 }
 
-/// Octets of a small segment: every link of the Internet carries a packet with so many (RFC 1122 section 3.3.3).
+/// Octets of a small segment: every link of the Internet carries a packet with so many (RFC 1122
+/// section 3.3.3).
 const SMALL_SEGMENT: u32 = 536;
 
-/// Opens a connection on which both ends send small packets only: what works over it and not over another is lost for its size. `None` where
-/// it does not open in time, or the system cannot do it (it is Linux that can).
-pub async fn connect_with_small_segments(source: Option<IpAddr>, to: SocketAddr, deadline: Duration) -> Option<TcpStream> {
+/// Opens a connection on which both ends send small packets only: what works over it and not over
+/// another is lost for its size. `None` where it does not open in time, or the system cannot do it
+/// (it is Linux that can).
+pub async fn connect_with_small_segments(
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    deadline: Duration,
+) -> Option<TcpStream> {
     #[cfg(target_os = "linux")]
     {
-        let mut attempt = Attempt::shaped(source, to, 1, linux::Shape { ttl: None, mss: Some(SMALL_SEGMENT) }).ok()?;
+        let mut attempt =
+            Attempt::shaped(source, to, 1, linux::Shape { ttl: None, mss: Some(SMALL_SEGMENT) })
+                .ok()?;
         let opened = std::future::poll_fn(|context| attempt.poll(context));
         tokio::time::timeout(deadline, opened).await.ok()?.ok()
     }
@@ -95,7 +106,10 @@ fn share(number: u32, count: u32) -> f64 {
     }
 }
 
-fn first_of(attempts: &mut [Attempt], context: &mut Context<'_>) -> Poll<(usize, Result<TcpStream, Failure>)> {
+fn first_of(
+    attempts: &mut [Attempt],
+    context: &mut Context<'_>,
+) -> Poll<(usize, Result<TcpStream, Failure>)> {
     for (place, attempt) in attempts.iter_mut().enumerate() {
         if let Poll::Ready(outcome) = attempt.poll(context) {
             return Poll::Ready((place, outcome));
@@ -104,8 +118,9 @@ fn first_of(attempts: &mut [Attempt], context: &mut Context<'_>) -> Poll<(usize,
     Poll::Pending
 }
 
-/// What is known of each attempt, where that at place `decided` ended them all, opened or for the reason `failed`. Those before it were
-/// silent for their whole time; those after it were broken off.
+/// What is known of each attempt, where that at place `decided` ended them all, opened or for the
+/// reason `failed`. Those before it were silent for their whole time; those after it were broken
+/// off.
 fn evidence(attempts: Vec<Attempt>, decided: usize, failed: Option<Reason>) -> Vec<Evidence> {
     let with_outcome = |(place, attempt): (usize, Attempt)| {
         let outcome = match place.cmp(&decided) {

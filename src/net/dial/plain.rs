@@ -1,4 +1,5 @@
-//! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that ended it.
+//! Systems other than Linux: what their own `connect` says, and on Windows the ICMP message that
+//! ended it.
 
 use super::ending::{blank, ended, is_own, ports_used_up, route_source};
 use super::icmp;
@@ -21,10 +22,15 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// Begins to connect.
-    pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr, number: u32) -> io::Result<Attempt> {
+    pub(super) fn begin(
+        source: Option<IpAddr>,
+        to: SocketAddr,
+        number: u32,
+    ) -> io::Result<Attempt> {
         let evidence = blank(to, number);
         let stream = open(source, to)?;
-        // Only a bound socket has a source port before it is connected. Where it stays unknown on failure, it is not given.
+        // Only a bound socket has a source port before it is connected. Where it stays unknown on
+        // failure, it is not given.
         let source = stream.local_addr().ok().filter(|a| a.port() != 0);
         Ok(Attempt { evidence: Evidence { source, ..evidence }, stream: Some(stream) })
     }
@@ -39,7 +45,11 @@ impl Attempt {
             if let Some(error) = stream.take_error().unwrap_or_else(Some) {
                 self.evidence.icmp = os::icmp_of(&SockRef::from(stream));
                 return Poll::Ready(Err(match self.evidence.icmp {
-                    Some(icmp) => icmp::failure(&icmp, self.evidence.destination.ip(), is_own(&icmp, self.evidence.source)),
+                    Some(icmp) => icmp::failure(
+                        &icmp,
+                        self.evidence.destination.ip(),
+                        is_own(&icmp, self.evidence.source),
+                    ),
                     None => ended(&error, self.evidence.destination),
                 }));
             }
@@ -49,7 +59,10 @@ impl Attempt {
                 return Poll::Ready(self.stream.take().ok_or_else(Failure::silent));
             }
             // Woken for nothing: wait for the next event.
-            drop(stream.try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
+            drop(
+                stream
+                    .try_io(Interest::WRITABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())),
+            );
         }
     }
 
@@ -59,14 +72,17 @@ impl Attempt {
     }
 }
 
-/// A connection under way, from a source address and a port of the system's choice, so that a failed attempt can be found by its 5-tuple.
+/// A connection under way, from a source address and a port of the system's choice, so that a
+/// failed attempt can be found by its 5-tuple.
 fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     os::report_icmp(&socket);
     let fixed = source.filter(|s| s.is_ipv4() == to.is_ipv4()).or_else(|| route_source(to).ok());
     if let Some(source) = fixed {
-        socket.bind(&SocketAddr::new(source, 0).into()).map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
+        socket
+            .bind(&SocketAddr::new(source, 0).into())
+            .map_err(|e| ports_used_up(e, io::ErrorKind::AddrInUse))?;
     }
     match socket.connect(&to.into()) {
         Err(error) if error.kind() != io::ErrorKind::WouldBlock && !os::is_in_progress(&error) => {

@@ -27,7 +27,10 @@ async fn an_open_port_needs_one_attempt_and_one_syn() {
     #[cfg(target_os = "linux")]
     {
         assert_eq!(evidence[0].syns, Some(1));
-        assert!(!os::linux::has_error_queue(&socket2::SockRef::from(&stream)), "harmless messages would end the connection");
+        assert!(
+            !os::linux::has_error_queue(&socket2::SockRef::from(&stream)),
+            "harmless messages would end the connection"
+        );
     }
 }
 
@@ -41,7 +44,10 @@ async fn a_reset_is_not_asked_again_and_has_its_source_port() {
     assert_eq!(evidence.len(), 1);
     assert_eq!(evidence[0].outcome, Some(Reason::Refused));
     #[cfg(target_os = "linux")]
-    assert!(evidence[0].source.is_some_and(|s| s.ip() == IpAddr::from([127, 0, 0, 5]) && s.port() != 0), "{evidence:?}");
+    assert!(
+        evidence[0].source.is_some_and(|s| s.ip() == IpAddr::from([127, 0, 0, 5]) && s.port() != 0),
+        "{evidence:?}"
+    );
 }
 
 #[tokio::test]
@@ -57,11 +63,13 @@ async fn an_address_that_is_not_ours_is_a_local_fault() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn silence_is_asked_again_from_another_port_within_the_same_deadline() {
-    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    let full =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
     full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
     full.listen(0).expect("it listens");
     let at = full.local_addr().expect("an address").as_socket().expect("of IPv4");
-    let filling: Vec<_> = (0..4).map(|_| connect(None, at, Duration::from_millis(100), 0)).collect();
+    let filling: Vec<_> =
+        (0..4).map(|_| connect(None, at, Duration::from_millis(100), 0)).collect();
     let mut held = Vec::new();
     for one in filling {
         held.push(one.await);
@@ -77,7 +85,11 @@ async fn silence_is_asked_again_from_another_port_within_the_same_deadline() {
     ports.dedup();
     assert_eq!(ports.len(), 3, "each has a port of its own: {evidence:?}");
     assert!(evidence.iter().all(|e| e.outcome == Some(Reason::TimedOut)), "{evidence:?}");
-    assert_eq!(evidence[0].syns, Some(2), "the kernel sent its SYN again after a second: {evidence:?}");
+    assert_eq!(
+        evidence[0].syns,
+        Some(2),
+        "the kernel sent its SYN again after a second: {evidence:?}"
+    );
 }
 
 #[test]
@@ -92,23 +104,57 @@ fn the_first_attempt_has_most_of_the_deadline_and_the_last_ends_with_it() {
 fn the_routing_table_tells_a_route_that_refuses_from_a_policy() {
     let to = SocketAddr::from(([192, 0, 2, 1], 1));
     let code = io::Error::from_raw_os_error;
-    let reason = |error, route: Result<IpAddr, io::Error>| unopened(blank(to, 1), &code(error), route).1.reason;
+    let reason = |error, route: Result<IpAddr, io::Error>| {
+        unopened(blank(to, 1), &code(error), route).1.reason
+    };
     let ours = || Ok(IpAddr::from([10, 0, 0, 1]));
     assert_eq!(reason(libc::EACCES, Err(code(libc::EACCES))), Reason::LocalNoRoute, "prohibit");
     assert_eq!(reason(libc::EACCES, ours()), Reason::LocalPermission, "a policy");
-    assert_eq!(reason(libc::EPERM, Err(code(libc::EPERM))), Reason::LocalPermission, "a policy that holds for every protocol");
+    assert_eq!(
+        reason(libc::EPERM, Err(code(libc::EPERM))),
+        Reason::LocalPermission,
+        "a policy that holds for every protocol"
+    );
     assert_eq!(reason(libc::EINVAL, Err(code(libc::EINVAL))), Reason::LocalNoRoute, "blackhole");
-    assert_eq!(reason(libc::EHOSTUNREACH, Err(code(libc::EHOSTUNREACH))), Reason::LocalNoRoute, "unreachable");
-    assert_eq!(reason(libc::ENETUNREACH, Err(code(libc::ENETUNREACH))), Reason::LocalNoRoute, "none");
-    assert_eq!(reason(libc::EMFILE, Err(code(libc::EMFILE))), Reason::LocalResources, "the question needs a descriptor as well");
+    assert_eq!(
+        reason(libc::EHOSTUNREACH, Err(code(libc::EHOSTUNREACH))),
+        Reason::LocalNoRoute,
+        "unreachable"
+    );
+    assert_eq!(
+        reason(libc::ENETUNREACH, Err(code(libc::ENETUNREACH))),
+        Reason::LocalNoRoute,
+        "none"
+    );
+    assert_eq!(
+        reason(libc::EMFILE, Err(code(libc::EMFILE))),
+        Reason::LocalResources,
+        "the question needs a descriptor as well"
+    );
     assert_eq!(reason(libc::EADDRNOTAVAIL, ours()), Reason::LocalAddressInUse);
     assert_eq!(reason(libc::EIO, ours()), Reason::OsError, "nothing is known of it");
-    assert_eq!(reason(libc::ETIMEDOUT, ours()), Reason::OsError, "nothing was sent, so nothing was silent");
+    assert_eq!(
+        reason(libc::ETIMEDOUT, ours()),
+        Reason::OsError,
+        "nothing was sent, so nothing was silent"
+    );
     assert_eq!(reason(libc::EAGAIN, ours()), Reason::LocalResources);
-    let no_source =
-        unopened(blank(to, 1), &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable), Err(code(libc::EADDRNOTAVAIL)))
-            .1;
-    assert_eq!(no_source.reason, Reason::LocalNoRoute, "IPv6 without an address that reaches so far");
-    let no_port = unopened(blank(to, 1), &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable), ours()).1;
+    let no_source = unopened(
+        blank(to, 1),
+        &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable),
+        Err(code(libc::EADDRNOTAVAIL)),
+    )
+    .1;
+    assert_eq!(
+        no_source.reason,
+        Reason::LocalNoRoute,
+        "IPv6 without an address that reaches so far"
+    );
+    let no_port = unopened(
+        blank(to, 1),
+        &ports_used_up(code(libc::EADDRNOTAVAIL), io::ErrorKind::AddrNotAvailable),
+        ours(),
+    )
+    .1;
     assert_eq!((no_port.reason, no_port.initiator), (Reason::LocalResources, Initiator::Local));
 }

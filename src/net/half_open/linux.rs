@@ -1,4 +1,5 @@
-//! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs no privilege.
+//! Linux: `sock_diag` over netlink (sock_diag(7)), which filters by state in the kernel and needs
+//! no privilege.
 
 use super::{Counters, Ends, Line, Process, Stands, Table};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -16,7 +17,8 @@ const NLMSG_DONE: u16 = 3;
 const REQUEST_DUMP: u16 = 0x301;
 /// `NLM_F_REQUEST` alone: one socket.
 const REQUEST_ONE: u16 = 0x1;
-/// TCP states (include/net/tcp_states.h); a request socket is 12 inside the kernel and 3 in its answers.
+/// TCP states (include/net/tcp_states.h); a request socket is 12 inside the kernel and 3 in its
+/// answers.
 const SYN_RECV: u8 = 3;
 const CLOSE: u8 = 7;
 const LISTEN: u8 = 10;
@@ -26,7 +28,8 @@ const HEADER: usize = 16;
 const REQUEST: usize = 56;
 /// Octets of a `struct inet_diag_msg` up to the end of its addresses.
 const ADDRESSES: usize = 40;
-/// Where the queue of a listening socket stands (how many wait to be accepted, and how many may), and its inode, the last of its members.
+/// Where the queue of a listening socket stands (how many wait to be accepted, and how many may),
+/// and its inode, the last of its members.
 const WAITING: usize = 56;
 const INODE: usize = 68;
 /// The kernel answers from memory; this only bounds what cannot happen.
@@ -52,7 +55,12 @@ fn read_counters(text: &str) -> Option<Counters> {
     let of = |name| counter(text, "TcpExt:", name);
     let overflowed = of("ListenOverflows").unwrap_or(0);
     let cookies = of("SyncookiesSent").unwrap_or(0);
-    Some(Counters { reset: of("EmbryonicRsts")?, dropped: of("ListenDrops").unwrap_or(0).saturating_sub(overflowed), overflowed, cookies })
+    Some(Counters {
+        reset: of("EmbryonicRsts")?,
+        dropped: of("ListenDrops").unwrap_or(0).saturating_sub(overflowed),
+        overflowed,
+        cookies,
+    })
 }
 
 pub fn segments_in() -> Option<u64> {
@@ -67,10 +75,15 @@ fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     numbers.split_whitespace().nth(place)?.parse().ok()
 }
 
-/// Asks for one connection, by its addresses and ports. The kernel finds it in its hash table, however many others there are; one to a socket of both
-/// families by its IPv4 addresses too.
+/// Asks for one connection, by its addresses and ports. The kernel finds it in its hash table,
+/// however many others there are; one to a socket of both families by its IPv4 addresses too.
 pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
-    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG))).ok()?;
+    let mut socket = Socket::new(
+        Domain::from(libc::AF_NETLINK),
+        Type::DGRAM.cloexec(),
+        Some(Protocol::from(NETLINK_SOCK_DIAG)),
+    )
+    .ok()?;
     socket.set_read_timeout(Some(DEADLINE)).ok()?;
     socket.send(&request_one(local, peer)).ok()?;
     let mut octets = vec![0; 4096];
@@ -83,7 +96,8 @@ pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
     }
 }
 
-/// The state in the answer about one connection. Where there is none the kernel may tell of the socket that listens at the port: none of that.
+/// The state in the answer about one connection. Where there is none the kernel may tell of the
+/// socket that listens at the port: none of that.
 fn stands(octets: &[u8], (local, peer): (SocketAddr, SocketAddr)) -> Option<Stands> {
     let message = octets.get(HEADER..HEADER + ADDRESSES)?;
     let port = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
@@ -97,7 +111,8 @@ fn stands(octets: &[u8], (local, peer): (SocketAddr, SocketAddr)) -> Option<Stan
     })
 }
 
-/// Counts connections by a port of theirs, which the kernel compares, and by the other end's address, which is compared here.
+/// Counts connections by a port of theirs, which the kernel compares, and by the other end's
+/// address, which is compared here.
 pub fn count(ends: Ends) -> Option<u32> {
     let mut found = 0;
     for family in [libc::AF_INET, libc::AF_INET6] {
@@ -115,7 +130,8 @@ pub fn count(ends: Ends) -> Option<u32> {
                 Ends::Port(port) => message.get(4..6) == Some(&port.to_be_bytes()[..]),
                 Ends::Peer(peer) => {
                     message.get(6..8) == Some(&peer.port().to_be_bytes()[..])
-                        && address_at(message, 24).is_some_and(|address| address.to_canonical() == peer.ip())
+                        && address_at(message, 24)
+                            .is_some_and(|address| address.to_canonical() == peer.ip())
                 }
             };
             found += u32::from(is_it);
@@ -136,14 +152,20 @@ fn address_at(message: &[u8], at: usize) -> Option<IpAddr> {
 
 /// Asks the kernel, and gives each message of its answer without the header.
 fn answers(request: &[u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
-    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
+    let mut socket = Socket::new(
+        Domain::from(libc::AF_NETLINK),
+        Type::DGRAM.cloexec(),
+        Some(Protocol::from(NETLINK_SOCK_DIAG)),
+    )?;
     socket.set_read_timeout(Some(DEADLINE))?;
     socket.send(request)?;
     let mut octets = vec![0; 32 * 1024];
     for _ in 0..MAX_READINGS {
         let length = socket.read(&mut octets)?;
         let mut rest = &octets[..length];
-        while let Some(length) = rest.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes) {
+        while let Some(length) =
+            rest.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes)
+        {
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             let Some(message) = rest.get(..length).filter(|_| length >= HEADER) else { break };
             match u16::from_ne_bytes([message[4], message[5]]) {
@@ -178,7 +200,11 @@ fn request_one(local: SocketAddr, peer: SocketAddr) -> [u8; HEADER + REQUEST] {
 }
 
 fn dump(family: u8, with_listening: bool, table: &mut Table) -> io::Result<()> {
-    let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM.cloexec(), Some(Protocol::from(NETLINK_SOCK_DIAG)))?;
+    let mut socket = Socket::new(
+        Domain::from(libc::AF_NETLINK),
+        Type::DGRAM.cloexec(),
+        Some(Protocol::from(NETLINK_SOCK_DIAG)),
+    )?;
     socket.set_read_timeout(Some(DEADLINE))?;
     // Without an address a netlink message goes to the kernel.
     socket.send(&request(family, with_listening))?;
@@ -192,7 +218,8 @@ fn dump(family: u8, with_listening: bool, table: &mut Table) -> io::Result<()> {
     Ok(())
 }
 
-/// `struct nlmsghdr` and `struct inet_diag_req_v2`: every TCP socket of a family in one of the wanted states.
+/// `struct nlmsghdr` and `struct inet_diag_req_v2`: every TCP socket of a family in one of the
+/// wanted states.
 fn request(family: u8, with_listening: bool) -> [u8; HEADER + REQUEST] {
     let mut octets = [0; HEADER + REQUEST];
     octets[..4].copy_from_slice(&72_u32.to_ne_bytes());
@@ -207,13 +234,17 @@ fn request(family: u8, with_listening: bool) -> [u8; HEADER + REQUEST] {
 
 /// Reads the messages of one datagram; says whether the answer is complete.
 fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
-    while let Some(length) = octets.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes) {
+    while let Some(length) = octets.get(..4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes)
+    {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(message) = octets.get(..length).filter(|_| length >= HEADER) else { break };
         match u16::from_ne_bytes([message[4], message[5]]) {
             NLMSG_DONE => return Ok(true),
             NLMSG_ERROR => {
-                let code = message.get(HEADER..HEADER + 4).and_then(|o| o.try_into().ok()).map_or(0, i32::from_ne_bytes);
+                let code = message
+                    .get(HEADER..HEADER + 4)
+                    .and_then(|o| o.try_into().ok())
+                    .map_or(0, i32::from_ne_bytes);
                 return Err(io::Error::from_raw_os_error(code.saturating_neg()));
             }
             SOCK_DIAG_BY_FAMILY => {
@@ -229,9 +260,12 @@ fn read(mut octets: &[u8], table: &mut Table) -> io::Result<bool> {
     Ok(false)
 }
 
-/// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in network order.
+/// `struct inet_diag_msg`: family, state, timer, retransmissions, then ports and addresses in
+/// network order.
 fn line(message: &[u8]) -> Option<Line> {
-    let word = |at: usize| message.get(at..at + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let word = |at: usize| {
+        message.get(at..at + 4).and_then(|o| o.try_into().ok()).map_or(0, u32::from_ne_bytes)
+    };
     let owner = word(INODE);
     // The system takes one more than it says.
     let full = word(WAITING) > word(WAITING + 4);
@@ -246,27 +280,40 @@ fn line(message: &[u8]) -> Option<Line> {
         }
     };
     match state {
-        LISTEN => Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner, full }),
-        SYN_RECV | NEW_SYN_RECV => {
-            Some(Line::HalfOpen { local: SocketAddr::new(address(8)?, port(4)), peer: SocketAddr::new(address(24)?, port(6)) })
+        LISTEN => {
+            Some(Line::Listening { local: SocketAddr::new(address(8)?, port(4)), owner, full })
         }
+        SYN_RECV | NEW_SYN_RECV => Some(Line::HalfOpen {
+            local: SocketAddr::new(address(8)?, port(4)),
+            peer: SocketAddr::new(address(24)?, port(6)),
+        }),
         _ => None,
     }
 }
 
-/// The processes that have these sockets open, by the sockets' inodes: each descriptor of theirs is a link to `socket:[inode]` (proc_pid_fd(5)).
+/// The processes that have these sockets open, by the sockets' inodes: each descriptor of theirs is
+/// a link to `socket:[inode]` (proc_pid_fd(5)).
 pub fn processes(inodes: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
     let mut found = BTreeMap::new();
     let Ok(all) = std::fs::read_dir("/proc") else { return found };
-    for (folder, pid) in all.flatten().filter_map(|entry| Some((entry.path(), entry.file_name().to_str()?.parse().ok()?))) {
+    for (folder, pid) in all
+        .flatten()
+        .filter_map(|entry| Some((entry.path(), entry.file_name().to_str()?.parse().ok()?)))
+    {
         if found.len() == inodes.len() {
             break;
         }
         let Ok(descriptors) = std::fs::read_dir(folder.join("fd")) else { continue };
-        for link in descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()) {
-            let inode = link.to_str().and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+        for link in descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        {
+            let inode = link
+                .to_str()
+                .and_then(|l| l.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
             if let Some(inode) = inode.filter(|inode| inodes.contains(inode)) {
-                let name = std::fs::read_to_string(folder.join("comm")).unwrap_or_default().trim().to_owned();
+                let name = std::fs::read_to_string(folder.join("comm"))
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned();
                 found.insert(inode, Process { pid, name });
             }
         }
@@ -280,12 +327,16 @@ mod tests {
 
     #[test]
     fn a_counter_is_found_by_its_name() {
-        let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: EmbryonicRsts\nIpExt: 5\n";
+        let text = "TcpExt: SyncookiesSent EmbryonicRsts X\nTcpExt: 1 23 4\nIpExt: \
+            EmbryonicRsts\nIpExt: 5\n";
         assert_eq!(counter(text, "TcpExt:", "EmbryonicRsts"), Some(23));
         assert_eq!(counter(text, "TcpExt:", "Other"), None);
         assert!(table(false).expect("Linux has a table").counters.is_some());
         let text = "TcpExt: EmbryonicRsts ListenOverflows ListenDrops\nTcpExt: 1 3 10\n";
-        assert_eq!(read_counters(text), Some(Counters { reset: 1, dropped: 7, overflowed: 3, cookies: 0 }));
+        assert_eq!(
+            read_counters(text),
+            Some(Counters { reset: 1, dropped: 7, overflowed: 3, cookies: 0 })
+        );
     }
 
     #[test]
@@ -295,7 +346,10 @@ mod tests {
         message[4..8].copy_from_slice(&[0x01, 0x85, 0xc3, 0x50]);
         message[8..12].copy_from_slice(&[10, 0, 0, 2]);
         message[24..28].copy_from_slice(&[10, 0, 0, 1]);
-        let wanted = Line::HalfOpen { local: "10.0.0.2:389".parse().expect("an address"), peer: "10.0.0.1:50000".parse().expect("one") };
+        let wanted = Line::HalfOpen {
+            local: "10.0.0.2:389".parse().expect("an address"),
+            peer: "10.0.0.1:50000".parse().expect("one"),
+        };
         assert_eq!(line(&message), Some(wanted));
         assert_eq!(line(&message[..39]), None, "cut short");
     }
@@ -303,7 +357,9 @@ mod tests {
     #[test]
     fn a_broken_answer_ends_the_reading() {
         let mut table = Table::default();
-        for octets in [&[][..], &[1, 0], &[0, 0, 0, 0, 0, 0], &[255, 255, 255, 255, 20, 0], &[4, 0, 0, 0]] {
+        for octets in
+            [&[][..], &[1, 0], &[0, 0, 0, 0, 0, 0], &[255, 255, 255, 255, 20, 0], &[4, 0, 0, 0]]
+        {
             assert!(!read(octets, &mut table).expect("no error in it"), "{octets:?}");
         }
         let mut refused = vec![0; 20];

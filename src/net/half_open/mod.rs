@@ -1,5 +1,6 @@
-//! The kernel's table of TCP connections, as far as a listener wants it: what is half open, and on which ports who listens. A SYN that
-//! came and whose answer was lost is seen nowhere else: no program is told of it.
+//! The kernel's table of TCP connections, as far as a listener wants it: what is half open, and on
+//! which ports who listens. A SYN that came and whose answer was lost is seen nowhere else: no
+//! program is told of it.
 
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -29,7 +30,9 @@ mod system {
         None
     }
 
-    pub fn processes(_: &std::collections::BTreeSet<u32>) -> std::collections::BTreeMap<u32, super::Process> {
+    pub fn processes(
+        _: &std::collections::BTreeSet<u32>,
+    ) -> std::collections::BTreeMap<u32, super::Process> {
         std::collections::BTreeMap::new()
     }
 }
@@ -39,26 +42,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Half-open connections that are looked at in one reading: a flood fills the table, and must not fill this program.
+/// Half-open connections that are looked at in one reading: a flood fills the table, and must not
+/// fill this program.
 const MAX_HALF_OPEN: usize = 4096;
 
 /// What the table held at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Own and other address of connections whose SYN was answered (state SYN-RECEIVED, RFC 9293 section 3.3.2).
+    /// Own and other address of connections whose SYN was answered (state SYN-RECEIVED, RFC 9293
+    /// section 3.3.2).
     pub half_open: Vec<(SocketAddr, SocketAddr)>,
-    /// Addresses and ports that somebody listens on, whoever it is; absent where they were not read.
+    /// Addresses and ports that somebody listens on, whoever it is; absent where they were not
+    /// read.
     pub listening: Option<BTreeSet<SocketAddr>>,
-    /// The owner of each of these ports, in the system's own terms: an inode on Linux, a process on Windows.
+    /// The owner of each of these ports, in the system's own terms: an inode on Linux, a process on
+    /// Windows.
     pub(crate) owners: Vec<(u16, u32)>,
-    /// Of those addresses and ports, the ones whose program has as many connections waiting as it takes: the system drops what comes more.
+    /// Of those addresses and ports, the ones whose program has as many connections waiting as it
+    /// takes: the system drops what comes more.
     pub full: BTreeSet<SocketAddr>,
-    /// What became of half-open connections since the system began, where it counts them: such a one may be there for no time at all, so that no
-    /// reading sees it.
+    /// What became of half-open connections since the system began, where it counts them: such a
+    /// one may be there for no time at all, so that no reading sees it.
     pub counters: Option<Counters>,
 }
 
-/// How many TCP segments came to this machine since it began, where that is told cheaply: as long as it stays the same, nothing new is half open.
+/// How many TCP segments came to this machine since it began, where that is told cheaply: as long
+/// as it stays the same, nothing new is half open.
 pub fn segments_in() -> Option<u64> {
     system::segments_in()
 }
@@ -70,14 +79,20 @@ pub fn counters() -> Option<Counters> {
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(any(target_os = "linux", windows)), expect(dead_code, reason = "no table is read here"))]
+#[cfg_attr(
+    not(any(target_os = "linux", windows)),
+    expect(dead_code, reason = "no table is read here")
+)]
 enum Line {
     HalfOpen { local: SocketAddr, peer: SocketAddr },
     Listening { local: SocketAddr, owner: u32, full: bool },
 }
 
 impl Table {
-    #[cfg_attr(not(any(target_os = "linux", windows)), expect(dead_code, reason = "no table is read here"))]
+    #[cfg_attr(
+        not(any(target_os = "linux", windows)),
+        expect(dead_code, reason = "no table is read here")
+    )]
     fn add(&mut self, line: Line) {
         match line {
             Line::HalfOpen { local, peer } if self.half_open.len() < MAX_HALF_OPEN => {
@@ -100,16 +115,20 @@ fn plain(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Whether somebody listens for connections to this address: on it, or on all addresses. One that listens on all of IPv6 is taken to listen
-/// on all of IPv4 too, as it does unless it was told otherwise.
+/// Whether somebody listens for connections to this address: on it, or on all addresses. One that
+/// listens on all of IPv6 is taken to listen on all of IPv4 too, as it does unless it was told
+/// otherwise.
 pub fn is_listened_on(listening: &BTreeSet<SocketAddr>, address: SocketAddr) -> bool {
     let address = plain(address);
     let all = |ip: IpAddr| listening.contains(&SocketAddr::new(ip, address.port()));
-    listening.contains(&address) || all(Ipv6Addr::UNSPECIFIED.into()) || (address.is_ipv4() && all(Ipv4Addr::UNSPECIFIED.into()))
+    listening.contains(&address)
+        || all(Ipv6Addr::UNSPECIFIED.into())
+        || (address.is_ipv4() && all(Ipv4Addr::UNSPECIFIED.into()))
 }
 
-/// Reads the table, for IPv4 and IPv6, with or without who listens. Takes well under a millisecond on a host with hundreds of sockets; with those of
-/// a whole dynamic range, who listens takes several.
+/// Reads the table, for IPv4 and IPv6, with or without who listens. Takes well under a millisecond
+/// on a host with hundreds of sockets; with those of a whole dynamic range, who listens takes
+/// several.
 ///
 /// # Errors
 /// `Unsupported` on systems without such a table; else the system's own.
@@ -128,8 +147,8 @@ pub enum Stands {
     Opened,
 }
 
-/// How this very connection stands now, whoever has the port. A table that is full of others may not have been read as far as that. `None` where the
-/// system does not tell it.
+/// How this very connection stands now, whoever has the port. A table that is full of others may
+/// not have been read as far as that. `None` where the system does not tell it.
 pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
     system::connection(plain(local), plain(peer))
 }
@@ -143,7 +162,8 @@ pub enum Ends {
     Peer(SocketAddr),
 }
 
-/// How many connections of these there are, whoever has the port; `None` where the system does not tell.
+/// How many connections of these there are, whoever has the port; `None` where the system does not
+/// tell.
 pub fn count(ends: Ends) -> Option<u32> {
     system::count(match ends {
         Ends::Peer(peer) => Ends::Peer(plain(peer)),
@@ -151,8 +171,9 @@ pub fn count(ends: Ends) -> Option<u32> {
     })
 }
 
-/// Whether this host itself leads what comes to an own address and port elsewhere: to a container, or by a redirection. Such a connection stands in no
-/// table of its own, not even one that is made here.
+/// Whether this host itself leads what comes to an own address and port elsewhere: to a container,
+/// or by a redirection. Such a connection stands in no table of its own, not even one that is made
+/// here.
 pub fn is_led_on(here: SocketAddr) -> bool {
     let Ok(own) = std::net::TcpStream::connect_timeout(&here, LOCAL) else { return true };
     own.local_addr().is_ok_and(|from| connection(here, from) != Some(Stands::Opened))
@@ -179,12 +200,17 @@ impl std::fmt::Display for Process {
     }
 }
 
-/// Who listens on these ports, as far as this process may know: Linux tells it of another user's process only to root.
+/// Who listens on these ports, as far as this process may know: Linux tells it of another user's
+/// process only to root.
 pub fn holders(ports: &[u16]) -> BTreeMap<u16, Process> {
     let owners = table(true).map(|table| table.owners).unwrap_or_default();
-    let owners: Vec<(u16, u32)> = owners.into_iter().filter(|(port, _)| ports.contains(port)).collect();
+    let owners: Vec<(u16, u32)> =
+        owners.into_iter().filter(|(port, _)| ports.contains(port)).collect();
     let processes = system::processes(&owners.iter().map(|(_, owner)| *owner).collect());
-    owners.into_iter().filter_map(|(port, owner)| Some((port, processes.get(&owner)?.clone()))).collect()
+    owners
+        .into_iter()
+        .filter_map(|(port, owner)| Some((port, processes.get(&owner)?.clone())))
+        .collect()
 }
 
 #[cfg(test)]
@@ -206,16 +232,29 @@ mod tests {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = std::net::TcpListener::bind(address) else { continue };
             let local = listener.local_addr().expect("an address");
-            assert!(table(true).expect("Linux has a table").listening.is_some_and(|l| l.contains(&local)), "{address}");
+            assert!(
+                table(true)
+                    .expect("Linux has a table")
+                    .listening
+                    .is_some_and(|l| l.contains(&local)),
+                "{address}"
+            );
             drop(listener);
-            assert!(!table(true).expect("Linux has a table").listening.is_some_and(|l| l.contains(&local)), "{address}");
+            assert!(
+                !table(true)
+                    .expect("Linux has a table")
+                    .listening
+                    .is_some_and(|l| l.contains(&local)),
+                "{address}"
+            );
         }
     }
 
     #[test]
     fn a_service_on_loopback_alone_listens_for_nobody_else() {
         let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        let listening = [at("127.0.0.1:389"), at("0.0.0.0:636"), at("[::]:443"), at("[::]:0")].into();
+        let listening =
+            [at("127.0.0.1:389"), at("0.0.0.0:636"), at("[::]:443"), at("[::]:0")].into();
         for (address, wanted) in [
             ("10.0.0.1:389", false),
             ("127.0.0.1:389", true),

@@ -6,7 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use windows_sys::Win32::Foundation::{CloseHandle, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
-    GetExtendedTcpTable, MIB_TCP_STATE_LISTEN, MIB_TCP_STATE_SYN_RCVD, MIB_TCP6ROW_OWNER_PID, MIB_TCPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL,
+    GetExtendedTcpTable, MIB_TCP_STATE_LISTEN, MIB_TCP_STATE_SYN_RCVD, MIB_TCP6ROW_OWNER_PID,
+    MIB_TCPROW_OWNER_PID, TCP_TABLE_OWNER_PID_ALL,
 };
 use windows_sys::Win32::Networking::WinSock::{AF_INET, AF_INET6};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
@@ -49,7 +50,10 @@ fn add(table: &mut Table, (state, owner): (u32, u32), local: SocketAddr, peer: S
 }
 
 /// The rows of one family: a count, then so many structures.
-#[expect(unsafe_code, reason = "the table comes as a count and an array of C structures in a buffer of ours")]
+#[expect(
+    unsafe_code,
+    reason = "the table comes as a count and an array of C structures in a buffer of ours"
+)]
 fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
     let mut size = 64 * 1024_u32;
     for _ in 0..TRIES {
@@ -58,22 +62,41 @@ fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
         let room = u32::try_from(buffer.len() * 8).unwrap_or(u32::MAX);
         size = room;
         // SAFETY: the buffer has `size` octets and outlives the call, which writes at most so many.
-        let code =
-            unsafe { GetExtendedTcpTable(buffer.as_mut_ptr().cast(), &raw mut size, 0, u32::from(family), TCP_TABLE_OWNER_PID_ALL, 0) };
+        let code = unsafe {
+            GetExtendedTcpTable(
+                buffer.as_mut_ptr().cast(),
+                &raw mut size,
+                0,
+                u32::from(family),
+                TCP_TABLE_OWNER_PID_ALL,
+                0,
+            )
+        };
         match code {
             0 => {
                 let octets = buffer.len() * 8;
                 let first = size_of::<u32>().next_multiple_of(align_of::<R>());
                 // SAFETY: the buffer is larger than one u32 and aligned for it.
-                let count = usize::try_from(unsafe { *buffer.as_ptr().cast::<u32>() }).unwrap_or_default();
+                let count =
+                    usize::try_from(unsafe { *buffer.as_ptr().cast::<u32>() }).unwrap_or_default();
                 let count = count.min((octets - first) / size_of::<R>());
-                // SAFETY: `count` structures fit behind the first; each is plain data, and read without need of alignment.
+                // SAFETY: `count` structures fit behind the first; each is plain data, and read
+                // without need of alignment.
                 return Ok((0..count)
-                    .map(|n| unsafe { buffer.as_ptr().cast::<u8>().add(first + n * size_of::<R>()).cast::<R>().read_unaligned() })
+                    .map(|n| unsafe {
+                        buffer
+                            .as_ptr()
+                            .cast::<u8>()
+                            .add(first + n * size_of::<R>())
+                            .cast::<R>()
+                            .read_unaligned()
+                    })
                     .collect());
             }
             TOO_SMALL => size = size.saturating_add(16 * 1024),
-            code => return Err(io::Error::from_raw_os_error(i32::try_from(code).unwrap_or_default())),
+            code => {
+                return Err(io::Error::from_raw_os_error(i32::try_from(code).unwrap_or_default()));
+            }
         }
     }
     Err(io::ErrorKind::OutOfMemory.into())
@@ -83,7 +106,11 @@ fn rows<R: Copy>(family: u16) -> io::Result<Vec<R>> {
 pub fn connection(local: SocketAddr, peer: SocketAddr) -> Option<Stands> {
     let both = (local, peer);
     let state = if local.is_ipv4() {
-        let found = rows::<MIB_TCPROW_OWNER_PID>(AF_INET).ok()?.into_iter().find(|row| ends_of_4(row) == both).map(|row| row.dwState);
+        let found = rows::<MIB_TCPROW_OWNER_PID>(AF_INET)
+            .ok()?
+            .into_iter()
+            .find(|row| ends_of_4(row) == both)
+            .map(|row| row.dwState);
         // A socket of both families stands in the other table, with the IPv4 addresses inside IPv6.
         found.or_else(|| state_in_6(both))
     } else {
@@ -103,14 +130,21 @@ pub fn count(_: super::Ends) -> Option<u32> {
 
 fn state_in_6((local, peer): (SocketAddr, SocketAddr)) -> Option<u32> {
     let all = rows::<MIB_TCP6ROW_OWNER_PID>(AF_INET6).unwrap_or_default();
-    let is_it = |(l, p): (SocketAddr, SocketAddr)| (super::plain(l), super::plain(p)) == (local, peer);
+    let is_it =
+        |(l, p): (SocketAddr, SocketAddr)| (super::plain(l), super::plain(p)) == (local, peer);
     all.into_iter().find(|row| is_it(ends_of_6(row))).map(|row| row.dwState)
 }
 
 fn ends_of_4(row: &MIB_TCPROW_OWNER_PID) -> (SocketAddr, SocketAddr) {
     (
-        SocketAddr::new(Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(), port(row.dwLocalPort)),
-        SocketAddr::new(Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(), port(row.dwRemotePort)),
+        SocketAddr::new(
+            Ipv4Addr::from(row.dwLocalAddr.to_ne_bytes()).into(),
+            port(row.dwLocalPort),
+        ),
+        SocketAddr::new(
+            Ipv4Addr::from(row.dwRemoteAddr.to_ne_bytes()).into(),
+            port(row.dwRemotePort),
+        ),
     )
 }
 
@@ -121,7 +155,8 @@ fn ends_of_6(row: &MIB_TCP6ROW_OWNER_PID) -> (SocketAddr, SocketAddr) {
     )
 }
 
-/// `GetTcpStatistics` counts IPv4 and IPv6 apart and costs a call for each; the table itself is no dearer.
+/// `GetTcpStatistics` counts IPv4 and IPv6 apart and costs a call for each; the table itself is no
+/// dearer.
 pub fn segments_in() -> Option<u64> {
     None
 }
@@ -131,10 +166,12 @@ pub fn counters() -> Option<super::Counters> {
     None
 }
 
-/// The processes of these numbers; a snapshot of all names needs no right over any of them, as opening one would.
+/// The processes of these numbers; a snapshot of all names needs no right over any of them, as
+/// opening one would.
 #[expect(unsafe_code, reason = "a handle of the system, and a structure that it fills")]
 pub fn processes(pids: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
-    let mut found: BTreeMap<u32, Process> = pids.iter().map(|pid| (*pid, Process { pid: *pid, name: String::new() })).collect();
+    let mut found: BTreeMap<u32, Process> =
+        pids.iter().map(|pid| (*pid, Process { pid: *pid, name: String::new() })).collect();
     // SAFETY: no pointer is given.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
     if snapshot == INVALID_HANDLE_VALUE {
@@ -147,7 +184,8 @@ pub fn processes(pids: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
     let mut more = unsafe { Process32FirstW(snapshot, &raw mut entry) };
     while more != 0 {
         if let Some(process) = found.get_mut(&entry.th32ProcessID) {
-            let end = entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
+            let end =
+                entry.szExeFile.iter().position(|unit| *unit == 0).unwrap_or(entry.szExeFile.len());
             process.name = String::from_utf16_lossy(&entry.szExeFile[..end]);
         }
         // SAFETY: as above.

@@ -20,21 +20,25 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A self-signed certificate for these DNS names and addresses, good for 90 days, and by clocks that are days
-    /// behind: only as long as it runs is its key anywhere.
+    /// A self-signed certificate for these DNS names and addresses, good for 90 days, and by clocks
+    /// that are days behind: only as long as it runs is its key anywhere.
     ///
     /// # Errors
     /// In words, when a name cannot stand in a certificate.
     pub fn self_signed(names: &[String]) -> Result<Self, String> {
-        let mut parameters = rcgen::CertificateParams::new(names.to_vec()).map_err(|e| format!("cannot make a certificate: {e}"))?;
+        let mut parameters = rcgen::CertificateParams::new(names.to_vec())
+            .map_err(|e| format!("cannot make a certificate: {e}"))?;
         parameters.distinguished_name.push(rcgen::DnType::OrganizationName, OWN_CERTIFICATE);
-        parameters.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("portmatrix", String::as_str));
+        parameters
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, names.first().map_or("portmatrix", String::as_str));
         let seconds = u64::try_from(crate::net::clock::now().as_second()).unwrap_or(0);
         let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         parameters.not_before = (now - std::time::Duration::from_secs(30 * 86_400)).into();
         parameters.not_after = (now + std::time::Duration::from_secs(90 * 86_400)).into();
         let key = rcgen::KeyPair::generate().map_err(|e| format!("cannot make a key: {e}"))?;
-        let certificate = parameters.self_signed(&key).map_err(|e| format!("cannot make a certificate: {e}"))?;
+        let certificate =
+            parameters.self_signed(&key).map_err(|e| format!("cannot make a certificate: {e}"))?;
         Ok(Identity {
             chain: vec![certificate.der().clone()],
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),

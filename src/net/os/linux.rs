@@ -1,5 +1,9 @@
-//! What Linux alone tells about a TCP connection: its error queue (ip(7), `IP_RECVERR`) and its counters (tcp(7), `TCP_INFO`).
-#![expect(unsafe_code, reason = "socket2 and std have no names for these options, nor for control messages")]
+//! What Linux alone tells about a TCP connection: its error queue (ip(7), `IP_RECVERR`) and its
+//! counters (tcp(7), `TCP_INFO`).
+#![expect(
+    unsafe_code,
+    reason = "socket2 and std have no names for these options, nor for control messages"
+)]
 
 use super::tcp_info::TcpInfo;
 use crate::observation::Icmp;
@@ -30,17 +34,22 @@ pub struct Queued {
 pub struct TcpState {
     /// State, as in [`SYN_SENT`].
     pub state: u8,
-    /// Segments that were sent more than once since the beginning; before the connection opens these are its SYNs.
+    /// Segments that were sent more than once since the beginning; before the connection opens
+    /// these are its SYNs.
     pub retransmitted: u32,
 }
 
-/// Has ICMP messages kept for [`take_queued`], and makes each of them end an attempt. In a connection that is open it makes harmless ones
-/// fatal as well: switch it off there.
+/// Has ICMP messages kept for [`take_queued`], and makes each of them end an attempt. In a
+/// connection that is open it makes harmless ones fatal as well: switch it off there.
 ///
 /// # Errors
 /// When the option cannot be set.
 pub fn set_error_queue(socket: &Socket, v4: bool, on: bool) -> io::Result<()> {
-    let (level, name) = if v4 { (libc::IPPROTO_IP, libc::IP_RECVERR) } else { (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) };
+    let (level, name) = if v4 {
+        (libc::IPPROTO_IP, libc::IP_RECVERR)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+    };
     set_int(socket, level, name, i32::from(on))
 }
 
@@ -56,7 +65,8 @@ pub fn refused_retransmissions() -> Option<u64> {
     counter(&std::fs::read_to_string("/proc/net/netstat").ok()?, "TcpExt:", "TCPRetransFail")
 }
 
-/// A counter of `/proc/net/netstat`: one line of names, and below it one of numbers, for each group.
+/// A counter of `/proc/net/netstat`: one line of names, and below it one of numbers, for each
+/// group.
 fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter(|line| line.starts_with(group));
     let (names, numbers) = (lines.next()?, lines.next()?);
@@ -77,12 +87,21 @@ pub fn has_error_queue(socket: &Socket) -> bool {
     let mut on: libc::c_int = -1;
     let mut length = 4;
     // SAFETY: the kernel writes at most one int into `on`, and both outlive the call.
-    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, (&raw mut on).cast(), &raw mut length) };
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IP,
+            libc::IP_RECVERR,
+            (&raw mut on).cast(),
+            &raw mut length,
+        )
+    };
     assert_eq!(result, 0, "the option is there");
     on != 0
 }
 
-/// Lets `bind` fix the source address alone: the port is chosen by `connect`, and is taken from one destination only instead of from all.
+/// Lets `bind` fix the source address alone: the port is chosen by `connect`, and is taken from one
+/// destination only instead of from all.
 ///
 /// # Errors
 /// When the option cannot be set.
@@ -93,7 +112,8 @@ pub fn set_bind_address_only(socket: &Socket) -> io::Result<()> {
 
 fn set_int(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
     // SAFETY: the options take a pointer to one int, which lives until the call returns.
-    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), 4) };
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), 4) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -103,18 +123,27 @@ pub fn tcp_state(socket: &Socket) -> Option<TcpState> {
     Some(TcpState { state: *info.first()?, retransmitted: TcpInfo::read(&info).retransmitted? })
 }
 
-/// The octets of `struct tcp_info` (`linux/tcp.h`) of a connection, as many as the kernel knows: it is only ever extended at its end.
+/// The octets of `struct tcp_info` (`linux/tcp.h`) of a connection, as many as the kernel knows: it
+/// is only ever extended at its end.
 pub fn tcp_info(socket: &Socket) -> Option<Vec<u8>> {
     let mut info = vec![0_u8; 256];
     let mut length = libc::socklen_t::try_from(info.len()).ok()?;
     // SAFETY: the kernel writes at most `length` octets into `info`, and both outlive the call.
-    let result =
-        unsafe { libc::getsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length) };
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
     info.truncate(usize::try_from(length).ok()?);
     (result == 0).then_some(info)
 }
 
-/// The oldest message of the error queue. Reading it also clears the pending error: ask for that first.
+/// The oldest message of the error queue. Reading it also clears the pending error: ask for that
+/// first.
 pub fn take_queued(socket: &Socket) -> Option<Queued> {
     // The packet that the message is about comes back as data; nobody needs it.
     let mut packet = [0_u8; 128];
@@ -127,8 +156,11 @@ pub fn take_queued(socket: &Socket) -> Option<Queued> {
     message.msg_iovlen = 1;
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = size_of::<[u64; 64]>() as _;
-    // SAFETY: the kernel writes only into `packet` and `control`, within the lengths given, and both outlive the call.
-    let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT) };
+    // SAFETY: the kernel writes only into `packet` and `control`, within the lengths given, and
+    // both outlive the call.
+    let got = unsafe {
+        libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT)
+    };
     if got < 0 {
         return None;
     }
@@ -136,7 +168,8 @@ pub fn take_queued(socket: &Socket) -> Option<Queued> {
     let mut header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
     while !header.is_null() {
         // SAFETY: a header that is not null lies whole inside `control`; its data follow it.
-        let (kind, data, length) = unsafe { ((*header).cmsg_level, libc::CMSG_DATA(header), (*header).cmsg_len as usize) };
+        let (kind, data, length) =
+            unsafe { ((*header).cmsg_level, libc::CMSG_DATA(header), (*header).cmsg_len as usize) };
         // SAFETY: pure arithmetic.
         let length = length.saturating_sub(unsafe { libc::CMSG_LEN(0) } as usize);
         // SAFETY: the kernel wrote `length` octets of data, inside `control`.
@@ -150,7 +183,8 @@ pub fn take_queued(socket: &Socket) -> Option<Queued> {
     None
 }
 
-/// `struct sock_extended_err` (16 octets: errno, origin, type, code, padding, two numbers), then the sender's socket address.
+/// `struct sock_extended_err` (16 octets: errno, origin, type, code, padding, two numbers), then
+/// the sender's socket address.
 fn read(data: &[u8]) -> Option<Queued> {
     let error = i32::from_ne_bytes(data.get(..4)?.try_into().ok()?);
     let (origin, kind, code) = (*data.get(4)?, *data.get(5)?, *data.get(6)?);
@@ -164,7 +198,10 @@ fn sender(data: &[u8]) -> Option<IpAddr> {
     let family = i32::from(u16::from_ne_bytes(data.get(..2)?.try_into().ok()?));
     match family {
         libc::AF_INET => Some(Ipv4Addr::from(<[u8; 4]>::try_from(data.get(4..8)?).ok()?).into()),
-        libc::AF_INET6 => Some(IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(data.get(8..24)?).ok()?)).to_canonical()),
+        libc::AF_INET6 => Some(
+            IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(data.get(8..24)?).ok()?))
+                .to_canonical(),
+        ),
         _ => None,
     }
 }
@@ -186,7 +223,10 @@ mod tests {
         v6[4..7].copy_from_slice(&[libc::SO_EE_ORIGIN_ICMP6, 1, 4]);
         v6[16..18].copy_from_slice(&u16::try_from(libc::AF_INET6).expect("small").to_ne_bytes());
         v6[24..40].copy_from_slice(&"fd00::1".parse::<Ipv6Addr>().expect("an address").octets());
-        assert_eq!(read(&v6).and_then(|q| q.icmp).map(|i| i.from), Some("fd00::1".parse().expect("an address")));
+        assert_eq!(
+            read(&v6).and_then(|q| q.icmp).map(|i| i.from),
+            Some("fd00::1".parse().expect("an address"))
+        );
         // The kernel's own message names no sender; one that is cut short names nothing.
         v4[4] = libc::SO_EE_ORIGIN_LOCAL;
         assert_eq!(read(&v4).map(|q| q.icmp), Some(None));
@@ -198,16 +238,22 @@ mod tests {
 
     #[test]
     fn a_counter_is_found_by_its_name_in_its_group() {
-        let text = "TcpExt: SyncookiesSent TCPRetransFail X\nTcpExt: 1 22 3\nIpExt: TCPRetransFail\nIpExt: 9\n";
+        let text = "TcpExt: SyncookiesSent TCPRetransFail X\nTcpExt: 1 22 3\nIpExt: \
+            TCPRetransFail\nIpExt: 9\n";
         assert_eq!(counter(text, "TcpExt:", "TCPRetransFail"), Some(22));
         assert_eq!(counter(text, "TcpExt:", "Nothing"), None);
-        assert_eq!(counter("TcpExt: TCPRetransFail\n", "TcpExt:", "TCPRetransFail"), None, "cut short");
+        assert_eq!(
+            counter("TcpExt: TCPRetransFail\n", "TcpExt:", "TCPRetransFail"),
+            None,
+            "cut short"
+        );
         assert!(refused_retransmissions().is_some(), "every kernel since 3.18 has it");
     }
 
     #[test]
     fn a_fresh_socket_is_closed_and_has_an_empty_queue() {
-        let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        let socket =
+            Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         assert_eq!(tcp_state(&socket), Some(TcpState { state: CLOSED, retransmitted: 0 }));
         assert!(!has_error_queue(&socket));
         set_error_queue(&socket, true, true).expect("the option is there");

@@ -2,8 +2,8 @@
 
 use crate::observation::Detail;
 
-/// The part of Linux's `struct tcp_info` (include/uapi/linux/tcp.h) that tells why a connection is silent. What an older kernel does not
-/// know is absent.
+/// The part of Linux's `struct tcp_info` (include/uapi/linux/tcp.h) that tells why a connection is
+/// silent. What an older kernel does not know is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpInfo {
     /// Segments sent again, the SYN among them.
@@ -25,8 +25,12 @@ pub struct TcpInfo {
 impl TcpInfo {
     /// From the octets of the structure, however many the kernel gave.
     pub fn read(octets: &[u8]) -> Self {
-        let four = |at: usize| octets.get(at..at + 4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes);
-        let eight = |at: usize| octets.get(at..at + 8).and_then(|o| o.try_into().ok()).map(u64::from_ne_bytes);
+        let four = |at: usize| {
+            octets.get(at..at + 4).and_then(|o| o.try_into().ok()).map(u32::from_ne_bytes)
+        };
+        let eight = |at: usize| {
+            octets.get(at..at + 8).and_then(|o| o.try_into().ok()).map(u64::from_ne_bytes)
+        };
         TcpInfo {
             retransmitted: four(100),
             unacknowledged: four(24),
@@ -39,10 +43,12 @@ impl TcpInfo {
         }
     }
 
-    /// Whether the other end took the handshake and nothing else, and never opened its window: so does a device that answers SYNs for a host
-    /// which it then cannot reach.
+    /// Whether the other end took the handshake and nothing else, and never opened its window: so
+    /// does a device that answers SYNs for a host which it then cannot reach.
     pub fn is_window_shut(&self) -> bool {
-        self.send_window == Some(0) && self.octets_acknowledged == Some(0) && self.octets_received == Some(0)
+        self.send_window == Some(0)
+            && self.octets_acknowledged == Some(0)
+            && self.octets_received == Some(0)
     }
 
     /// As facts of a rung.

@@ -4,9 +4,18 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
+/// Whether a socket could not be made or connected because this machine is out of descriptors,
+/// ports or memory.
 pub fn lacks_resources(error: &io::Error) -> bool {
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EADDRINUSE, libc::EAGAIN];
+    let codes = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+        libc::EADDRNOTAVAIL,
+        libc::EADDRINUSE,
+        libc::EAGAIN,
+    ];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
@@ -26,7 +35,11 @@ pub fn icmp_of(_: &socket2::Socket) -> Option<crate::observation::Icmp> {
 }
 
 /// Raises the soft limit of open descriptors to the hard one; returns the limit in force.
-#[expect(unsafe_code, reason = "getrlimit and setrlimit take pointers to a plain struct that lives on this stack frame")]
+#[expect(
+    unsafe_code,
+    reason = "getrlimit and setrlimit take pointers to a plain struct that lives on this stack \
+        frame"
+)]
 pub fn raise_descriptor_limit() -> Option<u64> {
     // SAFETY: both calls read or write one `rlimit` that outlives them.
     unsafe {
@@ -50,7 +63,8 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 /// When the file's metadata cannot be read.
 pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
     let mode = std::fs::metadata(path)?.mode() & 0o777;
-    Ok((mode & 0o077 != 0).then(|| format!("its mode is {mode:04o}; fix with `chmod 600 {}`", path.display())))
+    Ok((mode & 0o077 != 0)
+        .then(|| format!("its mode is {mode:04o}; fix with `chmod 600 {}`", path.display())))
 }
 
 /// Creates a file that only its owner can read, and fails when it exists.
@@ -61,9 +75,10 @@ pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Makes sure that binding never takes a port from another process. Linux refuses that by itself; there `SO_REUSEADDR` only lets a port be
-/// bound again whose old connections are in TIME-WAIT. Elsewhere (macOS, the BSDs) it would let one address of a port be taken from a
-/// service that listens on all of them, so there it stays off.
+/// Makes sure that binding never takes a port from another process. Linux refuses that by itself;
+/// there `SO_REUSEADDR` only lets a port be bound again whose old connections are in TIME-WAIT.
+/// Elsewhere (macOS, the BSDs) it would let one address of a port be taken from a service that
+/// listens on all of them, so there it stays off.
 ///
 /// # Errors
 /// When the option cannot be set.
@@ -74,7 +89,8 @@ pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
 /// What to do about a port that this user may not bind.
 pub fn advice_for_privileged_port(port: u16) -> String {
     format!(
-        "ports below 1024 need a privilege: run as root, or `sudo setcap cap_net_bind_service=+ep $(command -v portmatrix)`, or \
+        "ports below 1024 need a privilege: run as root, or `sudo setcap cap_net_bind_service=+ep \
+            $(command -v portmatrix)`, or \
          `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
     )
 }

@@ -6,9 +6,15 @@ use std::net::IpAddr;
 use std::path::Path;
 use windows_sys::Win32::Networking::WinSock;
 
-/// Whether a socket could not be made or connected because this machine is out of descriptors, ports or memory.
+/// Whether a socket could not be made or connected because this machine is out of descriptors,
+/// ports or memory.
 pub fn lacks_resources(error: &io::Error) -> bool {
-    let codes = [WinSock::WSAEMFILE, WinSock::WSAENOBUFS, WinSock::WSAEADDRINUSE, WinSock::WSAEADDRNOTAVAIL];
+    let codes = [
+        WinSock::WSAEMFILE,
+        WinSock::WSAENOBUFS,
+        WinSock::WSAEADDRINUSE,
+        WinSock::WSAEADDRNOTAVAIL,
+    ];
     error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
@@ -17,13 +23,20 @@ pub fn is_in_progress(_: &io::Error) -> bool {
     false
 }
 
-/// Makes ICMP messages end a connection attempt. Only Windows 10 2004 and Server 2022 (build 19041) or later can; elsewhere nothing changes.
+/// Makes ICMP messages end a connection attempt. Only Windows 10 2004 and Server 2022 (build 19041)
+/// or later can; elsewhere nothing changes.
 pub fn report_icmp(socket: &socket2::Socket) {
     let on: u32 = 1;
     #[expect(unsafe_code, reason = "socket2 has no name for TCP_FAIL_CONNECT_ON_ICMP_ERROR")]
     // SAFETY: the option takes a pointer to one 32-bit number, which lives until the call returns.
     let _ = unsafe {
-        WinSock::setsockopt(raw(socket), WinSock::IPPROTO_TCP, WinSock::TCP_FAIL_CONNECT_ON_ICMP_ERROR, (&raw const on).cast(), 4)
+        WinSock::setsockopt(
+            raw(socket),
+            WinSock::IPPROTO_TCP,
+            WinSock::TCP_FAIL_CONNECT_ON_ICMP_ERROR,
+            (&raw const on).cast(),
+            4,
+        )
     };
 }
 
@@ -34,18 +47,30 @@ pub fn icmp_of(socket: &socket2::Socket) -> Option<Icmp> {
     #[expect(unsafe_code, reason = "socket2 has no name for TCP_ICMP_ERROR_INFO")]
     // SAFETY: the system writes at most `length` octets into `info`, and both outlive the call.
     let result = unsafe {
-        WinSock::getsockopt(raw(socket), WinSock::IPPROTO_TCP, WinSock::TCP_ICMP_ERROR_INFO, (&raw mut info).cast(), &raw mut length)
+        WinSock::getsockopt(
+            raw(socket),
+            WinSock::IPPROTO_TCP,
+            WinSock::TCP_ICMP_ERROR_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
     };
     // Wine, and a connection without such a message, leave it empty.
     if result != 0 || usize::try_from(length).ok()? < size_of::<WinSock::ICMP_ERROR_INFO>() {
         return None;
     }
     #[expect(unsafe_code, reason = "the address is a union")]
-    // SAFETY: the union is plain octets; all of its members begin with the family, which says which of them it is.
+    // SAFETY: the union is plain octets; all of its members begin with the family, which says which
+    // of them it is.
     let from: IpAddr = unsafe {
         match info.srcaddress.si_family {
-            WinSock::AF_INET => std::net::Ipv4Addr::from(info.srcaddress.Ipv4.sin_addr.S_un.S_addr.to_ne_bytes()).into(),
-            WinSock::AF_INET6 => std::net::Ipv6Addr::from(info.srcaddress.Ipv6.sin6_addr.u.Byte).into(),
+            WinSock::AF_INET => {
+                std::net::Ipv4Addr::from(info.srcaddress.Ipv4.sin_addr.S_un.S_addr.to_ne_bytes())
+                    .into()
+            }
+            WinSock::AF_INET6 => {
+                std::net::Ipv6Addr::from(info.srcaddress.Ipv6.sin6_addr.u.Byte).into()
+            }
             _ => return None,
         }
     };
@@ -62,7 +87,8 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     None
 }
 
-/// Access lists are not read: a file in the user's profile is the user's own by inheritance. The documentation says so.
+/// Access lists are not read: a file in the user's profile is the user's own by inheritance. The
+/// documentation says so.
 ///
 /// # Errors
 /// When the file does not exist.
@@ -78,8 +104,9 @@ pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Windows lets a second process bind a port that is in use unless the first asked for exclusive use; asking for it also makes our own
-/// bind fail on a port that somebody else has, instead of stealing it.
+/// Windows lets a second process bind a port that is in use unless the first asked for exclusive
+/// use; asking for it also makes our own bind fail on a port that somebody else has, instead of
+/// stealing it.
 ///
 /// # Errors
 /// When the option cannot be set.
@@ -87,14 +114,23 @@ pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
 pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
     let on: i32 = 1;
     // SAFETY: the option takes a pointer to one int, which lives until the call returns.
-    let result = unsafe { WinSock::setsockopt(raw(socket), WinSock::SOL_SOCKET, WinSock::SO_EXCLUSIVEADDRUSE, (&raw const on).cast(), 4) };
+    let result = unsafe {
+        WinSock::setsockopt(
+            raw(socket),
+            WinSock::SOL_SOCKET,
+            WinSock::SO_EXCLUSIVEADDRUSE,
+            (&raw const on).cast(),
+            4,
+        )
+    };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// What to do about a port that this user may not bind.
 pub fn advice_for_privileged_port(port: u16) -> String {
     format!(
-        "Windows keeps port {port} for somebody else: see `netsh int ipv4 show excludedportrange tcp` and the services that use HTTP.sys \
+        "Windows keeps port {port} for somebody else: see `netsh int ipv4 show excludedportrange \
+            tcp` and the services that use HTTP.sys \
          (`netsh http show servicestate`)"
     )
 }

@@ -1,4 +1,5 @@
-//! DNS itself, asked by this program: for `--dns`, for records that the system's resolver does not give, and for why that one found nothing.
+//! DNS itself, asked by this program: for `--dns`, for records that the system's resolver does not
+//! give, and for why that one found nothing.
 
 use super::found::MAX_ALIASES;
 use crate::net::clock;
@@ -15,11 +16,12 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// Servers that are asked side by side: a resolver configuration holds three (resolv.conf(5)), and the dead ones must not hold up the others.
+/// Servers that are asked side by side: a resolver configuration holds three (resolv.conf(5)), and
+/// the dead ones must not hold up the others.
 const SIDE_BY_SIDE: usize = 3;
 
-/// How much longer the answer for one family of addresses is waited for once that for the other is there. Some firewalls drop the questions for
-/// one of them.
+/// How much longer the answer for one family of addresses is waited for once that for the other is
+/// there. Some firewalls drop the questions for one of them.
 const OTHER_FAMILY: Duration = Duration::from_secs(5);
 
 /// A client of some DNS servers.
@@ -44,15 +46,16 @@ impl Said {
             Said::Addresses(_) => true,
             Said::Not(failure) => {
                 matches!(failure.reason, Reason::NameNotFound | Reason::NameNoAddress)
-                    || (failure.reason == Reason::DnsFailed && failure.initiator == crate::observation::Initiator::Peer)
+                    || (failure.reason == Reason::DnsFailed
+                        && failure.initiator == crate::observation::Initiator::Peer)
             }
         }
     }
 }
 
 impl Dns {
-    /// The servers that this system is set up for. A configuration that cannot be read is reported when it is used, not before: a site of
-    /// addresses needs no DNS.
+    /// The servers that this system is set up for. A configuration that cannot be read is reported
+    /// when it is used, not before: a site of addresses needs no DNS.
     pub(super) fn of_system(deadline: Duration) -> Self {
         let inner = HickoryResolver::builder_tokio()
             .and_then(|mut builder| {
@@ -68,15 +71,28 @@ impl Dns {
         let mut config = NameServerConfig::udp_and_tcp(server.ip());
         config.connections.iter_mut().for_each(|connection| connection.port = server.port());
         let config = ResolverConfig::from_name_servers(vec![config]);
-        let mut builder = HickoryResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let mut builder =
+            HickoryResolver::builder_with_config(config, TokioRuntimeProvider::default());
         set(builder.options_mut(), deadline);
         Dns { inner: builder.build().map_err(|e| e.to_string()) }
     }
 
-    async fn ask(&self, name: &str, kind: RecordType, deadline: Duration) -> Result<Lookup, Failure> {
-        let resolver = self.inner.as_ref().map_err(|e| Failure::local(Reason::DnsFailed).with("error", e.clone()))?;
+    async fn ask(
+        &self,
+        name: &str,
+        kind: RecordType,
+        deadline: Duration,
+    ) -> Result<Lookup, Failure> {
+        let resolver = self
+            .inner
+            .as_ref()
+            .map_err(|e| Failure::local(Reason::DnsFailed).with("error", e.clone()))?;
         // Names with a dot are taken as complete: no search list is applied to them.
-        let complete = if name.contains('.') && !name.ends_with('.') { format!("{name}.") } else { name.to_owned() };
+        let complete = if name.contains('.') && !name.ends_with('.') {
+            format!("{name}.")
+        } else {
+            name.to_owned()
+        };
         match tokio::time::timeout(deadline, resolver.lookup(complete, kind)).await {
             Err(_) => Err(Failure::unknown(Reason::DnsTimedOut)),
             Ok(Err(error)) => Err(failure(&error)),
@@ -85,7 +101,11 @@ impl Dns {
     }
 
     /// Addresses and aliases of a name.
-    pub(super) async fn addresses(&self, name: &str, deadline: Duration) -> Result<(Vec<IpAddr>, Vec<String>), Failure> {
+    pub(super) async fn addresses(
+        &self,
+        name: &str,
+        deadline: Duration,
+    ) -> Result<(Vec<IpAddr>, Vec<String>), Failure> {
         let v4 = self.ask(name, RecordType::A, deadline);
         let v6 = self.ask(name, RecordType::AAAA, deadline);
         tokio::pin!(v4, v6);
@@ -94,8 +114,13 @@ impl Dns {
             v4 = &mut v4 => (v4, tokio::time::timeout(OTHER_FAMILY, v6).await.unwrap_or(late)),
             v6 = &mut v6 => (v6, tokio::time::timeout(OTHER_FAMILY, v4).await.unwrap_or(late)),
         };
-        let found: Vec<&Lookup> = [&one, &other].into_iter().filter_map(|lookup| lookup.as_ref().ok()).collect();
-        let addresses: Vec<IpAddr> = found.iter().flat_map(|lookup| lookup.answers()).filter_map(|r| r.data.ip_addr()).collect();
+        let found: Vec<&Lookup> =
+            [&one, &other].into_iter().filter_map(|lookup| lookup.as_ref().ok()).collect();
+        let addresses: Vec<IpAddr> = found
+            .iter()
+            .flat_map(|lookup| lookup.answers())
+            .filter_map(|r| r.data.ip_addr())
+            .collect();
         if !addresses.is_empty() {
             return Ok((addresses, aliases(&found)));
         }
@@ -127,14 +152,28 @@ impl Dns {
 
     /// The names that a name stands for.
     pub(super) async fn aliases(&self, name: &str, deadline: Duration) -> Vec<String> {
-        self.ask(name, RecordType::A, deadline).await.map(|found| aliases(&[&found])).unwrap_or_default()
+        self.ask(name, RecordType::A, deadline)
+            .await
+            .map(|found| aliases(&[&found]))
+            .unwrap_or_default()
     }
 
-    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each once.
-    pub(super) async fn targets(&self, name: &str, deadline: Duration) -> Result<Vec<String>, Failure> {
-        let found = self.ask(&format!("{}.", name.trim_end_matches('.')), RecordType::SRV, deadline).await?;
+    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each
+    /// once.
+    pub(super) async fn targets(
+        &self,
+        name: &str,
+        deadline: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        let found = self
+            .ask(&format!("{}.", name.trim_end_matches('.')), RecordType::SRV, deadline)
+            .await?;
         let records = found.answers().iter().filter_map(|record| match &record.data {
-            RData::SRV(srv) => Some((srv.priority, Reverse(srv.weight), srv.target.to_utf8().trim_end_matches('.').to_lowercase())),
+            RData::SRV(srv) => Some((
+                srv.priority,
+                Reverse(srv.weight),
+                srv.target.to_utf8().trim_end_matches('.').to_lowercase(),
+            )),
             _ => None,
         });
         // "." says that the service is decidedly not there.
@@ -164,7 +203,8 @@ fn aliases(found: &[&Lookup]) -> Vec<String> {
     aliases
 }
 
-/// Of two families without an address, the failure that says more: a name that is not there has none of either; what was not answered may have one.
+/// Of two families without an address, the failure that says more: a name that is not there has
+/// none of either; what was not answered may have one.
 fn worse(one: Failure, other: Failure) -> Failure {
     let weight = |failure: &Failure| match failure.reason {
         Reason::NameNotFound => 0,
@@ -192,12 +232,16 @@ fn failure(error: &NetError) -> Failure {
             NetError::Dns(_) => Failure::peer(Reason::DnsFailed),
             NetError::Timeout => Failure::unknown(Reason::DnsTimedOut),
             NetError::NoConnections => Failure::local(Reason::DnsFailed),
-            NetError::Io(error) if os::lacks_resources(error) => Failure::local(Reason::LocalResources),
+            NetError::Io(error) if os::lacks_resources(error) => {
+                Failure::local(Reason::LocalResources)
+            }
             _ => Failure::unknown(Reason::DnsFailed),
         }
     };
     let words = match error {
-        NetError::NoConnections => "none of the DNS servers that this machine is set up for can be reached".to_owned(),
+        NetError::NoConnections => {
+            "none of the DNS servers that this machine is set up for can be reached".to_owned()
+        }
         _ => error.to_string(),
     };
     found.with("error", words)

@@ -1,5 +1,6 @@
-//! Names to addresses: what this system says they are. Its own resolver is asked, as every program on the machine asks it: hosts file, search
-//! list, name service switch, DNS client. DNS is asked by this program itself only for `--dns`, and for records that the system does not give.
+//! Names to addresses: what this system says they are. Its own resolver is asked, as every program
+//! on the machine asks it: hosts file, search list, name service switch, DNS client. DNS is asked
+//! by this program itself only for `--dns`, and for records that the system does not give.
 
 mod dns;
 mod found;
@@ -40,7 +41,8 @@ impl Resolver {
         Resolver { dns: Dns::of_server(server, patience.direct), system: false, patience }
     }
 
-    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each once.
+    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each
+    /// once.
     ///
     /// # Errors
     /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`.
@@ -51,7 +53,8 @@ impl Resolver {
     /// Every address of a name, IPv4 first, each once, and the names on the way to them.
     ///
     /// # Errors
-    /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`; a local reason where this machine could not ask.
+    /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`; a local reason where
+    /// this machine could not ask.
     pub async fn look_up(&self, name: &str) -> Result<Found, Failure> {
         if self.system {
             return system::look_up(name, &self.dns, self.patience).await;

@@ -1,4 +1,5 @@
-//! The system's own resolver, asked in a thread of its own: it blocks, and nothing can break it off.
+//! The system's own resolver, asked in a thread of its own: it blocks, and nothing can break it
+//! off.
 
 use super::dns::{Dns, Said};
 use super::found::{Found, Patience};
@@ -11,14 +12,16 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Threads at a time, of the whole program: one that was given up goes on until the system's resolver comes to its end.
+/// Threads at a time, of the whole program: one that was given up goes on until the system's
+/// resolver comes to its end.
 static THREADS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(64)));
 
 /// Name service modules keep buffers on the stack.
 const STACK: usize = 512 * 1024;
 
-/// Time after which DNS is asked beside the system, to see whether there is anybody who answers. Less than the shortest that a resolver may wait for a
-/// server, so that what is given up for silence is never taken for a quick refusal.
+/// Time after which DNS is asked beside the system, to see whether there is anybody who answers.
+/// Less than the shortest that a resolver may wait for a server, so that what is given up for
+/// silence is never taken for a quick refusal.
 const ALONE: Duration = Duration::from_millis(800);
 
 /// How long DNS is asked why the system found nothing.
@@ -36,29 +39,32 @@ const LATE_MS: f64 = 900.0;
 /// Asks the system, and where DNS is only slow, once more with patience.
 pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result<Found, Failure> {
     match ask(name, dns, patience, false).await {
-        Err(failure) if names::CAN_WAIT && failure.detail.contains_key(GAVE_UP) => match ask(name, dns, patience, true).await {
-            Ok(found) => Ok(Found { impatient: true, ..found }),
-            Err(_) => Err(failure),
-        },
+        Err(failure) if names::CAN_WAIT && failure.detail.contains_key(GAVE_UP) => {
+            match ask(name, dns, patience, true).await {
+                Ok(found) => Ok(Found { impatient: true, ..found }),
+                Err(_) => Err(failure),
+            }
+        }
         outcome => outcome,
     }
 }
 
 async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result<Found, Failure> {
-    let Ok(Ok(turn)) = tokio::time::timeout(patience.whole, THREADS.clone().acquire_owned()).await else {
-        return Err(
-            Failure::local(Reason::LocalResources).with("error", "too many names are being looked up that the system does not find")
-        );
+    let Ok(Ok(turn)) = tokio::time::timeout(patience.whole, THREADS.clone().acquire_owned()).await
+    else {
+        return Err(Failure::local(Reason::LocalResources)
+            .with("error", "too many names are being looked up that the system does not find"));
     };
     let begun = clock::instant();
     let (tell, answer) = oneshot::channel();
     let asked = name.to_owned();
-    let thread = std::thread::Builder::new().name("name".to_owned()).stack_size(STACK).spawn(move || {
-        let answer = names::addresses_of(&asked, patient);
-        drop(turn);
-        // Nobody may be waiting any more.
-        let _ = tell.send(answer);
-    });
+    let thread =
+        std::thread::Builder::new().name("name".to_owned()).stack_size(STACK).spawn(move || {
+            let answer = names::addresses_of(&asked, patient);
+            drop(turn);
+            // Nobody may be waiting any more.
+            let _ = tell.send(answer);
+        });
     if let Err(error) = thread {
         return Err(Failure::local(Reason::LocalResources).with("error", error.to_string()));
     }
@@ -71,9 +77,12 @@ async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result
     tokio::pin!(beside);
     let mut given: Option<Answer> = None;
     loop {
-        // The system's answer is enough, unless it only says that it may be asked again: then a server may still be heard.
+        // The system's answer is enough, unless it only says that it may be asked again: then a
+        // server may still be heard.
         given = match given {
-            Some(answer) if said.is_some() || !is_try_again(&answer) => return settle(name, answer, said, dns).await,
+            Some(answer) if said.is_some() || !is_try_again(&answer) => {
+                return settle(name, answer, said, dns).await;
+            }
             other => other,
         };
         let answered = said.as_ref().is_some_and(Said::is_answer);
@@ -85,7 +94,8 @@ async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result
             () = tokio::time::sleep_until(until.into()) => {
                 let failure = Failure::unknown(Reason::DnsTimedOut).with("waited_ms", clock::ms_since(begun).round());
                 return Err(if answered {
-                    failure.with("error", "a DNS server answers, but this machine's own resolver does not come to its end")
+                    failure.with("error", "a DNS server answers, but this machine's own resolver \
+                        does not come to its end")
                 } else {
                     failure
                 });
@@ -101,9 +111,16 @@ fn is_try_again(answer: &Answer) -> bool {
 }
 
 /// What came of it, with the reason where there is no address.
-async fn settle(name: &str, answer: Answer, said: Option<Said>, dns: &Dns) -> Result<Found, Failure> {
+async fn settle(
+    name: &str,
+    answer: Answer,
+    said: Option<Said>,
+    dns: &Dns,
+) -> Result<Found, Failure> {
     let Ok(answer) = answer else {
-        return Err(Failure::local(Reason::OsError).with("error", "the system's resolver broke off"));
+        return Err(
+            Failure::local(Reason::OsError).with("error", "the system's resolver broke off")
+        );
     };
     match answer {
         Ok(Named { addresses, canonical }) => {
@@ -112,16 +129,23 @@ async fn settle(name: &str, answer: Answer, said: Option<Said>, dns: &Dns) -> Re
             let aliases = match end {
                 Some(end) if said.is_none() => {
                     let chain = dns.aliases(name, CHAIN).await;
-                    if chain.last().is_some_and(|last| is_same(last, &end)) { chain } else { vec![end] }
+                    if chain.last().is_some_and(|last| is_same(last, &end)) {
+                        chain
+                    } else {
+                        vec![end]
+                    }
                 }
                 end => end.into_iter().collect(),
             };
             Ok(Found::new(addresses, aliases))
         }
         Err(error) => {
-            // The system cannot always tell a name that is not there from one without addresses, nor why it may be asked again.
+            // The system cannot always tell a name that is not there from one without addresses,
+            // nor why it may be asked again.
             let said = match (error.fault, said) {
-                (NameFault::NotFound | NameFault::TryAgain, None) => Some(dns.says(name, WHY).await),
+                (NameFault::NotFound | NameFault::TryAgain, None) => {
+                    Some(dns.says(name, WHY).await)
+                }
                 (_, said) => said,
             };
             Err(failure(&error, said.as_ref(), cfg!(windows)))
@@ -133,7 +157,8 @@ fn is_same(one: &str, other: &str) -> bool {
     one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
 }
 
-/// Why the system gave no address. DNS only makes the reason sharper; an address that it has and the system has not is none.
+/// Why the system gave no address. DNS only makes the reason sharper; an address that it has and
+/// the system has not is none.
 fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
     let of_dns = match said {
         Some(Said::Not(failure)) => Some(failure.reason),
@@ -146,16 +171,24 @@ fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
             false => failure.with("error", error.words.clone()),
         }
     };
-    let has = "DNS has addresses for it, this machine's own resolver has none (look at its name service settings)";
+    let has = "DNS has addresses for it, this machine's own resolver has none (look at its name \
+        service settings)";
     told(match (error.fault, of_dns) {
-        (NameFault::NotFound, Some(Reason::NameNoAddress)) | (NameFault::NoAddress, _) => Failure::peer(Reason::NameNoAddress),
+        (NameFault::NotFound, Some(Reason::NameNoAddress)) | (NameFault::NoAddress, _) => {
+            Failure::peer(Reason::NameNoAddress)
+        }
         // Windows says so too where no server answered.
-        (NameFault::NotFound, Some(Reason::DnsTimedOut)) if windows => Failure::unknown(Reason::DnsTimedOut),
-        (NameFault::NotFound, _) if matches!(said, Some(Said::Addresses(_))) => Failure::peer(Reason::NameNotFound).with("error", has),
+        (NameFault::NotFound, Some(Reason::DnsTimedOut)) if windows => {
+            Failure::unknown(Reason::DnsTimedOut)
+        }
+        (NameFault::NotFound, _) if matches!(said, Some(Said::Addresses(_))) => {
+            Failure::peer(Reason::NameNotFound).with("error", has)
+        }
         (NameFault::NotFound, _) => Failure::peer(Reason::NameNotFound),
         (NameFault::TryAgain, _) => match said {
             Some(Said::Addresses(ms)) if *ms >= LATE_MS => {
-                let words = "a DNS server answers, and this machine's own resolver gave up before: it waits no longer than it is told to";
+                let words = "a DNS server answers, and this machine's own resolver gave up before: \
+                    it waits no longer than it is told to";
                 Failure::unknown(Reason::DnsTimedOut).with("error", words).with(GAVE_UP, ms.round())
             }
             Some(Said::Addresses(_)) => Failure::peer(Reason::DnsFailed).with("error", has),
@@ -163,7 +196,9 @@ fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
             None => Failure::unknown(Reason::DnsFailed),
         },
         (NameFault::Failed, _) => Failure::peer(Reason::DnsFailed),
-        (NameFault::Local(reason), _) => Failure { initiator: Initiator::Local, ..Failure::local(reason) },
+        (NameFault::Local(reason), _) => {
+            Failure { initiator: Initiator::Local, ..Failure::local(reason) }
+        }
     })
 }
 
@@ -172,7 +207,11 @@ mod tests {
     use super::*;
 
     fn why(fault: NameFault, said: Option<Said>, windows: bool) -> (Reason, Initiator) {
-        let failure = failure(&NameError { fault, code: -1, words: "words".to_owned() }, said.as_ref(), windows);
+        let failure = failure(
+            &NameError { fault, code: -1, words: "words".to_owned() },
+            said.as_ref(),
+            windows,
+        );
         (failure.reason, failure.initiator)
     }
 
@@ -182,24 +221,55 @@ mod tests {
         let not = |failure| Some(Said::Not(failure));
         let silent = || not(Failure::unknown(Reason::DnsTimedOut));
         assert_eq!(why(NotFound, None, false).0, Reason::NameNotFound);
-        assert_eq!(why(NotFound, Some(Said::Addresses(1.0)), false).0, Reason::NameNotFound, "the system decides");
-        assert_eq!(why(NotFound, not(Failure::peer(Reason::NameNoAddress)), false).0, Reason::NameNoAddress);
-        assert_eq!(why(NotFound, silent(), false).0, Reason::NameNotFound, "without DNS in nsswitch.conf");
+        assert_eq!(
+            why(NotFound, Some(Said::Addresses(1.0)), false).0,
+            Reason::NameNotFound,
+            "the system decides"
+        );
+        assert_eq!(
+            why(NotFound, not(Failure::peer(Reason::NameNoAddress)), false).0,
+            Reason::NameNoAddress
+        );
+        assert_eq!(
+            why(NotFound, silent(), false).0,
+            Reason::NameNotFound,
+            "without DNS in nsswitch.conf"
+        );
         assert_eq!(why(NotFound, silent(), true).0, Reason::DnsTimedOut);
-        assert_eq!(why(NoAddress, not(Failure::peer(Reason::NameNotFound)), false).0, Reason::NameNoAddress);
+        assert_eq!(
+            why(NoAddress, not(Failure::peer(Reason::NameNotFound)), false).0,
+            Reason::NameNoAddress
+        );
         assert_eq!(why(TryAgain, silent(), false).0, Reason::DnsTimedOut);
-        assert_eq!(why(TryAgain, not(Failure::peer(Reason::DnsFailed)), false), (Reason::DnsFailed, Initiator::Peer), "SERVFAIL");
-        assert_eq!(why(TryAgain, not(Failure::local(Reason::DnsFailed)), false), (Reason::DnsFailed, Initiator::Local), "no server");
-        assert_eq!(why(TryAgain, Some(Said::Addresses(3000.0)), false).0, Reason::DnsTimedOut, "too late for the system");
+        assert_eq!(
+            why(TryAgain, not(Failure::peer(Reason::DnsFailed)), false),
+            (Reason::DnsFailed, Initiator::Peer),
+            "SERVFAIL"
+        );
+        assert_eq!(
+            why(TryAgain, not(Failure::local(Reason::DnsFailed)), false),
+            (Reason::DnsFailed, Initiator::Local),
+            "no server"
+        );
+        assert_eq!(
+            why(TryAgain, Some(Said::Addresses(3000.0)), false).0,
+            Reason::DnsTimedOut,
+            "too late for the system"
+        );
         assert_eq!(why(TryAgain, Some(Said::Addresses(3.0)), false).0, Reason::DnsFailed);
         assert_eq!(why(Failed, None, false).0, Reason::DnsFailed);
-        assert_eq!(why(Local(Reason::LocalResources), None, false), (Reason::LocalResources, Initiator::Local));
+        assert_eq!(
+            why(Local(Reason::LocalResources), None, false),
+            (Reason::LocalResources, Initiator::Local)
+        );
     }
 
     #[tokio::test]
     async fn what_no_dns_server_knows_the_hosts_file_does() {
         let nobody = Dns::of_server(([127, 0, 0, 1], 1).into(), Duration::from_secs(1));
-        let found = look_up("localhost", &nobody, Patience::new(Duration::from_secs(1))).await.expect("every system knows it");
+        let found = look_up("localhost", &nobody, Patience::new(Duration::from_secs(1)))
+            .await
+            .expect("every system knows it");
         assert!(found.addresses.iter().all(std::net::IpAddr::is_loopback), "{found:?}");
     }
 
@@ -207,7 +277,9 @@ mod tests {
     async fn odd_names_are_not_found_and_break_nothing() {
         let nobody = Dns::of_server(([127, 0, 0, 1], 1).into(), Duration::from_secs(1));
         for name in ["", "a\0b", "a..b", &"x".repeat(300)] {
-            let failure = look_up(name, &nobody, Patience::new(Duration::from_secs(1))).await.expect_err("no name");
+            let failure = look_up(name, &nobody, Patience::new(Duration::from_secs(1)))
+                .await
+                .expect_err("no name");
             assert!(!failure.detail.is_empty(), "{failure:?}");
         }
     }

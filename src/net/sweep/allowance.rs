@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Connections that may be begun at once after a pause, in seconds of the rate: an event loop sleeps for milliseconds.
+/// Connections that may be begun at once after a pause, in seconds of the rate: an event loop
+/// sleeps for milliseconds.
 const BURST: f64 = 0.01;
-/// The rate at the beginning, as a part of the whole, and how often it doubles: nobody's first sight of a run is a thousand SYNs at once.
+/// The rate at the beginning, as a part of the whole, and how often it doubles: nobody's first
+/// sight of a run is a thousand SYNs at once.
 const FIRST: f64 = 0.125;
 const DOUBLES_EVERY: Duration = Duration::from_millis(250);
 /// Time before somebody looks again whether a descriptor was given back.
@@ -35,7 +37,8 @@ struct State {
 }
 
 impl Allowance {
-    /// With so many connections per second (`None`: as many as the machine makes), and so many at a time.
+    /// With so many connections per second (`None`: as many as the machine makes), and so many at a
+    /// time.
     pub fn new(rate: Option<u32>, descriptors: usize) -> Self {
         let now = clock::instant();
         let state = State { part: FIRST, most: 1.0, doubled: now, tokens: 1.0, at: now };
@@ -47,7 +50,8 @@ impl Allowance {
         }
     }
 
-    /// Without a limit of the rate, and with as many connections at a time as a process usually may have.
+    /// Without a limit of the rate, and with as many connections at a time as a process usually may
+    /// have.
     pub fn unlimited() -> Arc<Self> {
         Arc::new(Allowance::new(None, 512))
     }
@@ -57,14 +61,17 @@ impl Allowance {
     /// # Errors
     /// How long to wait before asking again.
     pub fn take(&self, now: Instant) -> Result<(), Duration> {
-        let taken = self.descriptors.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let taken = self
+            .descriptors
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.map_err(|_| WAIT)?;
         let Some(ceiling) = self.ceiling else {
             self.begun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.part < state.most && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY {
+        if state.part < state.most && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY
+        {
             state.part = (state.part * 2.0).min(state.most);
             state.doubled = now;
         }
@@ -133,7 +140,13 @@ mod tests {
         let allowance = Allowance::new(Some(1000), 10_000);
         let begun = clock::instant();
         let taken = |from: u64, to: u64| {
-            (from..to).map(|ms| (0..).take_while(|_| allowance.take(begun + Duration::from_millis(ms)).is_ok()).count()).sum::<usize>()
+            (from..to)
+                .map(|ms| {
+                    (0..)
+                        .take_while(|_| allowance.take(begun + Duration::from_millis(ms)).is_ok())
+                        .count()
+                })
+                .sum::<usize>()
         };
         taken(0, 2000);
         allowance.slow_down();

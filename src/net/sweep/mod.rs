@@ -1,8 +1,9 @@
-//! Many ports of one address, each connected to and spoken with once, from one event loop: a task for each of 16,384 connections would cost more
-//! than the connections themselves.
+//! Many ports of one address, each connected to and spoken with once, from one event loop: a task
+//! for each of 16,384 connections would cost more than the connections themselves.
 //!
-//! Politeness is a rate that all sweeps of a run share; the number of connections under way grows while nothing is lost, and shrinks when this
-//! machine runs out of descriptors or ports. What is missing is not lost yet: the caller asks again for what it wants to be sure of.
+//! Politeness is a rate that all sweeps of a run share; the number of connections under way grows
+//! while nothing is lost, and shrinks when this machine runs out of descriptors or ports. What is
+//! missing is not lost yet: the caller asks again for what it wants to be sure of.
 
 mod allowance;
 mod model;
@@ -28,10 +29,11 @@ const FIRST_WINDOW: usize = 128;
 const LEAST_WINDOW: usize = 16;
 /// Young connections at most where nobody answers: more than a whole dynamic range.
 const MOST_SILENT: usize = 1 << 15;
-/// While nobody has answered yet the window doubles after so long, or a range that is dropped as a whole would be asked for in many rounds.
+/// While nobody has answered yet the window doubles after so long, or a range that is dropped as a
+/// whole would be asked for in many rounds.
 const GROWS_AFTER: Duration = Duration::from_millis(10);
-/// A connection is young for four times as long as a handshake takes, within these bounds. One that has not opened by then most likely never
-/// will, and does not hold up the others.
+/// A connection is young for four times as long as a handshake takes, within these bounds. One that
+/// has not opened by then most likely never will, and does not hold up the others.
 const YOUNG: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 /// Events taken at a time.
 const EVENTS: usize = 1024;
@@ -42,8 +44,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Octets of an answer that are looked at.
 const MAX_ANSWER: usize = 4096;
 
-/// Connects to every port in the order given, and tells the fate of each as it is known, with its packets where it was not answered. `stop` ends it
-/// early: what is left is not told.
+/// Connects to every port in the order given, and tells the fate of each as it is known, with its
+/// packets where it was not answered. `stop` ends it early: what is left is not told.
 ///
 /// # Errors
 /// When the event queue cannot be made.
@@ -135,10 +137,14 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         Ok(())
     }
 
-    /// Begins as many connections as may be under way. Gives the time to wait before more may be begun, where that is what holds it up.
+    /// Begins as many connections as may be under way. Gives the time to wait before more may be
+    /// begun, where that is what holds it up.
     fn launch(&mut self) -> Option<Duration> {
         let now = clock::instant();
-        if self.usual.is_none() && now.saturating_duration_since(self.grown) >= GROWS_AFTER && self.was_full {
+        if self.usual.is_none()
+            && now.saturating_duration_since(self.grown) >= GROWS_AFTER
+            && self.was_full
+        {
             self.window = (self.window * 2).min(MOST_SILENT);
             (self.grown, self.was_full) = (now, false);
         }
@@ -175,9 +181,14 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         // On a path without delay the answer is there before `connect` returns.
         let begun = clock::instant();
         self.last = Some(begun);
-        let mut stream = socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
+        let mut stream =
+            socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
         let slot = self.slots.next();
-        self.poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
+        self.poll.registry().register(
+            &mut stream,
+            Token(slot),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
         let now = clock::instant();
         let generation = self.slots.put(slot, stream, port, begun);
         self.connecting.push_back((now + self.aim.connect, slot, generation));
@@ -187,20 +198,31 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         Ok(())
     }
 
-    /// A connection that did not even begin: it is this machine's fault, and begun again later; or the system knows at once that there is no way.
+    /// A connection that did not even begin: it is this machine's fault, and begun again later; or
+    /// the system knows at once that there is no way.
     fn could_not_begin(&mut self, port: u16, error: &io::Error) -> Option<Duration> {
         let now = clock::instant();
         if os::lacks_resources(error) {
             self.window = (self.slots.young() * 3 / 4).max(LEAST_WINDOW);
             let since = *self.short_since.get_or_insert(now);
             if self.slots.is_empty() && now.saturating_duration_since(since) > PATIENCE {
-                (self.told)(port, Ended { fate: Fate::Failed(Reason::LocalResources), begun: now, packets: None });
+                (self.told)(
+                    port,
+                    Ended { fate: Fate::Failed(Reason::LocalResources), begun: now, packets: None },
+                );
                 return None;
             }
             self.waiting.push_front(port);
             return Some(BACK_OFF);
         }
-        (self.told)(port, Ended { fate: Fate::Failed(os::begin_failure(error).reason), begun: now, packets: None });
+        (self.told)(
+            port,
+            Ended {
+                fate: Fate::Failed(os::begin_failure(error).reason),
+                begun: now,
+                packets: None,
+            },
+        );
         None
     }
 
@@ -209,7 +231,8 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         let now = clock::instant();
         let queues = [self.connecting.front(), self.speaking.front(), self.aging.front()];
         let ends = queues.into_iter().flatten().map(|d| d.0.saturating_duration_since(now));
-        let growth = (!self.waiting.is_empty() && self.usual.is_none() && pause.is_none()).then_some(GROWS_AFTER);
+        let growth = (!self.waiting.is_empty() && self.usual.is_none() && pause.is_none())
+            .then_some(GROWS_AFTER);
         ends.chain(pause).chain(growth).min().unwrap_or(GROWS_AFTER)
     }
 
@@ -217,18 +240,28 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         let Some(held) = self.slots.get(slot) else { return };
         let (port, to) = (held.port, SocketAddr::new(self.aim.address, held.port));
         if held.phase == Phase::Connecting {
-            // A source port may be the very port that is asked for: then the connection meets itself, and nobody listens there.
-            if self.is_own && held.stream.peer_addr().is_ok_and(|peer| held.stream.local_addr().is_ok_and(|local| local == peer)) {
+            // A source port may be the very port that is asked for: then the connection meets
+            // itself, and nobody listens there.
+            if self.is_own
+                && held
+                    .stream
+                    .peer_addr()
+                    .is_ok_and(|peer| held.stream.local_addr().is_ok_and(|local| local == peer))
+            {
                 return self.end(slot, Fate::Failed(Reason::Refused));
             }
             self.out.clear();
             self.speaker.say(port, &mut self.out);
-            // Writing tells whether it is open: the error of a failed connection comes back from it as well.
+            // Writing tells whether it is open: the error of a failed connection comes back from it
+            // as well.
             match held.stream.write(&self.out) {
                 Ok(n) if n == self.out.len() => {}
                 // What is said fits into one packet; a window that takes less was never opened.
                 Ok(_) => return self.end(slot, Fate::Mute),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::NotConnected => {
+                Err(e)
+                    if e.kind() == io::ErrorKind::WouldBlock
+                        || e.kind() == io::ErrorKind::NotConnected =>
+                {
                     return if let (true, Some(icmp)) = (error, socket::icmp(&held.stream)) {
                         let reason = socket::of_icmp(&icmp, &held.stream, to);
                         self.end_with(slot, Fate::Failed(reason), Some(icmp))
@@ -293,7 +326,8 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         }
     }
 
-    /// Before a connection is given up: the answer may be there, and this program was too busy to look.
+    /// Before a connection is given up: the answer may be there, and this program was too busy to
+    /// look.
     fn look_once_more(&mut self, slot: usize) {
         let Some(held) = self.slots.get(slot) else { return };
         if held.stream.peer_addr().is_ok() {
@@ -312,7 +346,8 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         self.allowance.give_back(1);
         let packets = (!matches!(fate, Fate::Answered(_))).then(|| Try {
             source: held.stream.local_addr().ok(),
-            sent_at: clock::steady() - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
+            sent_at: clock::steady()
+                - jiff::SignedDuration::try_from(clock::instant() - held.begun).unwrap_or_default(),
             icmp,
         });
         (self.told)(held.port, Ended { fate, begun: held.begun, packets });
@@ -331,7 +366,8 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         }
         while let Some(&(_, slot, generation)) = self.aging.front().filter(|d| d.0 <= now) {
             self.aging.pop_front();
-            // Silence says as little against more of them as an answer does: what was lost, and not dropped, shows when it is asked for again.
+            // Silence says as little against more of them as an answer does: what was lost, and not
+            // dropped, shows when it is asked for again.
             if self.slots.grows_old(slot, generation) && self.usual.is_some() {
                 self.window = self.window.saturating_add(1).min(self.aim.most.max(self.window));
             }

@@ -15,7 +15,8 @@ pub enum Fate {
     Mute,
     /// The connection opened, and was closed or reset before an answer.
     Closed,
-    /// It did not open, for this reason: refused, timed out, an ICMP message, or a fault of this machine.
+    /// It did not open, for this reason: refused, timed out, an ICMP message, or a fault of this
+    /// machine.
     Failed(Reason),
 }
 
@@ -61,9 +62,11 @@ pub struct Aim {
     pub connect: Duration,
     /// For the answer to what is said.
     pub answer: Duration,
-    /// Least time between the beginnings of two connections: to see how ports stand one after the other, and not all at once.
+    /// Least time between the beginnings of two connections: to see how ports stand one after the
+    /// other, and not all at once.
     pub gap: Duration,
-    /// Connections under way at most once somebody answers: more would only wait for each other at the other end.
+    /// Connections under way at most once somebody answers: more would only wait for each other at
+    /// the other end.
     pub most: usize,
 }
 

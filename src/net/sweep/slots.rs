@@ -25,7 +25,8 @@ pub(super) struct Held {
     pub(super) heard: Vec<u8>,
 }
 
-/// All of them. A place that was given back is the first to be used again, so the table is as large as the most that were ever under way.
+/// All of them. A place that was given back is the first to be used again, so the table is as large
+/// as the most that were ever under way.
 #[derive(Default)]
 pub(super) struct Slots {
     held: Vec<Option<Held>>,
@@ -66,10 +67,19 @@ impl Slots {
         self.free.last().copied().unwrap_or(self.held.len())
     }
 
-    /// Puts a connection at the place that [`Slots::next`] gave. Gives its generation, by which a deadline knows it again.
+    /// Puts a connection at the place that [`Slots::next`] gave. Gives its generation, by which a
+    /// deadline knows it again.
     pub(super) fn put(&mut self, slot: usize, stream: TcpStream, port: u16, begun: Instant) -> u32 {
         self.generation = self.generation.wrapping_add(1);
-        let held = Some(Held { stream, port, phase: Phase::Connecting, begun, generation: self.generation, old: false, heard: Vec::new() });
+        let held = Some(Held {
+            stream,
+            port,
+            phase: Phase::Connecting,
+            begun,
+            generation: self.generation,
+            old: false,
+            heard: Vec::new(),
+        });
         match self.free.pop() {
             Some(free) => self.held[free] = held,
             None => self.held.push(held),
@@ -84,7 +94,10 @@ impl Slots {
 
     /// Whether the connection of a deadline is still there and as far as that.
     pub(super) fn is(&self, slot: usize, generation: u32, phase: Phase) -> bool {
-        self.held.get(slot).and_then(Option::as_ref).is_some_and(|held| held.generation == generation && held.phase == phase)
+        self.held
+            .get(slot)
+            .and_then(Option::as_ref)
+            .is_some_and(|held| held.generation == generation && held.phase == phase)
     }
 
     /// Takes a connection out.

@@ -11,7 +11,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// A connection under way, which will be closed with a reset: thousands in TIME-WAIT would take the ports of this machine.
+/// A connection under way, which will be closed with a reset: thousands in TIME-WAIT would take the
+/// ports of this machine.
 pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -30,13 +31,15 @@ pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStr
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
     match socket.connect(&to.into()) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !os::is_in_progress(&error) => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && !os::is_in_progress(&error) => {
+            Err(error)
+        }
         _ => Ok(TcpStream::from_std(socket.into())),
     }
 }
 
-/// The ICMP message that ended a connection, if one did. On a path without delay it comes back before `connect` returns: the system then goes on
-/// trying, and only its error queue knows.
+/// The ICMP message that ended a connection, if one did. On a path without delay it comes back
+/// before `connect` returns: the system then goes on trying, and only its error queue knows.
 pub(super) fn icmp(stream: &TcpStream) -> Option<Icmp> {
     icmp_of(&SockRef::from(stream))
 }

@@ -31,7 +31,8 @@ fn sweep(ports: &[u16], allowance: &Allowance) -> BTreeMap<u16, Fate> {
         assert_eq!(packets.is_some(), !matches!(fate, Fate::Answered(_)), "{port}");
         assert!(fates.insert(port, fate).is_none(), "{port} twice");
     };
-    run(&aim, ports.iter().copied(), &mut Counter, allowance, &AtomicBool::new(false), once).expect("an event queue");
+    run(&aim, ports.iter().copied(), &mut Counter, allowance, &AtomicBool::new(false), once)
+        .expect("an event queue");
     fates
 }
 

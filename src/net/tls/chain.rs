@@ -1,7 +1,9 @@
-//! What is wrong with a chain of certificates, from what a verifier says and what the certificates say of themselves.
+//! What is wrong with a chain of certificates, from what a verifier says and what the certificates
+//! say of themselves.
 //!
-//! A verifier stops at the first thing that it does not like, and some of what it does not like is only not known to *it*. So each of its errors is
-//! mapped by itself, and where one only says that the chain could not be judged, the rest is looked at here: dates, names, and whether the chain
+//! A verifier stops at the first thing that it does not like, and some of what it does not like is
+//! only not known to *it*. So each of its errors is mapped by itself, and where one only says that
+//! the chain could not be judged, the rest is looked at here: dates, names, and whether the chain
 //! leads to a root that is trusted at all.
 
 use super::signature::RSA_BITS;
@@ -35,7 +37,8 @@ pub struct Chain {
     pub has_root: bool,
     /// Whether the leaf says where its issuer can be fetched (RFC 5280 section 4.2.2.1).
     pub names_issuer: bool,
-    /// Whether the last of them is, or was issued by, a root that this machine trusts, by its name; `None` where its roots are not known.
+    /// Whether the last of them is, or was issued by, a root that this machine trusts, by its name;
+    /// `None` where its roots are not known.
     pub anchored: Option<bool>,
     /// Whether a signature above is made with an RSA key of a size that is not verified here.
     pub odd_rsa: bool,
@@ -53,7 +56,8 @@ pub enum Dates {
     Before,
 }
 
-/// Subjects of the roots of a store, as their names are encoded; and whether the key of one is an RSA key of a size that is not verified here.
+/// Subjects of the roots of a store, as their names are encoded; and whether the key of one is an
+/// RSA key of a size that is not verified here.
 pub type Roots = BTreeMap<Vec<u8>, bool>;
 
 /// What [`Roots`] keeps of a root.
@@ -64,33 +68,50 @@ pub fn root(der: &CertificateDer<'_>) -> Option<(Vec<u8>, bool)> {
 
 /// Whether a certificate has an RSA key whose signatures are not verified here.
 fn has_odd_rsa(der: &[u8]) -> bool {
-    der::public_key(der).and_then(|key| key.rsa_bits()).is_some_and(|bits| !RSA_BITS.contains(&bits))
+    der::public_key(der)
+        .and_then(|key| key.rsa_bits())
+        .is_some_and(|bits| !RSA_BITS.contains(&bits))
 }
 
 impl Chain {
-    /// Reads the certificates as they came, leaf first. `name` is the one that was asked for, `now` in seconds since 1970.
-    pub fn read(leaf: &[u8], others: &[CertificateDer<'_>], name: &str, now: i64, roots: Option<&Roots>) -> Chain {
-        let parse = |der| x509_parser::parse_x509_certificate(der).ok().map(|(_, certificate)| certificate);
+    /// Reads the certificates as they came, leaf first. `name` is the one that was asked for, `now`
+    /// in seconds since 1970.
+    pub fn read(
+        leaf: &[u8],
+        others: &[CertificateDer<'_>],
+        name: &str,
+        now: i64,
+        roots: Option<&Roots>,
+    ) -> Chain {
+        let parse =
+            |der| x509_parser::parse_x509_certificate(der).ok().map(|(_, certificate)| certificate);
         let mut odd_rsa = others.iter().any(|der| has_odd_rsa(der));
         let others: Vec<X509Certificate<'_>> = others.iter().filter_map(|der| parse(der)).collect();
-        let Some(leaf) = parse(leaf) else { return Chain { for_servers: true, issuers_for_servers: true, ..Chain::default() } };
+        let Some(leaf) = parse(leaf) else {
+            return Chain { for_servers: true, issuers_for_servers: true, ..Chain::default() };
+        };
         let names = names(&leaf);
         let (mut last, mut above) = (&leaf, 0);
-        while let Some(issuer) =
-            others.iter().find(|c| is_self_signed(last) != Some(true) && c.subject().as_raw() == last.issuer().as_raw())
-        {
+        while let Some(issuer) = others.iter().find(|c| {
+            is_self_signed(last) != Some(true) && c.subject().as_raw() == last.issuer().as_raw()
+        }) {
             (last, above) = (issuer, above + 1);
             // Two authorities may name each other.
             if above > others.len() {
                 break;
             }
         }
-        let anchor = roots.and_then(|roots| roots.get(last.issuer().as_raw()).or_else(|| roots.get(last.subject().as_raw())));
+        let anchor = roots.and_then(|roots| {
+            roots.get(last.issuer().as_raw()).or_else(|| roots.get(last.subject().as_raw()))
+        });
         odd_rsa |= anchor == Some(&true);
         Chain {
             leaf: dates(&leaf, now),
             has_names: !names.is_empty(),
-            covers: leaf.subject_alternative_name().ok().map(|_| names.iter().any(|known| covers(known, name))),
+            covers: leaf
+                .subject_alternative_name()
+                .ok()
+                .map(|_| names.iter().any(|known| covers(known, name))),
             for_servers: is_for_servers(&leaf),
             issuers_for_servers: others.iter().all(is_for_servers),
             self_signed: is_self_signed(&leaf) == Some(true),
@@ -112,16 +133,22 @@ impl Chain {
         }
     }
 
-    /// Whether everything but the root came, so that a root which is not known is what it ends in. `trusted` says that this machine found its
-    /// root, and `fetches` that it may have fetched what was missing.
+    /// Whether everything but the root came, so that a root which is not known is what it ends in.
+    /// `trusted` says that this machine found its root, and `fetches` that it may have fetched what
+    /// was missing.
     fn is_complete(&self, trusted: bool, fetches: bool) -> bool {
         self.self_signed || self.above > 0 || (trusted && !(fetches && self.names_issuer))
     }
 }
 
-/// Whether a certificate may be shown by a server (RFC 5280 section 4.2.1.12): it says so, or says nothing of its purpose.
+/// Whether a certificate may be shown by a server (RFC 5280 section 4.2.1.12): it says so, or says
+/// nothing of its purpose.
 pub fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
-    certificate.extended_key_usage().ok().flatten().is_none_or(|usage| usage.value.any || usage.value.server_auth)
+    certificate
+        .extended_key_usage()
+        .ok()
+        .flatten()
+        .is_none_or(|usage| usage.value.any || usage.value.server_auth)
 }
 
 fn is_self_signed(certificate: &X509Certificate<'_>) -> Option<bool> {
@@ -138,9 +165,10 @@ fn dates(certificate: &X509Certificate<'_>, now: i64) -> Dates {
 
 fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
     let fetched = |extension: &ParsedExtension<'_>| match extension {
-        ParsedExtension::AuthorityInfoAccess(access) => {
-            access.accessdescs.iter().any(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS)
-        }
+        ParsedExtension::AuthorityInfoAccess(access) => access
+            .accessdescs
+            .iter()
+            .any(|one| one.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS),
         _ => false,
     };
     certificate.extensions().iter().any(|extension| fetched(extension.parsed_extension()))
@@ -149,7 +177,9 @@ fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
 /// DNS names and addresses of a certificate.
 pub fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let names = certificate.subject_alternative_name().ok().flatten();
-    names.map(|san| san.value.general_names.iter().filter_map(general_name).collect()).unwrap_or_default()
+    names
+        .map(|san| san.value.general_names.iter().filter_map(general_name).collect())
+        .unwrap_or_default()
 }
 
 fn general_name(name: &GeneralName<'_>) -> Option<String> {
@@ -164,11 +194,14 @@ fn general_name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// Whether a name in a certificate stands for the one that was asked for (RFC 9525 section 6.3): itself, or one label for the star in front.
+/// Whether a name in a certificate stands for the one that was asked for (RFC 9525 section 6.3):
+/// itself, or one label for the star in front.
 fn covers(known: &str, name: &str) -> bool {
     let name = name.trim_end_matches('.');
     match known.strip_prefix("*.") {
-        Some(domain) => name.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain)),
+        Some(domain) => name
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain)),
         None => known.eq_ignore_ascii_case(name),
     }
 }
@@ -206,7 +239,8 @@ pub fn fault(error: &rustls::Error, chain: &Chain) -> Fault {
     if !said.is_unjudged() {
         return said;
     }
-    // The verifier did not get far: what can be seen without it comes first, and of no use is a chain that leads nowhere.
+    // The verifier did not get far: what can be seen without it comes first, and of no use is a
+    // chain that leads nowhere.
     match chain {
         Chain { leaf: Dates::Over, .. } => Fault::Expired,
         Chain { leaf: Dates::Before, .. } => Fault::NotYetValid,
@@ -243,19 +277,23 @@ fn said(error: &rustls::Error, chain: &Chain) -> Fault {
         C::BadEncoding => Fault::Unreadable,
         C::Expired | C::ExpiredContext { .. } if chain.leaf == Dates::Before => Fault::NotYetValid,
         C::Expired | C::ExpiredContext { .. } => over(Fault::Expired, Fault::IssuerExpired),
-        C::NotValidYet | C::NotValidYetContext { .. } => over(Fault::NotYetValid, Fault::IssuerNotYetValid),
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            over(Fault::NotYetValid, Fault::IssuerNotYetValid)
+        }
         C::Revoked => Fault::Revoked,
         C::UnhandledCriticalExtension => Fault::CriticalExtension,
         C::UnknownIssuer => chain.no_root(),
-        C::UnknownRevocationStatus | C::ExpiredRevocationList | C::ExpiredRevocationListContext { .. } | C::InvalidOcspResponse => {
-            Fault::RevocationUnknown
-        }
+        C::UnknownRevocationStatus
+        | C::ExpiredRevocationList
+        | C::ExpiredRevocationListContext { .. }
+        | C::InvalidOcspResponse => Fault::RevocationUnknown,
         // What verifies signatures here calls a key of another size a wrong signature.
         C::BadSignature if chain.odd_rsa => Fault::SignatureNotSupported,
         C::BadSignature => Fault::BadSignature,
         #[expect(deprecated, reason = "verifiers of others may still say so")]
         C::UnsupportedSignatureAlgorithm => Fault::SignatureNotSupported,
-        C::UnsupportedSignatureAlgorithmContext { .. } | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+        C::UnsupportedSignatureAlgorithmContext { .. }
+        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             Fault::SignatureNotSupported
         }
         C::NotValidForName | C::NotValidForNameContext { .. } => name(chain),
@@ -303,12 +341,22 @@ fn of_webpki(error: &webpki::Error, chain: &Chain) -> Fault {
     }
 }
 
-/// Whether a chain ends in a public root, by what the verifier with those roots says: `Some(false)` only of a chain that came whole, and whose
-/// root alone is not known. `trusted` and `fetches` are as for `Chain::is_complete`.
-pub fn is_public(verdict: &Result<(), rustls::Error>, chain: &Chain, trusted: bool, fetches: bool) -> Option<bool> {
+/// Whether a chain ends in a public root, by what the verifier with those roots says: `Some(false)`
+/// only of a chain that came whole, and whose root alone is not known. `trusted` and `fetches` are
+/// as for `Chain::is_complete`.
+pub fn is_public(
+    verdict: &Result<(), rustls::Error>,
+    chain: &Chain,
+    trusted: bool,
+    fetches: bool,
+) -> Option<bool> {
     match verdict {
         Ok(()) => Some(true),
-        Err(rustls::Error::InvalidCertificate(C::UnknownIssuer)) if chain.is_complete(trusted, fetches) => Some(false),
+        Err(rustls::Error::InvalidCertificate(C::UnknownIssuer))
+            if chain.is_complete(trusted, fetches) =>
+        {
+            Some(false)
+        }
         Err(_) => None,
     }
 }

@@ -1,5 +1,6 @@
-//! Key exchange on P-521, which the provider of cryptography lacks: servers that are set to it alone, or whose certificate is of that curve, take no
-//! greeting without it. Only the client offers it, last of all.
+//! Key exchange on P-521, which the provider of cryptography lacks: servers that are set to it
+//! alone, or whose certificate is of that curve, take no greeting without it. Only the client
+//! offers it, last of all.
 
 use crate::net::random;
 use p521::elliptic_curve::sec1::ToSec1Point as _;
@@ -40,7 +41,9 @@ impl SupportedKxGroup for P521 {
 impl ActiveKeyExchange for Begun {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
         // Uncompressed, as the standard has it.
-        let peer = Some(peer).filter(|peer| peer.first() == Some(&4)).and_then(|peer| PublicKey::from_sec1_bytes(peer).ok());
+        let peer = Some(peer)
+            .filter(|peer| peer.first() == Some(&4))
+            .and_then(|peer| PublicKey::from_sec1_bytes(peer).ok());
         let peer = peer.ok_or(Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare))?;
         let shared = p521::ecdh::diffie_hellman(self.secret.to_nonzero_scalar(), peer.as_affine());
         Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))
@@ -64,7 +67,10 @@ mod tests {
         let (one, other) = (P521.start().expect("a key"), P521.start().expect("a key"));
         let (for_one, for_other) = (other.pub_key().to_vec(), one.pub_key().to_vec());
         assert_eq!((for_one.len(), for_one[0]), (1 + 2 * FIELD, 4));
-        let (one, other) = (one.complete(&for_one).expect("a secret"), other.complete(&for_other).expect("a secret"));
+        let (one, other) = (
+            one.complete(&for_one).expect("a secret"),
+            other.complete(&for_other).expect("a secret"),
+        );
         assert_eq!(one.secret_bytes(), other.secret_bytes());
         assert_eq!(one.secret_bytes().len(), FIELD);
         for wrong in [&[][..], &[4; 1 + 2 * FIELD], &for_one[1..]] {

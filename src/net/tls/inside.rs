@@ -1,5 +1,6 @@
-//! A stream inside TLS that keeps what only TLS knows: an alert that came after the handshake, and whether anything came at all. In TLS 1.3 a server
-//! says only then that it does not like the client, and the protocols above would call it the end of the connection.
+//! A stream inside TLS that keeps what only TLS knows: an alert that came after the handshake, and
+//! whether anything came at all. In TLS 1.3 a server says only then that it does not like the
+//! client, and the protocols above would call it the end of the connection.
 
 use crate::proto::tls_alert::{About, Alert};
 use crate::reason::Reason;
@@ -26,7 +27,11 @@ const NONE: u16 = u16::MAX;
 impl Told {
     /// Of a handshake that just ended.
     pub fn new(client_certificate_wanted: bool) -> Arc<Self> {
-        Arc::new(Told { client_certificate_wanted, alert: AtomicU16::new(NONE), answered: AtomicBool::new(false) })
+        Arc::new(Told {
+            client_certificate_wanted,
+            alert: AtomicU16::new(NONE),
+            answered: AtomicBool::new(false),
+        })
     }
 
     /// The alert that came after the handshake.
@@ -36,7 +41,12 @@ impl Told {
 
     /// The reason of a later step that failed for `reason`, where TLS knows a better one.
     pub fn reason(&self, reason: Reason) -> Option<Reason> {
-        better(self.client_certificate_wanted, self.alert(), self.answered.load(Ordering::Relaxed), reason)
+        better(
+            self.client_certificate_wanted,
+            self.alert(),
+            self.answered.load(Ordering::Relaxed),
+            reason,
+        )
     }
 }
 
@@ -65,7 +75,9 @@ fn better(asked: bool, alert: Option<Alert>, answered: bool, reason: Reason) -> 
         return None;
     }
     match alert {
-        Some(alert) if means_client_certificate(asked, alert) => Some(Reason::ClientCertificateWanted),
+        Some(alert) if means_client_certificate(asked, alert) => {
+            Some(Reason::ClientCertificateWanted)
+        }
         // The server ends its part of the handshake only now.
         Some(_) if !answered => Some(Reason::TlsHandshakeFailed),
         None if asked && !answered => Some(Reason::ClientCertificateWanted),
@@ -102,7 +114,11 @@ impl<S> Inside<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Inside<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -114,7 +130,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Inside<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Inside<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.look(&outcome);
         outcome
@@ -141,12 +161,24 @@ mod tests {
         assert_eq!(better(true, Some(Alert(40)), false, closed), wanted);
         assert_eq!(better(true, Some(Alert(42)), false, Reason::HttpNotSpoken), wanted);
         assert_eq!(better(true, None, false, Reason::ResetAfterConnect), wanted);
-        assert_eq!(better(true, None, true, Reason::ResetAfterConnect), None, "it answered first: a directory asks everybody, and goes on");
-        assert_eq!(better(true, None, false, Reason::SilentAfterConnect), None, "silence is not that");
+        assert_eq!(
+            better(true, None, true, Reason::ResetAfterConnect),
+            None,
+            "it answered first: a directory asks everybody, and goes on"
+        );
+        assert_eq!(
+            better(true, None, false, Reason::SilentAfterConnect),
+            None,
+            "silence is not that"
+        );
         assert_eq!(better(true, None, false, Reason::HttpStatus), None);
         assert_eq!(better(false, None, false, closed), None);
         assert_eq!(better(false, Some(Alert(49)), false, closed), Some(Reason::TlsHandshakeFailed));
-        assert_eq!(better(true, Some(Alert(80)), false, closed), Some(Reason::TlsHandshakeFailed), "a fault of its own");
+        assert_eq!(
+            better(true, Some(Alert(80)), false, closed),
+            Some(Reason::TlsHandshakeFailed),
+            "a fault of its own"
+        );
         assert_eq!(better(false, Some(Alert(80)), true, closed), None);
     }
 }

@@ -14,8 +14,8 @@ const MAX_TTL: u8 = 30;
 const BATCH: u8 = 8;
 /// Silent nodes in a row after which nobody further on is expected to answer.
 const SILENT: usize = 4;
-/// How long to wait for the nodes of one batch: longer than the way by a satellite. The system would send a SYN again after a second; a walk
-/// sends each once.
+/// How long to wait for the nodes of one batch: longer than the way by a satellite. The system
+/// would send a SYN again after a second; a walk sends each once.
 const WAIT: Duration = Duration::from_millis(750);
 /// How long a walk may take.
 const WHOLE: Duration = Duration::from_millis(2500);
@@ -43,10 +43,17 @@ struct Asked {
 }
 
 /// Asks some TTLs side by side. `None` when nothing could be sent.
-async fn batch(source: Option<IpAddr>, to: SocketAddr, ttls: std::ops::RangeInclusive<u8>, end: Instant) -> Option<Vec<PathNode>> {
+async fn batch(
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    ttls: std::ops::RangeInclusive<u8>,
+    end: Instant,
+) -> Option<Vec<PathNode>> {
     let ask = |ttl| {
         let begun = clock::instant();
-        let attempt = linux::Attempt::shaped(source, to, 1, linux::Shape { ttl: Some(ttl), mss: None }).ok()?;
+        let attempt =
+            linux::Attempt::shaped(source, to, 1, linux::Shape { ttl: Some(ttl), mss: None })
+                .ok()?;
         Some(Asked { ttl, attempt, begun, node: None })
     };
     // Where descriptors run out half-way, the nodes so far are told.
@@ -65,7 +72,8 @@ async fn batch(source: Option<IpAddr>, to: SocketAddr, ttls: std::ops::RangeIncl
     });
     // Whoever has not answered by then is silent.
     let _ = tokio::time::timeout_at(until.into(), all).await;
-    let silent = |ttl| PathNode { ttl, answer: NodeAnswer::Silent, from: None, icmp: None, ms: None };
+    let silent =
+        |ttl| PathNode { ttl, answer: NodeAnswer::Silent, from: None, icmp: None, ms: None };
     Some(asked.into_iter().map(|a| a.node.unwrap_or_else(|| silent(a.ttl))).collect())
 }
 
@@ -99,7 +107,9 @@ fn node(asked: &Asked, failed: Option<Reason>, to: SocketAddr) -> PathNode {
 /// Whether nothing more is to be learnt from higher TTLs.
 fn is_over(nodes: &[PathNode]) -> bool {
     let silent = nodes.iter().rev().take_while(|n| n.answer == NodeAnswer::Silent).count();
-    silent >= SILENT || nodes.len() >= usize::from(MAX_TTL) || nodes.iter().any(|n| is_end(n.answer))
+    silent >= SILENT
+        || nodes.len() >= usize::from(MAX_TTL)
+        || nodes.iter().any(|n| is_end(n.answer))
 }
 
 /// Whether the packet went no further than that.
@@ -107,7 +117,8 @@ fn is_end(answer: NodeAnswer) -> bool {
     !matches!(answer, NodeAnswer::TimeExceeded | NodeAnswer::Silent)
 }
 
-/// Up to the end of the way, or one silent node beyond the last that answered: the further ones say no more.
+/// Up to the end of the way, or one silent node beyond the last that answered: the further ones say
+/// no more.
 fn tidy(mut nodes: Vec<PathNode>) -> Vec<PathNode> {
     let end = nodes.iter().position(|n| is_end(n.answer));
     let last = nodes.iter().rposition(|n| n.answer != NodeAnswer::Silent);
@@ -121,7 +132,13 @@ mod tests {
     use NodeAnswer::{Opened, Silent, TimeExceeded, Unreachable};
 
     fn nodes(answers: &[NodeAnswer]) -> Vec<PathNode> {
-        let node = |(ttl, answer): (u8, &NodeAnswer)| PathNode { ttl, answer: *answer, from: None, icmp: None, ms: None };
+        let node = |(ttl, answer): (u8, &NodeAnswer)| PathNode {
+            ttl,
+            answer: *answer,
+            from: None,
+            icmp: None,
+            ms: None,
+        };
         (1..).zip(answers).map(node).collect()
     }
 
@@ -129,7 +146,10 @@ mod tests {
     fn a_walk_ends_at_the_destination_or_in_silence() {
         assert!(!is_over(&nodes(&[TimeExceeded, Silent, Silent, Silent])));
         assert!(is_over(&nodes(&[TimeExceeded, Silent, Silent, Silent, Silent])));
-        assert!(!is_over(&nodes(&[Silent, Silent, Silent, Silent, TimeExceeded])), "a node that says nothing passes things on");
+        assert!(
+            !is_over(&nodes(&[Silent, Silent, Silent, Silent, TimeExceeded])),
+            "a node that says nothing passes things on"
+        );
         assert!(is_over(&nodes(&[TimeExceeded, Opened])));
         assert!(is_over(&nodes(&[TimeExceeded; 30])));
     }
@@ -138,7 +158,10 @@ mod tests {
     fn what_lies_beyond_the_end_is_not_told() {
         assert_eq!(tidy(nodes(&[TimeExceeded, Opened, Opened, Opened])).len(), 2);
         assert_eq!(tidy(nodes(&[TimeExceeded, Unreachable, Silent])).len(), 2);
-        assert_eq!(tidy(nodes(&[TimeExceeded, Silent, TimeExceeded, Silent, Silent, Silent])).len(), 4);
+        assert_eq!(
+            tidy(nodes(&[TimeExceeded, Silent, TimeExceeded, Silent, Silent, Silent])).len(),
+            4
+        );
         assert_eq!(tidy(nodes(&[Silent, Silent])).len(), 1);
         assert!(tidy(Vec::new()).is_empty());
     }

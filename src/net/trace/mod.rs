@@ -1,4 +1,5 @@
-//! Walking the way to a destination with rising TTL, on the destination's own port and without privileges.
+//! Walking the way to a destination with rising TTL, on the destination's own port and without
+//! privileges.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -13,7 +14,8 @@ pub async fn walk(source: Option<IpAddr>, to: SocketAddr) -> Option<Trace> {
     (!nodes.is_empty()).then_some(Trace { destination: to, nodes })
 }
 
-/// Always `None`: of the systems that this program runs on, Linux alone lets a user without privileges see who answered.
+/// Always `None`: of the systems that this program runs on, Linux alone lets a user without
+/// privileges see who answered.
 #[cfg(not(target_os = "linux"))]
 pub async fn walk(_source: Option<IpAddr>, _to: SocketAddr) -> Option<Trace> {
     None

@@ -13,8 +13,14 @@ fn tcp(id: &str, from: &str, to: &str) -> Flow {
 
 #[test]
 fn every_pair_of_hosts_is_a_hop() {
-    let plan = plan(vec![tcp("f", "web", "db")], &site(&[("web", &["w1", "10.0.0.2"]), ("db", &["d1", "d2"])]));
-    assert_eq!(ids(&plan), ["base/f/w1/d1:80", "base/f/w1/d2:80", "base/f/10.0.0.2/d1:80", "base/f/10.0.0.2/d2:80"]);
+    let plan = plan(
+        vec![tcp("f", "web", "db")],
+        &site(&[("web", &["w1", "10.0.0.2"]), ("db", &["d1", "d2"])]),
+    );
+    assert_eq!(
+        ids(&plan),
+        ["base/f/w1/d1:80", "base/f/w1/d2:80", "base/f/10.0.0.2/d1:80", "base/f/10.0.0.2/d2:80"]
+    );
     assert!(plan.unplanned.is_empty());
     assert_eq!(plan.hops[0].from, HopEnd { role: "web".into(), host: host("w1") });
     assert_eq!(plan.hops[0].flow.id, "base/f");
@@ -38,12 +44,16 @@ fn a_table_applies_at_its_topology_and_product() {
     for (number, table) in tables.iter_mut().enumerate() {
         table.flows[0].port = Port::Literal(100 + number as u16);
     }
-    assert_eq!(ids(&build(&product(), &tables, &site)), ["direct/direct/w/d:100", "any/any/w/d:102"]);
+    assert_eq!(
+        ids(&build(&product(), &tables, &site)),
+        ["direct/direct/w/d:100", "any/any/w/d:102"]
+    );
 }
 
 #[test]
 fn features_are_said_or_implied_or_default() {
-    let conditional = |condition: &str| Flow { when: vec![when(condition)], ..tcp("f", "web", "db") };
+    let conditional =
+        |condition: &str| Flow { when: vec![when(condition)], ..tcp("f", "web", "db") };
     let hosts: &[(&str, &[&str])] = &[("web", &["w"]), ("db", &["d"])];
     let with_cache: &[(&str, &[&str])] = &[("web", &["w"]), ("db", &["d"]), ("cache", &["c"])];
     let said = |roles, feature: &str, on| {
@@ -71,14 +81,18 @@ fn features_are_said_or_implied_or_default() {
 
 #[test]
 fn the_first_unmet_condition_is_named() {
-    let flow = Flow { when: vec![when("search"), when("!search"), when("audit")], ..tcp("f", "web", "db") };
+    let flow = Flow {
+        when: vec![when("search"), when("!search"), when("audit")],
+        ..tcp("f", "web", "db")
+    };
     let plan = plan(vec![flow], &site(&[("web", &["w"]), ("db", &["d"])]));
     assert_eq!(whys(&plan), [&Why::ConditionFalse { condition: "!search".into() }]);
 }
 
 #[test]
 fn a_role_includes_the_hosts_of_others_each_once() {
-    let site = site(&[("web", &["w"]), ("store", &["s"]), ("db", &["d", "both"]), ("cache", &["both"])]);
+    let site =
+        site(&[("web", &["w"]), ("store", &["s"]), ("db", &["d", "both"]), ("cache", &["both"])]);
     let plan = plan(vec![tcp("f", "web", "store")], &site);
     assert_eq!(ids(&plan), ["base/f/w/s:80", "base/f/w/d:80", "base/f/w/both:80"]);
     assert!(plan.hops.iter().all(|hop| hop.to.role == "store"));
@@ -92,24 +106,41 @@ fn roles_that_include_each_other_end() {
             role.includes.push("store".into());
         }
     }
-    let plan = build(&product, &[matrix("shop/base", vec![tcp("f", "web", "db")])], &site(&[("web", &["w"]), ("store", &["s"])]));
+    let plan = build(
+        &product,
+        &[matrix("shop/base", vec![tcp("f", "web", "db")])],
+        &site(&[("web", &["w"]), ("store", &["s"])]),
+    );
     assert_eq!(ids(&plan), ["base/f/w/s:80"]);
 }
 
 #[test]
 fn a_cloud_role_has_its_published_names() {
     let plan_1 = plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1", "w2"])]));
-    assert_eq!(ids(&plan_1), ["base/f/w1/login.cloud.example:80", "base/f/w2/login.cloud.example:80"]);
-    assert_eq!(whys(&plan_1), [&Why::Wildcard { name: "*.cloud.example".into() }], "once, not for each From host");
+    assert_eq!(
+        ids(&plan_1),
+        ["base/f/w1/login.cloud.example:80", "base/f/w2/login.cloud.example:80"]
+    );
+    assert_eq!(
+        whys(&plan_1),
+        [&Why::Wildcard { name: "*.cloud.example".into() }],
+        "once, not for each From host"
+    );
     assert_eq!(plan_1.hops[0].flow.networks.len(), 1);
 
-    let own = plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1"]), ("cloud", &["10.9.9.9"])]));
+    let own =
+        plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1"]), ("cloud", &["10.9.9.9"])]));
     assert_eq!(ids(&own), ["base/f/w1/10.9.9.9:80"]);
     assert!(own.unplanned.is_empty());
     assert!(own.hops[0].flow.networks.is_empty(), "the site says where it is");
 
-    for (given, checked) in [("a.cloud.example", true), ("login.cloud.example=10.1.1.1", false), ("cloud.example", false)] {
-        let some = plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1"]), ("cloud", &[given])]));
+    for (given, checked) in [
+        ("a.cloud.example", true),
+        ("login.cloud.example=10.1.1.1", false),
+        ("cloud.example", false),
+    ] {
+        let some =
+            plan(vec![tcp("f", "web", "cloud")], &site(&[("web", &["w1"]), ("cloud", &[given])]));
         assert_eq!(!some.hops[0].flow.networks.is_empty(), checked, "{given}");
     }
 }
@@ -123,10 +154,18 @@ fn only_https_to_a_cloud_role_goes_through_a_proxy() {
     ];
     let planned = || plan(flows.clone(), &site(&[("web", &["w"]), ("db", &["d"])]));
     let through = |routes: &[&str], except: &str| {
-        let routes: Vec<Route> = routes.iter().map(|route| route.parse().expect("a route")).collect();
-        ids(&planned().through(&routes, &NoProxy::parse(except))).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        let routes: Vec<Route> =
+            routes.iter().map(|route| route.parse().expect("a route")).collect();
+        ids(&planned().through(&routes, &NoProxy::parse(except)))
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
-    let (plain, web, own) = ("base/plain/w/login.cloud.example:80", "base/web/w/login.cloud.example:443", "base/own/w/d:443");
+    let (plain, web, own) = (
+        "base/plain/w/login.cloud.example:80",
+        "base/web/w/login.cloud.example:443",
+        "base/own/w/d:443",
+    );
     assert_eq!(through(&["http://p:1"], ""), [plain, &format!("{web}@p:1"), own]);
     assert_eq!(through(&["http://p:1", "direct"], ""), [plain, &format!("{web}@p:1"), web, own]);
     assert_eq!(through(&["http://p:1"], "cloud.example"), [plain, web, own]);
@@ -137,15 +176,25 @@ fn only_https_to_a_cloud_role_goes_through_a_proxy() {
 fn named_ports_are_overridden_and_literal_ones_are_not() {
     let named = Flow { port: Port::Named("db".into()), ..tcp("f", "web", "db") };
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
-    assert_eq!(ids(&plan(vec![named.clone(), tcp("g", "web", "db")], &site)), ["base/f/w/d:5432", "base/g/w/d:80"]);
+    assert_eq!(
+        ids(&plan(vec![named.clone(), tcp("g", "web", "db")], &site)),
+        ["base/f/w/d:5432", "base/g/w/d:80"]
+    );
     site.ports = BTreeMap::from([("db".into(), 6000)]);
     site.port_offset = 20000;
-    assert_eq!(ids(&plan(vec![named, tcp("g", "web", "db")], &site)), ["base/f/w/d:26000", "base/g/w/d:20080"]);
+    assert_eq!(
+        ids(&plan(vec![named, tcp("g", "web", "db")], &site)),
+        ["base/f/w/d:26000", "base/g/w/d:20080"]
+    );
 }
 
 #[test]
 fn the_range_is_overridden_and_shifted() {
-    let rpc = Flow { range: Some("rpc".into()), interfaces: vec!["drs".into()], ..flow("f", "web", "db", 135, Protocol::Rpc) };
+    let rpc = Flow {
+        range: Some("rpc".into()),
+        interfaces: vec!["drs".into()],
+        ..flow("f", "web", "db", 135, Protocol::Rpc)
+    };
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
     let planned = plan(vec![rpc.clone()], &site);
     assert_eq!(planned.hops[0].flow.range, Some(PortSet::run(49152, 65535)));
@@ -154,7 +203,11 @@ fn the_range_is_overridden_and_shifted() {
     site.port_offset = 1000;
     let too_far = plan(vec![rpc.clone()], &site);
     assert!(too_far.hops.is_empty());
-    assert_eq!(whys(&too_far), [&Why::NoPort { port: "49152-65535".into() }], "never a port that wraps around");
+    assert_eq!(
+        whys(&too_far),
+        [&Why::NoPort { port: "49152-65535".into() }],
+        "never a port that wraps around"
+    );
 
     site.ranges = BTreeMap::from([("rpc".into(), PortSet::run(50000, 50010))]);
     let shifted = plan(vec![rpc], &site);
@@ -166,10 +219,16 @@ fn the_range_is_overridden_and_shifted() {
 fn a_port_that_nobody_declares_or_that_wraps_is_left_out() {
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
     site.port_offset = 65500;
-    let flows = vec![Flow { port: Port::Named("x".into()), ..tcp("f", "web", "db") }, tcp("g", "web", "db")];
+    let flows = vec![
+        Flow { port: Port::Named("x".into()), ..tcp("f", "web", "db") },
+        tcp("g", "web", "db"),
+    ];
     let plan = plan(flows, &site);
     assert!(plan.hops.is_empty());
-    assert_eq!(whys(&plan), [&Why::NoPort { port: "x".into() }, &Why::NoPort { port: "80".into() }]);
+    assert_eq!(
+        whys(&plan),
+        [&Why::NoPort { port: "x".into() }, &Why::NoPort { port: "80".into() }]
+    );
 }
 
 #[test]
@@ -179,15 +238,23 @@ fn a_relay_is_connected_to_when_the_site_has_one() {
     assert_eq!(ids(&without), ["base/f/w/d1:80", "base/f/w/d2:80"]);
     assert_eq!(without.hops[0].flow.relayed_to, None);
 
-    let with = plan(vec![relayed.clone()], &site(&[("web", &["w"]), ("db", &["d1", "d2"]), ("cache", &["c"])]));
+    let with = plan(
+        vec![relayed.clone()],
+        &site(&[("web", &["w"]), ("db", &["d1", "d2"]), ("cache", &["c"])]),
+    );
     assert_eq!(ids(&with), ["base/f/w/c:80"]);
     assert_eq!(with.hops[0].to, HopEnd { role: "cache".into(), host: host("c") });
     assert_eq!(
         with.hops[0].flow.relayed_to,
-        Some(RelayedTo { role: "db".into(), hosts: vec!["d1".into(), "d2".into()], ..RelayedTo::default() })
+        Some(RelayedTo {
+            role: "db".into(),
+            hosts: vec!["d1".into(), "d2".into()],
+            ..RelayedTo::default()
+        })
     );
 
-    let same = plan(vec![relayed.clone()], &site(&[("web", &["w"]), ("db", &["d"]), ("cache", &["d"])]));
+    let same =
+        plan(vec![relayed.clone()], &site(&[("web", &["w"]), ("db", &["d"]), ("cache", &["d"])]));
     assert_eq!(ids(&same), ["base/f/w/d:80"], "the relay may be on the service's own host");
 
     let nobody = plan(vec![relayed], &site(&[("web", &["w"]), ("cache", &["c"])]));
@@ -196,14 +263,22 @@ fn a_relay_is_connected_to_when_the_site_has_one() {
 
 #[test]
 fn networks_may_connect_but_not_be_connected_to() {
-    let plan = plan(vec![tcp("f", "web", "db")], &site(&[("web", &["10.1.0.0/16"]), ("db", &["d", "10.2.0.0/16"])]));
+    let plan = plan(
+        vec![tcp("f", "web", "db")],
+        &site(&[("web", &["10.1.0.0/16"]), ("db", &["d", "10.2.0.0/16"])]),
+    );
     assert_eq!(ids(&plan), ["base/f/10.1.0.0_16/d:80"]);
     assert_eq!(whys(&plan), [&Why::NetworkOnToSide { network: "10.2.0.0/16".into() }]);
 }
 
 #[test]
 fn nobody_connects_to_itself() {
-    for (a, b) in [("x", "x"), ("10.0.0.1", "10.0.0.1"), ("x=10.0.0.1", "10.0.0.1"), ("10.0.0.1", "x=10.0.0.1")] {
+    for (a, b) in [
+        ("x", "x"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("x=10.0.0.1", "10.0.0.1"),
+        ("10.0.0.1", "x=10.0.0.1"),
+    ] {
         let plan = plan(vec![tcp("f", "web", "db")], &site(&[("web", &[a]), ("db", &[b, "d"])]));
         assert_eq!(plan.hops.len(), 1, "{a} {b}");
         assert_eq!(whys(&plan), [&Why::SameHost { host: host(b).label() }]);
@@ -213,37 +288,63 @@ fn nobody_connects_to_itself() {
 #[test]
 fn what_is_asked_twice_is_one_hop() {
     let optional = Flow { required: false, ..tcp("a", "web", "db") };
-    let flows = vec![optional, tcp("b", "web", "store"), Flow { path: Some("/x".into()), ..tcp("c", "web", "db") }];
+    let flows = vec![
+        optional,
+        tcp("b", "web", "store"),
+        Flow { path: Some("/x".into()), ..tcp("c", "web", "db") },
+    ];
     let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["d1", "d2"]), ("cache", &["c"])]));
-    assert_eq!(ids(&plan), ["base/a/w/d1:80", "base/a/w/d2:80", "base/b/w/c:80", "base/c/w/d1:80", "base/c/w/d2:80"]);
+    assert_eq!(
+        ids(&plan),
+        ["base/a/w/d1:80", "base/a/w/d2:80", "base/b/w/c:80", "base/c/w/d1:80", "base/c/w/d2:80"]
+    );
     assert_eq!(plan.hops[0].also, ["base/b"]);
     assert_eq!(plan.hops[1].also, ["base/b"]);
     assert!(plan.hops[2].also.is_empty());
     let covered = |hop: &str| Why::CoveredBy { hop: hop.into() };
     assert_eq!(whys(&plan), [&covered("base/a/w/d1:80"), &covered("base/a/w/d2:80")]);
-    assert_eq!((plan.unplanned[0].flow.as_str(), plan.unplanned[0].to.as_str()), ("base/b", "store"));
+    assert_eq!(
+        (plan.unplanned[0].flow.as_str(), plan.unplanned[0].to.as_str()),
+        ("base/b", "store")
+    );
     assert!(plan.hops[0].flow.required, "the second flow needs it");
     assert!(std::sync::Arc::ptr_eq(&plan.hops[0].flow, &plan.hops[1].flow));
 }
 
 #[test]
 fn different_expectations_and_interfaces_are_not_folded() {
-    let rpc = |id: &str, interface: &str| Flow { interfaces: vec![interface.into()], ..flow(id, "web", "db", 135, Protocol::Rpc) };
+    let rpc = |id: &str, interface: &str| Flow {
+        interfaces: vec![interface.into()],
+        ..flow(id, "web", "db", 135, Protocol::Rpc)
+    };
     let deny = Flow { expect: Expect::Deny, ..tcp("d", "web", "db") };
-    let plan = plan(vec![tcp("a", "web", "db"), deny, rpc("e", "drs"), rpc("f", "samr")], &site(&[("web", &["w"]), ("db", &["d"])]));
+    let plan = plan(
+        vec![tcp("a", "web", "db"), deny, rpc("e", "drs"), rpc("f", "samr")],
+        &site(&[("web", &["w"]), ("db", &["d"])]),
+    );
     assert_eq!(plan.hops.len(), 4);
     assert!(plan.unplanned.is_empty());
 }
 
 #[test]
 fn what_cannot_be_probed_or_found_is_said() {
-    let flows = vec![flow("u", "web", "db", 53, Protocol::Udp), tcp("f", "web", "db"), tcp("g", "db", "web"), tcp("h", "agent", "cache")];
+    let flows = vec![
+        flow("u", "web", "db", 53, Protocol::Udp),
+        tcp("f", "web", "db"),
+        tcp("g", "db", "web"),
+        tcp("h", "agent", "cache"),
+    ];
     let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["discover:fabrikam.com"])]));
     let missing = Why::NotDiscovered { domain: "fabrikam.com".into(), because: None };
     assert!(plan.hops.is_empty());
     assert_eq!(
         whys(&plan),
-        [&Why::ProtocolNotProbed { protocol: Protocol::Udp }, &missing, &missing, &Why::RoleWithoutHost { role: "agent".into() }]
+        [
+            &Why::ProtocolNotProbed { protocol: Protocol::Udp },
+            &missing,
+            &missing,
+            &Why::RoleWithoutHost { role: "agent".into() }
+        ]
     );
 }
 
@@ -251,25 +352,44 @@ fn what_cannot_be_probed_or_found_is_said() {
 fn each_fixed_address_is_a_hop() {
     let plan = plan(
         vec![tcp("f", "web", "db")],
-        &site(&[("web", &["w=10.0.0.1,10.0.0.2"]), ("db", &["d=10.1.0.1,2001:db8::1", "e=10.1.0.9", "2001:db8::2"])]),
+        &site(&[
+            ("web", &["w=10.0.0.1,10.0.0.2"]),
+            ("db", &["d=10.1.0.1,2001:db8::1", "e=10.1.0.9", "2001:db8::2"]),
+        ]),
     );
     assert_eq!(
         ids(&plan),
-        ["base/f/w/d[10.1.0.1]:80", "base/f/w/d[2001:db8::1]:80", "base/f/w/e:80", "base/f/w/[2001:db8::2]:80"],
+        [
+            "base/f/w/d[10.1.0.1]:80",
+            "base/f/w/d[2001:db8::1]:80",
+            "base/f/w/e:80",
+            "base/f/w/[2001:db8::2]:80"
+        ],
         "and the From host's addresses make no hops"
     );
-    let addresses: Vec<String> = plan.hops.iter().filter_map(|hop| hop.address).map(|a| a.to_string()).collect();
+    let addresses: Vec<String> =
+        plan.hops.iter().filter_map(|hop| hop.address).map(|a| a.to_string()).collect();
     assert_eq!(addresses, ["10.1.0.1", "2001:db8::1", "10.1.0.9", "2001:db8::2"]);
 }
 
 #[test]
 fn ids_do_not_depend_on_the_order_and_are_unique() {
-    let flows = || vec![tcp("a", "web", "db"), flow("b", "web", "db", 81, Protocol::Tcp), tcp("c", "db", "web")];
-    let hosts: &[(&str, &[&str])] = &[("web", &["w1", "w2", "10.0.0.0/8"]), ("db", &["d1", "d2=10.0.0.1,10.0.0.2"])];
-    let turned: &[(&str, &[&str])] = &[("db", &["d2=10.0.0.1,10.0.0.2", "d1"]), ("web", &["10.0.0.0/8", "w2", "w1"])];
+    let flows = || {
+        vec![
+            tcp("a", "web", "db"),
+            flow("b", "web", "db", 81, Protocol::Tcp),
+            tcp("c", "db", "web"),
+        ]
+    };
+    let hosts: &[(&str, &[&str])] =
+        &[("web", &["w1", "w2", "10.0.0.0/8"]), ("db", &["d1", "d2=10.0.0.1,10.0.0.2"])];
+    let turned: &[(&str, &[&str])] =
+        &[("db", &["d2=10.0.0.1,10.0.0.2", "d1"]), ("web", &["10.0.0.0/8", "w2", "w1"])];
     let forward = plan(flows(), &site(hosts));
     let backward = plan(flows().into_iter().rev().collect(), &site(turned));
-    let sorted = |plan: &Plan| ids(plan).into_iter().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let sorted = |plan: &Plan| {
+        ids(plan).into_iter().map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
     assert_eq!(sorted(&forward), sorted(&backward));
     assert_eq!(sorted(&forward).len(), forward.hops.len());
 }
@@ -277,18 +397,31 @@ fn ids_do_not_depend_on_the_order_and_are_unique() {
 #[test]
 fn tables_of_the_same_short_name_do_not_clash() {
     let deny = Flow { expect: Expect::Deny, ..tcp("f", "web", "db") };
-    let tables = [matrix("shop/base", vec![tcp("f", "web", "db")]), matrix("other/base", vec![deny])];
-    assert_eq!(ids(&build(&product(), &tables, &site(&[("web", &["w"]), ("db", &["d"])]))), ["base/f/w/d:80", "base/f/w/d:80#2"]);
+    let tables =
+        [matrix("shop/base", vec![tcp("f", "web", "db")]), matrix("other/base", vec![deny])];
+    assert_eq!(
+        ids(&build(&product(), &tables, &site(&[("web", &["w"]), ("db", &["d"])]))),
+        ["base/f/w/d:80", "base/f/w/d:80#2"]
+    );
 }
 
 #[test]
 fn the_source_is_cited() {
     let mut table = matrix(
         "shop/base",
-        vec![Flow { row: Some(3), ..tcp("a", "web", "db") }, Flow { section: Some("4.2".into()), ..tcp("b", "db", "web") }],
+        vec![
+            Flow { row: Some(3), ..tcp("a", "web", "db") },
+            Flow { section: Some("4.2".into()), ..tcp("b", "db", "web") },
+        ],
     );
     let hosts = site(&[("web", &["w"]), ("db", &["d"])]);
-    let sources = |table: &Matrix| build(&product(), [table], &hosts).hops.iter().map(|hop| hop.flow.source.clone()).collect::<Vec<_>>();
+    let sources = |table: &Matrix| {
+        build(&product(), [table], &hosts)
+            .hops
+            .iter()
+            .map(|hop| hop.flow.source.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(sources(&table), ["Handbook, row 3", "4.2"]);
     table.source.section = Some("Ports".into());
     assert_eq!(sources(&table), ["Ports, row 3", "4.2"]);
@@ -297,11 +430,18 @@ fn the_source_is_cited() {
 #[test]
 fn names_become_addresses_when_dns_has_answered() {
     let flows = vec![tcp("a", "web", "db"), tcp("b", "web", "store")];
-    let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["one", "two", "none", "unknown", "fixed=10.0.0.9"])]));
+    let plan = plan(
+        flows,
+        &site(&[("web", &["w"]), ("db", &["one", "two", "none", "unknown", "fixed=10.0.0.9"])]),
+    );
     assert_eq!(plan.names_to_resolve(), ["one", "two", "none", "unknown"]);
     let answer = |name: &str| match name {
         "one" => Some(vec!["10.0.0.1".parse().expect("an address")]),
-        "two" => Some(["10.0.0.2", "2001:db8::2", "10.0.0.2"].map(|a| a.parse().expect("an address")).to_vec()),
+        "two" => Some(
+            ["10.0.0.2", "2001:db8::2", "10.0.0.2"]
+                .map(|a| a.parse().expect("an address"))
+                .to_vec(),
+        ),
         "none" => Some(Vec::new()),
         "fixed" => panic!("a fixed address is not looked up"),
         _ => None,
@@ -328,7 +468,11 @@ fn names_become_addresses_when_dns_has_answered() {
 fn ten_thousand_agents_are_ten_thousand_hops() {
     let agents: Vec<String> = (0..10_000).map(|n| format!("ws-{n:05}.contoso.com")).collect();
     let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
-    let flows = vec![tcp("a", "agent", "db"), tcp("b", "agent", "store"), flow("c", "agent", "web", 443, Protocol::Https)];
+    let flows = vec![
+        tcp("a", "agent", "db"),
+        tcp("b", "agent", "store"),
+        flow("c", "agent", "web", 443, Protocol::Https),
+    ];
     let plan = plan(flows, &site(&[("agent", &agents), ("db", &["d"]), ("web", &["w"])]));
     assert_eq!(plan.hops.len(), 20_000);
     assert_eq!(plan.unplanned.len(), 10_000, "the second flow is covered by the first");
@@ -341,7 +485,8 @@ fn declared_controls_are_carried_along() {
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
     site.controls = BTreeMap::from([("d".to_owned(), vec![3389, 22])]);
     let plan = plan(vec![tcp("f", "web", "db")], &site);
-    let found: Vec<(&str, u16)> = plan.controls.iter().map(|control| (control.host.as_str(), control.port)).collect();
+    let found: Vec<(&str, u16)> =
+        plan.controls.iter().map(|control| (control.host.as_str(), control.port)).collect();
     assert_eq!(found, [("d", 3389), ("d", 22)]);
     assert_eq!(plan.with_addresses(&|_: &str| None).controls, plan.controls, "resolved or not");
 }

@@ -6,7 +6,10 @@ use crate::matrix::port_set::PortSet;
 use crate::plan::fixture::*;
 
 fn example() -> Plan {
-    let http = |id: &str, port, protocol, path: &str| Flow { path: Some(path.into()), ..flow(id, "agent", "web", port, protocol) };
+    let http = |id: &str, port, protocol, path: &str| Flow {
+        path: Some(path.into()),
+        ..flow(id, "agent", "web", port, protocol)
+    };
     let rpc = |id: &str, interface: &str| Flow {
         interfaces: vec![interface.into()],
         range: Some("rpc".into()),
@@ -24,7 +27,14 @@ fn example() -> Plan {
         rpc("r2", "samr"),
         Flow { expect: Expect::Deny, ..flow("sql", "agent", "db", 1433, Tcp) },
     ];
-    plan(flows, &site(&[("agent", &["w1", "w2"]), ("web", &["srv"]), ("db", &["d1=10.0.0.1,10.0.0.2", "d2"])]))
+    plan(
+        flows,
+        &site(&[
+            ("agent", &["w1", "w2"]),
+            ("web", &["srv"]),
+            ("db", &["d1=10.0.0.1,10.0.0.2", "d2"]),
+        ]),
+    )
 }
 
 #[test]
@@ -57,17 +67,28 @@ fn http_and_grpc_share_a_port_and_a_denied_path_is_not_served() {
 fn each_host_has_its_own_ports() {
     let plan = example();
     let listening = listen_endpoints(&plan, &Who::said("db")).expect("a role");
-    let places: Vec<(String, u16)> = listening.endpoints.iter().map(|e| (e.host.label(), e.port)).collect();
+    let places: Vec<(String, u16)> =
+        listening.endpoints.iter().map(|e| (e.host.label(), e.port)).collect();
     let wanted = [("d1", 389), ("d2", 389), ("d1", 135), ("d2", 135), ("d1", 1433), ("d2", 1433)];
     assert_eq!(places, wanted.map(|(host, port)| (host.to_owned(), port)));
-    let of = |host: &str, port| listening.endpoints.iter().find(|e| e.host.label() == host && e.port == port).expect("it is there");
+    let of = |host: &str, port| {
+        listening
+            .endpoints
+            .iter()
+            .find(|e| e.host.label() == host && e.port == port)
+            .expect("it is there")
+    };
     assert!(of("d1", 389).starttls && !of("d1", 389).tls);
     assert_eq!(of("d1", 389).hops.len(), 2, "one for each address");
     assert_eq!(of("d1", 389).addresses.len(), 2);
     let mapper = of("d2", 135);
     assert_eq!(mapper.interfaces, [interface("drs"), interface("samr")]);
     assert_eq!(mapper.range, Some(PortSet::run(49152, 65535)));
-    assert_eq!(of("d2", 1433).hops.len(), 2, "a port that must be shut is opened, to show that it is shut");
+    assert_eq!(
+        of("d2", 1433).hops.len(),
+        2,
+        "a port that must be shut is opened, to show that it is shut"
+    );
     assert!(listening.conflicts.is_empty());
     assert!(listen_endpoints(&plan, &Who::said("nobody")).is_err());
 }

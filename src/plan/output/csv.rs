@@ -27,16 +27,20 @@ const HEADINGS: [&str; 20] = [
     "not_planned",
 ];
 
-/// What a firewall rule has to have on the From side, as far as the site file says it: addresses, or the network.
+/// What a firewall rule has to have on the From side, as far as the site file says it: addresses,
+/// or the network.
 fn addresses(host: &Host) -> String {
     match host {
-        Host::Named { addresses, .. } => addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Host::Named { addresses, .. } => {
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        }
         Host::Address(_) | Host::Network(_) => host.label(),
         Host::Discover { .. } => String::new(),
     }
 }
 
-/// One line per hop; with `all`, also one per entry that was not planned, with the reason in the last column.
+/// One line per hop; with `all`, also one per entry that was not planned, with the reason in the
+/// last column.
 ///
 /// # Errors
 /// None that a plan can cause; the writer's signature has one.

@@ -10,12 +10,23 @@ pub fn markdown(view: &View<'_>) -> String {
     let cells = view.hops.iter().map(|hop| {
         let from = format!("{} ({})", hop.from.host.label(), hop.from.role);
         let to = format!("{} ({})", to_host(hop), hop.to.role);
-        vec![from, to, hop.port.to_string(), speaks(hop), expected(hop), hop.flow.id.clone(), hop.flow.source.clone()]
+        vec![
+            from,
+            to,
+            hop.port.to_string(),
+            speaks(hop),
+            expected(hop),
+            hop.flow.id.clone(),
+            hop.flow.source.clone(),
+        ]
     });
     rows(&mut text, &["From", "To", "Port", "Protocol", "Expected", "Flow", "Source"], cells);
     if view.all && !view.unplanned.is_empty() {
         text.push_str("\n### Left out\n\n");
-        let cells = view.unplanned.iter().map(|u| vec![u.flow.clone(), u.from.clone(), u.to.clone(), u.why.to_string()]);
+        let cells = view
+            .unplanned
+            .iter()
+            .map(|u| vec![u.flow.clone(), u.from.clone(), u.to.clone(), u.why.to_string()]);
         rows(&mut text, &["Flow", "From", "To", "Why"], cells);
     }
     for missing in &view.plan.missing {

@@ -5,7 +5,8 @@ use crate::text::wrap;
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A rule under the header, and nothing else.
-const LINES: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const LINES: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
@@ -27,7 +28,8 @@ pub fn table(view: &View<'_>, width: u16) -> String {
     text
 }
 
-/// One row per hop, where that fits without breaking an id or a name, which somebody may want to copy.
+/// One row per hop, where that fits without breaking an id or a name, which somebody may want to
+/// copy.
 fn columns(view: &View<'_>, width: u16) -> Option<String> {
     let mut hops = new_table(width);
     hops.set_content_arrangement(ContentArrangement::Disabled);
@@ -54,7 +56,13 @@ fn by_flow(view: &View<'_>, width: u16) -> String {
     for hop in &view.hops {
         if hop.flow.id != flow {
             flow = &hop.flow.id;
-            let words = format!("{flow}: {}, {} ({} → {})", speaks(hop), expected(hop), hop.from.role, hop.to.role);
+            let words = format!(
+                "{flow}: {}, {} ({} → {})",
+                speaks(hop),
+                expected(hop),
+                hop.from.role,
+                hop.to.role
+            );
             text.push_str(&wrap(&words, "", usize::from(width)));
         }
         let to = hop.to.host.label();
@@ -69,6 +77,10 @@ fn by_flow(view: &View<'_>, width: u16) -> String {
 
 fn new_table(width: u16) -> Table {
     let mut table = Table::new();
-    table.load_style(LINES).force_no_tty().set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table
+        .load_style(LINES)
+        .force_no_tty()
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     table
 }

@@ -1,4 +1,5 @@
-//! What the outputs must never do, whatever a table or a site says. What they look like is in `tests/data/site/golden`.
+//! What the outputs must never do, whatever a table or a site says. What they look like is in
+//! `tests/data/site/golden`.
 
 use super::*;
 use crate::matrix::model::{Flow, Protocol};
@@ -14,10 +15,14 @@ fn example() -> Plan {
     };
     let long = format!("{}.{}.example", "a".repeat(60), "b".repeat(60));
     let web: &[&str] = &["w", &long, "10.0.0.0/8"];
-    plan(vec![hostile, flow("b", "agent", "db", 81, Protocol::Tcp)], &site(&[("web", web), ("db", &["d=10.0.0.1", "2001:db8::1"])]))
+    plan(
+        vec![hostile, flow("b", "agent", "db", 81, Protocol::Tcp)],
+        &site(&[("web", web), ("db", &["d=10.0.0.1", "2001:db8::1"])]),
+    )
 }
 
-/// What somebody copies (an id, a name) is on one line, however long; everything else keeps to the width.
+/// What somebody copies (an id, a name) is on one line, however long; everything else keeps to the
+/// width.
 #[test]
 fn tables_keep_to_their_width_and_break_no_word() {
     let plan = example();
@@ -25,7 +30,10 @@ fn tables_keep_to_their_width_and_break_no_word() {
         let text = table(&View::whole(&plan, false), width);
         for hop in &plan.hops {
             let mut parts = hop.flow.id.split('/');
-            assert!(parts.all(|part| text.contains(part)) && text.contains(&hop.from.host.label()), "{text}");
+            assert!(
+                parts.all(|part| text.contains(part)) && text.contains(&hop.from.host.label()),
+                "{text}"
+            );
         }
         for line in text.lines().filter(|line| line.chars().count() > usize::from(width)) {
             assert_eq!(line.split_whitespace().count(), 1, "{line}");
@@ -43,9 +51,22 @@ fn csv_is_read_back_and_holds_no_formula() {
     let records: Vec<_> = reader.records().map(|record| record.expect("a record")).collect();
     assert_eq!(records.len(), plan.hops.len() + plan.unplanned.len());
     assert_eq!(&records[0][place("remark")], "'=HYPERLINK(\"http://example.net\")\nand | a pipe");
-    assert_eq!((&records[0][place("to_host")], &records[0][place("to_address")]), ("d", "10.0.0.1"));
-    assert_eq!(&records[plan.hops.len()][place("not_planned")], "the site gives no host to the role agent");
-    assert_eq!(csv(&View::whole(&plan, false)).expect("text").lines().filter(|line| line.contains("no host to")).count(), 0);
+    assert_eq!(
+        (&records[0][place("to_host")], &records[0][place("to_address")]),
+        ("d", "10.0.0.1")
+    );
+    assert_eq!(
+        &records[plan.hops.len()][place("not_planned")],
+        "the site gives no host to the role agent"
+    );
+    assert_eq!(
+        csv(&View::whole(&plan, false))
+            .expect("text")
+            .lines()
+            .filter(|line| line.contains("no host to"))
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -62,14 +83,19 @@ fn markdown_cells_stay_cells() {
 #[test]
 fn the_document_fits_its_schema() {
     let plan = example();
-    let document: serde_json::Value = serde_json::from_str(&json(&View::whole(&plan, false)).expect("text")).expect("JSON");
+    let document: serde_json::Value =
+        serde_json::from_str(&json(&View::whole(&plan, false)).expect("text")).expect("JSON");
     let schema: serde_json::Value = serde_json::from_str(&schema().expect("text")).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    let errors: Vec<String> =
+        validator.iter_errors(&document).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(document["schema"], "portmatrix/plan/1");
     assert_eq!(document["hops"].as_array().map(Vec::len), Some(plan.hops.len()));
-    assert_eq!(document["unplanned"][0]["why"], serde_json::json!({ "code": "role-without-host", "role": "agent" }));
+    assert_eq!(
+        document["unplanned"][0]["why"],
+        serde_json::json!({ "code": "role-without-host", "role": "agent" })
+    );
     let broken = serde_json::json!({ "schema": "portmatrix/plan/1", "site": 7, "hops": [], "unplanned": [] });
     assert!(!validator.is_valid(&broken));
 }

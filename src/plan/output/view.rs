@@ -20,14 +20,24 @@ pub struct View<'p> {
 impl<'p> View<'p> {
     /// Everything.
     pub fn whole(plan: &'p Plan, all: bool) -> Self {
-        View { plan, hops: plan.hops.iter().collect(), unplanned: plan.unplanned.iter().collect(), all }
+        View {
+            plan,
+            hops: plan.hops.iter().collect(),
+            unplanned: plan.unplanned.iter().collect(),
+            all,
+        }
     }
 
     /// "9 hops; 3 entries left out."
     pub(super) fn summary(&self) -> String {
         let hops = counted(self.hops.len(), "hop", "hops");
         let flows = |wanted: &dyn Fn(&Unplanned) -> bool| {
-            let flows: BTreeSet<&str> = self.unplanned.iter().filter(|entry| wanted(entry)).map(|entry| entry.flow.as_str()).collect();
+            let flows: BTreeSet<&str> = self
+                .unplanned
+                .iter()
+                .filter(|entry| wanted(entry))
+                .map(|entry| entry.flow.as_str())
+                .collect();
             flows.len()
         };
         // What another hop covers is tested.
@@ -36,7 +46,11 @@ impl<'p> View<'p> {
         if left == 0 {
             return format!("{hops} planned, no flow left out.");
         }
-        let because = if without > 0 { format!(" ({without} because a role has no host)") } else { String::new() };
+        let because = if without > 0 {
+            format!(" ({without} because a role has no host)")
+        } else {
+            String::new()
+        };
         let all = if self.all { "" } else { "; --all lists them, with the reason" };
         format!("{hops} planned; {} left out{because}{all}.", counted(left, "flow", "flows"))
     }
@@ -55,10 +69,15 @@ pub(super) fn to_host(hop: &Hop) -> String {
     }
 }
 
-/// Protocol with what a firewall or a proxy has to know about it: `https /agent`, `rpc 49152-65535`.
+/// Protocol with what a firewall or a proxy has to know about it: `https /agent`, `rpc
+/// 49152-65535`.
 pub(super) fn speaks(hop: &Hop) -> String {
     let mut text = hop.flow.protocol.name().to_owned();
-    let parts = [hop.flow.path.clone(), hop.flow.range.as_ref().map(ToString::to_string), hop.flow.starttls.then(|| "starttls".to_owned())];
+    let parts = [
+        hop.flow.path.clone(),
+        hop.flow.range.as_ref().map(ToString::to_string),
+        hop.flow.starttls.then(|| "starttls".to_owned()),
+    ];
     for part in parts.into_iter().flatten() {
         text.push(' ');
         text.push_str(&part);

@@ -9,7 +9,12 @@ fn tcp(id: &str, from: &str, to: &str, port: u16) -> Flow {
 }
 
 fn example() -> Plan {
-    let flows = vec![tcp("a", "agent", "web", 80), tcp("b", "web", "db", 81), tcp("c", "web", "store", 81), tcp("d", "db", "web", 82)];
+    let flows = vec![
+        tcp("a", "agent", "web", 80),
+        tcp("b", "web", "db", 81),
+        tcp("c", "web", "store", 81),
+        tcp("d", "db", "web", 82),
+    ];
     let hosts: &[(&str, &[&str])] = &[
         ("agent", &["ws-1.contoso.com", "10.20.0.0/16", "10.20.0.9"]),
         ("web", &["srv.contoso.com"]),
@@ -38,10 +43,18 @@ fn a_role_selects_all_its_hops() {
     assert_eq!(agent.roles, ["agent"]);
     assert_eq!(
         hops(&agent.connect),
-        ["a/ws-1.contoso.com/srv.contoso.com:80", "a/10.20.0.0_16/srv.contoso.com:80", "a/10.20.0.9/srv.contoso.com:80"]
+        [
+            "a/ws-1.contoso.com/srv.contoso.com:80",
+            "a/10.20.0.0_16/srv.contoso.com:80",
+            "a/10.20.0.9/srv.contoso.com:80"
+        ]
     );
     assert!(agent.listen.is_empty());
-    assert_eq!(hops(&agent.connect_once()), ["a/ws-1.contoso.com/srv.contoso.com:80"], "for a machine that stands for all of them");
+    assert_eq!(
+        hops(&agent.connect_once()),
+        ["a/ws-1.contoso.com/srv.contoso.com:80"],
+        "for a machine that stands for all of them"
+    );
 }
 
 #[test]
@@ -50,11 +63,19 @@ fn a_role_also_has_hops_of_wider_roles_and_folded_flows() {
     let store = plan.for_host(&said("store")).expect("a role");
     assert_eq!(
         hops(&store.listen),
-        ["b/srv.contoso.com/dc01.contoso.com:81", "b/srv.contoso.com/dc01.fabrikam.com:81", "c/srv.contoso.com/cache.contoso.com:81"],
+        [
+            "b/srv.contoso.com/dc01.contoso.com:81",
+            "b/srv.contoso.com/dc01.fabrikam.com:81",
+            "c/srv.contoso.com/cache.contoso.com:81"
+        ],
         "two are folded into those of flow b"
     );
     let cache = plan.for_host(&said("cache")).expect("a role");
-    assert_eq!(hops(&cache.listen), ["c/srv.contoso.com/cache.contoso.com:81"], "the flow speaks of the wider role");
+    assert_eq!(
+        hops(&cache.listen),
+        ["c/srv.contoso.com/cache.contoso.com:81"],
+        "the flow speaks of the wider role"
+    );
     let db = plan.for_host(&said("db")).expect("a role");
     assert_eq!(db.listen.len(), 2, "not the cache's");
     assert_eq!(db.connect.len(), 2);
@@ -78,24 +99,36 @@ fn a_host_is_found_by_name_short_name_and_address() {
     ] {
         assert_eq!(plan.for_host(&said(text)).expect(text).hosts, [host(wanted)], "{text}");
     }
-    assert_eq!(plan.for_host(&said("10.3.0.1")).expect("a host").roles, ["db", "store"], "its own role, and the one that includes it");
+    assert_eq!(
+        plan.for_host(&said("10.3.0.1")).expect("a host").roles,
+        ["db", "store"],
+        "its own role, and the one that includes it"
+    );
 }
 
 #[test]
 fn nobody_is_an_error_with_a_suggestion() {
     let plan = example();
     let message = |who: &Who| plan.for_host(who).expect_err("nobody").to_string();
-    assert_eq!(message(&said("agnet")), "\"agnet\" is neither a role nor a host of this site: did you mean \"agent\"?");
+    assert_eq!(
+        message(&said("agnet")),
+        "\"agnet\" is neither a role nor a host of this site: did you mean \"agent\"?"
+    );
     assert_eq!(
         message(&said("srv.contosso.com")),
-        "\"srv.contosso.com\" is neither a role nor a host of this site: did you mean \"srv.contoso.com\"?"
+        "\"srv.contosso.com\" is neither a role nor a host of this site: did you \
+            mean \"srv.contoso.com\"?"
     );
     assert_eq!(message(&said("zzzzzz")), "\"zzzzzz\" is neither a role nor a host of this site");
     assert_eq!(message(&said("cloud")), "the site gives no host to the role cloud");
-    assert_eq!(message(&said("dc01")), "\"dc01\" could be dc01.contoso.com or dc01.fabrikam.com: say which with --as");
+    assert_eq!(
+        message(&said("dc01")),
+        "\"dc01\" could be dc01.contoso.com or dc01.fabrikam.com: say which with --as"
+    );
     assert_eq!(
         message(&here("laptop", &["127.0.0.1", "192.0.2.7"])),
-        "this machine (laptop, 192.0.2.7) is not in the site file: add it there, or say --as ROLE (the roles with hosts are: web, db, cache, store, agent)"
+        "this machine (laptop, 192.0.2.7) is not in the site file: add it there, or say --as ROLE \
+            (the roles with hosts are: web, db, cache, store, agent)"
     );
 }
 

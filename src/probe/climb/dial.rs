@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long a connection that is not answered keeps its place: longer than a round trip of most networks, and short enough that a thousand
-/// dropped hops to one host have all begun after a second or two.
+/// How long a connection that is not answered keeps its place: longer than a round trip of most
+/// networks, and short enough that a thousand dropped hops to one host have all begun after a
+/// second or two.
 const GIVE_UP_PLACE: Duration = Duration::from_millis(100);
 
 async fn take_place(places: Option<&Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
@@ -30,22 +31,33 @@ impl Climb<'_> {
         self.connect_any(&[self.target.address], port).await
     }
 
-    /// The same to the first of these addresses that opens. The others that were tried are told with it.
+    /// The same to the first of these addresses that opens. The others that were tried are told
+    /// with it.
     ///
     /// # Errors
     /// [`Stop`] when none opens; how the last one ended decides.
-    pub async fn connect_any(&mut self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Stop> {
+    pub async fn connect_any(
+        &mut self,
+        addresses: &[IpAddr],
+        port: u16,
+    ) -> Result<TcpStream, Stop> {
         let begun = clock::instant();
         let mut tried: Vec<String> = Vec::new();
         let mut place = 0;
         loop {
-            let to = SocketAddr::new(addresses.get(place).copied().unwrap_or(self.target.address), port);
+            let to =
+                SocketAddr::new(addresses.get(place).copied().unwrap_or(self.target.address), port);
             let outcome = self.dial_to(to).await;
             place += 1;
             let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
             // Of several attempts, the one that opened; else the last.
             let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
-            if let Some(source) = of_this.clone().find(|e| e.outcome.is_none()).or(of_this.clone().next()).and_then(|e| e.source) {
+            if let Some(source) = of_this
+                .clone()
+                .find(|e| e.outcome.is_none())
+                .or(of_this.clone().next())
+                .and_then(|e| e.source)
+            {
                 detail.insert("source".into(), source.to_string().into());
             }
             if !tried.is_empty() {
@@ -68,7 +80,8 @@ impl Climb<'_> {
         }
     }
 
-    /// Opens a TCP connection to `port` of the target, as a part of a rung, and keeps the evidence of each attempt.
+    /// Opens a TCP connection to `port` of the target, as a part of a rung, and keeps the evidence
+    /// of each attempt.
     ///
     /// # Errors
     /// The failure, when it does not open.
@@ -83,7 +96,8 @@ impl Climb<'_> {
             self.place = take_place(places.as_ref()).await;
         }
         if self.target.small_segments {
-            let small = dial::connect_with_small_segments(source, to, self.connect_deadline()).await;
+            let small =
+                dial::connect_with_small_segments(source, to, self.connect_deadline()).await;
             return small.ok_or_else(|| Failure::local(Reason::NotTested));
         }
         let begun = clock::instant();
@@ -137,18 +151,22 @@ impl Climb<'_> {
     pub async fn dial_once(&self, port: u16) -> Result<TcpStream, Failure> {
         let (source, to) = (self.target.source, SocketAddr::new(self.target.address, port));
         if self.target.small_segments {
-            return dial::connect_with_small_segments(source, to, self.connect_deadline()).await.ok_or_else(Failure::silent);
+            return dial::connect_with_small_segments(source, to, self.connect_deadline())
+                .await
+                .ok_or_else(Failure::silent);
         }
         dial::connect(source, to, self.connect_deadline(), 0).await.1
     }
 
-    /// How many milliseconds such a connection takes, which is closed at once; `None` when it does not open.
+    /// How many milliseconds such a connection takes, which is closed at once; `None` when it does
+    /// not open.
     pub async fn time_of_a_connection(&self) -> Option<f64> {
         let begun = clock::instant();
         self.dial_aside().await.ok().map(|_| clock::ms_since(begun))
     }
 
-    /// Keeps attempts of a sweep: those to other ports than the hop's own. Where a rung failed before, its attempt stays the last, which decides.
+    /// Keeps attempts of a sweep: those to other ports than the hop's own. Where a rung failed
+    /// before, its attempt stays the last, which decides.
     pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
         let place = if self.steps.iter().all(|step| step.ok) { self.evidence.len() } else { 0 };
         self.evidence.splice(place..place, attempts);

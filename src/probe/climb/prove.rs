@@ -14,22 +14,38 @@ impl Climb<'_> {
         let key = self.tools.key.as_ref()?;
         let challenge = match &self.target.question {
             // What is asked says how long ago it was when it is sent, not when this climb began.
-            Some(question) => Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now()),
+            Some(question) => {
+                Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now())
+            }
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
         Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })
     }
 
-    /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any; `exporter` is this end's, where it spoke
-    /// TLS. Without a key nothing is noted. A missing proof is noted as a fact of the hop and is not a failed rung: real services give none.
-    pub fn proof(&mut self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) {
+    /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any;
+    /// `exporter` is this end's, where it spoke TLS. Without a key nothing is noted. A missing
+    /// proof is noted as a fact of the hop and is not a failed rung: real services give none.
+    pub fn proof(
+        &mut self,
+        asked: Option<&Asked>,
+        answer: Option<&str>,
+        exporter: Option<&Exporter>,
+    ) {
         let outcome = self.weigh(asked, answer, exporter);
         self.note_proof(outcome);
     }
 
-    /// What became of a challenge, without noting it: for a protocol whose own rung depends on what the listener says it saw.
-    pub fn weigh(&self, asked: Option<&Asked>, answer: Option<&str>, exporter: Option<&Exporter>) -> ProofOutcome {
-        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else { return ProofOutcome::NotAsked };
+    /// What became of a challenge, without noting it: for a protocol whose own rung depends on what
+    /// the listener says it saw.
+    pub fn weigh(
+        &self,
+        asked: Option<&Asked>,
+        answer: Option<&str>,
+        exporter: Option<&Exporter>,
+    ) -> ProofOutcome {
+        let (Some(key), Some(asked)) = (self.tools.key.as_ref(), asked) else {
+            return ProofOutcome::NotAsked;
+        };
         match answer {
             None => ProofOutcome::None,
             // What was said comes back: somebody repeats it, and nobody proves anything.
@@ -37,8 +53,10 @@ impl Climb<'_> {
             Some(answer) => {
                 let hop = self.target.hop;
                 let to = hop.to.host.label();
-                let behind = hop.flow.relayed_to.iter().flat_map(|behind| &behind.hosts).map(String::as_str);
-                challenge::verify(key, &asked.challenge, answer, exporter).named([to.as_str()].into_iter().chain(behind))
+                let behind =
+                    hop.flow.relayed_to.iter().flat_map(|behind| &behind.hosts).map(String::as_str);
+                challenge::verify(key, &asked.challenge, answer, exporter)
+                    .named([to.as_str()].into_iter().chain(behind))
             }
         }
     }
@@ -59,17 +77,25 @@ impl Climb<'_> {
                     ("peer".to_owned(), claims.peer.to_string().into()),
                     ("clock".to_owned(), claims.now.to_string().into()),
                 ]);
-                detail.insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
+                detail
+                    .insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
                 detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
                 detail.insert("proxy_protocol".into(), claims.proxy_protocol.clone().into());
                 detail.insert("same_tls_session".into(), (*same_tls_session).into());
                 detail.insert("port".into(), port.into());
-                detail.insert("listener_ports".into(), Some(claims.ports.clone()).filter(|p| !p.is_empty()).into());
+                detail.insert(
+                    "listener_ports".into(),
+                    Some(claims.ports.clone()).filter(|p| !p.is_empty()).into(),
+                );
                 detail.retain(|_, v| !v.is_null());
                 self.note(StepKind::Proof, begun, Ok(detail));
             }
             ProofOutcome::Invalid { why } => {
-                self.note(StepKind::Proof, begun, Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())));
+                self.note(
+                    StepKind::Proof,
+                    begun,
+                    Err(Failure::peer(Reason::ProofInvalid).with("why", why.clone())),
+                );
             }
             ProofOutcome::None | ProofOutcome::NotAsked => {}
         }

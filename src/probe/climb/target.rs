@@ -35,7 +35,8 @@ pub struct Tools {
 /// How dynamic ranges are swept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RangeMode {
-    /// Where a listener proved itself: a sample and its edges, then every port, unless the whole sample was silent.
+    /// Where a listener proved itself: a sample and its edges, then every port, unless the whole
+    /// sample was silent.
     #[default]
     Stages,
     /// Every port, whoever is there.
@@ -57,11 +58,13 @@ pub struct Target<'a> {
     pub server_name: String,
     /// Address to connect from, where the From host fixes one that this machine has.
     pub source: Option<IpAddr>,
-    /// Places for connections to this address, shared by all hops to it; without one there are as many as one likes.
+    /// Places for connections to this address, shared by all hops to it; without one there are as
+    /// many as one likes.
     pub places: Option<Arc<Semaphore>>,
     /// What the listener is asked about another hop, in every challenge.
     pub question: Option<question::Asked>,
-    /// Connections on which both ends send small packets only, where the system can make such (Linux).
+    /// Connections on which both ends send small packets only, where the system can make such
+    /// (Linux).
     pub small_segments: bool,
 }
 
@@ -72,6 +75,14 @@ impl<'a> Target<'a> {
             Host::Named { name, .. } => name.clone(),
             _ => address.to_string(),
         };
-        Target { hop, address, server_name, source, places: None, question: None, small_segments: false }
+        Target {
+            hop,
+            address,
+            server_name,
+            source,
+            places: None,
+            question: None,
+            small_segments: false,
+        }
     }
 }

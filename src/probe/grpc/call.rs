@@ -9,7 +9,10 @@ use crate::probe::http2::ended_by_peer;
 use crate::probe::recognise::{Recognised, recognise};
 use crate::probe::tap::{Head, raw_status};
 use crate::proto::challenge::CHALLENGE_HEADER;
-use crate::proto::grpc::{CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, STATUS_HEADER, frame, health_status, is_grpc};
+use crate::proto::grpc::{
+    CONTENT_TYPE, Code, Deframer, HEALTH_REQUEST, MESSAGE_HEADER, STATUS_HEADER, frame,
+    health_status, is_grpc,
+};
 use crate::proto::http_status::{self, Said, Shown};
 use crate::reason::Reason;
 use h2::client::ResponseFuture;
@@ -55,7 +58,11 @@ pub struct Answer {
 ///
 /// # Errors
 /// When the connection ended, or name and path cannot stand in a request.
-pub async fn begin(connection: &Connection, prefix: &str, method: &str) -> Result<(ResponseFuture, SendStream<Bytes>), Failure> {
+pub async fn begin(
+    connection: &Connection,
+    prefix: &str,
+    method: &str,
+) -> Result<(ResponseFuture, SendStream<Bytes>), Failure> {
     let uri = format!("{}://{}{prefix}{method}", connection.scheme, connection.authority);
     let mut request = Request::builder()
         .method(Method::POST)
@@ -67,8 +74,11 @@ pub async fn begin(connection: &Connection, prefix: &str, method: &str) -> Resul
     if let Some(challenge) = &connection.challenge {
         request = request.header(CHALLENGE_HEADER, challenge);
     }
-    let request = request.body(()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
-    let mut sender = connection.sender.clone().ready().await.map_err(|e| failure(&e, &connection.head))?;
+    let request = request
+        .body(())
+        .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+    let mut sender =
+        connection.sender.clone().ready().await.map_err(|e| failure(&e, &connection.head))?;
     sender.send_request(request, false).map_err(|e| failure(&e, &connection.head))
 }
 
@@ -81,7 +91,10 @@ pub async fn unary(connection: &Connection, prefix: &str, method: &str) -> Resul
     // A server may answer, or reset, before it read the message: the answer tells which.
     let _ = send.send_data(Bytes::from(frame(HEALTH_REQUEST)), true);
     let (head, mut body) = response.await.map_err(|e| failure(&e, &connection.head))?.into_parts();
-    let mut answer = Answer { prefix: prefix.to_owned(), ..Answer::of_head(head.status.as_u16(), &head.headers) };
+    let mut answer = Answer {
+        prefix: prefix.to_owned(),
+        ..Answer::of_head(head.status.as_u16(), &head.headers)
+    };
     match read(&mut body).await {
         Ok((octets, trailers)) => {
             answer.recognised = recognise(answer.status, &head.headers, &octets);
@@ -89,7 +102,8 @@ pub async fn unary(connection: &Connection, prefix: &str, method: &str) -> Resul
             answer.turned_away = http_status::turned_away(&octets).filter(|_| answer.status >= 400);
             let mut messages = Deframer::default();
             messages.push(&octets);
-            answer.serving = messages.next_message().ok().flatten().and_then(|m| health_status(&m.body));
+            answer.serving =
+                messages.next_message().ok().flatten().and_then(|m| health_status(&m.body));
             if let Some(trailers) = trailers {
                 answer.trailers = true;
                 answer.take_last(&trailers);
@@ -134,9 +148,11 @@ impl Answer {
 
     /// Status and proof, from the trailers or from headers that are also the last.
     fn take_last(&mut self, headers: &HeaderMap) {
-        let status = text(headers, &HeaderName::from_static(STATUS_HEADER)).and_then(|status| Code::parse(&status));
+        let status = text(headers, &HeaderName::from_static(STATUS_HEADER))
+            .and_then(|status| Code::parse(&status));
         self.grpc_status = status.or(self.grpc_status);
-        self.grpc_message = text(headers, &HeaderName::from_static(MESSAGE_HEADER)).or(self.grpc_message.take());
+        self.grpc_message =
+            text(headers, &HeaderName::from_static(MESSAGE_HEADER)).or(self.grpc_message.take());
         self.proof = proof_of(headers).or(self.proof.take());
     }
 
@@ -151,8 +167,14 @@ impl Answer {
             ("location".to_owned(), self.location.clone().into()),
             ("retry_after".to_owned(), self.retry_after.clone().into()),
             ("turned_away".to_owned(), self.turned_away.into()),
-            ("http_sys".to_owned(), (self.recognised.http_sys && self.status >= 400).then_some(true).into()),
-            ("path".to_owned(), format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into()),
+            (
+                "http_sys".to_owned(),
+                (self.recognised.http_sys && self.status >= 400).then_some(true).into(),
+            ),
+            (
+                "path".to_owned(),
+                format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into(),
+            ),
             ("message_octets".to_owned(), self.octets.into()),
             ("health".to_owned(), self.serving.into()),
             ("trailers".to_owned(), self.trailers.into()),
@@ -177,7 +199,8 @@ impl Answer {
         Failure { detail: self.detail(), ..Failure::peer(reason) }
     }
 
-    /// Whether gRPC was spoken: any answer with a `grpc-status`, refusals too, except those that only a device on the way gives.
+    /// Whether gRPC was spoken: any answer with a `grpc-status`, refusals too, except those that
+    /// only a device on the way gives.
     ///
     /// # Errors
     /// The reason why not.
@@ -196,11 +219,13 @@ impl Answer {
             ..Shown::default()
         };
         let turned_away = self.turned_away.is_some();
-        let rate_limit = self.grpc_status.is_none() && (self.status == 429 || (self.status == 503 && shown.retry_after));
+        let rate_limit = self.grpc_status.is_none()
+            && (self.status == 429 || (self.status == 503 && shown.retry_after));
         let reason = match (self.status, self.grpc_status) {
             // ASP.NET to gRPC that reached it over HTTP/1.x, with or without a grpc-status.
             (426, _) => Reason::Http2NotCarried,
-            // No server that runs says this of its health check; proxies that know gRPC say it of a host that they cannot reach.
+            // No server that runs says this of its health check; proxies that know gRPC say it of a
+            // host that they cannot reach.
             (503, None) => match http_status::said(503, &shown) {
                 Said::No(reason) => reason,
                 _ => Reason::BadGateway,
@@ -233,10 +258,13 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
     if error.is_remote() {
         return ended_by_peer(error, Reason::GrpcFailed);
     }
-    // The answer broke a rule of HTTP/2 and was dropped unread. Two such answers tell on their own: nginx gives status 000 when what is
-    // behind it did not answer in HTTP/1.x, and passes on the `upgrade` of ASP.NET's 426, which has no place in HTTP/2.
+    // The answer broke a rule of HTTP/2 and was dropped unread. Two such answers tell on their own:
+    // nginx gives status 000 when what is behind it did not answer in HTTP/1.x, and passes on the
+    // `upgrade` of ASP.NET's 426, which has no place in HTTP/2.
     match raw_status(&head.octets()) {
-        Some(status @ ("000" | "426")) => Failure::peer(Reason::Http2NotCarried).with("status", status),
+        Some(status @ ("000" | "426")) => {
+            Failure::peer(Reason::Http2NotCarried).with("status", status)
+        }
         _ => Failure::peer(Reason::GrpcFailed),
     }
     .with("error", words)
@@ -246,9 +274,20 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
 mod tests {
     use super::*;
 
-    fn judged(status: u16, content_type: &str, grpc_status: Option<u32>, trailers: bool) -> Option<Reason> {
+    fn judged(
+        status: u16,
+        content_type: &str,
+        grpc_status: Option<u32>,
+        trailers: bool,
+    ) -> Option<Reason> {
         let content_type = Some(content_type.to_owned());
-        let answer = Answer { status, content_type, grpc_status: grpc_status.map(Code), trailers, ..Answer::default() };
+        let answer = Answer {
+            status,
+            content_type,
+            grpc_status: grpc_status.map(Code),
+            trailers,
+            ..Answer::default()
+        };
         answer.judge().err().map(|f| f.reason)
     }
 
@@ -273,7 +312,11 @@ mod tests {
             (429, "text/html", None, false, Some(Reason::HttpStatus)),
             (504, "text/html", None, false, Some(Reason::BadGateway)),
         ] {
-            assert_eq!(judged(status, content_type, grpc_status, trailers), reason, "{status} {content_type} {grpc_status:?} {trailers}");
+            assert_eq!(
+                judged(status, content_type, grpc_status, trailers),
+                reason,
+                "{status} {content_type} {grpc_status:?} {trailers}"
+            );
         }
     }
 

@@ -1,7 +1,9 @@
-//! gRPC, connector's side: HTTP/2 agreed on, a unary call with its trailers, and a bidirectional stream that nobody holds back.
+//! gRPC, connector's side: HTTP/2 agreed on, a unary call with its trailers, and a bidirectional
+//! stream that nobody holds back.
 //!
-//! That the front speaks HTTP/2 says nothing about the way behind it. Only the listener can tell, so its word decides: a valid proof that
-//! names another version of HTTP turns the gRPC rung into `http2-not-carried`, however well the call went.
+//! That the front speaks HTTP/2 says nothing about the way behind it. Only the listener can tell,
+//! so its word decides: a valid proof that names another version of HTTP turns the gRPC rung into
+//! `http2-not-carried`, however well the call went.
 
 mod call;
 mod connection;
@@ -45,20 +47,32 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     if climb.target.hop.flow.protocol == Protocol::GrpcH2c {
         return speak(climb, stream, "http", None).await;
     }
-    // Both are offered: a server that knows no h2 then says what it would rather speak, where h2 alone would get an alert from some and
-    // nothing from others.
+    // Both are offered: a server that knows no h2 then says what it would rather speak, where h2
+    // alone would get an alert from some and nothing from others.
     let offered = ["h2", "http/1.1"];
     let session = climb.tls(stream, &offered).await?;
-    let detail = Detail::from([("offered".to_owned(), offered.to_vec().into()), ("selected".to_owned(), session.alpn.clone().into())]);
+    let detail = Detail::from([
+        ("offered".to_owned(), offered.to_vec().into()),
+        ("selected".to_owned(), session.alpn.clone().into()),
+    ]);
     if session.alpn.as_deref() != Some("h2") {
-        climb.note(StepKind::Alpn, clock::instant(), Err(Failure { detail, ..Failure::peer(Reason::Http2NotOffered) }));
+        climb.note(
+            StepKind::Alpn,
+            clock::instant(),
+            Err(Failure { detail, ..Failure::peer(Reason::Http2NotOffered) }),
+        );
         return Err(Stop);
     }
     climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
     speak(climb, session.stream, "https", session.exporter).await
 }
 
-async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'static str, exporter: Option<Exporter>) -> Result<(), Stop> {
+async fn speak(
+    climb: &mut Climb<'_>,
+    stream: impl Io + 'static,
+    scheme: &'static str,
+    exporter: Option<Exporter>,
+) -> Result<(), Stop> {
     let (sender, head, driver) = climb.step(StepKind::Http, settings(stream)).await?;
     let asked = climb.challenge();
     let connection = Connection {
@@ -70,7 +84,9 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
         _driver: driver,
     };
     let begun = clock::instant();
-    let called = tokio::time::timeout(climb.step_deadline(), unary(&connection, &climb.target.hop.flow)).await;
+    let called =
+        tokio::time::timeout(climb.step_deadline(), unary(&connection, &climb.target.hop.flow))
+            .await;
     let answer = match called {
         Ok(Ok(answer)) => answer,
         Ok(Err(failure)) => {
@@ -84,11 +100,14 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
             return Err(Stop);
         }
     };
-    (climb.recognised, climb.only_fronts) = (answer.recognised.words.clone(), answer.recognised.only_fronts);
+    (climb.recognised, climb.only_fronts) =
+        (answer.recognised.words.clone(), answer.recognised.only_fronts);
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
     let proved = matches!(proof, ProofOutcome::Valid { .. });
     let outcome = match seen_by_listener(&proof) {
-        Some(version) if version != "2" => Err(answer.failure(Reason::Http2NotCarried).with("listener_saw_http", version)),
+        Some(version) if version != "2" => {
+            Err(answer.failure(Reason::Http2NotCarried).with("listener_saw_http", version))
+        }
         _ => answer.judge(),
     };
     let climbed = outcome.is_ok();
@@ -110,17 +129,26 @@ async fn speak(climb: &mut Climb<'_>, stream: impl Io + 'static, scheme: &'stati
     if !climbed {
         return Err(Stop);
     }
-    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix, held: None }).await
+    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix, held: None })
+        .await
 }
 
 /// The stream at a service that gives no proof.
-async fn stranger(climb: &mut Climb<'_>, connection: &Connection, prefix: &str) -> Result<(), Stop> {
+async fn stranger(
+    climb: &mut Climb<'_>,
+    connection: &Connection,
+    prefix: &str,
+) -> Result<(), Stop> {
     // Of a path that must be shut, nothing more is asked.
     if climb.target.hop.flow.expect == Expect::Deny {
         return Ok(());
     }
     let (begun, behind_front) = (clock::instant(), climb.target.hop.flow.relayed_to.is_some());
-    let Some(outcome) = stream::answered_while_open(connection, prefix, behind_front, climb.step_deadline()).await.transpose() else {
+    let Some(outcome) =
+        stream::answered_while_open(connection, prefix, behind_front, climb.step_deadline())
+            .await
+            .transpose()
+    else {
         return Ok(());
     };
     let climbed = outcome.is_ok();
@@ -141,20 +169,23 @@ impl Exchange for Calls {
         false
     }
 
-    /// Services keep a call open and say nothing on it for long, and fronts count the silence of each call, not only that of the connection.
+    /// Services keep a call open and say nothing on it for long, and fronts count the silence of
+    /// each call, not only that of the connection.
     async fn hold(&mut self, asked: &Asked) -> Result<(), Failure> {
         self.connection.challenge = Some(asked.text.clone());
         let mut held = Held::open(&self.connection, &self.prefix).await?;
         let heard = held.echo(&self.connection, b"before").await?;
         if heard != b"before" {
-            return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said"));
+            return Err(
+                Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said")
+            );
         }
         self.held = Some(held);
         Ok(())
     }
 
-    /// One more word on the call that is held, else a call of its own, on which the padding is said and heard. Only who showed the key gets
-    /// an echo, so nothing else is proved by it.
+    /// One more word on the call that is held, else a call of its own, on which the padding is said
+    /// and heard. Only who showed the key gets an echo, so nothing else is proved by it.
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let held = self.held.take();
         let lasted = held.is_some();
@@ -166,7 +197,10 @@ impl Exchange for Calls {
             }
         };
         let word = if padding.is_empty() { b"after".as_slice() } else { padding.as_bytes() };
-        let heard = call.echo(&self.connection, word).await.map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
+        let heard = call
+            .echo(&self.connection, word)
+            .await
+            .map_err(|f| if lasted { call_ended(f) } else { cut_off(f) })?;
         call.close(&self.connection).await?;
         let padding = match padding.is_empty() {
             true if heard != word => heard,
@@ -177,7 +211,8 @@ impl Exchange for Calls {
     }
 }
 
-/// A call that was reset on a way which has just carried one: whatever the code says elsewhere, HTTP/2 is carried here.
+/// A call that was reset on a way which has just carried one: whatever the code says elsewhere,
+/// HTTP/2 is carried here.
 fn cut_off(failure: Failure) -> Failure {
     match failure.reason {
         Reason::Http2NotCarried => Failure { reason: Reason::GrpcFailed, ..failure },
@@ -185,12 +220,16 @@ fn cut_off(failure: Failure) -> Failure {
     }
 }
 
-/// A call that was echoed before the silence, and was ended in it: whatever it was ended with, that is no orderly end.
+/// A call that was echoed before the silence, and was ended in it: whatever it was ended with, that
+/// is no orderly end.
 fn call_ended(failure: Failure) -> Failure {
     match failure.reason {
         Reason::SilentAfterConnect | Reason::ResetAfterConnect => failure,
-        Reason::ClosedAfterConnect => Failure { reason: Reason::ResetAfterConnect, ..failure }.with("closed", "in the middle of a call"),
-        code => Failure { reason: Reason::ResetAfterConnect, ..failure }.with("stream", code.code()),
+        Reason::ClosedAfterConnect => Failure { reason: Reason::ResetAfterConnect, ..failure }
+            .with("closed", "in the middle of a call"),
+        code => {
+            Failure { reason: Reason::ResetAfterConnect, ..failure }.with("stream", code.code())
+        }
     }
 }
 
@@ -202,13 +241,23 @@ fn seen_by_listener(proof: &ProofOutcome) -> Option<String> {
     }
 }
 
-/// The health check, below the flow's path where it has one. Where that path answers 404 and nothing of gRPC, the call is made once more
-/// at the root: a server that takes calls from there routes by service name alone.
+/// The health check, below the flow's path where it has one. Where that path answers 404 and
+/// nothing of gRPC, the call is made once more at the root: a server that takes calls from there
+/// routes by service name alone.
 async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Failure> {
-    let prefix = flow.path.as_deref().map(|path| rooted(Some(path)).trim_end_matches('/').to_owned()).unwrap_or_default();
+    let prefix = flow
+        .path
+        .as_deref()
+        .map(|path| rooted(Some(path)).trim_end_matches('/').to_owned())
+        .unwrap_or_default();
     let first = call::unary(connection, &prefix, HEALTH_CHECK).await?;
     // Of a path that must be shut, nothing but the path itself is asked.
-    if flow.expect == Expect::Deny || prefix.is_empty() || first.status != 404 || first.grpc_status.is_some() || first.proof.is_some() {
+    if flow.expect == Expect::Deny
+        || prefix.is_empty()
+        || first.status != 404
+        || first.grpc_status.is_some()
+        || first.proof.is_some()
+    {
         return Ok(first);
     }
     match call::unary(connection, "", HEALTH_CHECK).await {
@@ -218,7 +267,9 @@ async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Fa
 }
 
 /// Sends the preface and waits for the other end's own: a SETTINGS frame (RFC 9113 section 3.4).
-async fn settings(stream: impl Io + 'static) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Detail), Failure> {
+async fn settings(
+    stream: impl Io + 'static,
+) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Detail), Failure> {
     let (tap, head) = Tap::new(stream);
     let shaken = h2::client::Builder::new()
         .enable_push(false)
@@ -238,14 +289,19 @@ async fn settings(stream: impl Io + 'static) -> Result<((SendRequest<Bytes>, Arc
         _ => octets.len() >= FRAME_HEADER,
     };
     let octets = head.until(enough).await;
-    first_frame(&octets).unwrap_or_else(|| Err(head.failure(Reason::HttpNotSpoken))).map(|detail| ((sender, head, driver), detail))
+    first_frame(&octets)
+        .unwrap_or_else(|| Err(head.failure(Reason::HttpNotSpoken)))
+        .map(|detail| ((sender, head, driver), detail))
 }
 
-/// What the first octets of the answer to a preface mean; `None` when they are neither HTTP/2 nor HTTP/1.x.
+/// What the first octets of the answer to a preface mean; `None` when they are neither HTTP/2 nor
+/// HTTP/1.x.
 fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
     if looks_like(octets) == Some("http/1") {
         let line = octets.split(|&o| o == b'\r' || o == b'\n').next().unwrap_or_default();
-        return Some(Err(Failure::peer(Reason::Http2NotOffered).with("answered", printable(line, 120))));
+        return Some(Err(
+            Failure::peer(Reason::Http2NotOffered).with("answered", printable(line, 120))
+        ));
     }
     if looks_like(octets) != Some("http/2") {
         return None;
@@ -254,14 +310,21 @@ fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
         SETTINGS => Some(Ok(Detail::from([("first_frame".to_owned(), "SETTINGS".into())]))),
         // An HTTP/1.x-only endpoint of Kestrel says GOAWAY HTTP_1_1_REQUIRED and nothing else.
         GOAWAY => {
-            let code =
-                octets.get(FRAME_HEADER + 4..GOAWAY_LEN).and_then(|o| o.try_into().ok()).map(u32::from_be_bytes).map(h2::Reason::from);
+            let code = octets
+                .get(FRAME_HEADER + 4..GOAWAY_LEN)
+                .and_then(|o| o.try_into().ok())
+                .map(u32::from_be_bytes)
+                .map(h2::Reason::from);
             Some(Err(match code {
                 // Draining, or too much to do: it speaks HTTP/2, and takes nothing now.
                 Some(code @ (h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM)) => {
-                    Failure::peer(Reason::GrpcFailed).with("first_frame", "GOAWAY").with("goaway", format!("{code:?}"))
+                    Failure::peer(Reason::GrpcFailed)
+                        .with("first_frame", "GOAWAY")
+                        .with("goaway", format!("{code:?}"))
                 }
-                Some(code) => Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY").with("code", format!("{code:?}")),
+                Some(code) => Failure::peer(Reason::Http2NotOffered)
+                    .with("first_frame", "GOAWAY")
+                    .with("code", format!("{code:?}")),
                 None => Failure::peer(Reason::Http2NotOffered).with("first_frame", "GOAWAY"),
             }))
         }

@@ -1,5 +1,6 @@
-//! The bidirectional stream: say something, hear it, say more, hear that, and only then close. A device that collects a request before it
-//! passes it on lets every unary call through, and hangs here.
+//! The bidirectional stream: say something, hear it, say more, hear that, and only then close. A
+//! device that collects a request before it passes it on lets every unary call through, and hangs
+//! here.
 
 use super::call::{begin, failure};
 use super::connection::Connection;
@@ -29,9 +30,14 @@ enum Answers {
 ///
 /// # Errors
 /// `grpc-buffered` when nothing comes back before the request is closed, else how the stream ended.
-pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration) -> Result<Detail, Failure> {
+pub async fn ping_pong(
+    connection: &Connection,
+    prefix: &str,
+    deadline: Duration,
+) -> Result<Detail, Failure> {
     let begun = begin(connection, prefix, PING_PONG);
-    let (response, mut send) = tokio::time::timeout(deadline, begun).await.map_err(|_| Failure::silent())??;
+    let (response, mut send) =
+        tokio::time::timeout(deadline, begun).await.map_err(|_| Failure::silent())??;
     let mut answers = Answers::Awaited(response);
     let mut messages = Deframer::default();
     let mut times = Vec::new();
@@ -40,35 +46,51 @@ pub async fn ping_pong(connection: &Connection, prefix: &str, deadline: Duration
         let sent = send.send_data(Bytes::from(frame(word)), false);
         match tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages)).await {
             Ok(Ok(heard)) if heard == word => times.push(clock::ms_since(said)),
-            Ok(Ok(_)) => return Err(Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said")),
+            Ok(Ok(_)) => {
+                return Err(Failure::peer(Reason::GrpcFailed)
+                    .with("error", "the echo is not what was said"));
+            }
             Ok(Err(failure)) => return Err(failure.with("echoes", times.len())),
             Err(_) if sent.is_err() => return Err(Failure::silent().with("echoes", times.len())),
             Err(_) => {
-                // Once the request is closed a device that held it back lets it go: that settles it.
+                // Once the request is closed a device that held it back lets it go: that settles
+                // it.
                 let _ = send.send_data(Bytes::new(), true);
-                let late = tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages)).await;
+                let late =
+                    tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages))
+                        .await;
                 // Held back is only what comes then; what never comes is lost.
                 let came = matches!(late, Ok(Ok(_)));
-                let failure = Failure::unknown(if came { Reason::GrpcBuffered } else { Reason::SilentAfterConnect });
+                let failure = Failure::unknown(if came {
+                    Reason::GrpcBuffered
+                } else {
+                    Reason::SilentAfterConnect
+                });
                 return Err(failure.with("echoes", times.len()).with("answered_after_close", came));
             }
         }
     }
     let _ = send.send_data(Bytes::new(), true);
-    let last = tokio::time::timeout(deadline, end(connection, answers)).await.map_err(|_| Failure::silent())??;
+    let last = tokio::time::timeout(deadline, end(connection, answers))
+        .await
+        .map_err(|_| Failure::silent())??;
     let detail = Detail::from([("echo_ms".to_owned(), times.clone().into())]);
     match last {
         Some(Code::OK) => Ok(detail),
-        Some(code) => Err(Failure::peer(Reason::GrpcFailed).with("grpc_status", code.0).with("grpc_status_name", code.name())),
+        Some(code) => Err(Failure::peer(Reason::GrpcFailed)
+            .with("grpc_status", code.0)
+            .with("grpc_status_name", code.name())),
         None => Err(Failure::peer(Reason::GrpcTrailersLost).with("echoes", times.len())),
     }
 }
 
-/// The same question to a service that gives no proof: no service knows this method, and every one says so at once, while the request is
-/// still open. `None` where that does not tell: an answer that never came, or a stream that was reset.
+/// The same question to a service that gives no proof: no service knows this method, and every one
+/// says so at once, while the request is still open. `None` where that does not tell: an answer
+/// that never came, or a stream that was reset.
 ///
 /// # Errors
-/// `grpc-buffered` when the answer comes only once the request is closed; `http-status` when a front refuses the method.
+/// `grpc-buffered` when the answer comes only once the request is closed; `http-status` when a
+/// front refuses the method.
 pub async fn answered_while_open(
     connection: &Connection,
     prefix: &str,
@@ -81,17 +103,25 @@ pub async fn answered_while_open(
     match tokio::time::timeout(deadline, &mut response).await {
         Ok(Ok(answer)) => {
             let status = status_of(answer.headers()).map(|code| code.name());
-            // Every gRPC server says so in its own words. A front that lets the health check through, and nothing else, says so in words of HTTP.
+            // Every gRPC server says so in its own words. A front that lets the health check
+            // through, and nothing else, says so in words of HTTP.
             if behind_front && status.is_none() && answer.status().as_u16() >= 300 {
-                return Err(Failure::peer(Reason::HttpStatus).with("status", answer.status().as_u16()).with("method", PING_PONG));
+                return Err(Failure::peer(Reason::HttpStatus)
+                    .with("status", answer.status().as_u16())
+                    .with("method", PING_PONG));
             }
-            Ok(Some(Detail::from([("answered_while_open".to_owned(), status.map_or_else(|| true.into(), Into::into))])))
+            Ok(Some(Detail::from([(
+                "answered_while_open".to_owned(),
+                status.map_or_else(|| true.into(), Into::into),
+            )])))
         }
         Ok(Err(_)) => Ok(None),
         Err(_) => {
             let _ = send.send_data(Bytes::new(), true);
             match tokio::time::timeout(deadline, response).await {
-                Ok(Ok(_)) => Err(Failure::unknown(Reason::GrpcBuffered).with("echoes", 0).with("answered_after_close", true)),
+                Ok(Ok(_)) => Err(Failure::unknown(Reason::GrpcBuffered)
+                    .with("echoes", 0)
+                    .with("answered_after_close", true)),
                 _ => Ok(None),
             }
         }
@@ -120,7 +150,8 @@ impl Held {
     /// # Errors
     /// How the call ended.
     pub async fn echo(&mut self, connection: &Connection, word: &[u8]) -> Result<Vec<u8>, Failure> {
-        // More than the other end's window takes waits in the connection, and goes out as the window opens.
+        // More than the other end's window takes waits in the connection, and goes out as the
+        // window opens.
         let _ = self.send.send_data(Bytes::from(frame(word)), false);
         hear(connection, &mut self.answers, &mut self.messages).await
     }
@@ -136,17 +167,24 @@ impl Held {
 }
 
 /// The next message.
-async fn hear(connection: &Connection, answers: &mut Answers, messages: &mut Deframer) -> Result<Vec<u8>, Failure> {
+async fn hear(
+    connection: &Connection,
+    answers: &mut Answers,
+    messages: &mut Deframer,
+) -> Result<Vec<u8>, Failure> {
     loop {
         match messages.next_message() {
             Ok(Some(message)) => return Ok(message.body),
             Ok(None) => {}
-            Err(error) => return Err(Failure::peer(Reason::GrpcFailed).with("error", error.to_string())),
+            Err(error) => {
+                return Err(Failure::peer(Reason::GrpcFailed).with("error", error.to_string()));
+            }
         }
         let body = match answers {
             Answers::Open(_, _, body) => body,
             Answers::Awaited(response) => {
-                let (head, body) = response.await.map_err(|e| failure(&e, &connection.head))?.into_parts();
+                let (head, body) =
+                    response.await.map_err(|e| failure(&e, &connection.head))?.into_parts();
                 *answers = Answers::Open(head.status.as_u16(), head.headers, body);
                 continue;
             }
@@ -164,15 +202,23 @@ async fn hear(connection: &Connection, answers: &mut Answers, messages: &mut Def
 
 /// The call was ended before the echo.
 fn ended_early(answers: &Answers) -> Failure {
-    let failure = Failure::peer(Reason::GrpcFailed).with("error", "the call was ended before the echo");
+    let failure =
+        Failure::peer(Reason::GrpcFailed).with("error", "the call was ended before the echo");
     match answers {
-        Answers::Open(status @ 502..=504, ..) => Failure { reason: Reason::BadGateway, ..failure }.with("status", *status),
+        Answers::Open(status @ 502..=504, ..) => {
+            Failure { reason: Reason::BadGateway, ..failure }.with("status", *status)
+        }
         Answers::Open(status, headers, _) => {
             let failure = failure.with("status", *status);
             match status_of(headers) {
-                Some(code) => failure.with("grpc_status", code.0).with("grpc_status_name", code.name()),
-                // Said by somebody who knows nothing of the call: a front to whom a message was too large (413).
-                None if (400..600).contains(status) => Failure { reason: Reason::HttpStatus, ..failure },
+                Some(code) => {
+                    failure.with("grpc_status", code.0).with("grpc_status_name", code.name())
+                }
+                // Said by somebody who knows nothing of the call: a front to whom a message was too
+                // large (413).
+                None if (400..600).contains(status) => {
+                    Failure { reason: Reason::HttpStatus, ..failure }
+                }
                 None => failure,
             }
         }

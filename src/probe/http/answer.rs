@@ -52,13 +52,21 @@ impl Answer {
         answer.detail.insert("server".into(), value("server").into());
         answer.detail.insert("location".into(), answer.location.clone().into());
         answer.detail.insert("content_type".into(), answer.content_type.clone().into());
-        answer.detail.insert("age".into(), value("age").and_then(|age| age.trim().parse::<u64>().ok()).filter(|age| *age > 0).into());
+        answer.detail.insert(
+            "age".into(),
+            value("age")
+                .and_then(|age| age.trim().parse::<u64>().ok())
+                .filter(|age| *age > 0)
+                .into(),
+        );
         answer.detail.insert("via".into(), value("via").into());
         answer.detail.insert("clock_offset_s".into(), clock_offset(headers).into());
         answer.detail.insert("retry_after".into(), value("retry-after").into());
         answer.detail.insert("body_octets".into(), answer.body.len().into());
         if status >= 400 {
-            answer.detail.insert("turned_away".into(), http_status::turned_away(&answer.body).into());
+            answer
+                .detail
+                .insert("turned_away".into(), http_status::turned_away(&answer.body).into());
             if answer.recognised.http_sys {
                 answer.detail.insert("http_sys".into(), true.into());
             }
@@ -75,19 +83,24 @@ impl Answer {
 
     /// What an answer without a proof means where the way must be open.
     pub(super) fn said(&mut self, origin: &Origin) -> Said {
-        let place = self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
+        let place =
+            self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
         if place == Place::OwnHttps {
             self.detail.insert("own_https".into(), true.into());
         }
-        if place == Place::Here && (300..400).contains(&self.status) && self.location.as_deref().is_some_and(http_status::leads_to_sign_in)
+        if place == Place::Here
+            && (300..400).contains(&self.status)
+            && self.location.as_deref().is_some_and(http_status::leads_to_sign_in)
         {
             self.detail.insert("sign_in".into(), true.into());
         }
         let recognised = &self.recognised;
         let shown = Shown {
             place,
-            // An application that refuses a request keeps the connection, and says why; its server, which cannot read one, does not.
-            application: recognised.application && !(self.status == 400 && self.closes && self.body.is_empty()),
+            // An application that refuses a request keeps the connection, and says why; its server,
+            // which cannot read one, does not.
+            application: recognised.application
+                && !(self.status == 400 && self.closes && self.body.is_empty()),
             service: recognised.names_service(),
             front_page: recognised.front_page,
             http_sys: recognised.http_sys,
@@ -96,19 +109,26 @@ impl Answer {
             wants_tls: self.wants_tls(),
         };
         let said = http_status::said(self.status, &shown);
-        if said == Said::No(Reason::HttpStatus) && (self.status == 429 || (self.status == 503 && self.retry_after)) {
+        if said == Said::No(Reason::HttpStatus)
+            && (self.status == 429 || (self.status == 503 && self.retry_after))
+        {
             self.detail.insert("rate_limit".into(), true.into());
         }
         said
     }
 
-    /// The same for a published name of a cloud service: nobody knows what a bare GET is answered with there, and who answers is known by the
-    /// certificate. Only what proxies and gateways say in its place counts.
+    /// The same for a published name of a cloud service: nobody knows what a bare GET is answered
+    /// with there, and who answers is known by the certificate. Only what proxies and gateways say
+    /// in its place counts.
     pub(super) fn said_by_cloud(&self, origin: &Origin) -> Said {
         let leaves = |location: &str| origin.place(location) == Place::Elsewhere;
         match self.status {
             // In the clear nobody shows a certificate: it may be the sign-in page of the network.
-            300..=399 if origin.scheme == "http" && self.location.as_deref().is_some_and(leaves) => Said::Unknown,
+            300..=399
+                if origin.scheme == "http" && self.location.as_deref().is_some_and(leaves) =>
+            {
+                Said::Unknown
+            }
             502..=504 => Said::No(Reason::BadGateway),
             407 | 511 => Said::No(Reason::HttpStatus),
             _ => Said::Yes,

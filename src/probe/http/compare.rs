@@ -11,18 +11,36 @@ use crate::proto::stand_in;
 use std::collections::BTreeSet;
 
 /// Headers that come and go with an answer's contents, or belong to the connection.
-const CHANGING: &[&str] =
-    &["content-length", "transfer-encoding", "connection", "keep-alive", "date", "age", "etag", "last-modified", "set-cookie", "vary"];
+const CHANGING: &[&str] = &[
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "date",
+    "age",
+    "etag",
+    "last-modified",
+    "set-cookie",
+    "vary",
+];
 
-/// A front that answers everything with one page answers the flow's path too. So a path that begins in the same way and cannot be there is asked for,
-/// where nothing of the service was recognised. It is no path below the flow's own: of such a service may have any number.
-pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+/// A front that answers everything with one page answers the flow's path too. So a path that begins
+/// in the same way and cannot be there is asked for, where nothing of the service was recognised.
+/// It is no path below the flow's own: of such a service may have any number.
+pub(super) async fn with_no_such_path(
+    climb: &mut Climb<'_>,
+    connection: &mut Connection,
+    answer: &mut Answer,
+) {
     let flow = &climb.target.hop.flow;
     let path = rooted(flow.path.as_deref());
-    let is_open = matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
+    let is_open =
+        matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
     // An application is not asked for every path: what is made in its name is its own.
-    let is_asked_for = flow.path.is_some() && path != "/" && is_open && !answer.recognised.application;
-    let is_in_its_words = stand_in::is_its_answer(answer.status, answer.content_type.as_deref(), &answer.body);
+    let is_asked_for =
+        flow.path.is_some() && path != "/" && is_open && !answer.recognised.application;
+    let is_in_its_words =
+        stand_in::is_its_answer(answer.status, answer.content_type.as_deref(), &answer.body);
     if !is_asked_for && !is_in_its_words {
         return;
     }
@@ -40,14 +58,22 @@ pub(super) async fn with_no_such_path(climb: &mut Climb<'_>, connection: &mut Co
     }
 }
 
-/// Who refused a path that must be refused at the front, by what other paths get. Detail `refused_by` says
+/// Who refused a path that must be refused at the front, by what other paths get. Detail
+/// `refused_by` says
 ///
 /// - `stand-in`: it is in the words of a listener that does not prove itself;
-/// - `service`: a path that the front passes on, and that cannot be there, is refused in just the same way;
-/// - `front`: such a path gets another answer, and somebody else makes this one, or it is a page that fronts make.
+/// - `service`: a path that the front passes on, and that cannot be there, is refused in just the
+///   same way;
+/// - `front`: such a path gets another answer, and somebody else makes this one, or it is a page
+///   that fronts make.
 ///
-/// It is absent where nothing tells. `refused_alone` says that a path below the refused one is not refused like it.
-pub(super) async fn refusal(climb: &mut Climb<'_>, connection: &mut Connection, answer: &mut Answer) {
+/// It is absent where nothing tells. `refused_alone` says that a path below the refused one is not
+/// refused like it.
+pub(super) async fn refusal(
+    climb: &mut Climb<'_>,
+    connection: &mut Connection,
+    answer: &mut Answer,
+) {
     let Some(behind) = &climb.target.hop.flow.relayed_to else { return };
     if !is_refusing(answer.status) {
         return;
@@ -57,16 +83,18 @@ pub(super) async fn refusal(climb: &mut Climb<'_>, connection: &mut Connection, 
         return;
     }
     let path = rooted(climb.target.hop.flow.path.as_deref());
-    let (below, passed_on) = (unlikely(&path), behind.paths.first().map(|passed| unlikely(&rooted(Some(passed.as_str())))));
+    let (below, passed_on) = (
+        unlikely(&path),
+        behind.paths.first().map(|passed| unlikely(&rooted(Some(passed.as_str())))),
+    );
     let of_service = match &passed_on {
         Some(passed_on) => ask_for(climb, connection, passed_on).await,
         None => None,
     };
     let is_of_service = |other: &Answer, asked: &str| {
-        of_service
-            .as_ref()
-            .zip(passed_on.as_ref())
-            .is_some_and(|(of_service, passed_on)| other.is_of_one_maker(of_service, asked, passed_on))
+        of_service.as_ref().zip(passed_on.as_ref()).is_some_and(|(of_service, passed_on)| {
+            other.is_of_one_maker(of_service, asked, passed_on)
+        })
     };
     if let Some(other) = ask_for(climb, connection, &below).await
         && !answer.is_of_one_maker(&other, &path, &below)
@@ -91,7 +119,8 @@ fn unlikely(path: &str) -> String {
     format!("{}/{}", path.trim_end_matches('/'), hex(&random::<8>()))
 }
 
-/// Asks for another path, without a challenge: on the same connection where it stays open, else on one of its own.
+/// Asks for another path, without a challenge: on the same connection where it stays open, else on
+/// one of its own.
 async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str) -> Option<Answer> {
     let deadline = climb.step_deadline();
     let asking = async {
@@ -103,7 +132,8 @@ async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str)
                 return Some(other);
             }
         }
-        // A server that takes one connection at a time takes the next one only once this one is closed.
+        // A server that takes one connection at a time takes the next one only once this one is
+        // closed.
         connection.sender = Sender::Closed;
         climb.let_go();
         let (mut fresh, _) = aside(climb).await?;
@@ -114,14 +144,23 @@ async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str)
 }
 
 impl Answer {
-    /// Whether another path was answered in the same way: a page may repeat the path that it was asked for, and the time of day.
+    /// Whether another path was answered in the same way: a page may repeat the path that it was
+    /// asked for, and the time of day.
     pub(super) fn is_like(&self, other: &Answer, path: &str, other_path: &str) -> bool {
         let plain = |location: &Option<String>, path: &str| {
             let last = path.rsplit('/').next().unwrap_or_default();
-            location.as_deref().map(|l| l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, ""))
+            location.as_deref().map(|l| {
+                l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, "")
+            })
         };
         let apart = self.body.len().abs_diff(other.body.len());
-        let kind = |answer: &Answer| answer.content_type.as_deref().and_then(|t| t.split(';').next()).map(str::to_ascii_lowercase);
+        let kind = |answer: &Answer| {
+            answer
+                .content_type
+                .as_deref()
+                .and_then(|t| t.split(';').next())
+                .map(str::to_ascii_lowercase)
+        };
         self.status == other.status
             && kind(self) == kind(other)
             && plain(&self.location, path) == plain(&other.location, other_path)
@@ -135,7 +174,9 @@ impl Answer {
 
     /// Whether another answer is like this one, and made by the same.
     fn is_of_one_maker(&self, other: &Answer, path: &str, other_path: &str) -> bool {
-        self.is_like(other, path, other_path) && self.makers == other.makers && self.lasting_headers() == other.lasting_headers()
+        self.is_like(other, path, other_path)
+            && self.makers == other.makers
+            && self.lasting_headers() == other.lasting_headers()
     }
 
     /// The headers that whoever made the answer writes on all of its answers.
@@ -161,9 +202,13 @@ mod tests {
 
     #[test]
     fn who_writes_other_headers_is_another() {
-        let (front, service) = (refused("", &["date", "server"]), refused("", &["date", "server", "x-powered-by"]));
+        let (front, service) =
+            (refused("", &["date", "server"]), refused("", &["date", "server", "x-powered-by"]));
         assert!(front.is_like(&service, "/", "/Agent/0"));
         assert_ne!(front.lasting_headers(), service.lasting_headers());
-        assert_eq!(service.lasting_headers(), refused("", &["server", "x-powered-by", "content-length"]).lasting_headers());
+        assert_eq!(
+            service.lasting_headers(),
+            refused("", &["server", "x-powered-by", "content-length"]).lasting_headers()
+        );
     }
 }

@@ -39,9 +39,15 @@ pub(super) async fn aside(climb: &mut Climb<'_>) -> Option<(Connection, Option<E
     if climb.target.hop.flow.protocol != Protocol::Https {
         return Some((Connection::open(stream, Form::of(climb, false)).await.ok()?, None));
     }
-    let session = tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &["h2", "http/1.1"]).await.ok()?;
+    let session =
+        tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &["h2", "http/1.1"])
+            .await
+            .ok()?;
     let by_http2 = session.alpn.as_deref() == Some("h2");
-    Some((Connection::open(session.stream, Form::of(climb, by_http2)).await.ok()?, session.exporter))
+    Some((
+        Connection::open(session.stream, Form::of(climb, by_http2)).await.ok()?,
+        session.exporter,
+    ))
 }
 
 /// What all requests of one connection have in common.
@@ -58,23 +64,45 @@ impl Form {
     pub(super) fn of(climb: &Climb<'_>, by_http2: bool) -> Self {
         let scheme = Origin::of(climb).scheme;
         let path = rooted(climb.target.hop.flow.path.as_deref());
-        Form { by_http2, scheme, authority: authority(climb, scheme), path, mark: mark(&climb.target.hop.id) }
+        Form {
+            by_http2,
+            scheme,
+            authority: authority(climb, scheme),
+            path,
+            mark: mark(&climb.target.hop.id),
+        }
     }
 
-    fn request(&self, challenge: Option<&str>, padding: &str) -> Result<Request<Empty<Bytes>>, Failure> {
+    fn request(
+        &self,
+        challenge: Option<&str>,
+        padding: &str,
+    ) -> Result<Request<Empty<Bytes>>, Failure> {
         let Form { by_http2, scheme, authority, path, .. } = self;
-        let builder = Request::get(if *by_http2 { format!("{scheme}://{authority}{path}") } else { path.clone() });
-        let builder = if *by_http2 { builder.version(Version::HTTP_2) } else { builder.header(HOST, authority) };
+        let builder = Request::get(if *by_http2 {
+            format!("{scheme}://{authority}{path}")
+        } else {
+            path.clone()
+        });
+        let builder = if *by_http2 {
+            builder.version(Version::HTTP_2)
+        } else {
+            builder.header(HOST, authority)
+        };
         let mut builder = builder.header("accept", "*/*");
         builder = match challenge {
-            Some(challenge) => builder.header(USER_AGENT, format!("{AGENT} {}", self.mark)).header(CHALLENGE_HEADER, challenge),
+            Some(challenge) => builder
+                .header(USER_AGENT, format!("{AGENT} {}", self.mark))
+                .header(CHALLENGE_HEADER, challenge),
             None => builder.header(USER_AGENT, AGENT),
         };
         if !padding.is_empty() {
             builder = builder.header(PADDING_HEADER, padding);
         }
         // The name or the path cannot stand in a request: nothing was sent.
-        builder.body(Empty::new()).map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
+        builder
+            .body(Empty::new())
+            .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
     }
 }
 
@@ -90,7 +118,11 @@ pub(super) enum Sender {
     /// It was closed at this end.
     Closed,
     V1(Box<Http1<Box<dyn Io>>>),
-    V2(http2::SendRequest<Empty<Bytes>>, Arc<Head>, #[expect(dead_code, reason = "it drives the connection while it lives")] Driver),
+    V2(
+        http2::SendRequest<Empty<Bytes>>,
+        Arc<Head>,
+        #[expect(dead_code, reason = "it drives the connection while it lives")] Driver,
+    ),
 }
 
 impl Connection {
@@ -109,11 +141,18 @@ impl Connection {
         Ok(Connection { closes: form.by_http2, sender, form })
     }
 
-    /// One request and its answer. Of an answer that proves somebody the whole body is waited for; else it is a detail, and may have no end.
-    pub(super) async fn ask(&mut self, challenge: Option<&str>, padding: &str) -> Result<Answer, Failure> {
+    /// One request and its answer. Of an answer that proves somebody the whole body is waited for;
+    /// else it is a detail, and may have no end.
+    pub(super) async fn ask(
+        &mut self,
+        challenge: Option<&str>,
+        padding: &str,
+    ) -> Result<Answer, Failure> {
         let request = self.form.request(challenge, padding)?;
         let mut answer = match &mut self.sender {
-            Sender::Closed => return Err(Failure::after_connect(&io::ErrorKind::NotConnected.into())),
+            Sender::Closed => {
+                return Err(Failure::after_connect(&io::ErrorKind::NotConnected.into()));
+            }
             Sender::V1(http) => {
                 let head = http.ask(&request).await?;
                 let framing = head.framing(request.method());
@@ -121,8 +160,11 @@ impl Connection {
                 if head.headers.contains_key(PROOF_HEADER) {
                     reading.await?;
                 } else if let Ok(outcome) = tokio::time::timeout(BODY_DEADLINE, reading).await {
-                    // One that does not end is a stream, perhaps; one that is cut off in its middle is none.
-                    outcome.map_err(|failure| failure.with("status", head.status).with("cut_off", true))?;
+                    // One that does not end is a stream, perhaps; one that is cut off in its middle
+                    // is none.
+                    outcome.map_err(|failure| {
+                        failure.with("status", head.status).with("cut_off", true)
+                    })?;
                 }
                 let body = http.take_body(framing, MAX_BODY);
                 let mut answer = Answer::of(head.status, &head.version, &head.headers, body);
@@ -143,7 +185,9 @@ impl Connection {
                 if parts.headers.contains_key(PROOF_HEADER) {
                     reading.await.map_err(|e| failure(&e, head))?;
                 } else if let Ok(Err(error)) = tokio::time::timeout(BODY_DEADLINE, reading).await {
-                    return Err(failure(&error, head).with("status", parts.status.as_u16()).with("cut_off", true));
+                    return Err(failure(&error, head)
+                        .with("status", parts.status.as_u16())
+                        .with("cut_off", true));
                 }
                 Answer::of(parts.status.as_u16(), "2", &parts.headers, body)
             }
@@ -168,14 +212,19 @@ async fn read(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), hyper::
 
 impl Exchange for Connection {
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
-        let answer = self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
-            // The octets kept aside are those of the first answer, and say nothing of how this one ends.
-            Sender::V2(_, head, _) => head.error().map_or(failure, |error| Failure::after_connect(&error)),
-            Sender::V1(_) | Sender::Closed => failure,
-        })?;
+        let answer =
+            self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
+                // The octets kept aside are those of the first answer, and say nothing of how this
+                // one ends.
+                Sender::V2(_, head, _) => {
+                    head.error().map_or(failure, |error| Failure::after_connect(&error))
+                }
+                Sender::V1(_) | Sender::Closed => failure,
+            })?;
         let status = Some(answer.status).filter(|status| !(200..400).contains(status));
         // The padding stands behind the page's own line.
-        let line = answer.body.iter().position(|o| *o == b'\n').map_or(answer.body.len(), |end| end + 1);
+        let line =
+            answer.body.iter().position(|o| *o == b'\n').map_or(answer.body.len(), |end| end + 1);
         Ok(Heard { padding: answer.body[line..].to_vec(), proof: answer.proof, status })
     }
 
@@ -194,14 +243,19 @@ fn failure(error: &hyper::Error, head: &Head) -> Failure {
             }
             // nginx, when what is behind it did not answer in HTTP.
             if raw_status(&head.octets()) == Some("000") {
-                return Failure::peer(Reason::BadGateway).with("status", "000").with("behind_speaks", "no HTTP");
+                return Failure::peer(Reason::BadGateway)
+                    .with("status", "000")
+                    .with("behind_speaks", "no HTTP");
             }
         }
         source = cause.source();
     }
     let mut failure = head.failure(Reason::HttpNotSpoken);
     // A head that began well and was cut off is HTTP all the same.
-    if failure.reason == Reason::HttpNotSpoken && looks_like(&head.octets()) == Some("http/2") && head.ended().is_some() {
+    if failure.reason == Reason::HttpNotSpoken
+        && looks_like(&head.octets()) == Some("http/2")
+        && head.ended().is_some()
+    {
         failure.reason = Reason::ClosedAfterConnect;
     }
     failure.with("error", error.to_string())

@@ -14,8 +14,8 @@ pub(in crate::probe) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<S
     headers.get(name).map(|value| printable(value.as_bytes(), MAX_VALUE))
 }
 
-/// Seconds by which the other end's clock is ahead, by the time that it writes on its answer (RFC 9110 section 6.6.1). What a cache kept is of another
-/// time.
+/// Seconds by which the other end's clock is ahead, by the time that it writes on its answer (RFC
+/// 9110 section 6.6.1). What a cache kept is of another time.
 pub(in crate::probe) fn clock_offset(headers: &HeaderMap) -> Option<i64> {
     let date = headers.get(DATE).filter(|_| !headers.contains_key(AGE))?.to_str().ok()?;
     let theirs = jiff::fmt::rfc2822::parse(date).ok()?;

@@ -1,5 +1,6 @@
-//! Something large for a service that proves nobody: any answer shows that large packets pass. That there is none shows nothing yet: a service may keep
-//! silent at a header that it does not like (see [`crate::probe::large`]).
+//! Something large for a service that proves nobody: any answer shows that large packets pass. That
+//! there is none shows nothing yet: a service may keep silent at a header that it does not like
+//! (see [`crate::probe::large`]).
 
 use super::connection::aside;
 use crate::net::clock;
@@ -9,7 +10,8 @@ use crate::observation::{Detail, StepKind};
 use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{CHALLENGE_LEN, PADDING, padding};
 
-/// Rung `payload`, on a connection of its own: some servers serve one after the other, and many close after an answer.
+/// Rung `payload`, on a connection of its own: some servers serve one after the other, and many
+/// close after an answer.
 ///
 /// # Errors
 /// [`Stop`] when nothing at all came back.
@@ -19,20 +21,37 @@ pub(super) async fn to_service(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let Ok(Some((mut connection, _))) = opening else { return Ok(()) };
     let begun = clock::instant();
     let words = padding(&random::<CHALLENGE_LEN>(), PADDING);
-    let outcome = match tokio::time::timeout(climb.step_deadline(), connection.ask(None, &words)).await {
-        // Who tires of waiting has not had all of it (RFC 9110 section 15.5.9).
-        Ok(Ok(answer)) if answer.status != 408 => {
-            let detail = [("octets_sent", PADDING.into()), ("status", answer.status.into()), ("unproved", true.into())];
-            climb.note(StepKind::Payload, begun, Ok(detail.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Detail>()));
-            Ok(())
-        }
-        // What has arrived is not lost for its size: whoever took it is silent, or does not like it.
-        Ok(Err(_)) | Err(_) if climb.was_delivered() != Some(false) => Ok(()),
-        _ => {
-            climb.note(StepKind::Payload, begun, Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)));
-            Err(Stop)
-        }
-    };
+    let outcome =
+        match tokio::time::timeout(climb.step_deadline(), connection.ask(None, &words)).await {
+            // Who tires of waiting has not had all of it (RFC 9110 section 15.5.9).
+            Ok(Ok(answer)) if answer.status != 408 => {
+                let detail = [
+                    ("octets_sent", PADDING.into()),
+                    ("status", answer.status.into()),
+                    ("unproved", true.into()),
+                ];
+                climb.note(
+                    StepKind::Payload,
+                    begun,
+                    Ok(detail
+                        .map(|(name, value)| (name.to_owned(), value))
+                        .into_iter()
+                        .collect::<Detail>()),
+                );
+                Ok(())
+            }
+            // What has arrived is not lost for its size: whoever took it is silent, or does not
+            // like it.
+            Ok(Err(_)) | Err(_) if climb.was_delivered() != Some(false) => Ok(()),
+            _ => {
+                climb.note(
+                    StepKind::Payload,
+                    begun,
+                    Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
+                );
+                Err(Stop)
+            }
+        };
     climb.let_go();
     outcome
 }

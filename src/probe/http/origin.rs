@@ -15,19 +15,29 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(in crate::probe) fn of(climb: &Climb<'_>) -> Self {
-        let scheme = if climb.target.hop.flow.protocol == Protocol::Https { "https" } else { "http" };
+        let scheme =
+            if climb.target.hop.flow.protocol == Protocol::Https { "https" } else { "http" };
         Origin { scheme, host: climb.target.server_name.clone(), port: climb.target.hop.port }
     }
 
-    /// Where a `Location` leads (RFC 3986 section 4.2). A relative one stays here; what cannot be read does not.
+    /// Where a `Location` leads (RFC 3986 section 4.2). A relative one stays here; what cannot be
+    /// read does not.
     pub(in crate::probe) fn place(&self, location: &str) -> Place {
         let absolute = match location.strip_prefix("//") {
             Some(rest) => format!("{}://{rest}", self.scheme),
-            None if location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':')) => location.to_owned(),
+            None if location
+                .split(['/', '?', '#'])
+                .next()
+                .is_some_and(|first| first.contains(':')) =>
+            {
+                location.to_owned()
+            }
             None => return Place::Here,
         };
         let Ok(uri) = absolute.parse::<Uri>() else { return Place::Elsewhere };
-        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return Place::Elsewhere };
+        let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
+            return Place::Elsewhere;
+        };
         let port = uri.port_u16().unwrap_or(default_port(scheme));
         let host = host.trim_start_matches('[').trim_end_matches(']');
         match host.eq_ignore_ascii_case(&self.host) {

@@ -1,4 +1,5 @@
-//! What a directory tells for free once it has answered: as a domain controller, which roles it has; and how long its answers take.
+//! What a directory tells for free once it has answered: as a domain controller, which roles it
+//! has; and how long its answers take.
 
 use super::root_dse;
 use super::talk::Searches;
@@ -19,9 +20,14 @@ const LONG_ENOUGH: Duration = Duration::from_secs(2);
 /// Fewer than these are no sample.
 const FEWEST: usize = 3;
 
-/// Rung `directory`, where an Active Directory of `domain` answered the search that locates controllers. One that does not answer it is none
-/// the worse for it. `false` when the connection broke over it.
-pub(super) async fn look(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>, domain: &str) -> bool {
+/// Rung `directory`, where an Active Directory of `domain` answered the search that locates
+/// controllers. One that does not answer it is none the worse for it. `false` when the connection
+/// broke over it.
+pub(super) async fn look(
+    climb: &mut Climb<'_>,
+    searches: &mut Searches<impl Io>,
+    domain: &str,
+) -> bool {
     let begun = clock::instant();
     let asked = tokio::time::timeout(climb.step_deadline(), searches.netlogon(domain)).await;
     match asked.unwrap_or_else(|_| Err(Failure::silent())) {
@@ -33,7 +39,8 @@ pub(super) async fn look(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>
     true
 }
 
-/// How long the directory takes to answer, and to open a connection. It is a measure and no rung: whatever fails here, fails nothing.
+/// How long the directory takes to answer, and to open a connection. It is a measure and no rung:
+/// whatever fails here, fails nothing.
 pub(super) async fn measure(climb: &mut Climb<'_>, searches: &mut Searches<impl Io>) {
     climb.latency.request = requests(searches).await;
     // A listener would count these connections, and show them as ones that proved nothing.
@@ -76,17 +83,26 @@ fn spread(times: &[f64]) -> Option<Spread> {
 }
 
 impl<S: Io> Searches<S> {
-    /// What the controller says of itself; `None` when it does not say it, or not in a form that can be read.
+    /// What the controller says of itself; `None` when it does not say it, or not in a form that
+    /// can be read.
     async fn netlogon(&mut self, domain: &str) -> Result<Option<Netlogon>, Failure> {
         let id = self.next_id();
-        let entry = self.talk.entry(id, netlogon::filter(domain), std::iter::once(netlogon::ATTRIBUTE)).await?;
-        Ok(entry.and_then(|entry| root_dse::octets(&entry, netlogon::ATTRIBUTE).and_then(netlogon::parse)))
+        let entry = self
+            .talk
+            .entry(id, netlogon::filter(domain), std::iter::once(netlogon::ATTRIBUTE))
+            .await?;
+        Ok(entry.and_then(|entry| {
+            root_dse::octets(&entry, netlogon::ATTRIBUTE).and_then(netlogon::parse)
+        }))
     }
 
     async fn ping(&mut self) -> Result<(), Failure> {
         let id = self.next_id();
         let attributes = std::iter::once("supportedLDAPVersion");
-        self.talk.entry(id, LdapFilter::Present("objectClass".to_owned()), attributes).await.map(|_| ())
+        self.talk
+            .entry(id, LdapFilter::Present("objectClass".to_owned()), attributes)
+            .await
+            .map(|_| ())
     }
 }
 

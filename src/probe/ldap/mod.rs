@@ -1,4 +1,5 @@
-//! LDAP, connector's side: the rootDSE, which every directory shows without signing on, and TLS from the first octet or by StartTLS.
+//! LDAP, connector's side: the rootDSE, which every directory shows without signing on, and TLS
+//! from the first octet or by StartTLS.
 
 mod directory;
 mod root_dse;
@@ -16,7 +17,8 @@ use crate::proto::challenge::Exporter;
 use crate::proto::ldap::CHALLENGE_ATTRIBUTE;
 use bytes::BytesMut;
 
-/// connect, (tls), ldap, proof; with StartTLS then start-tls, tls, ldap and proof on the same connection.
+/// connect, (tls), ldap, proof; with StartTLS then start-tls, tls, ldap and proof on the same
+/// connection.
 ///
 /// # Errors
 /// [`Stop`] at the first rung that is not climbed.
@@ -26,7 +28,8 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         return inside_tls(climb, stream, 1).await;
     }
     let mut talk = Talk { stream, buffer: BytesMut::new() };
-    // The plain search comes first: where StartTLS fails it has shown that the port, and a directory behind it, are there.
+    // The plain search comes first: where StartTLS fails it has shown that the port, and a
+    // directory behind it, are there.
     let domain = search(climb, &mut talk, 1, None).await?;
     if !climb.target.hop.flow.starttls {
         return on(climb, Searches { talk, id: 2 }, domain, None).await;
@@ -53,7 +56,8 @@ async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io, id: i32) -> Result<(
     on(climb, Searches { talk, id: id + 1 }, domain, session.exporter.as_ref()).await
 }
 
-/// Further rungs on the same connection, and its end. `domain` is the one that an Active Directory says it is of.
+/// Further rungs on the same connection, and its end. `domain` is the one that an Active Directory
+/// says it is of.
 async fn on(
     climb: &mut Climb<'_>,
     mut searches: Searches<impl Io>,
@@ -75,7 +79,12 @@ async fn on(
 }
 
 /// Rungs `ldap` and `proof`. Gives the domain, where an Active Directory answered.
-async fn search(climb: &mut Climb<'_>, talk: &mut Talk<impl Io>, id: i32, exporter: Option<&Exporter>) -> Result<Option<String>, Stop> {
+async fn search(
+    climb: &mut Climb<'_>,
+    talk: &mut Talk<impl Io>,
+    id: i32,
+    exporter: Option<&Exporter>,
+) -> Result<Option<String>, Stop> {
     let asked = climb.challenge();
     let challenge = asked.as_ref().map(|a| format!("{CHALLENGE_ATTRIBUTE}{}", a.text));
     let more: Vec<&str> = challenge.as_deref().into_iter().collect();

@@ -1,4 +1,5 @@
-//! What the rootDSE tells about a directory (RFC 4512 section 5.1; MS-ADTS section 3.1.1.3.2). Everything in it comes from the network.
+//! What the rootDSE tells about a directory (RFC 4512 section 5.1; MS-ADTS section 3.1.1.3.2).
+//! Everything in it comes from the network.
 
 use crate::net::clock;
 use crate::observation::Detail;
@@ -35,12 +36,18 @@ const MAX_VALUES: usize = 64;
 /// Cleaned values of an attribute.
 fn values(entry: &[LdapPartialAttribute], name: &str) -> Vec<String> {
     let attribute = entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name));
-    attribute.map(|a| a.vals.iter().take(MAX_VALUES).map(|v| clean(v)).collect()).unwrap_or_default()
+    attribute
+        .map(|a| a.vals.iter().take(MAX_VALUES).map(|v| clean(v)).collect())
+        .unwrap_or_default()
 }
 
 /// The first value of an attribute, as it came.
 pub(super) fn octets<'e>(entry: &'e [LdapPartialAttribute], name: &str) -> Option<&'e [u8]> {
-    entry.iter().find(|a| a.atype.eq_ignore_ascii_case(name)).and_then(|a| a.vals.first()).map(Vec::as_slice)
+    entry
+        .iter()
+        .find(|a| a.atype.eq_ignore_ascii_case(name))
+        .and_then(|a| a.vals.first())
+        .map(Vec::as_slice)
 }
 
 /// The first value, when it says anything.
@@ -73,16 +80,21 @@ pub(super) fn describe(entry: &[LdapPartialAttribute], detail: &mut Detail) {
             put(name, level.into());
         }
     }
-    for (name, attribute) in [("is_global_catalog_ready", "isGlobalCatalogReady"), ("is_synchronized", "isSynchronized")] {
+    for (name, attribute) in
+        [("is_global_catalog_ready", "isGlobalCatalogReady"), ("is_synchronized", "isSynchronized")]
+    {
         if let Some(yes) = value(entry, attribute).and_then(|v| truth(&v)) {
             put(name, yes.into());
         }
     }
-    let versions: Vec<i64> = values(entry, "supportedLDAPVersion").iter().filter_map(|v| v.parse().ok()).collect();
+    let versions: Vec<i64> =
+        values(entry, "supportedLDAPVersion").iter().filter_map(|v| v.parse().ok()).collect();
     if !versions.is_empty() {
         put("supported_ldap_version", versions.into());
     }
-    let site = ["dsServiceName", "serverName"].iter().find_map(|name| value(entry, name).and_then(|dn| site_of(&dn)));
+    let site = ["dsServiceName", "serverName"]
+        .iter()
+        .find_map(|name| value(entry, name).and_then(|dn| site_of(&dn)));
     if let Some(site) = site {
         put("site", site.into());
     }
@@ -105,30 +117,36 @@ fn is_active_directory(entry: &[LdapPartialAttribute]) -> bool {
     values(entry, "supportedCapabilities").iter().any(|oid| oid == ACTIVE_DIRECTORY)
 }
 
-/// The DNS name of the domain that an Active Directory is of (MS-ADTS section 3.1.1.1.5: its naming context is made of the labels).
+/// The DNS name of the domain that an Active Directory is of (MS-ADTS section 3.1.1.1.5: its naming
+/// context is made of the labels).
 pub(super) fn domain(entry: &[LdapPartialAttribute]) -> Option<String> {
     let context = value(entry, "defaultNamingContext").filter(|_| is_active_directory(entry))?;
     let label = |part: &str| {
         let (kind, label) = part.split_once('=')?;
-        Some(label.trim().to_owned()).filter(|label| kind.trim().eq_ignore_ascii_case("dc") && !label.is_empty())
+        Some(label.trim().to_owned())
+            .filter(|label| kind.trim().eq_ignore_ascii_case("dc") && !label.is_empty())
     };
     let labels: Option<Vec<String>> = split(&context).into_iter().map(label).collect();
     labels.map(|labels| labels.join("."))
 }
 
-/// What kind of directory it is. Samba has the capabilities of an Active Directory, so its own name goes first.
+/// What kind of directory it is. Samba has the capabilities of an Active Directory, so its own name
+/// goes first.
 pub(super) fn recognise(entry: &[LdapPartialAttribute]) -> Option<String> {
     let vendor = value(entry, "vendorName");
     let classes = values(entry, "objectClass");
     match vendor {
         Some(vendor) if vendor.to_lowercase().contains("samba") => Some("Samba".to_owned()),
         _ if is_active_directory(entry) => Some("Active Directory".to_owned()),
-        _ if classes.iter().any(|c| c.eq_ignore_ascii_case("OpenLDAProotDSE")) => Some("OpenLDAP".to_owned()),
+        _ if classes.iter().any(|c| c.eq_ignore_ascii_case("OpenLDAProotDSE")) => {
+            Some("OpenLDAP".to_owned())
+        }
         vendor => vendor,
     }
 }
 
-/// The site in the name of a server object, `CN=DC1,CN=Servers,CN=Site,CN=Sites,…` (MS-ADTS section 6.1.1.2.2.1.2.1).
+/// The site in the name of a server object, `CN=DC1,CN=Servers,CN=Site,CN=Sites,…` (MS-ADTS section
+/// 6.1.1.2.2.1.2.1).
 fn site_of(dn: &str) -> Option<String> {
     let mut names = split(dn).into_iter();
     names.by_ref().find(|n| n.eq_ignore_ascii_case("CN=Servers"))?;
@@ -169,9 +187,18 @@ mod tests {
     fn the_site_is_read_from_the_server_object() {
         let dn = "CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,DC=corp,DC=example";
         assert_eq!(site_of(dn).as_deref(), Some("Default-First-Site-Name"));
-        assert_eq!(site_of(r"CN=DC1,cn=servers,CN=Berlin\, Mitte,CN=Sites,CN=Configuration").as_deref(), Some("Berlin, Mitte"));
-        for none in ["", "CN=Servers", "CN=Servers,CN=x", "CN=Servers,x,CN=Sites", r"CN=Servers\,CN=x,CN=Sites", "CN=Servers,CN=,CN=Sites"]
-        {
+        assert_eq!(
+            site_of(r"CN=DC1,cn=servers,CN=Berlin\, Mitte,CN=Sites,CN=Configuration").as_deref(),
+            Some("Berlin, Mitte")
+        );
+        for none in [
+            "",
+            "CN=Servers",
+            "CN=Servers,CN=x",
+            "CN=Servers,x,CN=Sites",
+            r"CN=Servers\,CN=x,CN=Sites",
+            "CN=Servers,CN=,CN=Sites",
+        ] {
             assert_eq!(site_of(none), None, "{none}");
         }
     }
@@ -184,23 +211,45 @@ mod tests {
         for none in ["", "CN=x,DC=com", "DC=,DC=com", "corp"] {
             assert_eq!(of(none), None, "{none}");
         }
-        assert_eq!(domain(&entry(&[("defaultNamingContext", &["DC=corp"])])), None, "another directory has no such domain");
+        assert_eq!(
+            domain(&entry(&[("defaultNamingContext", &["DC=corp"])])),
+            None,
+            "another directory has no such domain"
+        );
     }
 
     #[test]
     fn directories_are_told_apart() {
-        let ad: (&str, &[&str]) = ("supportedCapabilities", &["1.2.840.113556.1.4.1670", ACTIVE_DIRECTORY]);
+        let ad: (&str, &[&str]) =
+            ("supportedCapabilities", &["1.2.840.113556.1.4.1670", ACTIVE_DIRECTORY]);
         assert_eq!(recognise(&entry(&[ad])).as_deref(), Some("Active Directory"));
-        assert_eq!(recognise(&entry(&[ad, ("vendorname", &["Samba Team (https://www.samba.org)"])])).as_deref(), Some("Samba"));
-        assert_eq!(recognise(&entry(&[("objectClass", &["top", "OpenLDAProotDSE"])])).as_deref(), Some("OpenLDAP"));
-        assert_eq!(recognise(&entry(&[("vendorName", &["389 Project\x07"])])).as_deref(), Some("389 Project"));
+        assert_eq!(
+            recognise(&entry(&[ad, ("vendorname", &["Samba Team (https://www.samba.org)"])]))
+                .as_deref(),
+            Some("Samba")
+        );
+        assert_eq!(
+            recognise(&entry(&[("objectClass", &["top", "OpenLDAProotDSE"])])).as_deref(),
+            Some("OpenLDAP")
+        );
+        assert_eq!(
+            recognise(&entry(&[("vendorName", &["389 Project\x07"])])).as_deref(),
+            Some("389 Project")
+        );
         assert_eq!(recognise(&entry(&[("objectClass", &["top"]), ("vendorName", &[""])])), None);
     }
 
     #[test]
     fn what_is_not_said_is_not_there() {
         let mut detail = Detail::new();
-        describe(&entry(&[("isSynchronized", &["maybe"]), ("domainFunctionality", &["high"]), ("currentTime", &["noon"])]), &mut detail);
+        describe(
+            &entry(&[
+                ("isSynchronized", &["maybe"]),
+                ("domainFunctionality", &["high"]),
+                ("currentTime", &["noon"]),
+            ]),
+            &mut detail,
+        );
         let names: Vec<_> = detail.keys().map(String::as_str).collect();
         assert_eq!(names, ["active_directory", "current_time"]);
     }

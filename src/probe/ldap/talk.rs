@@ -8,11 +8,14 @@ use crate::observation::Detail;
 use crate::probe::again::{Exchange, Heard};
 use crate::probe::climb::Asked;
 use crate::probe::climb::Climb;
-use crate::proto::ldap::{self as wire, CHALLENGE_ATTRIBUTE, Frame, MAX_MESSAGE, Outcome, PADDING_ATTRIBUTE, STARTTLS};
+use crate::proto::ldap::{
+    self as wire, CHALLENGE_ATTRIBUTE, Frame, MAX_MESSAGE, Outcome, PADDING_ATTRIBUTE, STARTTLS,
+};
 use crate::reason::Reason;
 use bytes::BytesMut;
 use ldap3_proto::proto::{
-    LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapSearchRequest, LdapSearchScope,
+    LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute,
+    LdapSearchRequest, LdapSearchScope,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -40,10 +43,17 @@ impl<S: Io> Exchange for Searches<S> {
     async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
         let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
         let padding = (!padding.is_empty()).then(|| format!("{PADDING_ATTRIBUTE}{padding}"));
-        let more: Vec<&str> = std::iter::once(challenge.as_str()).chain(padding.as_deref()).collect();
+        let more: Vec<&str> =
+            std::iter::once(challenge.as_str()).chain(padding.as_deref()).collect();
         let id = self.next_id();
         let (mut entry, _) = self.talk.root_dse(id, &more).await?;
-        let padding = entry.iter().filter(|a| a.atype == PADDING_ATTRIBUTE).flat_map(|a| &a.vals).flatten().copied().collect();
+        let padding = entry
+            .iter()
+            .filter(|a| a.atype == PADDING_ATTRIBUTE)
+            .flat_map(|a| &a.vals)
+            .flatten()
+            .copied()
+            .collect();
         Ok(Heard { proof: take_proof(&mut entry, &challenge), padding, status: None })
     }
 }
@@ -61,11 +71,17 @@ pub(super) struct Talk<S> {
 }
 
 impl<S: Io> Talk<S> {
-    /// Asks for the rootDSE, with `more` attributes than a real directory has: its attributes, and facts from them.
-    pub(super) async fn root_dse(&mut self, id: i32, more: &[&str]) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
+    /// Asks for the rootDSE, with `more` attributes than a real directory has: its attributes, and
+    /// facts from them.
+    pub(super) async fn root_dse(
+        &mut self,
+        id: i32,
+        more: &[&str],
+    ) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
         let attrs = root_dse::ASKED.iter().copied().chain(more.iter().copied());
         let entry = self.entry(id, LdapFilter::Present("objectClass".to_owned()), attrs).await?;
-        let mut detail = Detail::from([("entries".to_owned(), usize::from(entry.is_some()).into())]);
+        let mut detail =
+            Detail::from([("entries".to_owned(), usize::from(entry.is_some()).into())]);
         let entry = entry.unwrap_or_default();
         root_dse::describe(&entry, &mut detail);
         Ok((entry, detail))
@@ -105,7 +121,12 @@ impl<S: Io> Talk<S> {
                     success(&frame)?;
                     return Ok(entry);
                 }
-                op => return Err(not_ldap(&format!("operation 0x{op:02x} in answer to a search"), &[])),
+                op => {
+                    return Err(not_ldap(
+                        &format!("operation 0x{op:02x} in answer to a search"),
+                        &[],
+                    ));
+                }
             }
         }
         Err(not_ldap("more messages than a rootDSE can need", &[]))
@@ -121,12 +142,18 @@ impl<S: Io> Talk<S> {
                 continue;
             }
             if frame.op != wire::OP_EXTENDED {
-                return Err(not_ldap(&format!("operation 0x{:02x} in answer to StartTLS", frame.op), &[]));
+                return Err(not_ldap(
+                    &format!("operation 0x{:02x} in answer to StartTLS", frame.op),
+                    &[],
+                ));
             }
             success(&frame).map_err(explain_starttls)?;
             // What came in clear text must never be taken for something from inside TLS.
             if !self.buffer.is_empty() {
-                return Err(not_ldap("octets in clear text behind the answer to StartTLS", &self.buffer));
+                return Err(not_ldap(
+                    "octets in clear text behind the answer to StartTLS",
+                    &self.buffer,
+                ));
             }
             return Ok(((), Detail::from([("result_code".to_owned(), 0.into())])));
         }
@@ -148,7 +175,9 @@ impl<S: Io> Talk<S> {
             match wire::peel(&mut self.buffer, MAX_MESSAGE) {
                 Ok(Some(frame)) if frame.id == 0 => {
                     let refused = success(&frame).err();
-                    return Err(refused.unwrap_or_else(|| not_ldap("a message with id 0", &[])).with("notice", true));
+                    return Err(refused
+                        .unwrap_or_else(|| not_ldap("a message with id 0", &[]))
+                        .with("notice", true));
                 }
                 Ok(Some(frame)) => return Ok(frame),
                 Ok(None) => {}
@@ -158,7 +187,9 @@ impl<S: Io> Talk<S> {
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) => {
                     let closed = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-                    return Err(Failure::after_connect(&closed).with("octets_received", self.buffer.len()));
+                    return Err(
+                        Failure::after_connect(&closed).with("octets_received", self.buffer.len())
+                    );
                 }
                 Ok(_) => {}
                 Err(error) => return Err(Failure::after_connect(&error)),
@@ -197,11 +228,15 @@ pub(super) fn not_ldap(why: &str, seen: &[u8]) -> Failure {
 
 /// A result other than success is a refusal, with its code and its words.
 pub(super) fn success(frame: &Frame) -> Result<(), Failure> {
-    let Some(Outcome { code, text, referral, .. }) = frame.outcome() else { return Err(not_ldap("a result that cannot be read", &[])) };
+    let Some(Outcome { code, text, referral, .. }) = frame.outcome() else {
+        return Err(not_ldap("a result that cannot be read", &[]));
+    };
     if code == 0 {
         return Ok(());
     }
-    let mut failure = Failure::peer(Reason::LdapRefused).with("result_code", code).with("result", wire::code_name(code));
+    let mut failure = Failure::peer(Reason::LdapRefused)
+        .with("result_code", code)
+        .with("result", wire::code_name(code));
     if !text.is_empty() {
         failure = failure.with("text", text);
     }
@@ -215,8 +250,10 @@ pub(super) fn success(frame: &Frame) -> Result<(), Failure> {
 fn explain_starttls(failure: Failure) -> Failure {
     let hint = match failure.detail.get("result_code").and_then(serde_json::Value::as_i64) {
         Some(52) => {
-            "the host has no certificate that it can use for TLS: on a domain controller one for Server Authentication, with the host's \
-             name, from a trusted issuer and with its private key, in the computer's store. This is not a matter of the firewall"
+            "the host has no certificate that it can use for TLS: on a domain controller one for \
+                Server Authentication, with the host's \
+             name, from a trusted issuer and with its private key, in the computer's store. This \
+             is not a matter of the firewall"
         }
         Some(1) => "TLS is already up on this connection, or something is still outstanding",
         Some(2) => "the directory does not know StartTLS",

@@ -16,9 +16,14 @@ pub(super) async fn dial(climb: &mut Climb<'_>, port: u16) -> Result<TcpStream, 
     climb.dial(port).await
 }
 
-/// Calls the challenge's own context, if it was accepted, and notes what became of it; `port` is the one of this
-/// connection. Gives the session back unless the call broke it.
-pub(super) async fn prove<S: Io>(climb: &mut Climb<'_>, port: u16, bound: Bound<S>, asked: Option<&Asked>) -> Option<Session<S>> {
+/// Calls the challenge's own context, if it was accepted, and notes what became of it; `port` is
+/// the one of this connection. Gives the session back unless the call broke it.
+pub(super) async fn prove<S: Io>(
+    climb: &mut Climb<'_>,
+    port: u16,
+    bound: Bound<S>,
+    asked: Option<&Asked>,
+) -> Option<Session<S>> {
     let mut session = bound.session;
     if asked.is_none() || !bound.challenge_accepted {
         climb.proof(asked, None, None);
@@ -43,7 +48,8 @@ pub(super) async fn prove<S: Io>(climb: &mut Climb<'_>, port: u16, bound: Bound<
     }
 }
 
-/// The proof in a stub: its length as 32 bits little-endian, then its text. Anything else gives a text that is no proof.
+/// The proof in a stub: its length as 32 bits little-endian, then its text. Anything else gives a
+/// text that is no proof.
 pub(super) fn token(stub: &[u8]) -> String {
     let Some((length, text)) = stub.split_first_chunk::<4>() else { return String::new() };
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
@@ -51,6 +57,9 @@ pub(super) fn token(stub: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-pub(super) async fn within<T>(deadline: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| Err(Failure::silent()))
 }

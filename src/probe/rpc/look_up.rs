@@ -11,7 +11,8 @@ use crate::reason::Reason;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Ports of one interface that are tried; a server with several network stacks names each a time or two.
+/// Ports of one interface that are tried; a server with several network stacks names each a time or
+/// two.
 const MAX_PORTS: usize = 16;
 /// Towers that are taken of one mapper.
 const MAX_TOWERS: usize = 64;
@@ -25,7 +26,8 @@ pub(super) struct Located {
     pub(super) ports: Vec<u16>,
     /// How many more there are, which are not tried.
     pub(super) left_out: usize,
-    /// Addresses that the mapper gave, `0.0.0.0` left out. Only reported: behind NAT they are useless.
+    /// Addresses that the mapper gave, `0.0.0.0` left out. Only reported: behind NAT they are
+    /// useless.
     pub(super) addresses: Vec<Ipv4Addr>,
 }
 
@@ -33,8 +35,12 @@ impl Located {
     /// Facts for the rung; addresses only where they are not the one that is in use already.
     pub(super) fn detail(&self, in_use: IpAddr) -> Detail {
         let mut detail = Detail::from([("ports".to_owned(), json!(self.ports))]);
-        let others: Vec<String> =
-            self.addresses.iter().filter(|a| IpAddr::V4(**a) != in_use.to_canonical()).map(Ipv4Addr::to_string).collect();
+        let others: Vec<String> = self
+            .addresses
+            .iter()
+            .filter(|a| IpAddr::V4(**a) != in_use.to_canonical())
+            .map(Ipv4Addr::to_string)
+            .collect();
         if !others.is_empty() {
             detail.insert("reported_addresses".to_owned(), json!(others));
         }
@@ -57,7 +63,8 @@ pub(super) fn about(interface: &Interface) -> Detail {
     ])
 }
 
-/// The answers to an `ept_map` call, of which each holds a few towers, and a handle to ask for more.
+/// The answers to an `ept_map` call, of which each holds a few towers, and a handle to ask for
+/// more.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
     towers: Vec<Tower>,
@@ -68,8 +75,9 @@ impl Pages {
     /// Reads one answer, and gives the handle for the next one where there is more.
     ///
     /// # Errors
-    /// `rpc-access-denied`, `rpc-server-busy`, `rpc-bind-rejected` for any other fault, `rpc-not-spoken` for an answer that cannot be read; of the
-    /// first one only: what came before stays.
+    /// `rpc-access-denied`, `rpc-server-busy`, `rpc-bind-rejected` for any other fault,
+    /// `rpc-not-spoken` for an answer that cannot be read; of the first one only: what came before
+    /// stays.
     pub(super) fn add(&mut self, called: Called) -> Result<Option<Handle>, Failure> {
         let is_first = self.towers.is_empty();
         let read = match called {
@@ -83,7 +91,9 @@ impl Pages {
         if is_first {
             self.status = page.status;
         }
-        let more = page.handle != NO_HANDLE && !page.towers.is_empty() && self.towers.len() + page.towers.len() < MAX_TOWERS;
+        let more = page.handle != NO_HANDLE
+            && !page.towers.is_empty()
+            && self.towers.len() + page.towers.len() < MAX_TOWERS;
         self.towers.extend(page.towers);
         Ok(more.then_some(page.handle))
     }
@@ -93,8 +103,10 @@ impl Pages {
     /// # Errors
     /// `rpc-not-registered`, `rpc-access-denied`, `rpc-server-busy`.
     pub(super) fn locate(self, wanted: Syntax) -> Result<Located, Failure> {
-        // Towers of other interfaces and transports (named pipes, HTTP) are none that were asked for.
-        let towers = || self.towers.iter().filter(|t| t.interface().is_some_and(|i| i.serves(&wanted)));
+        // Towers of other interfaces and transports (named pipes, HTTP) are none that were asked
+        // for.
+        let towers =
+            || self.towers.iter().filter(|t| t.interface().is_some_and(|i| i.serves(&wanted)));
         let mut ports: Vec<u16> = Vec::new();
         for port in towers().filter_map(|t| t.tcp_port()).filter(|p| *p != 0) {
             if !ports.contains(&port) {
@@ -103,7 +115,8 @@ impl Pages {
         }
         let left_out = ports.len().saturating_sub(MAX_PORTS);
         ports.truncate(MAX_PORTS);
-        let mut addresses: Vec<Ipv4Addr> = towers().filter_map(|t| t.address()).filter(|a| !a.is_unspecified()).collect();
+        let mut addresses: Vec<Ipv4Addr> =
+            towers().filter_map(|t| t.address()).filter(|a| !a.is_unspecified()).collect();
         addresses.dedup();
         addresses.truncate(MAX_PORTS);
         if !ports.is_empty() {
@@ -114,9 +127,16 @@ impl Pages {
         if said.reason != Reason::RpcBindRejected {
             return Err(Failure::peer(said.reason).with("status", hex(self.status)));
         }
-        let mut failure = Failure::peer(Reason::RpcNotRegistered).with("status", hex(self.status)).with("towers", self.towers.len());
-        let others = self.towers.iter().filter_map(Tower::interface).filter(|i| i.uuid == wanted.uuid && i.major != wanted.major);
-        let mut versions: Vec<String> = others.map(|i| format!("{}.{}", i.major, i.minor)).collect();
+        let mut failure = Failure::peer(Reason::RpcNotRegistered)
+            .with("status", hex(self.status))
+            .with("towers", self.towers.len());
+        let others = self
+            .towers
+            .iter()
+            .filter_map(Tower::interface)
+            .filter(|i| i.uuid == wanted.uuid && i.major != wanted.major);
+        let mut versions: Vec<String> =
+            others.map(|i| format!("{}.{}", i.major, i.minor)).collect();
         versions.dedup();
         if !versions.is_empty() {
             failure = failure.with("other_versions", json!(versions));
@@ -157,7 +177,9 @@ mod tests {
 
     #[test]
     fn ports_come_once_in_order_and_without_zero() {
-        let located = answer(vec![tower(0, 1), tower(49700, 1), tower(49152, 1), tower(49700, 2)], 0).expect("ports");
+        let located =
+            answer(vec![tower(0, 1), tower(49700, 1), tower(49152, 1), tower(49700, 2)], 0)
+                .expect("ports");
         assert_eq!(located.ports, [49700, 49152]);
         assert_eq!(located.addresses, [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]);
         assert_eq!(located.outside(Some(&PortSet::run(49152, 49200))), [49700]);
@@ -167,10 +189,22 @@ mod tests {
     #[test]
     fn only_another_address_is_reported() {
         let located = answer(vec![tower(49152, 1)], 0).expect("ports");
-        assert!(!located.detail("10.0.0.1".parse().expect("an address")).contains_key("reported_addresses"));
-        assert_eq!(located.detail("192.0.2.1".parse().expect("an address"))["reported_addresses"], json!(["10.0.0.1"]));
-        let empty = answer(vec![Tower::tcp(WANTED, 49152, Ipv4Addr::UNSPECIFIED)], 0).expect("ports");
-        assert!(!empty.detail("192.0.2.1".parse().expect("an address")).contains_key("reported_addresses"));
+        assert!(
+            !located
+                .detail("10.0.0.1".parse().expect("an address"))
+                .contains_key("reported_addresses")
+        );
+        assert_eq!(
+            located.detail("192.0.2.1".parse().expect("an address"))["reported_addresses"],
+            json!(["10.0.0.1"])
+        );
+        let empty =
+            answer(vec![Tower::tcp(WANTED, 49152, Ipv4Addr::UNSPECIFIED)], 0).expect("ports");
+        assert!(
+            !empty
+                .detail("192.0.2.1".parse().expect("an address"))
+                .contains_key("reported_addresses")
+        );
     }
 
     #[test]
@@ -178,18 +212,34 @@ mod tests {
         assert_eq!(reason(answer(Vec::new(), status::NOT_REGISTERED)), Reason::RpcNotRegistered);
         assert_eq!(reason(answer(vec![tower(0, 1)], 0)), Reason::RpcNotRegistered);
         let other = Tower::tcp(Syntax { major: 3, ..WANTED }, 49152, Ipv4Addr::UNSPECIFIED);
-        assert_eq!(reason(answer(vec![other], 0)), Reason::RpcNotRegistered, "another version is another interface");
+        assert_eq!(
+            reason(answer(vec![other], 0)),
+            Reason::RpcNotRegistered,
+            "another version is another interface"
+        );
     }
 
     #[test]
     fn denials_and_rubbish_are_told_apart() {
         assert_eq!(reason(answer(Vec::new(), status::ACCESS_DENIED)), Reason::RpcAccessDenied);
         assert_eq!(reason(read(Called::Fault(status::ACCESS_DENIED))), Reason::RpcAccessDenied);
-        assert_eq!(reason(read(Called::Fault(status::UNSUPPORTED_AUTHN_LEVEL))), Reason::RpcAccessDenied);
+        assert_eq!(
+            reason(read(Called::Fault(status::UNSUPPORTED_AUTHN_LEVEL))),
+            Reason::RpcAccessDenied
+        );
         assert_eq!(reason(read(Called::Fault(status::SERVER_TOO_BUSY))), Reason::RpcServerBusy);
-        assert_eq!(reason(answer(Vec::new(), status::RPC_S_SERVER_TOO_BUSY)), Reason::RpcServerBusy);
-        assert_eq!(reason(read(Called::Fault(status::OPNUM_OUT_OF_RANGE))), Reason::RpcBindRejected);
-        assert_eq!(reason(read(Called::Answered(vec![1, 2, 3], Order::Little))), Reason::RpcNotSpoken);
+        assert_eq!(
+            reason(answer(Vec::new(), status::RPC_S_SERVER_TOO_BUSY)),
+            Reason::RpcServerBusy
+        );
+        assert_eq!(
+            reason(read(Called::Fault(status::OPNUM_OUT_OF_RANGE))),
+            Reason::RpcBindRejected
+        );
+        assert_eq!(
+            reason(read(Called::Answered(vec![1, 2, 3], Order::Little))),
+            Reason::RpcNotSpoken
+        );
     }
 
     #[test]
@@ -197,16 +247,25 @@ mod tests {
         let mut pages = Pages::default();
         let handle = [7; 20];
         let four = |from: u16| (from..from + 4).map(|port| tower(port, 1)).collect::<Vec<_>>();
-        let mut add = |handle, towers| pages.add(Called::Answered(page(handle, towers, 0), Order::Little)).expect("a page");
+        let mut add = |handle, towers| {
+            pages.add(Called::Answered(page(handle, towers, 0), Order::Little)).expect("a page")
+        };
         assert_eq!(add(handle, four(49152)), Some(handle));
         assert_eq!(add(handle, four(50000)), Some(handle));
         assert_eq!(add(NO_HANDLE, vec![tower(60000, 1)]), None);
         let located = pages.locate(WANTED).expect("ports");
-        assert_eq!((located.ports.len(), located.ports.last(), located.left_out), (9, Some(&60000), 0));
+        assert_eq!(
+            (located.ports.len(), located.ports.last(), located.left_out),
+            (9, Some(&60000), 0)
+        );
         // A mapper that never ends, one that breaks off, one with more ports than are tried.
         let mut endless = Pages::default();
         let mut count = 0;
-        while endless.add(Called::Answered(page(handle, four(1 + 4 * count), 0), Order::Little)).expect("a page").is_some() {
+        while endless
+            .add(Called::Answered(page(handle, four(1 + 4 * count), 0), Order::Little))
+            .expect("a page")
+            .is_some()
+        {
             count += 1;
         }
         assert!(count < 20);
@@ -214,12 +273,22 @@ mod tests {
         assert_eq!((located.ports.len(), located.left_out), (MAX_PORTS, MAX_TOWERS - MAX_PORTS));
         let mut broken = Pages::default();
         broken.add(Called::Answered(page(handle, four(1), 0), Order::Little)).expect("a page");
-        assert_eq!(broken.add(Called::Fault(status::CONTEXT_MISMATCH)).expect("what came stays"), None);
+        assert_eq!(
+            broken.add(Called::Fault(status::CONTEXT_MISMATCH)).expect("what came stays"),
+            None
+        );
     }
 
     #[test]
     fn another_version_of_the_interface_is_named() {
-        let failure = answer(vec![Tower::tcp(Syntax { major: 3, ..WANTED }, 49152, Ipv4Addr::UNSPECIFIED)], 0).expect_err("a failure");
-        assert_eq!((failure.reason, &failure.detail["other_versions"]), (Reason::RpcNotRegistered, &json!(["3.0"])));
+        let failure = answer(
+            vec![Tower::tcp(Syntax { major: 3, ..WANTED }, 49152, Ipv4Addr::UNSPECIFIED)],
+            0,
+        )
+        .expect_err("a failure");
+        assert_eq!(
+            (failure.reason, &failure.detail["other_versions"]),
+            (Reason::RpcNotRegistered, &json!(["3.0"]))
+        );
     }
 }

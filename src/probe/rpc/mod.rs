@@ -1,7 +1,9 @@
-//! DCE/RPC: the endpoint mapper, a look-up of each interface that the flow needs, and the port of each.
+//! DCE/RPC: the endpoint mapper, a look-up of each interface that the flow needs, and the port of
+//! each.
 //!
-//! What a stranger may do at a domain controller is enough: bind to the mapper, ask it, and bind to the interfaces. That the interface then
-//! answers a bind on its own port is the proof that the way is open; calls are not made, since they would need credentials.
+//! What a stranger may do at a domain controller is enough: bind to the mapper, ask it, and bind to
+//! the interfaces. That the interface then answers a bind on its own port is the proof that the way
+//! is open; calls are not made, since they would need credentials.
 
 mod connect;
 mod look_up;
@@ -25,8 +27,8 @@ use session::{CHALLENGE_CONTEXT, Called, INTERFACE_CONTEXT, Session, unless_busy
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
-/// connect, rpc-bind, and for each interface rpc-map and rpc-port; a proof on every connection. An interface that fails does not stop the
-/// others.
+/// connect, rpc-bind, and for each interface rpc-map and rpc-port; a proof on every connection. An
+/// interface that fails does not stop the others.
 ///
 /// # Errors
 /// [`Stop`] when the mapper was not reached, or anything of an interface failed.
@@ -35,7 +37,8 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let asked = climb.challenge();
     let challenge = asked.as_ref().map(|a| a.octets);
     let binding = Session::bind(stream, Syntax::EPM, challenge.as_ref());
-    let (source, to) = (climb.target.source, SocketAddr::new(climb.target.address, climb.target.hop.port));
+    let (source, to) =
+        (climb.target.source, SocketAddr::new(climb.target.address, climb.target.hop.port));
     let deadline = climb.connect_deadline();
     let anew = async {
         let stream = net::dial::connect(source, to, deadline, 0).await.1?;
@@ -59,31 +62,51 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     if flow.expect == Expect::Allow {
         let swept = range::climb(climb, proved).await;
         // What the sweep proved is not shut, whatever became of the few connections before it.
-        outcome = if outcome.is_err() && port::was_proved_since(climb) { swept } else { swept.and(outcome) };
-        if outcome.is_ok() && climb.sweep.as_ref().is_some_and(|sweep| sweep.restarted || sweep.outage.is_some()) {
+        outcome = if outcome.is_err() && port::was_proved_since(climb) {
+            swept
+        } else {
+            swept.and(outcome)
+        };
+        if outcome.is_ok()
+            && climb.sweep.as_ref().is_some_and(|sweep| sweep.restarted || sweep.outage.is_some())
+        {
             // The connection from before it is gone, or may be.
             mapper = another_session(climb).await;
         }
     }
     // What a sweep left open does not hide what is certain.
-    let is_open = climb.failed_step().is_none_or(|step| step.reason == Some(Reason::ChangedMeanwhile));
+    let is_open =
+        climb.failed_step().is_none_or(|step| step.reason == Some(Reason::ChangedMeanwhile));
     match mapper {
-        Some(session) if is_open && session.challenged => again(climb, None, &mut Calls(session)).await?,
+        Some(session) if is_open && session.challenged => {
+            again(climb, None, &mut Calls(session)).await?
+        }
         _ => {}
     }
     match dynamic {
         // A rule of its own may be for the range.
-        Some((interface, port)) if outcome.is_ok() && !climb.light => large_on_port(climb, interface, port).await,
+        Some((interface, port)) if outcome.is_ok() && !climb.light => {
+            large_on_port(climb, interface, port).await
+        }
         _ => outcome,
     }
 }
 
-/// Something large on a connection of its own to one of the ports that the mapper gave, where the listener proves itself on it once more.
+/// Something large on a connection of its own to one of the ports that the mapper gave, where the
+/// listener proves itself on it once more.
 async fn large_on_port(climb: &mut Climb<'_>, interface: Syntax, port: u16) -> Result<(), Stop> {
-    let (Ok(stream), Some(asked)) = (dial(climb, port).await, climb.challenge()) else { return Ok(()) };
-    let binding = within(climb.step_deadline(), Session::bind(stream, interface, Some(&asked.octets))).await;
-    let Some(mut session) = binding.ok().filter(|bound| bound.challenge_accepted).map(|bound| bound.session) else { return Ok(()) };
-    let called = within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await;
+    let (Ok(stream), Some(asked)) = (dial(climb, port).await, climb.challenge()) else {
+        return Ok(());
+    };
+    let binding =
+        within(climb.step_deadline(), Session::bind(stream, interface, Some(&asked.octets))).await;
+    let Some(mut session) =
+        binding.ok().filter(|bound| bound.challenge_accepted).map(|bound| bound.session)
+    else {
+        return Ok(());
+    };
+    let called =
+        within(climb.step_deadline(), session.call(CHALLENGE_CONTEXT, 0, Vec::new())).await;
     let Ok(Called::Answered(stub, _)) = called else { return Ok(()) };
     match climb.weigh(Some(&asked), Some(&token(&stub)), None) {
         ProofOutcome::Valid { .. } => large_on(climb, port, &mut Calls(session)).await,
@@ -102,11 +125,15 @@ async fn another_session(climb: &Climb<'_>) -> Option<Session<TcpStream>> {
 /// Whether the listener of the hop's own host has proved itself.
 fn is_proved(climb: &Climb<'_>) -> bool {
     let host = climb.target.hop.to.host.label();
-    climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.host == host))
+    climb
+        .proofs()
+        .iter()
+        .any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.host == host))
 }
 
-/// The mapper's connection, on which the challenge's context is called again. The context is the challenge of this connection, so the proof
-/// answers that one, and says nothing new: what counts is that the octets come back.
+/// The mapper's connection, on which the challenge's context is called again. The context is the
+/// challenge of this connection, so the proof answers that one, and says nothing new: what counts
+/// is that the octets come back.
 struct Calls(Session<TcpStream>);
 
 impl Exchange for Calls {
@@ -120,7 +147,9 @@ impl Exchange for Calls {
                 let padding = stub.get(4 + token(&stub).len()..).unwrap_or_default().to_vec();
                 Ok(Heard { proof: None, padding, status: None })
             }
-            Called::Fault(code) => Err(Failure::peer(Reason::RpcBindRejected).with("fault", session::hex(code))),
+            Called::Fault(code) => {
+                Err(Failure::peer(Reason::RpcBindRejected).with("fault", session::hex(code)))
+            }
         }
     }
 }
@@ -134,8 +163,16 @@ async fn one_interface(
     let begun = clock::instant();
     let uuid = Uuid::parse_str(&interface.uuid);
     let found = match uuid {
-        Ok(uuid) => ask_mapper(climb, mapper, Syntax { uuid, major: interface.version.0, minor: interface.version.1 }).await,
-        // The loader of matrices has checked it; a plan that was made by other means may still be wrong.
+        Ok(uuid) => {
+            ask_mapper(
+                climb,
+                mapper,
+                Syntax { uuid, major: interface.version.0, minor: interface.version.1 },
+            )
+            .await
+        }
+        // The loader of matrices has checked it; a plan that was made by other means may still be
+        // wrong.
         Err(error) => Err(Failure::local(Reason::NotTested).with("error", error.to_string())),
     };
     match found {
@@ -144,7 +181,9 @@ async fn one_interface(
             detail.extend(look_up::about(interface));
             climb.note(StepKind::RpcMap, begun, Ok(detail));
             let tried = port::try_all(climb, interface, &located).await;
-            *dynamic = dynamic.take().or_else(|| Some((located.interface, port::proved(climb, &located)?)));
+            *dynamic = dynamic
+                .take()
+                .or_else(|| Some((located.interface, port::proved(climb, &located)?)));
             tried
         }
         Err(mut failure) => {
@@ -159,7 +198,11 @@ async fn one_interface(
 }
 
 /// Looks one interface up; once more on another connection where the mapper was too busy.
-async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
+async fn ask_mapper(
+    climb: &mut Climb<'_>,
+    mapper: &mut Option<Session<TcpStream>>,
+    wanted: Syntax,
+) -> Result<Located, Failure> {
     let first = ask_once(climb, mapper, wanted).await;
     let again = async {
         *mapper = None;
@@ -168,8 +211,13 @@ async fn ask_mapper(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream
     unless_busy(first, again).await
 }
 
-/// The same on the mapper connection that is there or, where an earlier call broke it, on a new one.
-async fn ask_once(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>, wanted: Syntax) -> Result<Located, Failure> {
+/// The same on the mapper connection that is there or, where an earlier call broke it, on a new
+/// one.
+async fn ask_once(
+    climb: &mut Climb<'_>,
+    mapper: &mut Option<Session<TcpStream>>,
+    wanted: Syntax,
+) -> Result<Located, Failure> {
     climb.in_time()?;
     let mut session = match mapper.take() {
         Some(session) => session,
@@ -181,7 +229,11 @@ async fn ask_once(climb: &mut Climb<'_>, mapper: &mut Option<Session<TcpStream>>
     let mut pages = Pages::default();
     let mut request = epm::MapRequest::tcp(wanted);
     loop {
-        let called = within(climb.step_deadline(), session.call(INTERFACE_CONTEXT, epm::MAP, request.encode())).await?;
+        let called = within(
+            climb.step_deadline(),
+            session.call(INTERFACE_CONTEXT, epm::MAP, request.encode()),
+        )
+        .await?;
         match pages.add(called) {
             Ok(Some(handle)) => request.handle = handle,
             Ok(None) => break,

@@ -14,12 +14,17 @@ use crate::reason::Reason;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-/// Tries every port, since a client may take any of them: rung `rpc-port`, climbed when one port answers a bind. Ports that do not answer
-/// then stand in the rung's `detail.unreachable`, and its `reason` is `rpc-port-blocked`.
+/// Tries every port, since a client may take any of them: rung `rpc-port`, climbed when one port
+/// answers a bind. Ports that do not answer then stand in the rung's `detail.unreachable`, and its
+/// `reason` is `rpc-port-blocked`.
 ///
 /// # Errors
 /// [`Stop`] when no port answers.
-pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, located: &Located) -> Result<(), Stop> {
+pub(super) async fn try_all(
+    climb: &mut Climb<'_>,
+    interface: &Interface,
+    located: &Located,
+) -> Result<(), Stop> {
     let begun = clock::instant();
     let mut open: Vec<(u16, Bound<TcpStream>, Option<Asked>)> = Vec::new();
     let mut shut: Vec<(u16, Failure)> = Vec::new();
@@ -41,14 +46,20 @@ pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, locate
     }
     if let Some((port, bound, _)) = open.first() {
         detail.insert("port".to_owned(), (*port).into());
-        detail.insert("answered".to_owned(), open.iter().map(|(port, ..)| *port).collect::<Vec<_>>().into());
+        detail.insert(
+            "answered".to_owned(),
+            open.iter().map(|(port, ..)| *port).collect::<Vec<_>>().into(),
+        );
         detail.extend(bound.detail.clone());
         if !shut.is_empty() {
             detail.insert("unreachable".to_owned(), list(&shut));
         }
         climb.note(StepKind::RpcPort, begun, Ok(detail));
         // What is shut is worse than what answers and says no.
-        let blocked = shut.iter().find(|(_, failure)| failure.reason == Reason::RpcPortBlocked).or(shut.first());
+        let blocked = shut
+            .iter()
+            .find(|(_, failure)| failure.reason == Reason::RpcPortBlocked)
+            .or(shut.first());
         if let Some((_, failure)) = blocked {
             climb.remark(failure.reason);
         }
@@ -67,21 +78,37 @@ pub(super) async fn try_all(climb: &mut Climb<'_>, interface: &Interface, locate
 
 /// The first of these ports on which the listener proved itself.
 pub(super) fn proved(climb: &Climb<'_>, located: &Located) -> Option<u16> {
-    let on = |port: u16| climb.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.local.port() == port));
+    let on = |port: u16| {
+        climb
+            .proofs()
+            .iter()
+            .any(|p| matches!(p, ProofOutcome::Valid { claims, .. } if claims.local.port() == port))
+    };
     located.ports.iter().copied().find(|port| on(*port))
 }
 
 /// Connects to one port, at the address that is in use already, and binds.
-async fn try_one(climb: &mut Climb<'_>, located: &Located, port: u16, asked: Option<&Asked>) -> Result<Bound<TcpStream>, Failure> {
+async fn try_one(
+    climb: &mut Climb<'_>,
+    located: &Located,
+    port: u16,
+    asked: Option<&Asked>,
+) -> Result<Bound<TcpStream>, Failure> {
     let first = bind(climb, located, port, asked).await;
     unless_busy(first, bind(climb, located, port, asked)).await
 }
 
-async fn bind(climb: &mut Climb<'_>, located: &Located, port: u16, asked: Option<&Asked>) -> Result<Bound<TcpStream>, Failure> {
+async fn bind(
+    climb: &mut Climb<'_>,
+    located: &Located,
+    port: u16,
+    asked: Option<&Asked>,
+) -> Result<Bound<TcpStream>, Failure> {
     let stream = dial(climb, port).await.map_err(|failure| {
         let cause = failure.reason;
         // A fault of this machine is not the path's.
-        let reason = if failure.initiator == Initiator::Local { cause } else { Reason::RpcPortBlocked };
+        let reason =
+            if failure.initiator == Initiator::Local { cause } else { Reason::RpcPortBlocked };
         Failure { reason, ..failure }.with("cause", cause.code())
     })?;
     let binding = Session::bind(stream, located.interface, asked.map(|a| &a.octets));
@@ -101,19 +128,29 @@ fn all_shut(detail: Detail, shut: Vec<(u16, Failure)>) -> Failure {
     failure
 }
 
-/// Corrects what was said of ports that did not open, where the sweep has proved every one of them since. Gives whether nothing else is wrong.
+/// Corrects what was said of ports that did not open, where the sweep has proved every one of them
+/// since. Gives whether nothing else is wrong.
 pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
     let Some(sweep) = climb.sweep.clone() else { return false };
     let is_proved = |port: u64| {
         let of = |s: &&Segment| (u64::from(s.first)..=u64::from(s.last)).contains(&port);
-        sweep.segments.iter().find(of).is_some_and(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate))
+        sweep
+            .segments
+            .iter()
+            .find(of)
+            .is_some_and(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate))
     };
     climb.amend(|step| {
         if step.step != StepKind::RpcPort || step.reason != Some(Reason::RpcPortBlocked) {
             return;
         }
-        let listed =
-            step.detail.get("unreachable").and_then(|v| v.as_array()).into_iter().flatten().filter_map(|v| v.get("port")?.as_u64());
+        let listed = step
+            .detail
+            .get("unreachable")
+            .and_then(|v| v.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.get("port")?.as_u64());
         let own = step.detail.get("port").filter(|_| !step.ok).and_then(|v| v.as_u64());
         let mut shut = listed.chain(own).peekable();
         if shut.peek().is_some() && shut.all(is_proved) {
@@ -127,7 +164,11 @@ pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
 fn list(shut: &[(u16, Failure)]) -> serde_json::Value {
     shut.iter()
         .map(|(port, failure)| {
-            let cause = failure.detail.get("cause").cloned().unwrap_or_else(|| failure.reason.code().into());
+            let cause = failure
+                .detail
+                .get("cause")
+                .cloned()
+                .unwrap_or_else(|| failure.reason.code().into());
             json!({ "port": port, "cause": cause })
         })
         .collect()

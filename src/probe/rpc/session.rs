@@ -4,7 +4,9 @@ use crate::net::Io;
 use crate::net::failure::Failure;
 use crate::observation::Detail;
 use crate::proto::challenge::CHALLENGE_LEN;
-use crate::proto::rpc::{BindAck, BindNak, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid, status};
+use crate::proto::rpc::{
+    BindAck, BindNak, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid, status,
+};
 use crate::reason::Reason;
 use std::future::Future;
 use std::io;
@@ -29,8 +31,9 @@ pub(super) struct Bound<S> {
     pub(super) session: Session<S>,
     /// What the server said of itself.
     pub(super) detail: Detail,
-    /// Whether the challenge's context was accepted too. Only a stand-in with the key does that: other servers say that they do not have
-    /// such an interface, or (Samba) that a second one in a bind has no encoding left.
+    /// Whether the challenge's context was accepted too. Only a stand-in with the key does that:
+    /// other servers say that they do not have such an interface, or (Samba) that a second one in a
+    /// bind has no encoding left.
     pub(super) challenge_accepted: bool,
 }
 
@@ -48,15 +51,21 @@ impl<S: Io> Session<S> {
     ///
     /// # Errors
     /// `rpc-bind-rejected`, `rpc-not-spoken`, or what became of the connection.
-    pub(super) async fn bind(stream: S, interface: Syntax, challenge: Option<&[u8; CHALLENGE_LEN]>) -> Result<Bound<S>, Failure> {
+    pub(super) async fn bind(
+        stream: S,
+        interface: Syntax,
+        challenge: Option<&[u8; CHALLENGE_LEN]>,
+    ) -> Result<Bound<S>, Failure> {
         let mut session = Session { stream, client: Client::default(), challenged: false };
-        let mut contexts = vec![Context { id: INTERFACE_CONTEXT, interface, transfers: vec![Syntax::NDR32] }];
+        let mut contexts =
+            vec![Context { id: INTERFACE_CONTEXT, interface, transfers: vec![Syntax::NDR32] }];
         contexts.extend(challenge.map(challenge_context));
         let octets = session.client.bind(contexts);
         match session.exchange(&octets).await?.body {
             Body::BindAck(ack) => {
                 let detail = read_ack(&ack)?;
-                let challenge_accepted = challenge.is_some() && ack.results.get(1).is_some_and(|r| r.is_accepted());
+                let challenge_accepted =
+                    challenge.is_some() && ack.results.get(1).is_some_and(|r| r.is_accepted());
                 session.challenged = challenge_accepted;
                 Ok(Bound { session, detail, challenge_accepted })
             }
@@ -74,7 +83,12 @@ impl<S: Io> Session<S> {
     ///
     /// # Errors
     /// `rpc-not-spoken`, or what became of the connection.
-    pub(super) async fn call(&mut self, context: u16, opnum: u16, stub: Vec<u8>) -> Result<Called, Failure> {
+    pub(super) async fn call(
+        &mut self,
+        context: u16,
+        opnum: u16,
+        stub: Vec<u8>,
+    ) -> Result<Called, Failure> {
         let octets = self.client.request(context, opnum, stub);
         let Pdu { body, order, .. } = self.exchange(&octets).await?;
         match body {
@@ -99,7 +113,9 @@ impl<S: Io> Session<S> {
             match self.stream.read(&mut chunk).await.map_err(|e| failed(&e))? {
                 0 => {
                     let cut = self.client.is_mid_answer();
-                    return Err(failed(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", cut));
+                    return Err(
+                        failed(&io::ErrorKind::UnexpectedEof.into()).with("answer_begun", cut)
+                    );
                 }
                 n => self.client.push(&chunk[..n]),
             }
@@ -107,14 +123,19 @@ impl<S: Io> Session<S> {
     }
 }
 
-/// The challenge as a presentation context: an interface that nobody has, with NDR32 and with an encoding that nobody has.
+/// The challenge as a presentation context: an interface that nobody has, with NDR32 and with an
+/// encoding that nobody has.
 fn challenge_context(octets: &[u8; CHALLENGE_LEN]) -> Context {
     let half = |at: usize| {
         let mut half = [0; SYNTAX_LEN];
         half.copy_from_slice(&octets[at..at + SYNTAX_LEN]);
         Syntax::from_octets(half)
     };
-    Context { id: CHALLENGE_CONTEXT, interface: half(0), transfers: vec![Syntax::NDR32, half(SYNTAX_LEN)] }
+    Context {
+        id: CHALLENGE_CONTEXT,
+        interface: half(0),
+        transfers: vec![Syntax::NDR32, half(SYNTAX_LEN)],
+    }
 }
 
 fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
@@ -124,7 +145,9 @@ fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
         ("assoc_group".to_owned(), hex(ack.assoc_group).into()),
     ]);
     // Results come in the order of the contexts; an answer without any is no answer to a bind.
-    let Some(result) = ack.results.first() else { return Err(not_spoken("a bind_ack without a result")) };
+    let Some(result) = ack.results.first() else {
+        return Err(not_spoken("a bind_ack without a result"));
+    };
     if result.is_accepted() {
         return Ok(detail);
     }
@@ -136,7 +159,11 @@ fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
     if result.transfer.uuid != Uuid::nil() {
         detail.insert("encoding".to_owned(), result.transfer.uuid.to_string().into());
     }
-    let reason = if (result.result, result.reason) == PROVIDER_LIMIT { Reason::RpcServerBusy } else { Reason::RpcBindRejected };
+    let reason = if (result.result, result.reason) == PROVIDER_LIMIT {
+        Reason::RpcServerBusy
+    } else {
+        Reason::RpcBindRejected
+    };
     Err(Failure { detail, ..Failure::peer(reason) })
 }
 
@@ -146,7 +173,9 @@ const PROVIDER_LIMIT: (u16, u16) = (2, 3);
 /// What a fault means that came instead of an answer.
 pub(super) fn of_fault(code: u32) -> Failure {
     let reason = match code {
-        status::SERVER_TOO_BUSY | status::RPC_S_SERVER_TOO_BUSY | status::REMOTE_NO_MEMORY => Reason::RpcServerBusy,
+        status::SERVER_TOO_BUSY | status::RPC_S_SERVER_TOO_BUSY | status::REMOTE_NO_MEMORY => {
+            Reason::RpcServerBusy
+        }
         status::ACCESS_DENIED | status::UNSUPPORTED_AUTHN_LEVEL => Reason::RpcAccessDenied,
         _ => Reason::RpcBindRejected,
     };
@@ -156,8 +185,12 @@ pub(super) fn of_fault(code: u32) -> Failure {
 /// Time that a server which is too busy gets before it is asked once more.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// Does something once more where the server was too busy for it; `work` makes a connection of its own.
-pub(super) async fn unless_busy<T>(outcome: Result<T, Failure>, again: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Does something once more where the server was too busy for it; `work` makes a connection of its
+/// own.
+pub(super) async fn unless_busy<T>(
+    outcome: Result<T, Failure>,
+    again: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     match outcome {
         Err(failure) if failure.reason == Reason::RpcServerBusy => {
             tokio::time::sleep(BUSY).await;

@@ -63,9 +63,13 @@ fn a_fingerprint_tells_keys_apart_and_is_no_part_of_them() {
 #[test]
 fn a_listener_of_several_names_is_whom_it_was_asked_for() {
     let of = |also: &[&str], asked: &[&str]| {
-        let claims = Claims { also: also.iter().map(|name| (*name).to_owned()).collect(), ..claims(false) };
+        let claims =
+            Claims { also: also.iter().map(|name| (*name).to_owned()).collect(), ..claims(false) };
         let named = claims.named(asked.iter().copied());
-        assert_eq!(stamp_name(&named.host, &named.also), stamp_name("psp", &also.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()));
+        assert_eq!(
+            stamp_name(&named.host, &named.also),
+            stamp_name("psp", &also.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>())
+        );
         named.host
     };
     assert_eq!(of(&["proxy"], &["proxy"]), "proxy");
@@ -98,7 +102,10 @@ fn a_replayed_foreign_or_altered_proof_is_caught() {
         let mut altered = proof.clone().into_bytes();
         altered[i] = if altered[i] == b'A' { b'B' } else { b'A' };
         let altered = String::from_utf8(altered).expect("still ASCII");
-        assert!(matches!(verify(&key(1), &challenge(7), &altered, None), ProofOutcome::Invalid { .. }), "octet {i}");
+        assert!(
+            matches!(verify(&key(1), &challenge(7), &altered, None), ProofOutcome::Invalid { .. }),
+            "octet {i}"
+        );
     }
 }
 
@@ -106,19 +113,33 @@ fn a_replayed_foreign_or_altered_proof_is_caught() {
 fn a_listener_without_tls_shares_no_session() {
     let proof = prove(&key(1), &challenge(7), claims(false), None);
     let outcome = verify(&key(1), &challenge(7), &proof, Some(&[9; 32]));
-    assert!(matches!(outcome, ProofOutcome::Valid { same_tls_session: Some(false), .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome, ProofOutcome::Valid { same_tls_session: Some(false), .. }),
+        "{outcome:?}"
+    );
 }
 
 #[test]
 fn a_question_is_a_challenge_that_asks_and_nothing_else_is() {
-    let question = Question { port: 389, source_port: 50_123, age_ms: 1_700, source: [0; 3], destination: [1, 2, 3] };
+    let question = Question {
+        port: 389,
+        source_port: 50_123,
+        age_ms: 1_700,
+        source: [0; 3],
+        destination: [1, 2, 3],
+    };
     let sent = Challenge::question([7; 12], &Asked::Connection(question), Timestamp::UNIX_EPOCH);
-    let read = Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
+    let read =
+        Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
     assert_eq!((read, read.asks()), (sent, Some(Asked::Connection(question))));
     let sweep = challenge(7).about_sweep();
     let read = Challenge::decode(&key(1), &sweep.encode(&key(1))).expect("made with this key");
     assert_eq!((read.nonce(), read.asks()), (challenge(7).nonce(), Some(Asked::Sweep)));
-    assert_eq!(Challenge::decode_text(&key(2), &sent.encode_text(&key(1))), None, "a stranger asks nothing");
+    assert_eq!(
+        Challenge::decode_text(&key(2), &sent.encode_text(&key(1))),
+        None,
+        "a stranger asks nothing"
+    );
     assert_eq!(challenge(7).asks(), None);
     // The same octets under the other MAC: neither kind can be made into the other without the key.
     let plain = Challenge { is_question: false, ..sent };
@@ -126,7 +147,10 @@ fn a_question_is_a_challenge_that_asks_and_nothing_else_is() {
     let proof = prove(&key(1), &sent, claims(false), None);
     assert!(matches!(verify(&key(1), &sent, &proof, None), ProofOutcome::Valid { .. }));
     let plain = Challenge { hop: hop_tag(HOP), is_question: false, ..sent };
-    assert!(why(verify(&key(1), &plain, &proof, None)).contains("another hop"), "its answer proves no hop");
+    assert!(
+        why(verify(&key(1), &plain, &proof, None)).contains("another hop"),
+        "its answer proves no hop"
+    );
 }
 
 proptest! {

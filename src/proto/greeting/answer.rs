@@ -1,6 +1,7 @@
 //! What is done after what came so far, and what a server is recognised as.
 
-/// By this word in the place of a product, a stand-in says that it is none. Anybody may say it: it only ever makes less of an answer.
+/// By this word in the place of a product, a stand-in says that it is none. Anybody may say it: it
+/// only ever makes less of an answer.
 pub const STAND_IN: &str = "portmatrix stand-in";
 
 /// Longest words about a product, in characters.
@@ -15,7 +16,8 @@ pub enum Next {
     More,
     /// The greeting is over.
     Known(Answer),
-    /// So it is, if nothing more comes for a moment: the answer is so short that others begin with it.
+    /// So it is, if nothing more comes for a moment: the answer is so short that others begin with
+    /// it.
     IfQuiet(Answer),
     /// Another protocol, or none.
     Other,
@@ -39,7 +41,12 @@ impl Answer {
     pub(super) fn of(name: &str, says: &str, bye: &'static [u8]) -> Self {
         let says = printable(says.as_bytes());
         let words = format!("{name} {says}");
-        Answer { words: words.trim().chars().take(MAX_WORDS).collect(), stand_in: says.contains(STAND_IN), bye, turned_away: None }
+        Answer {
+            words: words.trim().chars().take(MAX_WORDS).collect(),
+            stand_in: says.contains(STAND_IN),
+            bye,
+            turned_away: None,
+        }
     }
 
     /// The same, which turns us away with these words.
@@ -53,7 +60,11 @@ impl Answer {
 
 /// Text of a server, fit for people: printable ASCII, anything else as a dot, and not too long.
 pub(super) fn printable(octets: &[u8]) -> String {
-    let text: String = octets.iter().take(200).map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' }).collect();
+    let text: String = octets
+        .iter()
+        .take(200)
+        .map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' })
+        .collect();
     text.trim().chars().take(MAX_WORDS).collect()
 }
 

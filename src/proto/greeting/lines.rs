@@ -3,12 +3,15 @@
 /// Longest line that a greeting may have.
 const MAX_LINE: usize = 1024;
 
-/// Whole lines without their ends, and what follows the last of them. `None` when a line is too long for any of these protocols.
+/// Whole lines without their ends, and what follows the last of them. `None` when a line is too
+/// long for any of these protocols.
 pub(super) fn lines(heard: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
     let mut lines: Vec<&[u8]> = heard.split(|octet| *octet == b'\n').collect();
     let rest = lines.pop().unwrap_or_default();
-    let whole: Vec<&[u8]> = lines.into_iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
-    (rest.len() <= MAX_LINE && whole.iter().all(|line| line.len() <= MAX_LINE)).then_some((whole, rest))
+    let whole: Vec<&[u8]> =
+        lines.into_iter().map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+    (rest.len() <= MAX_LINE && whole.iter().all(|line| line.len() <= MAX_LINE))
+        .then_some((whole, rest))
 }
 
 /// Whether what came so far can still become something that begins so.
@@ -17,7 +20,8 @@ pub(super) fn may_become(heard: &[u8], beginning: &[u8]) -> bool {
     heard[..common] == beginning[..common]
 }
 
-/// A reply of SMTP or FTP: three digits, and its lines' text (RFC 5321 section 4.2.1, RFC 959 section 4.2).
+/// A reply of SMTP or FTP: three digits, and its lines' text (RFC 5321 section 4.2.1, RFC 959
+/// section 4.2).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub code: u16,
@@ -37,12 +41,15 @@ pub(super) fn replies(heard: &[u8]) -> Result<Vec<Reply>, ()> {
         match (open.take(), code, line.get(3)) {
             (None, Some(code), Some(b' ') | None) => replies.push(Reply { code, text }),
             (None, Some(code), Some(b'-')) => open = Some(Reply { code, text }),
-            (Some(reply), Some(code), Some(b' ') | None) if reply.code == code => replies.push(reply),
+            (Some(reply), Some(code), Some(b' ') | None) if reply.code == code => {
+                replies.push(reply)
+            }
             // FTP has lines of any form in between.
             (Some(reply), _, _) => open = Some(reply),
             (None, _, _) => return Err(()),
         }
     }
-    let begun = rest.iter().take(3).all(u8::is_ascii_digit) && rest.get(3).is_none_or(|octet| matches!(octet, b' ' | b'-' | b'\r'));
+    let begun = rest.iter().take(3).all(u8::is_ascii_digit)
+        && rest.get(3).is_none_or(|octet| matches!(octet, b' ' | b'-' | b'\r'));
     if open.is_some() || begun { Ok(replies) } else { Err(()) }
 }

@@ -1,5 +1,6 @@
-//! SMTP (RFC 5321 sections 3.1 and 4.2), FTP (RFC 959 section 5.4, RFC 2389 section 3), IMAP (RFC 9051 section 7.1) and POP3 (RFC 1939 section 4): the
-//! server speaks first. SMTP and FTP both greet with 220: only what they say to a command of their own tells them apart.
+//! SMTP (RFC 5321 sections 3.1 and 4.2), FTP (RFC 959 section 5.4, RFC 2389 section 3), IMAP (RFC
+//! 9051 section 7.1) and POP3 (RFC 1939 section 4): the server speaks first. SMTP and FTP both
+//! greet with 220: only what they say to a command of their own tells them apart.
 
 use super::answer::{Answer, Next, STAND_IN, printable};
 use super::lines::{Reply, lines, may_become, replies};
@@ -11,20 +12,30 @@ pub(super) fn smtp(heard: &[u8], said: usize) -> Next {
     match (&replies[..], said) {
         ([], 0) | ([_], 1) => Next::More,
         ([Reply { code: 220, .. }], 0) => Next::Say(b"EHLO portmatrix.invalid\r\n".to_vec()),
-        ([Reply { code: 554, text }], 0) => Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text)),
-        // FTP has the same code. In SMTP the name of the server comes first.
-        ([Reply { code: 421, text }], 0) if text.split(|o| *o == b' ').next().is_some_and(|word| word.contains(&b'.')) => {
+        ([Reply { code: 554, text }], 0) => {
             Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
         }
-        ([greeting, Reply { code: 250, .. }], 1) => Next::Known(Answer::of("SMTP", &String::from_utf8_lossy(&greeting.text), QUIT)),
-        ([_, Reply { code: 421 | 450..=454 | 550..=554, text }], 1) => Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text)),
+        // FTP has the same code. In SMTP the name of the server comes first.
+        ([Reply { code: 421, text }], 0)
+            if text.split(|o| *o == b' ').next().is_some_and(|word| word.contains(&b'.')) =>
+        {
+            Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
+        }
+        ([greeting, Reply { code: 250, .. }], 1) => {
+            Next::Known(Answer::of("SMTP", &String::from_utf8_lossy(&greeting.text), QUIT))
+        }
+        ([_, Reply { code: 421 | 450..=454 | 550..=554, text }], 1) => {
+            Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
+        }
         _ => Next::Other,
     }
 }
 
 pub(super) fn ftp(heard: &[u8], said: usize) -> Next {
     let Ok(replies) = replies(heard) else { return Next::Other };
-    let known = |greeting: &Reply| Next::Known(Answer::of("FTP", &String::from_utf8_lossy(&greeting.text), QUIT));
+    let known = |greeting: &Reply| {
+        Next::Known(Answer::of("FTP", &String::from_utf8_lossy(&greeting.text), QUIT))
+    };
     match (&replies[..], said) {
         ([], 0) | ([_], 1) => Next::More,
         // Ready in some minutes: the greeting follows.
@@ -35,7 +46,9 @@ pub(super) fn ftp(heard: &[u8], said: usize) -> Next {
         }
         ([greeting, Reply { code: 211, .. }], 1) => known(greeting),
         // An old server, or one that wants a sign-in first.
-        ([greeting, Reply { code: 500 | 502 | 530, .. }], 1) if names_ftp(greeting) => known(greeting),
+        ([greeting, Reply { code: 500 | 502 | 530, .. }], 1) if names_ftp(greeting) => {
+            known(greeting)
+        }
         _ => Next::Other,
     }
 }
@@ -48,14 +61,16 @@ pub(super) fn imap(heard: &[u8]) -> Next {
     const BYE: &[u8] = b"p1 LOGOUT\r\n";
     let Some((whole, rest)) = lines(heard) else { return Next::Other };
     let Some(line) = whole.first() else {
-        let may = [&b"* OK "[..], b"* PREAUTH ", b"* BYE "].iter().any(|word| may_become(rest, word));
+        let may =
+            [&b"* OK "[..], b"* PREAUTH ", b"* BYE "].iter().any(|word| may_become(rest, word));
         return if may { Next::More } else { Next::Other };
     };
     let text = |from: &[u8]| line.strip_prefix(from);
     match (text(b"* OK ").or(text(b"* PREAUTH ")), text(b"* BYE ")) {
         (Some(words), _) => {
             // Before the words a list of what the server can do may stand in brackets.
-            let words = words.iter().position(|o| *o == b']').map_or(words, |end| &words[end + 1..]);
+            let words =
+                words.iter().position(|o| *o == b']').map_or(words, |end| &words[end + 1..]);
             Next::Known(Answer::of("IMAP", &String::from_utf8_lossy(words), BYE))
         }
         (None, Some(words)) => Next::Known(Answer::of("IMAP", "", BYE).turning_away(words)),
@@ -81,11 +96,19 @@ fn conversation(heard: &[u8], said: usize, says: [String; 3]) -> Option<Vec<u8>>
 }
 
 pub(super) fn smtp_stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
-    conversation(heard, said, [format!("220 {STAND_IN} ESMTP"), format!("250 {STAND_IN}"), "221 bye".to_owned()])
+    conversation(
+        heard,
+        said,
+        [format!("220 {STAND_IN} ESMTP"), format!("250 {STAND_IN}"), "221 bye".to_owned()],
+    )
 }
 
 pub(super) fn ftp_stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
-    conversation(heard, said, [format!("220 {STAND_IN} FTP"), "211 no features".to_owned(), "221 bye".to_owned()])
+    conversation(
+        heard,
+        said,
+        [format!("220 {STAND_IN} FTP"), "211 no features".to_owned(), "221 bye".to_owned()],
+    )
 }
 
 pub(super) fn imap_stand_in(said: usize) -> Option<Vec<u8>> {

@@ -16,10 +16,12 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
     const BYE: &[u8] = b"quit\r\n";
     match whole.first() {
         None if may_become(rest, VERSION) || may_become(rest, FULL) => Next::More,
-        Some(line) if line.len() > VERSION.len() && line.starts_with(VERSION) => {
-            Next::Known(Answer::of("Memcached", &String::from_utf8_lossy(&line[VERSION.len()..]), BYE))
+        Some(line) if line.len() > VERSION.len() && line.starts_with(VERSION) => Next::Known(
+            Answer::of("Memcached", &String::from_utf8_lossy(&line[VERSION.len()..]), BYE),
+        ),
+        Some(line) if line.starts_with(FULL) => {
+            Next::Known(Answer::of("Memcached", "", BYE).turning_away(line))
         }
-        Some(line) if line.starts_with(FULL) => Next::Known(Answer::of("Memcached", "", BYE).turning_away(line)),
         _ => Next::Other,
     }
 }

@@ -1,9 +1,11 @@
-//! Greetings: what a stranger may say to a known service without harm, what the service answers, and what our stand-in answers in its place. Pure:
-//! each exchange is a function of all octets that came so far.
+//! Greetings: what a stranger may say to a known service without harm, what the service answers,
+//! and what our stand-in answers in its place. Pure: each exchange is a function of all octets that
+//! came so far.
 //!
-//! Three rules keep an answer from being taken for what it is none of. It must not be an echo: what we say is never a valid answer to itself. It
-//! must be whole: what only begins like an answer is waited for. And whoever speaks another protocol, be it one that begins with the same
-//! octet, is told apart by what follows.
+//! Three rules keep an answer from being taken for what it is none of. It must not be an echo: what
+//! we say is never a valid answer to itself. It must be whole: what only begins like an answer is
+//! waited for. And whoever speaks another protocol, be it one that begins with the same octet, is
+//! told apart by what follows.
 
 mod amqp;
 mod answer;
@@ -46,8 +48,8 @@ pub fn next(greeting: Greeting, heard: &[u8], said: usize) -> Next {
     }
 }
 
-/// What a stand-in says next, in the real exchange's form and with nothing in it: `None` waits for more. It never says more than a few dozen
-/// octets, and nothing that a bland service would not.
+/// What a stand-in says next, in the real exchange's form and with nothing in it: `None` waits for
+/// more. It never says more than a few dozen octets, and nothing that a bland service would not.
 pub fn stand_in(greeting: Greeting, heard: &[u8], said: usize) -> Option<Vec<u8>> {
     match greeting {
         Greeting::Ssh => ssh::stand_in(said),

@@ -1,5 +1,5 @@
-//! MQTT 3.1.1: CONNECT is answered by CONNACK with a code, whether or not one may come in (MQTT 3.1.1 sections 3.1 and 3.2; for brokers that speak
-//! version 5 alone, MQTT 5.0 section 3.2).
+//! MQTT 3.1.1: CONNECT is answered by CONNACK with a code, whether or not one may come in (MQTT
+//! 3.1.1 sections 3.1 and 3.2; for brokers that speak version 5 alone, MQTT 5.0 section 3.2).
 
 use super::answer::{Answer, Next};
 
@@ -43,5 +43,6 @@ fn answer(code: u8) -> Next {
 }
 
 pub(super) fn stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
-    (said == 0 && heard.first() == Some(&0x10) && heard.len() >= CONNECT.len()).then(|| vec![0x20, 2, 0, STAND_IN_CODE])
+    (said == 0 && heard.first() == Some(&0x10) && heard.len() >= CONNECT.len())
+        .then(|| vec![0x20, 2, 0, STAND_IN_CODE])
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL: `SSLRequest` is answered with one octet, `S` or `N`, or with an ErrorResponse
-//! (<https://www.postgresql.org/docs/current/protocol-message-formats.html>, `SSLRequest` and `ErrorResponse`).
+//! (<https://www.postgresql.org/docs/current/protocol-message-formats.html>, `SSLRequest` and
+//! `ErrorResponse`).
 
 use super::answer::{Answer, Next, STAND_IN, number};
 
@@ -22,16 +23,22 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
     }
 }
 
-/// An ErrorResponse: its length, then fields of one letter and a text each; severity and SQLSTATE are in every one.
+/// An ErrorResponse: its length, then fields of one letter and a text each; severity and SQLSTATE
+/// are in every one.
 fn error(octets: &[u8]) -> Next {
-    let Some(len) = number(octets, 0, 4) else { return if octets.iter().take(2).all(|o| *o == 0) { Next::More } else { Next::Other } };
+    let Some(len) = number(octets, 0, 4) else {
+        return if octets.iter().take(2).all(|o| *o == 0) { Next::More } else { Next::Other };
+    };
     if !(8..=MAX_ERROR).contains(&len) {
         return Next::Other;
     }
     let Some(fields) = octets.get(4..len) else { return Next::More };
-    let text = |letter: u8| fields.split(|o| *o == 0).find_map(|field| field.strip_prefix(&[letter]));
+    let text =
+        |letter: u8| fields.split(|o| *o == 0).find_map(|field| field.strip_prefix(&[letter]));
     match (text(b'S'), text(b'C'), text(b'M')) {
-        (Some(_), Some(state), Some(message)) if state.len() == 5 && state.iter().all(u8::is_ascii_alphanumeric) => {
+        (Some(_), Some(state), Some(message))
+            if state.len() == 5 && state.iter().all(u8::is_ascii_alphanumeric) =>
+        {
             Next::Known(Answer::of("PostgreSQL", "", b"").turning_away(message))
         }
         _ => Next::Other,

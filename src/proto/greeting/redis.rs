@@ -1,10 +1,12 @@
 //! Redis (RESP): an inline `PING` is answered `+PONG`, or with an error that says why not
-//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>, <https://redis.io/docs/latest/commands/ping/>).
+//! (<https://redis.io/docs/latest/develop/reference/protocol-spec/>,
+//! <https://redis.io/docs/latest/commands/ping/>).
 
 use super::answer::{Answer, Next, STAND_IN};
 use super::lines::{lines, may_become};
 
-/// Errors by which a server of this kind answers whoever has not signed in, or everybody at this time. `-ERR` alone others say too.
+/// Errors by which a server of this kind answers whoever has not signed in, or everybody at this
+/// time. `-ERR` alone others say too.
 const ERRORS: &[&[u8]] = &[
     b"-NOAUTH ",
     b"-DENIED ",
@@ -23,7 +25,8 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
     }
     let Some((whole, rest)) = lines(heard) else { return Next::Other };
     let Some(line) = whole.first() else {
-        let may = may_become(rest, b"+PONG\r") || ERRORS.iter().any(|error| may_become(rest, error));
+        let may =
+            may_become(rest, b"+PONG\r") || ERRORS.iter().any(|error| may_become(rest, error));
         return if may { Next::More } else { Next::Other };
     };
     const BYE: &[u8] = b"QUIT\r\n";

@@ -1,21 +1,28 @@
-//! SSH: "the server MAY send other lines of data before sending the version string", and both ends name their version (RFC 4253 section 4.2).
+//! SSH: "the server MAY send other lines of data before sending the version string", and both ends
+//! name their version (RFC 4253 section 4.2).
 
 use super::answer::{Answer, Next, STAND_IN};
 use super::lines::lines;
 
-/// Lines before the version that are read: some servers show a notice, and a tarpit never ends them.
+/// Lines before the version that are read: some servers show a notice, and a tarpit never ends
+/// them.
 const MAX_LINES_BEFORE: usize = 20;
 
 pub(super) fn next(heard: &[u8]) -> Next {
     let Some((whole, rest)) = lines(heard) else { return Next::Other };
     let Some(line) = whole.iter().find(|line| line.starts_with(b"SSH-")) else {
-        let may = whole.len() <= MAX_LINES_BEFORE && whole.iter().all(|line| is_text(line)) && is_text(rest);
+        let may = whole.len() <= MAX_LINES_BEFORE
+            && whole.iter().all(|line| is_text(line))
+            && is_text(rest);
         // A server that speaks at once speaks another protocol if its first line is neither.
         let other = whole.first().is_some_and(|first| is_of_another(first));
         return if may && !other { Next::More } else { Next::Other };
     };
     let mut parts = line.splitn(3, |octet| *octet == b'-').skip(1);
-    let (Some(version), Some(software)) = (parts.next(), parts.next().filter(|s| !s.is_empty())) else { return Next::Other };
+    let (Some(version), Some(software)) = (parts.next(), parts.next().filter(|s| !s.is_empty()))
+    else {
+        return Next::Other;
+    };
     if !matches!(version, b"2.0" | b"1.99") {
         return Next::Other;
     }
@@ -29,8 +36,12 @@ fn is_text(octets: &[u8]) -> bool {
 
 /// First lines of others that speak first, or that answer to what nobody said.
 fn is_of_another(line: &[u8]) -> bool {
-    let code = line.len() > 3 && line[..3].iter().all(u8::is_ascii_digit) && matches!(line[3], b' ' | b'-');
-    code || [&b"HTTP/"[..], b"+OK", b"-ERR", b"* OK", b"* BYE", b"* PREAUTH"].iter().any(|other| line.starts_with(other))
+    let code = line.len() > 3
+        && line[..3].iter().all(u8::is_ascii_digit)
+        && matches!(line[3], b' ' | b'-');
+    code || [&b"HTTP/"[..], b"+OK", b"-ERR", b"* OK", b"* BYE", b"* PREAUTH"]
+        .iter()
+        .any(|other| line.starts_with(other))
 }
 
 pub(super) fn stand_in(said: usize) -> Option<Vec<u8>> {

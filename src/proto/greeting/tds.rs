@@ -1,4 +1,5 @@
-//! SQL Server: PRELOGIN is answered by a tabular result with the same options (MS-TDS 2.2.6.5, 2.2.3.1).
+//! SQL Server: PRELOGIN is answered by a tabular result with the same options (MS-TDS 2.2.6.5,
+//! 2.2.3.1).
 
 use super::answer::{Answer, Next, number};
 
@@ -18,7 +19,8 @@ const NOT_SUPPORTED: u8 = 2;
 
 /// A PRELOGIN with a version (six octets) and whether this end wants encryption.
 fn message(kind: u8, version: [u8; 6], encryption: u8) -> Vec<u8> {
-    // Each option: its token, where its data begins and how long it is; then the end, then the data.
+    // Each option: its token, where its data begins and how long it is; then the end, then the
+    // data.
     let options = [VERSION, 0, 11, 0, 6, ENCRYPTION, 0, 17, 0, 1, TERMINATOR];
     let len = u8::try_from(8 + options.len() + 7).unwrap_or_default();
     // Type, last packet, length, process, number, window.
@@ -29,8 +31,11 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
     if said == 0 {
         return Next::Say(message(PRELOGIN, [0; 6], 0));
     }
-    let begins = heard.first().is_none_or(|kind| *kind == TABULAR) && heard.get(1).is_none_or(|status| *status == 1);
-    let Some(len) = number(heard, 2, 2) else { return if begins { Next::More } else { Next::Other } };
+    let begins = heard.first().is_none_or(|kind| *kind == TABULAR)
+        && heard.get(1).is_none_or(|status| *status == 1);
+    let Some(len) = number(heard, 2, 2) else {
+        return if begins { Next::More } else { Next::Other };
+    };
     if !begins || !(8..=MAX_PACKET).contains(&len) {
         return Next::Other;
     }
@@ -67,7 +72,10 @@ fn options(body: &[u8]) -> Option<Answer> {
     };
     let build = number(version, 2, 2)?;
     let words = format!("{}.{}.{build}, {tls}", version[0], version[1]);
-    Some(Answer { stand_in: version == STAND_IN_VERSION, ..Answer::of(product(version[0]), &words, b"") })
+    Some(Answer {
+        stand_in: version == STAND_IN_VERSION,
+        ..Answer::of(product(version[0]), &words, b"")
+    })
 }
 
 /// Major versions by the names that people know them by.
@@ -86,5 +94,6 @@ fn product(major: u8) -> &'static str {
 
 pub(super) fn stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
     let whole = number(heard, 2, 2).is_some_and(|len| len <= MAX_PACKET && heard.len() >= len);
-    (said == 0 && heard.first() == Some(&PRELOGIN) && whole).then(|| message(TABULAR, STAND_IN_VERSION, NOT_SUPPORTED))
+    (said == 0 && heard.first() == Some(&PRELOGIN) && whole)
+        .then(|| message(TABULAR, STAND_IN_VERSION, NOT_SUPPORTED))
 }

@@ -3,10 +3,19 @@ use super::*;
 /// An exchange, what the server says in it, whom it is recognised as, and a remark.
 type Sample = (Greeting, Vec<Vec<u8>>, &'static str, Option<&'static str>);
 
-/// What real servers say, in the order in which they say it: one text for each time that they speak.
+/// What real servers say, in the order in which they say it: one text for each time that they
+/// speak.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn samples() -> Vec<Sample> {
     let mysql = |version: &str| {
-        let packet = [&[10][..], version.as_bytes(), &[0, 7, 0, 0, 0], b"abcdefgh", &[0, 0xff, 0xf7, 33, 2, 0]].concat();
+        let packet = [
+            &[10][..],
+            version.as_bytes(),
+            &[0, 7, 0, 0, 0],
+            b"abcdefgh",
+            &[0, 0xff, 0xf7, 33, 2, 0],
+        ]
+        .concat();
         [&[u8::try_from(packet.len()).expect("it is short"), 0, 0, 0][..], &packet].concat()
     };
     let refused = |message: &str| {
@@ -20,32 +29,76 @@ fn samples() -> Vec<Sample> {
     let rabbit = {
         let table = b"\x07productS\x00\x00\x00\x08RabbitMQ\x07versionS\x00\x00\x00\x063.10.80";
         let table = &table[..table.len() - 1];
-        let payload = [&[0, 10, 0, 10, 0, 9][..], &u32::try_from(table.len()).expect("it is short").to_be_bytes(), table].concat();
-        [&[1, 0, 0][..], &u32::try_from(payload.len()).expect("it is short").to_be_bytes(), &payload, &[0xce]].concat()
+        let payload = [
+            &[0, 10, 0, 10, 0, 9][..],
+            &u32::try_from(table.len()).expect("it is short").to_be_bytes(),
+            table,
+        ]
+        .concat();
+        [
+            &[1, 0, 0][..],
+            &u32::try_from(payload.len()).expect("it is short").to_be_bytes(),
+            &payload,
+            &[0xce],
+        ]
+        .concat()
     };
-    let postgres = b"E\0\0\0\x3bSFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0".to_vec();
-    let postgres = [&postgres[..1], &u32::try_from(postgres.len() - 1).expect("it is short").to_be_bytes(), &postgres[5..]].concat();
-    let kafka = [&16_u32.to_be_bytes()[..], b"pmtx", &[0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3]].concat();
+    let postgres =
+        b"E\0\0\0\x3bSFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0".to_vec();
+    let postgres = [
+        &postgres[..1],
+        &u32::try_from(postgres.len() - 1).expect("it is short").to_be_bytes(),
+        &postgres[5..],
+    ]
+    .concat();
+    let kafka =
+        [&16_u32.to_be_bytes()[..], b"pmtx", &[0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3]].concat();
     vec![
-        (Greeting::Ssh, vec![b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec()], "OpenSSH_9.2p1 Debian-2", None),
+        (
+            Greeting::Ssh,
+            vec![b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec()],
+            "OpenSSH_9.2p1 Debian-2",
+            None,
+        ),
         (Greeting::Ssh, vec![b"Keep out.\nSSH-1.99-Cisco-1.25\n".to_vec()], "Cisco-1.25", None),
         (
             Greeting::Smtp,
-            vec![b"220-mail.example ESMTP Postfix\r\n220 ready\r\n".to_vec(), b"250-mail.example\r\n250 SIZE\r\n".to_vec()],
+            vec![
+                b"220-mail.example ESMTP Postfix\r\n220 ready\r\n".to_vec(),
+                b"250-mail.example\r\n250 SIZE\r\n".to_vec(),
+            ],
             "SMTP mail.example ESMTP Postfix",
             None,
         ),
-        (Greeting::Smtp, vec![b"554 no service for you\r\n".to_vec()], "SMTP", Some("no service for you")),
+        (
+            Greeting::Smtp,
+            vec![b"554 no service for you\r\n".to_vec()],
+            "SMTP",
+            Some("no service for you"),
+        ),
         (
             Greeting::Ftp,
-            vec![b"220 (vsFTPd 3.0.3)\r\n".to_vec(), b"211-Features:\r\n EPRT\r\n211 End\r\n".to_vec()],
+            vec![
+                b"220 (vsFTPd 3.0.3)\r\n".to_vec(),
+                b"211-Features:\r\n EPRT\r\n211 End\r\n".to_vec(),
+            ],
             "FTP (vsFTPd 3.0.3)",
             None,
         ),
-        (Greeting::Imap, vec![b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n".to_vec()], "IMAP Dovecot ready.", None),
+        (
+            Greeting::Imap,
+            vec![b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n".to_vec()],
+            "IMAP Dovecot ready.",
+            None,
+        ),
         (Greeting::Pop3, vec![b"+OK Dovecot ready.\r\n".to_vec()], "POP3 Dovecot ready.", None),
         (Greeting::Redis, vec![b"+PONG\r\n".to_vec()], "Redis", None),
-        (Greeting::Redis, vec![b"-NOAUTH Authentication required.\r\n".to_vec()], "Redis", Some("NOAUTH Authentication required.")),
+        (
+            Greeting::Redis,
+            vec![b"-NOAUTH Authentication required.\r\n".to_vec()],
+            "Redis",
+            Some("NOAUTH Authentication required."),
+        ),
         (Greeting::Postgres, vec![b"S".to_vec()], "PostgreSQL, TLS offered", None),
         (Greeting::Postgres, vec![b"N".to_vec()], "PostgreSQL, TLS not offered", None),
         (Greeting::Postgres, vec![postgres], "PostgreSQL", Some("sorry, too many clients already")),
@@ -64,7 +117,12 @@ fn samples() -> Vec<Sample> {
         (Greeting::Memcached, vec![b"VERSION 1.6.18\r\n".to_vec()], "Memcached 1.6.18", None),
         (Greeting::Mqtt, vec![vec![0x20, 2, 0, 0]], "MQTT", None),
         (Greeting::Mqtt, vec![vec![0x20, 2, 0, 5]], "MQTT", Some("not authorized")),
-        (Greeting::Mqtt, vec![vec![0x20, 3, 0, 0x84, 0]], "MQTT", Some("unacceptable protocol version")),
+        (
+            Greeting::Mqtt,
+            vec![vec![0x20, 3, 0, 0x84, 0]],
+            "MQTT",
+            Some("unacceptable protocol version"),
+        ),
         (Greeting::Kafka, vec![kafka], "Kafka", None),
     ]
 }
@@ -116,7 +174,11 @@ fn real_servers_are_recognised() {
     for (greeting, says, words, turned_away) in samples() {
         match talk(greeting, &says) {
             Next::Known(answer) | Next::IfQuiet(answer) => {
-                assert_eq!((answer.words.as_str(), answer.turned_away.as_deref()), (words, turned_away), "{greeting:?}");
+                assert_eq!(
+                    (answer.words.as_str(), answer.turned_away.as_deref()),
+                    (words, turned_away),
+                    "{greeting:?}"
+                );
                 assert!(!answer.stand_in);
             }
             other => panic!("{greeting:?} {words}: {other:?}"),
@@ -128,8 +190,12 @@ fn real_servers_are_recognised() {
 fn what_comes_in_pieces_is_waited_for() {
     for (greeting, says, words, _) in samples() {
         let pieces: Vec<Vec<u8>> = says.concat().iter().map(|octet| vec![*octet]).collect();
-        // Where the server speaks twice, pieces of the second part come once the first is answered: the same in one row.
-        assert!(matches!(talk(greeting, &pieces), Next::Known(_) | Next::IfQuiet(_)), "{greeting:?} {words}");
+        // Where the server speaks twice, pieces of the second part come once the first is answered:
+        // the same in one row.
+        assert!(
+            matches!(talk(greeting, &pieces), Next::Known(_) | Next::IfQuiet(_)),
+            "{greeting:?} {words}"
+        );
         let mut short = pieces;
         short.pop();
         let got = talk(greeting, &short);
@@ -142,11 +208,18 @@ fn nobody_is_taken_for_another() {
     for greeting in Greeting::ALL {
         for other in OTHERS {
             let got = talk(*greeting, &[other.to_vec()]);
-            assert!(matches!(got, Next::Other | Next::More), "{greeting:?} takes {:?} for its own", String::from_utf8_lossy(other));
+            assert!(
+                matches!(got, Next::Other | Next::More),
+                "{greeting:?} takes {:?} for its own",
+                String::from_utf8_lossy(other)
+            );
         }
         for (of, says, words, _) in samples().into_iter().filter(|(of, ..)| of != greeting) {
             let got = talk(*greeting, &says);
-            assert!(matches!(got, Next::Other | Next::More), "{greeting:?} takes {of:?} ({words}) for its own: {got:?}");
+            assert!(
+                matches!(got, Next::Other | Next::More),
+                "{greeting:?} takes {of:?} ({words}) for its own: {got:?}"
+            );
         }
     }
 }
@@ -154,13 +227,19 @@ fn nobody_is_taken_for_another() {
 #[test]
 fn the_same_in_pieces_is_told_apart_as_well() {
     for greeting in Greeting::ALL {
-        let all = samples().into_iter().filter(|(of, ..)| of != greeting).map(|(_, says, ..)| says.concat());
+        let all = samples()
+            .into_iter()
+            .filter(|(of, ..)| of != greeting)
+            .map(|(_, says, ..)| says.concat());
         for other in OTHERS.iter().map(|other| other.to_vec()).chain(all) {
             // Each octet comes before the moment of quiet is over.
             for end in 0..=other.len() {
                 let said = usize::from(matches!(next(*greeting, b"", 0), Next::Say(_)));
                 match next(*greeting, &other[..end], said) {
-                    Next::Known(answer) => panic!("{greeting:?} takes {:?}: {answer:?}", String::from_utf8_lossy(&other[..end])),
+                    Next::Known(answer) => panic!(
+                        "{greeting:?} takes {:?}: {answer:?}",
+                        String::from_utf8_lossy(&other[..end])
+                    ),
                     Next::IfQuiet(_) => assert!(end < other.len(), "{greeting:?} {other:?}"),
                     Next::Say(_) | Next::More | Next::Other => {}
                 }
@@ -185,8 +264,15 @@ fn an_echo_is_no_answer() {
         }
         // Whoever echoes changed by case, or with a sign ahead, is no service either.
         if let Next::Say(words) = next(*greeting, b"", 0) {
-            for changed in [words.to_ascii_lowercase(), words.to_ascii_uppercase(), [b"> ".as_slice(), &words].concat()] {
-                assert!(matches!(next(*greeting, &changed, 1), Next::Other | Next::More), "{greeting:?}");
+            for changed in [
+                words.to_ascii_lowercase(),
+                words.to_ascii_uppercase(),
+                [b"> ".as_slice(), &words].concat(),
+            ] {
+                assert!(
+                    matches!(next(*greeting, &changed, 1), Next::Other | Next::More),
+                    "{greeting:?}"
+                );
             }
         }
     }

@@ -1,8 +1,9 @@
 //! LDAP messages as octets (RFC 4511 sections 4.1.1 and 5.1), and how the challenge rides in them.
 //!
-//! Messages are peeled off the stream here and only then decoded by `ldap3_proto`, because that crate takes an indefinite length for an
-//! empty message, waits for any length that is claimed, prints to standard output when it meets an operation that it does not know, and
-//! knows neither referrals nor result codes outside its own list. Results are therefore read here too.
+//! Messages are peeled off the stream here and only then decoded by `ldap3_proto`, because that
+//! crate takes an indefinite length for an empty message, waits for any length that is claimed,
+//! prints to standard output when it meets an operation that it does not know, and knows neither
+//! referrals nor result codes outside its own list. Results are therefore read here too.
 
 pub mod netlogon;
 pub mod time;
@@ -17,18 +18,23 @@ pub const MAX_MESSAGE: usize = 1 << 20;
 pub const STARTTLS: &str = "1.3.6.1.4.1.1466.20037";
 /// OID of the notice of disconnection, an answer with message id 0 (RFC 4511 section 4.4.1).
 pub const NOTICE_OF_DISCONNECTION: &str = "1.3.6.1.4.1.1466.20036";
-/// The challenge is a requested attribute with this prefix and 80 hexadecimal digits; the proof is the value of the attribute of that name.
+/// The challenge is a requested attribute with this prefix and 80 hexadecimal digits; the proof is
+/// the value of the attribute of that name.
 pub const CHALLENGE_ATTRIBUTE: &str = "portmatrix-";
-/// How the name of an attribute begins that carries padding; its value, under this name alone, gives the padding back.
+/// How the name of an attribute begins that carries padding; its value, under this name alone,
+/// gives the padding back.
 pub const PADDING_ATTRIBUTE: &str = "portmatrix-padding-";
 /// Longest text from the network that is kept, in characters.
 pub const MAX_TEXT: usize = 256;
 /// Nesting of a message: a search filter is the only thing that nests at all.
 const MAX_DEPTH: usize = 64;
 
-/// Operations that occur in LDAP, as the first octet of their encoding (RFC 4511 section 4.2 to 4.13).
-const OPERATIONS: &[u8] =
-    &[0x60, 0x61, 0x42, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x4a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x50, 0x73, 0x77, 0x78, 0x79];
+/// Operations that occur in LDAP, as the first octet of their encoding (RFC 4511 section 4.2 to
+/// 4.13).
+const OPERATIONS: &[u8] = &[
+    0x60, 0x61, 0x42, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x4a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f,
+    0x50, 0x73, 0x77, 0x78, 0x79,
+];
 /// Those of them that carry an `LDAPResult` (RFC 4511 section 4.1.9).
 const RESULTS: &[u8] = &[0x61, 0x65, 0x67, 0x69, 0x6b, 0x6d, 0x6f, 0x78];
 
@@ -73,7 +79,8 @@ pub struct Outcome {
 /// Takes one whole message off the front of `buffer`; `None` while more octets are needed.
 ///
 /// # Errors
-/// [`NotLdap`] as soon as the octets cannot become a message of at most `longest` octets, however many more came.
+/// [`NotLdap`] as soon as the octets cannot become a message of at most `longest` octets, however
+/// many more came.
 pub fn peel(buffer: &mut BytesMut, longest: usize) -> Result<Option<Frame>, NotLdap> {
     match buffer.first() {
         None => return Ok(None),
@@ -91,7 +98,9 @@ pub fn peel(buffer: &mut BytesMut, longest: usize) -> Result<Option<Frame>, NotL
     let body = &octets[start..];
     let (tag, id_start, id_end) = whole(body)?;
     let id = match (tag, &body[id_start..id_end]) {
-        (0x02, id @ [first, ..]) if id.len() <= 4 && *first < 0x80 => id.iter().fold(0, |sum, octet| sum << 8 | i32::from(*octet)),
+        (0x02, id @ [first, ..]) if id.len() <= 4 && *first < 0x80 => {
+            id.iter().fold(0, |sum, octet| sum << 8 | i32::from(*octet))
+        }
         _ => return Err(NotLdap("there is no message id")),
     };
     let (op, op_start, op_end) = whole(&body[id_end..])?;
@@ -105,7 +114,10 @@ impl Frame {
         if !OPERATIONS.contains(&self.op) {
             return None;
         }
-        LdapCodec::new(Some(self.octets.len()), Some(MAX_DEPTH)).decode(&mut self.octets.clone()).ok().flatten()
+        LdapCodec::new(Some(self.octets.len()), Some(MAX_DEPTH))
+            .decode(&mut self.octets.clone())
+            .ok()
+            .flatten()
     }
 
     /// The result that it carries; `None` when it carries none, or a broken one.
@@ -144,16 +156,21 @@ impl Frame {
 /// The octets of a message.
 pub fn encode(message: LdapMsg) -> BytesMut {
     let mut octets = BytesMut::new();
-    // Writing to memory does not fail; were it ever to, an empty message is sent, which the other end answers as it likes.
+    // Writing to memory does not fail; were it ever to, an empty message is sent, which the other
+    // end answers as it likes.
     if LdapCodec::default().encode(message, &mut octets).is_err() {
         octets.clear();
     }
     octets
 }
 
-/// Text from the network, made safe to show: no control characters, none that change the direction of writing, at most [`MAX_TEXT`].
+/// Text from the network, made safe to show: no control characters, none that change the direction
+/// of writing, at most [`MAX_TEXT`].
 pub fn clean(octets: &[u8]) -> String {
-    let shown = |c: &char| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     // Longer input is cut before it is looked at: a character has at most four octets.
     let octets = &octets[..octets.len().min(4 * MAX_TEXT)];
     String::from_utf8_lossy(octets).chars().filter(shown).take(MAX_TEXT).collect()
@@ -185,7 +202,8 @@ pub fn code_name(code: i64) -> &'static str {
     }
 }
 
-/// Tag, start of the content and its end, of the element at the front; `None` while its head is incomplete. The end may lie beyond the octets.
+/// Tag, start of the content and its end, of the element at the front; `None` while its head is
+/// incomplete. The end may lie beyond the octets.
 fn head(octets: &[u8]) -> Result<Option<(u8, usize, usize)>, NotLdap> {
     let [tag, length, rest @ ..] = octets else { return Ok(None) };
     if tag & 0x1f == 0x1f {

@@ -1,5 +1,6 @@
-//! The answer to a Netlogon search of the rootDSE (MS-ADTS section 6.3.3): what a domain controller says of itself to anybody. The search is
-//! made over UDP by those who locate a controller, and answered over TCP all the same.
+//! The answer to a Netlogon search of the rootDSE (MS-ADTS section 6.3.3): what a domain controller
+//! says of itself to anybody. The search is made over UDP by those who locate a controller, and
+//! answered over TCP all the same.
 
 use super::clean;
 use ldap3_proto::proto::LdapFilter;
@@ -11,7 +12,8 @@ pub const ATTRIBUTE: &str = "Netlogon";
 const RESPONSE_EX: u16 = 0x17;
 /// The same, for an account that the controller does not know: none was asked for, but some say so.
 const USER_UNKNOWN_EX: u16 = 0x19;
-/// `NETLOGON_NT_VERSION_5 | NETLOGON_NT_VERSION_5EX` (MS-ADTS section 6.3.1.1), little-endian: the long form of the answer is wanted.
+/// `NETLOGON_NT_VERSION_5 | NETLOGON_NT_VERSION_5EX` (MS-ADTS section 6.3.1.1), little-endian: the
+/// long form of the answer is wanted.
 const NT_VERSION: [u8; 4] = [6, 0, 0, 0];
 
 /// `DS_FLAG` bits (MS-ADTS section 6.3.1.2).
@@ -23,7 +25,8 @@ const WRITABLE: u32 = 0x100;
 
 /// Octets in front of the names: opcode, padding, flags, GUID of the domain.
 const HEAD: usize = 24;
-/// Back-pointers that one name may take. A name has at most 127 labels, and a sound encoder needs one pointer.
+/// Back-pointers that one name may take. A name has at most 127 labels, and a sound encoder needs
+/// one pointer.
 const MAX_JUMPS: usize = 16;
 /// Characters of one name (RFC 1035 section 2.3.4).
 const MAX_NAME: usize = 255;
@@ -84,8 +87,8 @@ pub fn filter(domain: &str) -> LdapFilter {
     ])
 }
 
-/// Reads the value of the attribute; `None` for anything but the long form. Names are cleaned. A name that points outside the octets, or in
-/// a circle, makes the whole answer unreadable.
+/// Reads the value of the attribute; `None` for anything but the long form. Names are cleaned. A
+/// name that points outside the octets, or in a circle, makes the whole answer unreadable.
 pub fn parse(octets: &[u8]) -> Option<Netlogon> {
     let (head, _) = octets.split_at_checked(HEAD)?;
     let opcode = u16::from_le_bytes([head[0], head[1]]);
@@ -102,7 +105,8 @@ pub fn parse(octets: &[u8]) -> Option<Netlogon> {
     Some(Netlogon { flags, forest, domain, host, netbios_domain, netbios_host, site, client_site })
 }
 
-/// One name at `at`, which is moved behind it (RFC 1035 section 4.1.4). A label may hold any octet: sites have spaces and umlauts.
+/// One name at `at`, which is moved behind it (RFC 1035 section 4.1.4). A label may hold any octet:
+/// sites have spaces and umlauts.
 fn name(octets: &[u8], at: &mut usize) -> Option<String> {
     let (mut here, mut jumps) = (*at, 0);
     let mut text = String::new();
@@ -153,10 +157,18 @@ mod tests {
     #[test]
     fn a_real_answer_is_read() {
         let read = parse(SAMBA).expect("an answer");
-        assert_eq!((read.forest.as_str(), read.domain.as_str(), read.host.as_str()), ("corp.example", "corp.example", "dc1.corp.example"));
+        assert_eq!(
+            (read.forest.as_str(), read.domain.as_str(), read.host.as_str()),
+            ("corp.example", "corp.example", "dc1.corp.example")
+        );
         assert_eq!((read.netbios_domain.as_str(), read.netbios_host.as_str()), ("CORP", "DC1"));
-        assert_eq!((read.site.as_str(), read.client_site.as_str()), ("Default-First-Site-Name", "Default-First-Site-Name"));
-        assert!(read.is_pdc() && read.is_global_catalog() && read.is_writable() && read.is_closest());
+        assert_eq!(
+            (read.site.as_str(), read.client_site.as_str()),
+            ("Default-First-Site-Name", "Default-First-Site-Name")
+        );
+        assert!(
+            read.is_pdc() && read.is_global_catalog() && read.is_writable() && read.is_closest()
+        );
         assert!(!read.keeps_time(), "it ran without its time service");
     }
 
@@ -175,8 +187,16 @@ mod tests {
         assert_eq!(with(b"\xc0\x18\x00\x00\x00\x00\x00\x00\x00"), None, "to itself");
         assert_eq!(with(b"\xc0\x1a\xc0\x18\x00\x00\x00\x00\x00"), None, "in a circle");
         assert_eq!(with(b"\xff\xff\x00\x00\x00\x00\x00\x00\x00"), None, "outside");
-        assert_eq!(with(b"\x80\x00\x00\x00\x00\x00\x00\x00\x00"), None, "a length that DNS does not have");
-        assert_eq!(with(b"\x01a\xc0\x18\x00\x00\x00\x00\x00\x00"), None, "a name that grows for ever");
+        assert_eq!(
+            with(b"\x80\x00\x00\x00\x00\x00\x00\x00\x00"),
+            None,
+            "a length that DNS does not have"
+        );
+        assert_eq!(
+            with(b"\x01a\xc0\x18\x00\x00\x00\x00\x00\x00"),
+            None,
+            "a name that grows for ever"
+        );
         // A chain of labels that is too long in all.
         let mut long = b"\x3f".to_vec();
         long.extend([b'x'; 63]);
@@ -203,8 +223,13 @@ mod tests {
             .flat_map(str::split_whitespace)
             .map(|o| u8::from_str_radix(o, 16).expect("hex"))
             .collect();
-        let frame = super::super::peel(&mut octets.as_slice().into(), 4096).expect("LDAP").expect("a whole message");
-        let Some(ldap3_proto::proto::LdapOp::SearchRequest(search)) = frame.message().map(|m| m.op) else { panic!("no search") };
+        let frame = super::super::peel(&mut octets.as_slice().into(), 4096)
+            .expect("LDAP")
+            .expect("a whole message");
+        let Some(ldap3_proto::proto::LdapOp::SearchRequest(search)) = frame.message().map(|m| m.op)
+        else {
+            panic!("no search")
+        };
         assert_eq!(search.filter, filter("corp.example"));
         assert_eq!(search.attrs, [ATTRIBUTE]);
     }

@@ -7,7 +7,10 @@ fn vector(name: &str) -> BytesMut {
     let path = format!("{}/tests/vectors/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let lines = text.lines().filter(|l| !l.starts_with('#'));
-    let octets: Vec<u8> = lines.flat_map(str::split_whitespace).map(|d| u8::from_str_radix(d, 16).expect("two digits")).collect();
+    let octets: Vec<u8> = lines
+        .flat_map(str::split_whitespace)
+        .map(|d| u8::from_str_radix(d, 16).expect("two digits"))
+        .collect();
     BytesMut::from(&octets[..])
 }
 
@@ -25,12 +28,19 @@ fn op(name: &str) -> LdapOp {
 #[test]
 fn requests_of_real_clients_are_read() {
     let LdapOp::SearchRequest(search) = op("ldap_rootdse_search_req") else { panic!("no search") };
-    assert_eq!((search.base.as_str(), search.scope, search.attrs.len()), ("", LdapSearchScope::Base, 7));
-    let LdapOp::SearchRequest(search) = op("ldap_netlogon_ping_tcp_req") else { panic!("no search") };
+    assert_eq!(
+        (search.base.as_str(), search.scope, search.attrs.len()),
+        ("", LdapSearchScope::Base, 7)
+    );
+    let LdapOp::SearchRequest(search) = op("ldap_netlogon_ping_tcp_req") else {
+        panic!("no search")
+    };
     assert_eq!(search.attrs, ["Netlogon"]);
     let LdapOp::BindRequest(bind) = op("ldap_anon_bind_req") else { panic!("no bind") };
     assert_eq!((bind.version, bind.cred), (3, LdapBindCred::Simple(String::new())));
-    let LdapOp::ExtendedRequest(request) = op("real_ldapsearch_starttls_req") else { panic!("no request") };
+    let LdapOp::ExtendedRequest(request) = op("real_ldapsearch_starttls_req") else {
+        panic!("no request")
+    };
     assert_eq!(request.name, STARTTLS);
     assert_eq!(op("ldap_unbind_req"), LdapOp::UnbindRequest);
     assert_eq!(frame("ldap_starttls_req").id, 3);
@@ -41,10 +51,20 @@ fn answers_of_real_directories_are_read() {
     for (name, id, code, text) in [
         ("ldap_anon_bind_resp", 1, 0, ""),
         ("ldap_rootdse_done_resp", 1, 0, ""),
-        ("ldap_anon_domain_search_done", 2, 1, "00002020: Operation unavailable without authentication"),
+        (
+            "ldap_anon_domain_search_done",
+            2,
+            1,
+            "00002020: Operation unavailable without authentication",
+        ),
         ("ldap_extreq_unknown_resp", 1, 2, "Extended Operation(1.2.3.4) not supported"),
         ("ldap_simple_bind_cleartext_resp", 2, 8, "BindSimple: Transport encryption required."),
-        ("ldap_starttls_on_tls_resp", 1, 1, "START-TLS: TLS is already enabled on this LDAP session"),
+        (
+            "ldap_starttls_on_tls_resp",
+            1,
+            1,
+            "START-TLS: TLS is already enabled on this LDAP session",
+        ),
         ("ldap_starttls_resp", 3, 0, ""),
         ("real_ldapsearch_starttls_resp", 1, 0, ""),
     ] {
@@ -52,9 +72,18 @@ fn answers_of_real_directories_are_read() {
         let outcome = frame.outcome().unwrap_or_else(|| panic!("{name} has no result"));
         assert_eq!((frame.id, outcome.code, outcome.text.as_str()), (id, code, text), "{name}");
     }
-    assert_eq!(frame("ldap_starttls_resp").outcome().and_then(|o| o.name).as_deref(), Some(STARTTLS));
+    assert_eq!(
+        frame("ldap_starttls_resp").outcome().and_then(|o| o.name).as_deref(),
+        Some(STARTTLS)
+    );
     let LdapOp::SearchResultEntry(entry) = op("ldap_rootdse_all_entry") else { panic!("no entry") };
-    assert!(entry.attributes.iter().any(|a| a.atype == "dnsHostName" && a.vals == [b"dc1.corp.example".to_vec()]), "{entry:?}");
+    assert!(
+        entry
+            .attributes
+            .iter()
+            .any(|a| a.atype == "dnsHostName" && a.vals == [b"dc1.corp.example".to_vec()]),
+        "{entry:?}"
+    );
     assert!(matches!(op("ldap_rootdse_entry_resp"), LdapOp::SearchResultEntry(_)));
     assert!(matches!(op("ldap_netlogon_ping_tcp_entry"), LdapOp::SearchResultEntry(_)));
 }
@@ -69,7 +98,8 @@ fn lengths_in_four_octets_are_read_as_windows_writes_them() {
 
 #[test]
 fn hostile_lengths_are_refused_at_once() {
-    let refused = |octets: &[u8]| peel(&mut BytesMut::from(octets), MAX_MESSAGE).expect_err("not LDAP").0;
+    let refused =
+        |octets: &[u8]| peel(&mut BytesMut::from(octets), MAX_MESSAGE).expect_err("not LDAP").0;
     assert!(refused(&vector("hostile_ldap_len")).contains("longer than any"));
     assert!(refused(&vector("hostile_ldap_indef")).contains("indefinite"));
     assert!(refused(b"\x30\x85\x00\x00\x00\x00\x05").contains("more than four"));
@@ -100,9 +130,14 @@ fn an_operation_that_does_not_exist_is_never_handed_on() {
 
 #[test]
 fn referrals_and_unknown_codes_are_kept() {
-    let mut done = BytesMut::from(&b"\x30\x1c\x02\x01\x01\x65\x17\x0a\x01\x0a\x04\x00\x04\x00\xa3\x0e\x04\x0cldap://a.b/c"[..]);
+    let mut done = BytesMut::from(
+        &b"\x30\x1c\x02\x01\x01\x65\x17\x0a\x01\x0a\x04\x00\x04\x00\xa3\x0e\x04\x0cldap://a.b/c"[..],
+    );
     let frame = peel(&mut done, MAX_MESSAGE).expect("LDAP").expect("whole");
-    assert_eq!(frame.outcome(), Some(Outcome { code: 10, referral: vec!["ldap://a.b/c".into()], ..Outcome::default() }));
+    assert_eq!(
+        frame.outcome(),
+        Some(Outcome { code: 10, referral: vec!["ldap://a.b/c".into()], ..Outcome::default() })
+    );
     let mut done = BytesMut::from(&b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x5a\x04\x00\x04\x00"[..]);
     let frame = peel(&mut done, MAX_MESSAGE).expect("LDAP").expect("whole");
     assert_eq!(frame.outcome().map(|o| o.code), Some(90));

@@ -8,7 +8,8 @@ pub fn format(time: Timestamp) -> String {
     time.strftime("%Y%m%d%H%M%S.0Z").to_string()
 }
 
-/// Reads date, hour, minute and second; a fraction is left out, a zone is counted in. `None` for anything else.
+/// Reads date, hour, minute and second; a fraction is left out, a zone is counted in. `None` for
+/// anything else.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let (digits, rest) = text.split_at_checked(14)?;
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -20,7 +21,9 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     // A leap second counts as the second before it.
     let time = Time::new(small(8)?, small(10)?, small(12)?.min(59), 0).ok()?;
     let utc = jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(time)).ok()?;
-    let zone = rest.strip_prefix(['.', ',']).map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let zone = rest
+        .strip_prefix(['.', ','])
+        .map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
     utc.checked_sub(offset(zone)?).ok()
 }
 
@@ -38,7 +41,8 @@ fn offset(zone: &str) -> Option<SignedDuration> {
         return None;
     }
     let hours: i64 = digits.get(..2)?.parse().ok()?;
-    let minutes: i64 = digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
+    let minutes: i64 =
+        digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
     Some(SignedDuration::from_mins(sign * (hours * 60 + minutes)))
 }
 
@@ -54,7 +58,15 @@ mod tests {
         assert_eq!(parse("20261123213911.123+0130"), Some(at("2026-11-23T20:09:11Z")));
         assert_eq!(parse("20261231235960Z"), Some(at("2026-12-31T23:59:59Z")), "a leap second");
         assert_eq!(parse(&format(at("2026-02-28T01:02:03.9Z"))), Some(at("2026-02-28T01:02:03Z")));
-        for wrong in ["", "2026", "20261123213911", "20261323213911Z", "2026112321391éZ", "20261123213911.0X", "-0261123213911Z"] {
+        for wrong in [
+            "",
+            "2026",
+            "20261123213911",
+            "20261323213911Z",
+            "2026112321391éZ",
+            "20261123213911.0X",
+            "-0261123213911Z",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

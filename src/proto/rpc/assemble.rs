@@ -4,7 +4,8 @@ use super::error::Error;
 use super::limits::{MAX_FRAGMENTS, MAX_STUB};
 use super::pdu::{Body, FIRST, Header, LAST, Pdu};
 
-/// Takes octets as they come and gives back PDUs, requests and responses put together from their fragments.
+/// Takes octets as they come and gives back PDUs, requests and responses put together from their
+/// fragments.
 ///
 /// After an error the stream is of no use any more: nobody can tell where the next PDU begins.
 #[derive(Debug, Default)]
@@ -14,7 +15,8 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// Adds octets from the stream. Call [`Assembler::next_pdu`] until it gives nothing before adding more, so that the buffer stays small.
+    /// Adds octets from the stream. Call [`Assembler::next_pdu`] until it gives nothing before
+    /// adding more, so that the buffer stays small.
     pub fn push(&mut self, octets: &[u8]) {
         self.buffer.extend_from_slice(octets);
     }
@@ -27,11 +29,14 @@ impl Assembler {
     /// The next whole call; `None` when more octets are needed.
     ///
     /// # Errors
-    /// [`Error`] for anything that is not DCE/RPC, and for more than [`MAX_FRAGMENTS`] or [`MAX_STUB`].
+    /// [`Error`] for anything that is not DCE/RPC, and for more than [`MAX_FRAGMENTS`] or
+    /// [`MAX_STUB`].
     pub fn next_pdu(&mut self) -> Result<Option<Pdu>, Error> {
         loop {
             let Some(header) = Header::decode(&self.buffer)? else { return Ok(None) };
-            let Some(octets) = self.buffer.get(..usize::from(header.frag_length)) else { return Ok(None) };
+            let Some(octets) = self.buffer.get(..usize::from(header.frag_length)) else {
+                return Ok(None);
+            };
             let pdu = Pdu::decode(octets)?;
             self.buffer.drain(..usize::from(header.frag_length));
             if let Some(whole) = self.join(pdu)? {
@@ -45,7 +50,11 @@ impl Assembler {
         if !matches!(pdu.body, Body::Request(_) | Body::Response(_)) {
             // A fault may come in the place of the rest of a response.
             self.partial = None;
-            return if first && last { Ok(Some(pdu)) } else { Err(Error::Malformed("fragment flags")) };
+            return if first && last {
+                Ok(Some(pdu))
+            } else {
+                Err(Error::Malformed("fragment flags"))
+            };
         }
         let whole = match (self.partial.take(), first) {
             (None, true) => (pdu, 1),
@@ -74,10 +83,14 @@ impl Pdu {
         }
         self.flags |= next.flags;
         let (stub, more) = match (&mut self.body, next.body) {
-            (Body::Request(begun), Body::Request(next)) if begun.context == next.context && begun.opnum == next.opnum => {
+            (Body::Request(begun), Body::Request(next))
+                if begun.context == next.context && begun.opnum == next.opnum =>
+            {
                 (&mut begun.stub, next.stub)
             }
-            (Body::Response(begun), Body::Response(next)) if begun.context == next.context => (&mut begun.stub, next.stub),
+            (Body::Response(begun), Body::Response(next)) if begun.context == next.context => {
+                (&mut begun.stub, next.stub)
+            }
             _ => return Err(Error::Malformed("fragment order")),
         };
         if stub.len() + more.len() > MAX_STUB {

@@ -53,7 +53,8 @@ impl Bind {
             }
             reader.take(1)?;
             let interface = Syntax::read(reader)?;
-            let transfers = (0..transfers).map(|_| Syntax::read(reader)).collect::<Result<_, _>>()?;
+            let transfers =
+                (0..transfers).map(|_| Syntax::read(reader)).collect::<Result<_, _>>()?;
             contexts.push(Context { id, interface, transfers });
         }
         Ok(Bind { max_xmit, max_recv, assoc_group, contexts })
@@ -80,9 +81,11 @@ impl Bind {
 /// The answer to one context. Answers come in the order of the contexts and carry no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextResult {
-    /// 0 accepted, 1 rejected by the user, 2 rejected by the provider, 3 feature negotiation (MS-RPCE 2.2.2.4).
+    /// 0 accepted, 1 rejected by the user, 2 rejected by the provider, 3 feature negotiation
+    /// (MS-RPCE 2.2.2.4).
     pub result: u16,
-    /// For 2: 1 unknown interface, 2 no common encoding, 3 local limit. For 3: the features agreed on.
+    /// For 2: 1 unknown interface, 2 no common encoding, 3 local limit. For 3: the features agreed
+    /// on.
     pub reason: u16,
     /// The encoding chosen; all zero unless accepted.
     pub transfer: Syntax,
@@ -96,7 +99,11 @@ impl ContextResult {
 
     /// Rejected by the provider.
     pub fn rejected(reason: u16) -> Self {
-        ContextResult { result: 2, reason, transfer: Syntax { uuid: Uuid::nil(), major: 0, minor: 0 } }
+        ContextResult {
+            result: 2,
+            reason,
+            transfer: Syntax { uuid: Uuid::nil(), major: 0, minor: 0 },
+        }
     }
 
     /// These bind-time features and no others.
@@ -134,7 +141,8 @@ pub struct BindAck {
     pub max_recv: u16,
     /// Association group.
     pub assoc_group: u32,
-    /// Secondary address: the server's port as text. Empty in an alter_context_resp. Control characters are replaced by `?`.
+    /// Secondary address: the server's port as text. Empty in an alter_context_resp. Control
+    /// characters are replaced by `?`.
     pub sec_addr: String,
     /// One for each context, in order.
     pub results: Vec<ContextResult>,
@@ -148,7 +156,8 @@ impl BindAck {
             return Err(Error::TooMany("octets of secondary address"));
         }
         let sec_addr = super::epm::printable(reader.take(length)?);
-        // The body begins at 16 octets of the PDU, so alignment from here is alignment from the PDU's start.
+        // The body begins at 16 octets of the PDU, so alignment from here is alignment from the
+        // PDU's start.
         reader.align(4)?;
         let count = usize::from(reader.u8()?);
         if count > MAX_CONTEXTS {
@@ -156,7 +165,13 @@ impl BindAck {
         }
         reader.take(3)?;
         let results = (0..count)
-            .map(|_| Ok(ContextResult { result: reader.u16()?, reason: reader.u16()?, transfer: Syntax::read(reader)? }))
+            .map(|_| {
+                Ok(ContextResult {
+                    result: reader.u16()?,
+                    reason: reader.u16()?,
+                    transfer: Syntax::read(reader)?,
+                })
+            })
             .collect::<Result<_, Error>>()?;
         Ok(BindAck { max_xmit, max_recv, assoc_group, sec_addr, results })
     }
@@ -229,7 +244,8 @@ impl BindNak {
         if count > MAX_CONTEXTS {
             return Err(Error::TooMany("protocol versions"));
         }
-        let versions = (0..count).map(|_| Ok((reader.u8()?, reader.u8()?))).collect::<Result<_, Error>>()?;
+        let versions =
+            (0..count).map(|_| Ok((reader.u8()?, reader.u8()?))).collect::<Result<_, Error>>()?;
         Ok(BindNak { reason, versions })
     }
 

@@ -1,4 +1,5 @@
-//! The endpoint mapper's calls (C706 appendix O; MS-RPCE 2.2.1.2): `ept_lookup`, `ept_map`, `ept_lookup_handle_free`.
+//! The endpoint mapper's calls (C706 appendix O; MS-RPCE 2.2.1.2): `ept_lookup`, `ept_map`,
+//! `ept_lookup_handle_free`.
 
 use super::error::Error;
 use super::syntax::Syntax;
@@ -44,7 +45,12 @@ impl MapRequest {
     /// Asks for one interface over TCP.
     pub fn tcp(interface: Syntax) -> Self {
         let tower = Tower::tcp(interface, 0, std::net::Ipv4Addr::UNSPECIFIED);
-        MapRequest { object: Some(Uuid::nil()), tower: Some(tower), handle: NO_HANDLE, max_towers: 4 }
+        MapRequest {
+            object: Some(Uuid::nil()),
+            tower: Some(tower),
+            handle: NO_HANDLE,
+            max_towers: 4,
+        }
     }
 
     /// Reads the stub.
@@ -111,7 +117,11 @@ impl MapResponse {
         let told = r.u32()?;
         let (max_count, count) = read_varying(&mut r, told, MAX_TOWERS, 4, "towers")?;
         let present = (0..count).map(|_| Ok(r.u32()? != 0)).collect::<Result<Vec<_>, Error>>()?;
-        let towers = present.into_iter().filter(|p| *p).map(|_| Tower::read(&mut r)).collect::<Result<_, _>>()?;
+        let towers = present
+            .into_iter()
+            .filter(|p| *p)
+            .map(|_| Tower::read(&mut r))
+            .collect::<Result<_, _>>()?;
         Ok(MapResponse { handle, max_count, towers, status: r.u32()? })
     }
 
@@ -152,7 +162,14 @@ pub struct LookupRequest {
 impl LookupRequest {
     /// One page of everything.
     pub fn page(handle: Handle, max_entries: u32) -> Self {
-        LookupRequest { inquiry: 0, object: None, interface: None, version_option: 1, handle, max_entries }
+        LookupRequest {
+            inquiry: 0,
+            object: None,
+            interface: None,
+            version_option: 1,
+            handle,
+            max_entries,
+        }
     }
 
     /// Reads the stub.
@@ -257,7 +274,8 @@ impl LookupResponse {
         Ok(LookupResponse { handle, max_count, entries, status: r.u32()? })
     }
 
-    /// The stub, its pointers numbered from `first_referent` (not 0). Annotations are cut at 63 octets.
+    /// The stub, its pointers numbered from `first_referent` (not 0). Annotations are cut at 63
+    /// octets.
     pub fn encode(&self, first_referent: u32) -> Vec<u8> {
         let mut w = Writer::default();
         let mut referent = Referents::from(first_referent);
@@ -266,7 +284,8 @@ impl LookupResponse {
         for entry in &self.entries {
             w.uuid(entry.object);
             w.u32(if entry.tower.is_some() { referent.next() } else { 0 });
-            let text = &entry.annotation.as_bytes()[..entry.annotation.len().min(MAX_ANNOTATION - 1)];
+            let text =
+                &entry.annotation.as_bytes()[..entry.annotation.len().min(MAX_ANNOTATION - 1)];
             w.u32(0);
             w.len32(text.len() + 1);
             w.bytes(text);
@@ -303,12 +322,21 @@ pub(super) fn printable(octets: &[u8]) -> String {
     text.iter().map(|o| if (0x20..0x7f).contains(o) { char::from(*o) } else { '?' }).collect()
 }
 
-/// The head of a conformant and varying array: returns the conformance count and the elements that follow.
-fn read_varying(r: &mut Reader<'_>, told: u32, most: usize, size: usize, what: &'static str) -> Result<(u32, usize), Error> {
+/// The head of a conformant and varying array: returns the conformance count and the elements that
+/// follow.
+fn read_varying(
+    r: &mut Reader<'_>,
+    told: u32,
+    most: usize,
+    size: usize,
+    what: &'static str,
+) -> Result<(u32, usize), Error> {
     let max_count = r.u32()?;
     let offset = r.u32()?;
     let count = r.count(most, size, what)?;
-    let consistent = offset == 0 && usize::try_from(told) == Ok(count) && u32::try_from(count).is_ok_and(|c| c <= max_count);
+    let consistent = offset == 0
+        && usize::try_from(told) == Ok(count)
+        && u32::try_from(count).is_ok_and(|c| c <= max_count);
     if consistent { Ok((max_count, count)) } else { Err(Error::Malformed(what)) }
 }
 

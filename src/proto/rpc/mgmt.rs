@@ -31,7 +31,11 @@ pub fn decode_if_ids(stub: &[u8], order: Order) -> Result<(Vec<Syntax>, u32), Er
         return Err(Error::Malformed("interfaces"));
     }
     let present = (0..count).map(|_| Ok(r.u32()? != 0)).collect::<Result<Vec<_>, Error>>()?;
-    let ids = present.into_iter().filter(|p| *p).map(|_| Syntax::read_interface_id(&mut r)).collect::<Result<_, _>>()?;
+    let ids = present
+        .into_iter()
+        .filter(|p| *p)
+        .map(|_| Syntax::read_interface_id(&mut r))
+        .collect::<Result<_, _>>()?;
     Ok((ids, r.u32()?))
 }
 

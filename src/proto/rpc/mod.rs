@@ -1,7 +1,9 @@
-//! DCE/RPC over TCP, both directions: C706 chapter 12 as profiled by MS-RPCE, with the endpoint mapper and the management interface.
+//! DCE/RPC over TCP, both directions: C706 chapter 12 as profiled by MS-RPCE, with the endpoint
+//! mapper and the management interface.
 //!
-//! Octets in, values out; nothing here touches a socket or a clock. Everything is written little-endian; both byte orders are read. Every
-//! count and length is checked against a limit and against the octets that are there, before anything is allocated.
+//! Octets in, values out; nothing here touches a socket or a clock. Everything is written
+//! little-endian; both byte orders are read. Every count and length is checked against a limit and
+//! against the octets that are there, before anything is allocated.
 
 mod assemble;
 mod bind;

@@ -38,7 +38,8 @@ impl Header {
     /// Reads the header at the start of `octets`; `None` while it is not complete.
     ///
     /// # Errors
-    /// [`Error::NotRpc`] from the first octet on; [`Error::Version`], [`Error::FragLength`] or [`Error::Malformed`] once all are there.
+    /// [`Error::NotRpc`] from the first octet on; [`Error::Version`], [`Error::FragLength`] or
+    /// [`Error::Malformed`] once all are there.
     pub fn decode(octets: &[u8]) -> Result<Option<Header>, Error> {
         match octets.first() {
             None => return Ok(None),
@@ -169,11 +170,18 @@ impl Pdu {
             16..=19 => Body::Other(header.kind),
             other => return Err(Error::UnknownType(other)),
         };
-        Ok(Pdu { call_id: header.call_id, minor: header.minor, flags: header.flags, order: header.order, auth, body })
+        Ok(Pdu {
+            call_id: header.call_id,
+            minor: header.minor,
+            flags: header.flags,
+            order: header.order,
+            auth,
+            body,
+        })
     }
 
-    /// The octets on the wire, little-endian and without a verifier; requests and responses in as many fragments of at most `max_frag`
-    /// octets as they need.
+    /// The octets on the wire, little-endian and without a verifier; requests and responses in as
+    /// many fragments of at most `max_frag` octets as they need.
     pub fn encode(&self, max_frag: u16) -> Vec<u8> {
         match &self.body {
             Body::Request(r) => {
@@ -191,7 +199,8 @@ impl Pdu {
                 w.u16(0);
             }),
             Body::Fault(f) => self.whole(3, |w| {
-                // The hint is the size of what follows the header and the hint itself, rounded: what Samba says.
+                // The hint is the size of what follows the header and the hint itself, rounded:
+                // what Samba says.
                 w.u32(24);
                 w.u16(f.context);
                 w.u16(0);
@@ -215,7 +224,14 @@ impl Pdu {
         writer.octets
     }
 
-    fn in_fragments(&self, max_frag: u16, kind: u8, extra: u8, stub: &[u8], head: impl Fn(&mut Writer)) -> Vec<u8> {
+    fn in_fragments(
+        &self,
+        max_frag: u16,
+        kind: u8,
+        extra: u8,
+        stub: &[u8],
+        head: impl Fn(&mut Writer),
+    ) -> Vec<u8> {
         let fixed = if extra & OBJECT == 0 { 24 } else { 40 };
         // A multiple of 16, as others keep it for the sake of verifiers.
         let room = (usize::from(max_frag).saturating_sub(fixed) & !15).max(16);
@@ -251,8 +267,12 @@ fn end(writer: &mut Writer, start: usize) {
     writer.octets[start + 8..start + 10].copy_from_slice(&length.to_le_bytes());
 }
 
-/// The body without header, padding and verifier, and the verifier's type (C706 13.2.6.1, `sec_trailer`).
-fn without_verifier<'a>(octets: &'a [u8], header: &Header) -> Result<(&'a [u8], Option<u8>), Error> {
+/// The body without header, padding and verifier, and the verifier's type (C706 13.2.6.1,
+/// `sec_trailer`).
+fn without_verifier<'a>(
+    octets: &'a [u8],
+    header: &Header,
+) -> Result<(&'a [u8], Option<u8>), Error> {
     let body = &octets[HEADER_LEN..];
     if header.auth_length == 0 {
         return Ok((body, None));

@@ -19,7 +19,8 @@ pub struct Syntax {
 }
 
 impl Syntax {
-    /// The 32-bit encoding, the only one that is offered: a server that has NDR64 too would prefer that one.
+    /// The 32-bit encoding, the only one that is offered: a server that has NDR64 too would prefer
+    /// that one.
     pub const NDR32: Syntax = Syntax::new(0x8a88_5d04_1ceb_11c9_9fe8_0800_2b10_4860, 2, 0);
     /// The 64-bit encoding (MS-RPCE 2.2.5), always turned down.
     pub const NDR64: Syntax = Syntax::new(0x7171_0533_beba_4937_8319_b5db_ef9c_cc36, 1, 0);
@@ -32,15 +33,18 @@ impl Syntax {
         Syntax { uuid: Uuid::from_u128(uuid), major, minor }
     }
 
-    /// Whether a server that has `self` serves a client that asks for `asked` (C706 chapter 6: same UUID, same major version).
+    /// Whether a server that has `self` serves a client that asks for `asked` (C706 chapter 6: same
+    /// UUID, same major version).
     pub fn serves(&self, asked: &Syntax) -> bool {
         self.uuid == asked.uuid && self.major == asked.major
     }
 
-    /// The feature bits, when this is no encoding but the bind-time feature negotiation (MS-RPCE 2.2.2.14).
+    /// The feature bits, when this is no encoding but the bind-time feature negotiation (MS-RPCE
+    /// 2.2.2.14).
     pub fn bind_time_features(&self) -> Option<u16> {
         let octets = self.uuid.to_bytes_le();
-        let known = octets[..8] == [0x2c, 0x1c, 0xb7, 0x6c, 0x12, 0x98, 0x40, 0x45] && self.major == 1;
+        let known =
+            octets[..8] == [0x2c, 0x1c, 0xb7, 0x6c, 0x12, 0x98, 0x40, 0x45] && self.major == 1;
         known.then(|| u16::from_le_bytes([octets[8], octets[9]]))
     }
 

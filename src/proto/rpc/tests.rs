@@ -9,22 +9,36 @@ fn syntax() -> impl Strategy<Value = Syntax> {
 }
 
 fn context() -> impl Strategy<Value = Context> {
-    (any::<u16>(), syntax(), vec(syntax(), 0..=8)).prop_map(|(id, interface, transfers)| Context { id, interface, transfers })
-}
-
-fn bind() -> impl Strategy<Value = Bind> {
-    (any::<u16>(), any::<u16>(), any::<u32>(), vec(context(), 0..=16)).prop_map(|(max_xmit, max_recv, assoc_group, contexts)| Bind {
-        max_xmit,
-        max_recv,
-        assoc_group,
-        contexts,
+    (any::<u16>(), syntax(), vec(syntax(), 0..=8)).prop_map(|(id, interface, transfers)| Context {
+        id,
+        interface,
+        transfers,
     })
 }
 
+fn bind() -> impl Strategy<Value = Bind> {
+    (any::<u16>(), any::<u16>(), any::<u32>(), vec(context(), 0..=16)).prop_map(
+        |(max_xmit, max_recv, assoc_group, contexts)| Bind {
+            max_xmit,
+            max_recv,
+            assoc_group,
+            contexts,
+        },
+    )
+}
+
 fn ack() -> impl Strategy<Value = BindAck> {
-    let result = (any::<u16>(), any::<u16>(), syntax()).prop_map(|(result, reason, transfer)| ContextResult { result, reason, transfer });
-    (any::<u16>(), any::<u16>(), any::<u32>(), "[ -~]{0,40}", vec(result, 0..=16))
-        .prop_map(|(max_xmit, max_recv, assoc_group, sec_addr, results)| BindAck { max_xmit, max_recv, assoc_group, sec_addr, results })
+    let result = (any::<u16>(), any::<u16>(), syntax())
+        .prop_map(|(result, reason, transfer)| ContextResult { result, reason, transfer });
+    (any::<u16>(), any::<u16>(), any::<u32>(), "[ -~]{0,40}", vec(result, 0..=16)).prop_map(
+        |(max_xmit, max_recv, assoc_group, sec_addr, results)| BindAck {
+            max_xmit,
+            max_recv,
+            assoc_group,
+            sec_addr,
+            results,
+        },
+    )
 }
 
 fn stub() -> impl Strategy<Value = Vec<u8>> {
@@ -33,14 +47,22 @@ fn stub() -> impl Strategy<Value = Vec<u8>> {
 
 fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (any::<u16>(), any::<u16>(), option::of(any::<[u8; 16]>()), stub()).prop_map(|(context, opnum, object, stub)| Body::Request(
-            Request { context, opnum, object: object.map(Uuid::from_bytes), stub }
-        )),
-        (any::<u16>(), stub()).prop_map(|(context, stub)| Body::Response(Response { context, stub })),
-        (any::<u16>(), any::<u32>()).prop_map(|(context, status)| Body::Fault(Fault { context, status })),
+        (any::<u16>(), any::<u16>(), option::of(any::<[u8; 16]>()), stub()).prop_map(
+            |(context, opnum, object, stub)| Body::Request(Request {
+                context,
+                opnum,
+                object: object.map(Uuid::from_bytes),
+                stub
+            })
+        ),
+        (any::<u16>(), stub())
+            .prop_map(|(context, stub)| Body::Response(Response { context, stub })),
+        (any::<u16>(), any::<u32>())
+            .prop_map(|(context, status)| Body::Fault(Fault { context, status })),
         bind().prop_map(Body::Bind),
         ack().prop_map(Body::BindAck),
-        (any::<u16>(), vec(any::<(u8, u8)>(), 0..=16)).prop_map(|(reason, versions)| Body::BindNak(BindNak { reason, versions })),
+        (any::<u16>(), vec(any::<(u8, u8)>(), 0..=16))
+            .prop_map(|(reason, versions)| Body::BindNak(BindNak { reason, versions })),
         bind().prop_map(Body::AlterContext),
         ack().prop_map(Body::AlterContextResp),
         (16..=19u8).prop_map(Body::Other),
@@ -48,7 +70,8 @@ fn body() -> impl Strategy<Value = Body> {
 }
 
 fn tower() -> impl Strategy<Value = Tower> {
-    let floor = (vec(any::<u8>(), 0..25), vec(any::<u8>(), 0..25)).prop_map(|(left, right)| Floor { left, right });
+    let floor = (vec(any::<u8>(), 0..25), vec(any::<u8>(), 0..25))
+        .prop_map(|(left, right)| Floor { left, right });
     vec(floor, 0..=8).prop_map(|floors| Tower { floors })
 }
 
@@ -138,7 +161,8 @@ proptest! {
     }
 }
 
-/// Hands the same octets to every reader; what they make of it does not matter, only that they come back.
+/// Hands the same octets to every reader; what they make of it does not matter, only that they come
+/// back.
 fn read_everything(octets: &[u8]) {
     let _ = Pdu::decode(octets);
     let mut assembler = Assembler::default();

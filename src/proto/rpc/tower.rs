@@ -1,4 +1,5 @@
-//! Protocol towers: how the endpoint mapper writes an address (C706 appendices I and L; MS-RPCE 2.2.1.2).
+//! Protocol towers: how the endpoint mapper writes an address (C706 appendices I and L; MS-RPCE
+//! 2.2.1.2).
 
 use super::error::Error;
 use super::syntax::Syntax;
@@ -28,7 +29,8 @@ pub struct Floor {
     pub right: Vec<u8>,
 }
 
-/// Floors from the interface down to the host. A tower is little-endian whatever the PDU is, except for port and address.
+/// Floors from the interface down to the host. A tower is little-endian whatever the PDU is, except
+/// for port and address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tower {
     /// The floors.
@@ -38,7 +40,8 @@ pub struct Tower {
 impl Tower {
     /// An interface in NDR32 over TCP. In a request port and address are 0.
     pub fn tcp(interface: Syntax, port: u16, address: Ipv4Addr) -> Self {
-        let floor = |left: &[u8], right: &[u8]| Floor { left: left.to_vec(), right: right.to_vec() };
+        let floor =
+            |left: &[u8], right: &[u8]| Floor { left: left.to_vec(), right: right.to_vec() };
         let uuid_floor = |syntax: Syntax| {
             let octets = syntax.to_octets();
             floor(&[&[UUID_FLOOR], &octets[..18]].concat(), &octets[18..])

@@ -72,7 +72,11 @@ impl<'a> Reader<'a> {
     /// [`Error::Truncated`].
     pub fn u16(&mut self) -> Result<u16, Error> {
         let octets = self.array()?;
-        Ok(if self.order == Order::Little { u16::from_le_bytes(octets) } else { u16::from_be_bytes(octets) })
+        Ok(if self.order == Order::Little {
+            u16::from_le_bytes(octets)
+        } else {
+            u16::from_be_bytes(octets)
+        })
     }
 
     /// Four octets as a number.
@@ -81,7 +85,11 @@ impl<'a> Reader<'a> {
     /// [`Error::Truncated`].
     pub fn u32(&mut self) -> Result<u32, Error> {
         let octets = self.array()?;
-        Ok(if self.order == Order::Little { u32::from_le_bytes(octets) } else { u32::from_be_bytes(octets) })
+        Ok(if self.order == Order::Little {
+            u32::from_le_bytes(octets)
+        } else {
+            u32::from_be_bytes(octets)
+        })
     }
 
     /// A UUID in NDR's form: its first three fields in the byte order of the PDU (C706 appendix A).
@@ -90,10 +98,15 @@ impl<'a> Reader<'a> {
     /// [`Error::Truncated`].
     pub fn uuid(&mut self) -> Result<Uuid, Error> {
         let octets = self.array()?;
-        Ok(if self.order == Order::Little { Uuid::from_bytes_le(octets) } else { Uuid::from_bytes(octets) })
+        Ok(if self.order == Order::Little {
+            Uuid::from_bytes_le(octets)
+        } else {
+            Uuid::from_bytes(octets)
+        })
     }
 
-    /// A 32-bit count of things of at least `size` octets each, which cannot be more than `most` nor than the octets left.
+    /// A 32-bit count of things of at least `size` octets each, which cannot be more than `most`
+    /// nor than the octets left.
     ///
     /// # Errors
     /// [`Error::TooMany`] naming `what`, or [`Error::Truncated`].
@@ -107,7 +120,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips to a multiple of `n` from the start. What stands in the gap is nobody's business: some clients leave rubbish there.
+    /// Skips to a multiple of `n` from the start. What stands in the gap is nobody's business: some
+    /// clients leave rubbish there.
     ///
     /// # Errors
     /// [`Error::Truncated`] when the octets end in the gap.
@@ -136,7 +150,8 @@ impl Writer {
         self.octets.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// A length that fits by construction; the largest number otherwise, which every reader refuses.
+    /// A length that fits by construction; the largest number otherwise, which every reader
+    /// refuses.
     pub(super) fn len32(&mut self, length: usize) {
         self.u32(u32::try_from(length).unwrap_or(u32::MAX));
     }

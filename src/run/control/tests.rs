@@ -16,7 +16,14 @@ fn named(name: &str) -> Host {
 }
 
 fn judged(verdict: Verdict, reason: Reason) -> Judgement {
-    Judgement { verdict, reason, ended: None, answered_by: AnsweredBy::Nobody, advice: None, notes: Vec::new() }
+    Judgement {
+        verdict,
+        reason,
+        ended: None,
+        answered_by: AnsweredBy::Nobody,
+        advice: None,
+        notes: Vec::new(),
+    }
 }
 
 fn probed(hop: Hop, seen: Observation) -> Probed {
@@ -29,13 +36,17 @@ fn allow() -> (Hop, Observation) {
 }
 
 fn deny(reason: Reason) -> Probed {
-    probed(hop(PlannedFlow { expect: Expect::Deny, ..flow() }), seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]))
+    probed(
+        hop(PlannedFlow { expect: Expect::Deny, ..flow() }),
+        seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]),
+    )
 }
 
 /// The row of a deny hop beside one other hop that stands so.
 fn row(other: (Hop, Observation), verdict: Verdict, deny: Probed) -> Row {
     let all = [probed(other.0, other.1), deny];
-    let judgements = [judged(verdict, Reason::Answered), judged(Verdict::Inconclusive, Reason::Denied)];
+    let judgements =
+        [judged(verdict, Reason::Answered), judged(Verdict::Inconclusive, Reason::Denied)];
     let open = open_ways(&all, &judgements);
     Row::new(1, &all, &judgements[1], &open, &[])
 }
@@ -48,7 +59,11 @@ fn reached(other: (Hop, Observation)) -> Reached {
 fn only_a_way_that_passed_is_a_control() {
     assert_eq!(reached(allow()), Reached::Yes);
     for verdict in [Verdict::Warn, Verdict::Inconclusive, Verdict::Skipped, Verdict::Fail] {
-        assert_eq!(row(allow(), verdict, deny(Reason::TimedOut)).reached, Reached::No, "{verdict:?}");
+        assert_eq!(
+            row(allow(), verdict, deny(Reason::TimedOut)).reached,
+            Reached::No,
+            "{verdict:?}"
+        );
     }
 }
 
@@ -68,13 +83,21 @@ fn a_way_between_other_hosts_or_to_another_address_is_no_control() {
 #[test]
 fn what_comes_from_behind_a_front_is_a_control_for_the_host_there() {
     let through = |proofs: Vec<ProofOutcome>, behind: &str| {
-        let relayed = RelayedTo { role: "service".into(), hosts: vec![behind.into()], ..RelayedTo::default() };
+        let relayed = RelayedTo {
+            role: "service".into(),
+            hosts: vec![behind.into()],
+            ..RelayedTo::default()
+        };
         let mut hop = hop(PlannedFlow { relayed_to: Some(relayed), ..flow() });
         hop.to.host = named("front");
         hop.address = Some([127, 0, 0, 9].into());
         (hop, seen(vec![rung(StepKind::Connect, None, true)], proofs))
     };
-    assert_eq!(reached(through(vec![proof("psp", 5000, true, None)], "psp")), Reached::Yes, "a listener's proof");
+    assert_eq!(
+        reached(through(vec![proof("psp", 5000, true, None)], "psp")),
+        Reached::Yes,
+        "a listener's proof"
+    );
     assert_eq!(reached(through(vec![proof("dc", 5000, true, None)], "psp")), Reached::No);
     assert_eq!(reached(through(vec![], "psp")), Reached::Yes, "the real service's answer");
     assert_eq!(reached(through(vec![], "dc")), Reached::No);
@@ -82,12 +105,27 @@ fn what_comes_from_behind_a_front_is_a_control_for_the_host_there() {
 
 #[test]
 fn a_front_that_refuses_a_path_must_pass_another_on() {
-    let relayed = || Some(RelayedTo { role: "service".into(), hosts: vec!["behind".into()], ..RelayedTo::default() });
-    let path = || probed(hop(PlannedFlow { expect: Expect::Deny, relayed_to: relayed(), ..flow() }), allow().1);
+    let relayed = || {
+        Some(RelayedTo {
+            role: "service".into(),
+            hosts: vec!["behind".into()],
+            ..RelayedTo::default()
+        })
+    };
+    let path = || {
+        probed(
+            hop(PlannedFlow { expect: Expect::Deny, relayed_to: relayed(), ..flow() }),
+            allow().1,
+        )
+    };
     assert_eq!(row(allow(), Verdict::Pass, path()).reached, Reached::Yes);
     let (mut other_port, seen) = allow();
     other_port.port = 8443;
-    assert_eq!(row((other_port, seen), Verdict::Pass, path()).reached, Reached::No, "another port of the front");
+    assert_eq!(
+        row((other_port, seen), Verdict::Pass, path()).reached,
+        Reached::No,
+        "another port of the front"
+    );
 }
 
 #[test]
@@ -97,7 +135,10 @@ fn a_listener_that_has_the_port_would_have_answered() {
         claims.ports = "443,5000".into();
     }
     let (hop, _) = allow();
-    assert_eq!(reached((hop, seen(vec![rung(StepKind::Connect, None, true)], vec![with_ports]))), Reached::Holds);
+    assert_eq!(
+        reached((hop, seen(vec![rung(StepKind::Connect, None, true)], vec![with_ports]))),
+        Reached::Holds
+    );
 }
 
 #[test]
@@ -108,7 +149,10 @@ fn a_declared_port_is_a_control_where_nothing_else_is() {
         let row = Row::new(0, &all, &judgement, &[], &[Declared { host: host.into(), port: 3389 }]);
         (row.reached, row.control)
     };
-    assert_eq!(of("psp"), (Reached::Yes, Some(Open::Declared(([127, 0, 0, 1], 3389).into(), None))));
+    assert_eq!(
+        of("psp"),
+        (Reached::Yes, Some(Open::Declared(([127, 0, 0, 1], 3389).into(), None)))
+    );
     assert_eq!(of("dc"), (Reached::No, None));
 }
 
@@ -126,5 +170,8 @@ fn losses_between_the_hosts_make_silence_doubtful() {
         icmp: None,
     });
     assert!(row((hop.clone(), seen.clone()), Verdict::Pass, deny(Reason::TimedOut)).lossy);
-    assert!(!row((hop, seen), Verdict::Pass, deny(Reason::AdminProhibited)).lossy, "what was told to be shut is shut");
+    assert!(
+        !row((hop, seen), Verdict::Pass, deny(Reason::AdminProhibited)).lossy,
+        "what was told to be shut is shut"
+    );
 }

@@ -1,4 +1,5 @@
-//! The smaller tables of a site file: named ports and ranges, ranges of cloud services, subjects of certificates.
+//! The smaller tables of a site file: named ports and ranges, ranges of cloud services, subjects of
+//! certificates.
 
 use crate::input::{At, Mistake, TableReader, ValueReader, choices};
 use crate::matrix::Registry;
@@ -10,7 +11,11 @@ use crate::site::model::Host;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn named_ports(table: TableReader<'_>, product: Option<&Product>, registry: &Registry) -> BTreeMap<String, u16> {
+pub(super) fn named_ports(
+    table: TableReader<'_>,
+    product: Option<&Product>,
+    registry: &Registry,
+) -> BTreeMap<String, u16> {
     let mut ports = BTreeMap::new();
     for (key, value) in table.entries() {
         let port = value.port();
@@ -26,10 +31,21 @@ pub(super) fn named_ports(table: TableReader<'_>, product: Option<&Product>, reg
 }
 
 /// A key of `[ports]` that no table has: perhaps a port that the document fixes was to be changed.
-fn unknown_port(table: &TableReader<'_>, key: &At<String>, product: &Product, registry: &Registry) -> Mistake {
+fn unknown_port(
+    table: &TableReader<'_>,
+    key: &At<String>,
+    product: &Product,
+    registry: &Registry,
+) -> Mistake {
     let names = || product.ports.keys().map(String::as_str);
-    let flows = registry.matrices().filter(|matrix| matrix.product == product.id).flat_map(|matrix| &matrix.flows);
-    let meant = flows.filter(|flow| flow.id == key.value || matches!(flow.port, Port::Literal(port) if port.to_string() == key.value));
+    let flows = registry
+        .matrices()
+        .filter(|matrix| matrix.product == product.id)
+        .flat_map(|matrix| &matrix.flows);
+    let meant = flows.filter(|flow| {
+        flow.id == key.value
+            || matches!(flow.port, Port::Literal(port) if port.to_string() == key.value)
+    });
     let fixed = "a port that the tables fix cannot be changed";
     match meant.map(|flow| (&flow.id, &flow.port)).next() {
         Some((id, Port::Named(name))) => table
@@ -42,17 +58,26 @@ fn unknown_port(table: &TableReader<'_>, key: &At<String>, product: &Product, re
             table.mistake(&key.span, fixed).label(format!("port {port} is fixed")).help(help)
         }
         None => {
-            let mistake = table.mistake(&key.span, format!("{} has no port called \"{}\"", product.title, key.value));
+            let mistake = table.mistake(
+                &key.span,
+                format!("{} has no port called \"{}\"", product.title, key.value),
+            );
             mistake.label("unknown port").help(choices(&key.value, "named ports", names()))
         }
     }
 }
 
-pub(super) fn named_ranges(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, PortSet> {
+pub(super) fn named_ranges(
+    table: TableReader<'_>,
+    product: Option<&Product>,
+) -> BTreeMap<String, PortSet> {
     let mut ranges = BTreeMap::new();
     for (key, value) in table.entries() {
         if let Some(product) = product.filter(|product| !product.ranges.contains_key(&key.value)) {
-            let mistake = table.mistake(&key.span, format!("{} has no range called \"{}\"", product.title, key.value));
+            let mistake = table.mistake(
+                &key.span,
+                format!("{} has no range called \"{}\"", product.title, key.value),
+            );
             let known = product.ranges.keys().map(String::as_str);
             table.report(mistake.label("unknown range").help(choices(&key.value, "ranges", known)));
         }
@@ -60,14 +85,26 @@ pub(super) fn named_ranges(table: TableReader<'_>, product: Option<&Product>) ->
         match text.value.parse::<PortSet>() {
             Ok(range) => {
                 if range.iter().any(|port| port == ENDPOINT_MAPPER) {
-                    let mistake =
-                        table.mistake(&text.span, format!("\"{}\" holds {ENDPOINT_MAPPER}, the endpoint mapper's own port", text.value));
-                    table.report(mistake.label("here").help("a dynamic range is what the mapper gives ports from: leave its own port out"));
+                    let mistake = table.mistake(
+                        &text.span,
+                        format!(
+                            "\"{}\" holds {ENDPOINT_MAPPER}, the endpoint mapper's own port",
+                            text.value
+                        ),
+                    );
+                    table.report(mistake.label("here").help(
+                        "a dynamic range is what the mapper \
+                        gives ports from: leave its own port out",
+                    ));
                 }
                 ranges.insert(key.value, range);
             }
-            Err(help) => table
-                .report(table.mistake(&text.span, format!("\"{}\" is not a range of ports", text.value)).label("not a range").help(help)),
+            Err(help) => table.report(
+                table
+                    .mistake(&text.span, format!("\"{}\" is not a range of ports", text.value))
+                    .label("not a range")
+                    .help(help),
+            ),
         }
     }
     table.finish();
@@ -78,12 +115,23 @@ pub(super) fn named_ranges(table: TableReader<'_>, product: Option<&Product>) ->
 const ENDPOINT_MAPPER: u16 = 135;
 
 /// The table `[networks]`: by role of a cloud service, the ranges that its names have at this site.
-pub(super) fn cloud_networks(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, Vec<IpNet>> {
+pub(super) fn cloud_networks(
+    table: TableReader<'_>,
+    product: Option<&Product>,
+) -> BTreeMap<String, Vec<IpNet>> {
     let mut networks = BTreeMap::new();
     for (key, value) in table.entries() {
-        if let Some(product) = product.filter(|product| product.role(&key.value).is_none_or(|role| role.names.is_empty())) {
-            let published = product.roles.iter().filter(|role| !role.names.is_empty()).map(|role| role.id.as_str());
-            let mistake = table.mistake(&key.span, format!("\"{}\" is no role that publishes names", key.value)).label("here");
+        if let Some(product) = product
+            .filter(|product| product.role(&key.value).is_none_or(|role| role.names.is_empty()))
+        {
+            let published = product
+                .roles
+                .iter()
+                .filter(|role| !role.names.is_empty())
+                .map(|role| role.id.as_str());
+            let mistake = table
+                .mistake(&key.span, format!("\"{}\" is no role that publishes names", key.value))
+                .label("here");
             table.report(mistake.help(choices(&key.value, "roles", published)));
         }
         let mut ranges = Vec::new();
@@ -91,8 +139,12 @@ pub(super) fn cloud_networks(table: TableReader<'_>, product: Option<&Product>) 
             match text.value.parse::<IpNet>() {
                 Ok(network) if network == network.trunc() => ranges.push(network),
                 _ => {
-                    let mistake = table.mistake(&text.span, format!("\"{}\" is not a network", text.value)).label("here");
-                    table.report(mistake.help("write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32"));
+                    let mistake = table
+                        .mistake(&text.span, format!("\"{}\" is not a network", text.value))
+                        .label("here");
+                    table.report(mistake.help(
+                        "write the network and its prefix length: 192.0.2.0/24 or 2001:db8::/32",
+                    ));
                 }
             }
         }
@@ -103,7 +155,10 @@ pub(super) fn cloud_networks(table: TableReader<'_>, product: Option<&Product>) 
 }
 
 /// The table `[certificates]`: by role, the subject that the certificate of its hosts must have.
-pub(super) fn certificate_subjects(table: TableReader<'_>, product: Option<&Product>) -> BTreeMap<String, String> {
+pub(super) fn certificate_subjects(
+    table: TableReader<'_>,
+    product: Option<&Product>,
+) -> BTreeMap<String, String> {
     let mut subjects = BTreeMap::new();
     for (key, value) in table.entries() {
         if let Some(product) = product.filter(|product| product.role(&key.value).is_none()) {
@@ -112,7 +167,10 @@ pub(super) fn certificate_subjects(table: TableReader<'_>, product: Option<&Prod
         let Some(subject) = value.string() else { continue };
         if subject.value.trim().is_empty() {
             let mistake = table.mistake(&subject.span, "a subject must not be empty").label("here");
-            table.report(mistake.help("write the name as it stands in the product's settings, such as \"CN=service.contoso.com\""));
+            table.report(mistake.help(
+                "write the name as it stands in the product's settings, such \
+                as \"CN=service.contoso.com\"",
+            ));
         }
         subjects.insert(key.value, subject.value);
     }
@@ -120,34 +178,51 @@ pub(super) fn certificate_subjects(table: TableReader<'_>, product: Option<&Prod
     subjects
 }
 
-/// The table `[controls]`: by host, one port or several that are known to be open there from everywhere.
-pub(super) fn controls(table: TableReader<'_>, roles: &BTreeMap<RoleId, Vec<Host>>) -> BTreeMap<String, Vec<u16>> {
+/// The table `[controls]`: by host, one port or several that are known to be open there from
+/// everywhere.
+pub(super) fn controls(
+    table: TableReader<'_>,
+    roles: &BTreeMap<RoleId, Vec<Host>>,
+) -> BTreeMap<String, Vec<u16>> {
     let mut controls: BTreeMap<String, Vec<u16>> = BTreeMap::new();
     for (key, value) in table.entries() {
         if value.is_table() {
-            let mistake = table.mistake(&key.span, "a host name with dots must be in quotes").label("here");
-            table.report(
-                mistake.help(format!("write it as \"{}.example.com\" = 3389: without quotes, TOML takes each part for a table", key.value)),
-            );
+            let mistake =
+                table.mistake(&key.span, "a host name with dots must be in quotes").label("here");
+            table.report(mistake.help(format!(
+                "write it as \"{}.example.com\" = 3389: without quotes, TOML \
+                    takes each part for a table",
+                key.value
+            )));
             continue;
         }
         let values = if value.is_list() { value.list().unwrap_or_default() } else { vec![value] };
         let mut ports: Vec<u16> = Vec::new();
         for port in values.iter().filter_map(ValueReader::port) {
             if ports.contains(&port.value) {
-                table.report(table.mistake(&port.span, format!("port {} is listed twice", port.value)).label("again here"));
+                table.report(
+                    table
+                        .mistake(&port.span, format!("port {} is listed twice", port.value))
+                        .label("again here"),
+                );
                 continue;
             }
             ports.push(port.value);
         }
         if values.is_empty() {
-            let mistake = table.mistake(&key.span, format!("no port is given for {}", key.value)).label("here");
-            table.report(mistake.help("write a port that is known to be open on this host, or a list of ports: 3389"));
+            let mistake = table
+                .mistake(&key.span, format!("no port is given for {}", key.value))
+                .label("here");
+            table.report(mistake.help(
+                "write a port that is known to be open on this host, or a list of ports: 3389",
+            ));
         }
         let Some(label) = controlled_host(&table, &key, roles) else { continue };
         match controls.get_mut(&label) {
             Some(_) => {
-                let mistake = table.mistake(&key.span, format!("{label} is listed twice")).label("again here");
+                let mistake = table
+                    .mistake(&key.span, format!("{label} is listed twice"))
+                    .label("again here");
                 table.report(mistake.help("give a host all its ports in one list: [22, 3389]"));
             }
             None => drop(controls.insert(label, ports)),
@@ -158,8 +233,14 @@ pub(super) fn controls(table: TableReader<'_>, roles: &BTreeMap<RoleId, Vec<Host
 }
 
 /// The host that a key of `[controls]` means, as [`Host::label`] calls it.
-fn controlled_host(table: &TableReader<'_>, key: &At<String>, roles: &BTreeMap<RoleId, Vec<Host>>) -> Option<String> {
-    let refuse = |message: String, help: String| table.report(table.mistake(&key.span, message).label("here").help(help));
+fn controlled_host(
+    table: &TableReader<'_>,
+    key: &At<String>,
+    roles: &BTreeMap<RoleId, Vec<Host>>,
+) -> Option<String> {
+    let refuse = |message: String, help: String| {
+        table.report(table.mistake(&key.span, message).label("here").help(help))
+    };
     let said = match host::host(&key.value) {
         Ok(said) => said,
         Err(wrong) => {
@@ -181,11 +262,15 @@ fn controlled_host(table: &TableReader<'_>, key: &At<String>, roles: &BTreeMap<R
         return Some(label);
     }
     let owner = match said {
-        Host::Address(address) => everybody().find(|host| matches!(host, Host::Named { addresses, .. } if addresses.contains(&address))),
+        Host::Address(address) => everybody().find(
+            |host| matches!(host, Host::Named { addresses, .. } if addresses.contains(&address)),
+        ),
         _ => None,
     };
-    let listed: BTreeSet<String> =
-        everybody().filter(|host| matches!(host, Host::Named { .. } | Host::Address(_))).map(Host::label).collect();
+    let listed: BTreeSet<String> = everybody()
+        .filter(|host| matches!(host, Host::Named { .. } | Host::Address(_)))
+        .map(Host::label)
+        .collect();
     let help = match owner {
         Some(owner) => format!("{label} is an address of {}: write its name", owner.label()),
         None => choices(&label, "hosts", listed.iter().map(String::as_str)),
@@ -194,7 +279,13 @@ fn controlled_host(table: &TableReader<'_>, key: &At<String>, roles: &BTreeMap<R
     None
 }
 
-pub(super) fn unknown_role(table: &TableReader<'_>, key: &At<String>, product: &Product) -> Mistake {
-    let mistake = table.mistake(&key.span, format!("{} has no role \"{}\"", product.title, key.value)).label("unknown role");
+pub(super) fn unknown_role(
+    table: &TableReader<'_>,
+    key: &At<String>,
+    product: &Product,
+) -> Mistake {
+    let mistake = table
+        .mistake(&key.span, format!("{} has no role \"{}\"", product.title, key.value))
+        .label("unknown role");
     mistake.help(choices(&key.value, "roles", product.roles.iter().map(|role| role.id.as_str())))
 }

@@ -75,7 +75,9 @@ protocol = "http"
 
 fn read_with(tables: &[(&str, &str)], text: &str) -> Result<Site, Vec<String>> {
     let registry = Registry::of(tables.iter().copied()).expect("the tables are right");
-    let messages = |mistakes: Vec<Mistake>| mistakes.iter().map(|mistake| mistake.message().to_owned()).collect();
+    let messages = |mistakes: Vec<Mistake>| {
+        mistakes.iter().map(|mistake| mistake.message().to_owned()).collect()
+    };
     parse("site.toml", text, Path::new("/sites/contoso"), &registry).map_err(messages)
 }
 
@@ -103,7 +105,10 @@ web = ["SRV.contoso.com.", "10.20.0.0/16", { name = "srv2", addresses = ["10.0.0
 db = "10.1.1.1"
 "#;
     let site = read(text).expect("it is right");
-    assert_eq!((site.name.as_str(), site.product.as_str(), site.topology.as_str()), ("contoso", "shop", "direct"));
+    assert_eq!(
+        (site.name.as_str(), site.product.as_str(), site.topology.as_str()),
+        ("contoso", "shop", "direct")
+    );
     assert_eq!(site.features, BTreeMap::from([("audit".into(), true), ("search".into(), false)]));
     assert_eq!(site.ports["db"], 6000);
     assert_eq!(site.ranges["dynamic"], PortSet::run(50000, 50100));
@@ -122,19 +127,31 @@ fn the_product_is_found_by_its_topology_where_that_is_enough() {
     let site = |head: &str| format!("[site]\nname = \"x\"\n{head}\n[roles]\n");
     let both = [("shop.toml", TABLES), ("mill.toml", OTHER)];
     assert_eq!(read(&site("topology = \"direct\"")).expect("one product").product, "shop");
-    assert_eq!(read_with(&both, &site("topology = \"direct\"")).expect("one has it").product, "shop");
-    assert_eq!(read_with(&both, &site("product = \"mill\"")).expect("nothing to choose").topology, "");
+    assert_eq!(
+        read_with(&both, &site("topology = \"direct\"")).expect("one has it").product,
+        "shop"
+    );
+    assert_eq!(
+        read_with(&both, &site("product = \"mill\"")).expect("nothing to choose").topology,
+        ""
+    );
     let wrong = |head: &str| read_with(&both, &site(head)).expect_err("it is wrong");
     assert_eq!(wrong(""), ["`product` is missing in [site]"]);
     assert_eq!(wrong("topology = \"proxied\""), ["no product has the topology \"proxied\""]);
     assert_eq!(wrong("product = \"shop\""), ["`topology` is missing in [site]"]);
-    assert_eq!(wrong("product = 7\ntopology = \"direct\""), ["`product` must be a string, not a whole number"]);
+    assert_eq!(
+        wrong("product = 7\ntopology = \"direct\""),
+        ["`product` must be a string, not a whole number"]
+    );
 }
 
 #[test]
 fn fixed_addresses_hold_for_every_role_of_the_host() {
     let text = |db: &str| {
-        format!("[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = [\"srv\"]\ndb = [{{ name = \"srv\", addresses = [{db}] }}]\n")
+        format!(
+            "[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = [\"srv\"]\ndb = [{{ name \
+                = \"srv\", addresses = [{db}] }}]\n"
+        )
     };
     let site = read(&text("\"10.0.0.1\"")).expect("it is right");
     assert_eq!(site.roles["web"], site.roles["db"]);
@@ -143,7 +160,11 @@ fn fixed_addresses_hold_for_every_role_of_the_host() {
 
 #[test]
 fn the_offset_must_leave_every_port_a_port() {
-    let text = |offset: u32, more: &str| format!("[site]\nname = \"x\"\ntopology = \"direct\"\nport-offset = {offset}\n{more}\n[roles]\n");
+    let text = |offset: u32, more: &str| {
+        format!(
+            "[site]\nname = \"x\"\ntopology = \"direct\"\nport-offset = {offset}\n{more}\n[roles]\n"
+        )
+    };
     assert_eq!(
         read(&text(60500, "[ports]\ndb = 6000")).expect_err("too large"),
         ["`port-offset` carries port 6000 and the range `dynamic` (49152-65535) past 65535"]
@@ -152,7 +173,10 @@ fn the_offset_must_leave_every_port_a_port() {
     assert_eq!(read(&text(16374, narrow)).expect("49161 becomes 65535").port_offset, 16374);
     assert!(read(&text(16375, narrow)).is_err());
     assert_eq!(read(&text(0, "")).expect("no offset").port_offset, 0);
-    assert_eq!(read(&text(65535, "")).expect_err("too large"), ["`port-offset` must be between 0 and 65534"]);
+    assert_eq!(
+        read(&text(65535, "")).expect_err("too large"),
+        ["`port-offset` must be between 0 and 65534"]
+    );
 }
 
 #[test]
@@ -186,12 +210,22 @@ fn no_text_makes_the_loader_panic_or_succeed_by_accident() {
 fn controls_name_hosts_as_the_roles_do() {
     let site = |controls: &str| {
         read(&format!(
-            "[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = [\"srv.contoso.com\", {{ discover = \"Fabrikam.com\" }}]\ndb = \"10.1.1.1\"\n[controls]\n{controls}"
+            "[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = [\"srv.contoso.com\", {{ \
+                discover = \"Fabrikam.com\" }}]\ndb = \"10.1.1.1\"\n[controls]\n{controls}"
         ))
     };
-    let read = site("\"SRV.contoso.com.\" = 3389\n\"10.1.1.1\" = [22, 443]\n\"dc01.fabrikam.com\" = 53\n").expect("it is right");
-    let wanted = [("10.1.1.1", vec![22, 443]), ("dc01.fabrikam.com", vec![53]), ("srv.contoso.com", vec![3389])];
+    let read =
+        site("\"SRV.contoso.com.\" = 3389\n\"10.1.1.1\" = [22, 443]\n\"dc01.fabrikam.com\" = 53\n")
+            .expect("it is right");
+    let wanted = [
+        ("10.1.1.1", vec![22, 443]),
+        ("dc01.fabrikam.com", vec![53]),
+        ("srv.contoso.com", vec![3389]),
+    ];
     assert_eq!(read.controls, wanted.map(|(host, ports)| (host.to_owned(), ports)).into());
     assert!(site("").expect("it is right").controls.is_empty());
-    assert_eq!(site("srv.contoso.com = 3389\n").expect_err("no quotes"), ["a host name with dots must be in quotes"]);
+    assert_eq!(
+        site("srv.contoso.com = 3389\n").expect_err("no quotes"),
+        ["a host name with dots must be in quotes"]
+    );
 }

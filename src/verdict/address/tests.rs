@@ -12,11 +12,19 @@ fn of(from: &[&str], to: &str, loopback: bool) -> Option<Misplaced> {
 /// With addresses that the site file gives the two hosts.
 fn between(from: &[&str], fixed: &[&str], to: &str, loopback: bool) -> Option<Misplaced> {
     let address = |text: &&str| text.parse::<IpAddr>().expect("an address");
-    let host = |name: &str, all: &[&str]| Host::Named { name: name.into(), addresses: all.iter().map(address).collect() };
+    let host = |name: &str, all: &[&str]| Host::Named {
+        name: name.into(),
+        addresses: all.iter().map(address).collect(),
+    };
     let mut hop = hop(flow());
     (hop.from.host, hop.to.host) = (host("ws", from), host("psp", fixed));
     let own = ["127.0.0.1", "::1", "10.1.0.7", "fd00:1::7", "fe80::7"].map(|text| address(&text));
-    misplaced(&hop, address(&to), &Machine { name: "ws.example".into(), addresses: own.into() }, loopback)
+    misplaced(
+        &hop,
+        address(&to),
+        &Machine { name: "ws.example".into(), addresses: own.into() },
+        loopback,
+    )
 }
 
 /// Addresses of the From host, one of which is this machine's.
@@ -50,29 +58,57 @@ fn another_machine_has_none_of_these() {
     ] {
         assert_eq!(of(HERE, to, false), Some(kind), "{to}");
         let unknown = Some(kind).filter(|kind| *kind != Own);
-        assert_eq!(of(&[], to, false), unknown, "{to}: nobody knows on which of the two machines this is");
+        assert_eq!(
+            of(&[], to, false),
+            unknown,
+            "{to}: nobody knows on which of the two machines this is"
+        );
     }
     let both = ["10.1.0.7"];
-    assert_eq!(between(&both, &both, "10.1.0.7", false), None, "the site file says that the two are one machine");
+    assert_eq!(
+        between(&both, &both, "10.1.0.7", false),
+        None,
+        "the site file says that the two are one machine"
+    );
     assert_eq!(between(&both, &["10.1.0.7", "127.0.0.1"], "127.0.0.1", false), Some(Loopback));
 }
 
 #[test]
 fn every_other_address_may_be_another_machines() {
-    for to in
-        ["10.1.0.8", "192.0.2.1", "1.1.1.1", "fd00:1::8", "2001:db8::1", "64:ff9b::a01:8", "::ffff:10.1.0.8", "100.64.0.1", "223.255.255.1"]
-    {
+    for to in [
+        "10.1.0.8",
+        "192.0.2.1",
+        "1.1.1.1",
+        "fd00:1::8",
+        "2001:db8::1",
+        "64:ff9b::a01:8",
+        "::ffff:10.1.0.8",
+        "100.64.0.1",
+        "223.255.255.1",
+    ] {
         assert_eq!(of(&[], to, false), None, "{to}");
     }
 }
 
 #[test]
 fn a_site_on_loopback_stays_there() {
-    assert_eq!(of(&["127.0.9.2"], "127.0.9.1", false), None, "its hosts are told apart by their addresses on loopback");
+    assert_eq!(
+        of(&["127.0.9.2"], "127.0.9.1", false),
+        None,
+        "its hosts are told apart by their addresses on loopback"
+    );
     assert_eq!(of(&["::1"], "127.0.0.1", false), None);
     assert_eq!(of(&[], "127.77.1.10", true), None, "the lab");
-    assert_eq!(of(&["127.0.9.2"], "0.0.0.0", true), Some(Nowhere), "nobody lives there all the same");
-    assert_eq!(of(&["169.254.1.1"], "169.254.1.2", false), None, "two hosts on one link without a router");
+    assert_eq!(
+        of(&["127.0.9.2"], "0.0.0.0", true),
+        Some(Nowhere),
+        "nobody lives there all the same"
+    );
+    assert_eq!(
+        of(&["169.254.1.1"], "169.254.1.2", false),
+        None,
+        "two hosts on one link without a router"
+    );
     let mut network = hop(flow());
     network.from.host = Host::Network("127.0.0.0/8".parse().expect("a network"));
     assert_eq!(misplaced(&network, [127, 0, 0, 1].into(), &Machine::default(), false), None);

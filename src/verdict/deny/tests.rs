@@ -26,8 +26,16 @@ fn a_deny_hop_does_not_pass_for_another_reason() {
         (StepKind::Connect, Reason::LocalNoRoute),
         (StepKind::Connect, Reason::Refused),
     ] {
-        let judged = judge(&hop(deny()), Some(&seen(vec![rung(step, Some(reason), false)], vec![])), Policy::default());
-        assert_eq!(with_control(judged, Reached::Holds, false).verdict, Verdict::Inconclusive, "{reason}");
+        let judged = judge(
+            &hop(deny()),
+            Some(&seen(vec![rung(step, Some(reason), false)], vec![])),
+            Policy::default(),
+        );
+        assert_eq!(
+            with_control(judged, Reached::Holds, false).verdict,
+            Verdict::Inconclusive,
+            "{reason}"
+        );
     }
 }
 
@@ -38,28 +46,54 @@ fn an_open_deny_hop_fails() {
     let mut page = seen(up(), vec![]);
     page.steps[2].detail.insert("status".into(), 200.into());
     assert_eq!(verdict(&hop(deny()), &page).1, Reason::UnexpectedlyOpen);
-    let silent = seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(Reason::SilentAfterConnect), false)], vec![]);
+    let silent = seen(
+        vec![
+            rung(StepKind::Connect, None, true),
+            rung(StepKind::Http, Some(Reason::SilentAfterConnect), false),
+        ],
+        vec![],
+    );
     assert_eq!(verdict(&hop(deny()), &silent).1, Reason::UnexpectedlyOpen, "the port is open");
 }
 
 #[test]
 fn a_front_that_refuses_the_path_denies() {
     let relayed = PlannedFlow {
-        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        relayed_to: Some(RelayedTo {
+            role: "service".into(),
+            hosts: vec!["backend".into()],
+            ..RelayedTo::default()
+        }),
         ..deny()
     };
     let mut refused = seen(up(), vec![ProofOutcome::None]);
     refused.steps[2].detail.insert("status".into(), 404.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "nothing tells who refused");
-    for (by, reason) in [("front", Reason::Denied), ("service", Reason::DeniedOtherwise), ("stand-in", Reason::DeniedOtherwise)] {
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &refused).1,
+        Reason::DeniedOtherwise,
+        "nothing tells who refused"
+    );
+    for (by, reason) in [
+        ("front", Reason::Denied),
+        ("service", Reason::DeniedOtherwise),
+        ("stand-in", Reason::DeniedOtherwise),
+    ] {
         refused.steps[2].detail.insert("refused_by".into(), by.into());
         assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by}");
     }
     refused.steps[2].detail.insert("refused_by".into(), "service".into());
     refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::Denied, "the listener behind knows that nothing came");
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &refused).1,
+        Reason::Denied,
+        "the listener behind knows that nothing came"
+    );
     refused.steps[2].detail.insert("refused_alone".into(), 200.into());
-    assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise, "a path below it is passed on");
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &refused).1,
+        Reason::DeniedOtherwise,
+        "a path below it is passed on"
+    );
     refused.steps[2].detail.remove("refused_alone");
     refused.known.arrived = None;
     // Where no front is meant it is the host that says 404, on a port that is open.
@@ -75,7 +109,11 @@ fn a_front_that_refuses_the_path_denies() {
     let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
     without_key.steps[2].detail.insert("status".into(), 404.into());
     without_key.steps[2].detail.insert("refused_by".into(), "front".into());
-    assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::Denied, "a certificate of somebody else's");
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &without_key).1,
+        Reason::Denied,
+        "a certificate of somebody else's"
+    );
     without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
     assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
     // A front that passes the path on is a finding, whatever the host behind it says.
@@ -87,7 +125,11 @@ fn a_front_that_refuses_the_path_denies() {
 #[test]
 fn a_front_that_answers_by_itself_may_refuse_or_want_a_sign_in() {
     let relayed = PlannedFlow {
-        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        relayed_to: Some(RelayedTo {
+            role: "service".into(),
+            hosts: vec!["backend".into()],
+            ..RelayedTo::default()
+        }),
         ..deny()
     };
     let mut page = seen(up(), vec![ProofOutcome::None]);
@@ -114,9 +156,19 @@ fn only_the_same_refusal_is_still_shut() {
     let first = refused(403, Some("front"), vec![ProofOutcome::None]);
     let again = |now: &Observation| same_again(&first, now);
     assert_eq!(again(&refused(403, Some("front"), vec![ProofOutcome::None])), Again::Shut);
-    assert_eq!(again(&refused(404, Some("service"), vec![ProofOutcome::None])), Again::Otherwise(Reason::HttpStatus));
-    assert_eq!(again(&refused(403, Some("service"), vec![ProofOutcome::None])), Again::Otherwise(Reason::HttpStatus));
-    assert_eq!(again(&refused(404, None, vec![proof("backend", 5000, true, None)])), Again::Open, "the listener behind was reached");
+    assert_eq!(
+        again(&refused(404, Some("service"), vec![ProofOutcome::None])),
+        Again::Otherwise(Reason::HttpStatus)
+    );
+    assert_eq!(
+        again(&refused(403, Some("service"), vec![ProofOutcome::None])),
+        Again::Otherwise(Reason::HttpStatus)
+    );
+    assert_eq!(
+        again(&refused(404, None, vec![proof("backend", 5000, true, None)])),
+        Again::Open,
+        "the listener behind was reached"
+    );
     assert_eq!(again(&refused(200, None, vec![ProofOutcome::None])), Again::Open);
 }
 
@@ -126,46 +178,83 @@ fn a_control_of_which_nothing_is_known_lets_nothing_pass() {
     let judged = judge(&hop(deny()), Some(&shut), Policy::default());
     for after in [None, Some(Still::Unknown), Some(Still::Shut)] {
         let control = Control { after, ..Control::that_holds(Reached::Holds) };
-        assert_eq!(super::super::control::with_control(judged.clone(), &control, false).verdict, Verdict::Inconclusive, "{after:?}");
+        assert_eq!(
+            super::super::control::with_control(judged.clone(), &control, false).verdict,
+            Verdict::Inconclusive,
+            "{after:?}"
+        );
     }
 }
 
 #[test]
 fn a_front_that_ends_the_connection_refuses_where_nothing_came_behind_it() {
     let relayed = PlannedFlow {
-        relayed_to: Some(RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() }),
+        relayed_to: Some(RelayedTo {
+            role: "service".into(),
+            hosts: vec!["backend".into()],
+            ..RelayedTo::default()
+        }),
         ..deny()
     };
     let of = |reason, arrived| {
-        let mut ended =
-            seen(vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)], vec![ProofOutcome::None]);
+        let mut ended = seen(
+            vec![rung(StepKind::Connect, None, true), rung(StepKind::Http, Some(reason), false)],
+            vec![ProofOutcome::None],
+        );
         ended.known.arrived = arrived;
         verdict(&hop(relayed.clone()), &ended).1
     };
     let nothing = Some(Arrived { whole: true, ..Arrived::default() });
     assert_eq!(of(Reason::ClosedAfterConnect, nothing), Reason::Denied);
     assert_eq!(of(Reason::ResetAfterConnect, nothing), Reason::Denied);
-    assert_eq!(of(Reason::SilentAfterConnect, nothing), Reason::DeniedOtherwise, "it may have been lost");
-    assert_eq!(of(Reason::ClosedAfterConnect, None), Reason::DeniedOtherwise, "nobody says what came behind the front");
+    assert_eq!(
+        of(Reason::SilentAfterConnect, nothing),
+        Reason::DeniedOtherwise,
+        "it may have been lost"
+    );
+    assert_eq!(
+        of(Reason::ClosedAfterConnect, None),
+        Reason::DeniedOtherwise,
+        "nobody says what came behind the front"
+    );
     let part = Some(Arrived { whole: false, ..Arrived::default() });
-    assert_eq!(of(Reason::ClosedAfterConnect, part), Reason::DeniedOtherwise, "one of several hosts does not tell");
+    assert_eq!(
+        of(Reason::ClosedAfterConnect, part),
+        Reason::DeniedOtherwise,
+        "one of several hosts does not tell"
+    );
 }
 
 #[test]
 fn what_is_open_to_some_connections_is_not_shut() {
     let shut = verdict_of_a_silent_row();
     let control = |again| Control { again: Some(again), ..Control::that_holds(Reached::Holds) };
-    let some = super::super::control::with_control(shut.clone(), &control(Again::OpenToSome { opened: 3, of: 16 }), false);
+    let some = super::super::control::with_control(
+        shut.clone(),
+        &control(Again::OpenToSome { opened: 3, of: 16 }),
+        false,
+    );
     assert_eq!((some.verdict, some.reason), (Verdict::Fail, Reason::UnexpectedlyOpen));
-    assert!(some.notes.iter().any(|n| n.contains("of 16 connections") && n.contains("3 opened")), "{:?}", some.notes);
+    assert!(
+        some.notes.iter().any(|n| n.contains("of 16 connections") && n.contains("3 opened")),
+        "{:?}",
+        some.notes
+    );
     assert_eq!(
         super::super::control::with_control(shut.clone(), &control(Again::Open), false).verdict,
         Verdict::Inconclusive,
         "open since then"
     );
-    assert_eq!(super::super::control::with_control(shut, &control(Again::Shut), false).verdict, Verdict::Pass);
+    assert_eq!(
+        super::super::control::with_control(shut, &control(Again::Shut), false).verdict,
+        Verdict::Pass
+    );
 }
 
 fn verdict_of_a_silent_row() -> crate::verdict::Judgement {
-    judge(&hop(deny()), Some(&seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![])), Policy::default())
+    judge(
+        &hop(deny()),
+        Some(&seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![])),
+        Policy::default(),
+    )
 }

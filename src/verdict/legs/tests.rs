@@ -6,14 +6,19 @@ use crate::verdict::tests::{flow, hop, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 
 fn front(protocol: Protocol) -> Hop {
-    let behind = RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() };
+    let behind =
+        RelayedTo { role: "service".into(), hosts: vec!["backend".into()], ..RelayedTo::default() };
     hop(PlannedFlow { relayed_to: Some(behind), protocol, ..flow() })
 }
 
 const UP: &[StepKind] = &[StepKind::Connect, StepKind::Tls, StepKind::Alpn, StepKind::Http];
 
 /// Rungs that were climbed, and one that was not, with these facts.
-fn ends(climbed: &[StepKind], failed: Option<(StepKind, Reason)>, facts: &[(&str, serde_json::Value)]) -> Vec<Step> {
+fn ends(
+    climbed: &[StepKind],
+    failed: Option<(StepKind, Reason)>,
+    facts: &[(&str, serde_json::Value)],
+) -> Vec<Step> {
     let mut steps: Vec<Step> = climbed.iter().map(|s| rung(*s, None, true)).collect();
     steps.extend(failed.map(|(step, reason)| rung(step, Some(reason), false)));
     if let Some(last) = steps.last_mut() {
@@ -51,23 +56,54 @@ fn only_a_way_through_a_front_has_legs() {
 }
 
 #[test]
-fn without_a_proof_the_first_leg_breaks_before_the_front_has_spoken_and_the_second_when_it_says_so() {
+fn without_a_proof_the_first_leg_breaks_before_the_front_has_spoken_and_the_second_when_it_says_so()
+{
     use Reason::*;
     for (climbed, step, reason, facts, wanted) in [
         (&UP[..0], StepKind::Resolve, NameNotFound, vec![], [broken(NameNotFound), UNKNOWN]),
         (&UP[..0], StepKind::Connect, TimedOut, vec![], [broken(TimedOut), UNKNOWN]),
         (&UP[..0], StepKind::Connect, Refused, vec![], [broken(Refused), UNKNOWN]),
-        (&UP[..1], StepKind::Tls, TlsHandshakeFailed, vec![], [broken(TlsHandshakeFailed), UNKNOWN]),
+        (
+            &UP[..1],
+            StepKind::Tls,
+            TlsHandshakeFailed,
+            vec![],
+            [broken(TlsHandshakeFailed), UNKNOWN],
+        ),
         (&UP[..2], StepKind::Alpn, Http2NotOffered, vec![], [broken(Http2NotOffered), UNKNOWN]),
         (&UP[..1], StepKind::Http, HttpNotSpoken, vec![], [broken(HttpNotSpoken), UNKNOWN]),
         // A front that passes TCP on, and one whose client is filtered, look the same.
         (&UP[..1], StepKind::Tls, ClosedAfterConnect, vec![], [UNKNOWN, UNKNOWN]),
         (&UP[..1], StepKind::Tls, SilentAfterConnect, vec![], [UNKNOWN, UNKNOWN]),
-        (&UP[..1], StepKind::Tls, AnsweredByMiddlebox, vec![], [broken(AnsweredByMiddlebox), UNKNOWN]),
+        (
+            &UP[..1],
+            StepKind::Tls,
+            AnsweredByMiddlebox,
+            vec![],
+            [broken(AnsweredByMiddlebox), UNKNOWN],
+        ),
         (UP, StepKind::Grpc, BadGateway, vec![("status", 502.into())], [OK, broken(BadGateway)]),
-        (UP, StepKind::Grpc, BadGateway, vec![("status", 200.into()), ("grpc_status", 14.into())], [OK, broken(BadGateway)]),
-        (UP, StepKind::Grpc, Http2NotCarried, vec![("status", "000".into())], [OK, broken(Http2NotCarried)]),
-        (UP, StepKind::Grpc, Http2NotCarried, vec![("status", 426.into())], [OK, broken(Http2NotCarried)]),
+        (
+            UP,
+            StepKind::Grpc,
+            BadGateway,
+            vec![("status", 200.into()), ("grpc_status", 14.into())],
+            [OK, broken(BadGateway)],
+        ),
+        (
+            UP,
+            StepKind::Grpc,
+            Http2NotCarried,
+            vec![("status", "000".into())],
+            [OK, broken(Http2NotCarried)],
+        ),
+        (
+            UP,
+            StepKind::Grpc,
+            Http2NotCarried,
+            vec![("status", 426.into())],
+            [OK, broken(Http2NotCarried)],
+        ),
         (UP, StepKind::Grpc, GrpcTrailersLost, vec![], [OK, broken(GrpcTrailersLost)]),
         (
             UP,
@@ -94,7 +130,13 @@ fn without_a_proof_the_first_leg_breaks_before_the_front_has_spoken_and_the_seco
         (UP, StepKind::Grpc, BadGateway, vec![], [OK, broken(BadGateway)]),
         (UP, StepKind::Grpc, ResetAfterConnect, vec![], [UNKNOWN, UNKNOWN]),
         (UP, StepKind::Grpc, HttpStatus, vec![("status", 404.into())], [OK, UNKNOWN]),
-        (UP, StepKind::Grpc, HttpStatus, vec![("status", 407.into())], [broken(HttpStatus), UNKNOWN]),
+        (
+            UP,
+            StepKind::Grpc,
+            HttpStatus,
+            vec![("status", 407.into())],
+            [broken(HttpStatus), UNKNOWN],
+        ),
         (UP, StepKind::Grpc, GrpcFailed, vec![("status", 200.into())], [OK, UNKNOWN]),
         (UP, StepKind::Grpc, HttpRedirected, vec![], [OK, UNKNOWN]),
         (&UP[..1], StepKind::Http, HttpRedirected, vec![], [UNKNOWN, UNKNOWN]),
@@ -114,8 +156,13 @@ fn a_fault_of_this_machine_says_nothing_of_a_leg() {
 #[test]
 fn an_answer_without_a_proof_shows_the_second_leg_only_where_no_front_makes_it_up() {
     let rungs = [UP, &[StepKind::Grpc]].concat();
-    for (code, health, wanted) in [(0, Some("SERVING"), OK), (0, None, UNKNOWN), (12, None, UNKNOWN)] {
-        let seen = seen(ends(&rungs, None, &[("grpc_status", code.into()), ("health", health.into())]), vec![ProofOutcome::None]);
+    for (code, health, wanted) in
+        [(0, Some("SERVING"), OK), (0, None, UNKNOWN), (12, None, UNKNOWN)]
+    {
+        let seen = seen(
+            ends(&rungs, None, &[("grpc_status", code.into()), ("health", health.into())]),
+            vec![ProofOutcome::None],
+        );
         assert_eq!(stand(&front(Protocol::Grpc), &seen), [OK, wanted], "{code}");
     }
     let page = seen(ends(UP, None, &[("status", 200.into())]), vec![ProofOutcome::None]);
@@ -129,7 +176,12 @@ fn a_proof_from_behind_shows_both_legs_and_what_failed_after_it() {
     let rungs = [UP, &[StepKind::Grpc, StepKind::Proof]].concat();
     assert_eq!(stand(&front(Protocol::Grpc), &through(ends(&rungs, None, &[]))), [OK, OK]);
     for (step, reason, facts, wanted) in [
-        (StepKind::Grpc, Http2NotCarried, vec![("listener_saw_http", "1.1".into())], [OK, broken(Http2NotCarried)]),
+        (
+            StepKind::Grpc,
+            Http2NotCarried,
+            vec![("listener_saw_http", "1.1".into())],
+            [OK, broken(Http2NotCarried)],
+        ),
         (StepKind::GrpcStream, GrpcBuffered, vec![], [OK, broken(GrpcBuffered)]),
         (StepKind::Http, HttpStatus, vec![("status", 404.into())], [OK, broken(HttpStatus)]),
         (StepKind::Payload, HttpStatus, vec![("status", 413.into())], [OK, broken(HttpStatus)]),
@@ -147,7 +199,12 @@ fn a_proof_from_behind_shows_both_legs_and_what_failed_after_it() {
             [OK, broken(MtuBlackHole)],
         ),
         (StepKind::Payload, MtuBlackHole, vec![], [UNKNOWN, UNKNOWN]),
-        (StepKind::Idle, IdleDropped, vec![("stream", "INTERNAL_ERROR".into())], [OK, broken(IdleDropped)]),
+        (
+            StepKind::Idle,
+            IdleDropped,
+            vec![("stream", "INTERNAL_ERROR".into())],
+            [OK, broken(IdleDropped)],
+        ),
         (
             StepKind::Idle,
             IdleDropped,
@@ -163,7 +220,10 @@ fn a_proof_from_behind_shows_both_legs_and_what_failed_after_it() {
 #[test]
 fn a_stand_in_in_the_place_of_the_front_shows_nothing_of_the_second_leg() {
     let steps = ends(UP, None, &[]);
-    assert_eq!(stand(&front(Protocol::Https), &seen(steps, vec![proof("psp", 443, true, Some(true))])), [OK, UNKNOWN]);
+    assert_eq!(
+        stand(&front(Protocol::Https), &seen(steps, vec![proof("psp", 443, true, Some(true))])),
+        [OK, UNKNOWN]
+    );
 }
 
 #[test]
@@ -186,24 +246,41 @@ fn a_certificate_that_is_not_trusted_breaks_the_first_leg_whatever_comes_after()
         steps[1].reason = Some(Reason::TlsUntrusted);
         steps
     };
-    let proved = seen(untrusted(ends(UP, None, &[])), vec![proof("backend", 5001, false, Some(false))]);
+    let proved =
+        seen(untrusted(ends(UP, None, &[])), vec![proof("backend", 5001, false, Some(false))]);
     assert_eq!(stand(&front(Protocol::Https), &proved), [broken(Reason::TlsUntrusted), OK]);
-    let steps = untrusted(ends(UP, Some((StepKind::Grpc, Reason::BadGateway)), &[("status", 502.into())]));
+    let steps =
+        untrusted(ends(UP, Some((StepKind::Grpc, Reason::BadGateway)), &[("status", 502.into())]));
     let dead = seen(steps, vec![ProofOutcome::None]);
-    assert_eq!(stand(&front(Protocol::Grpc), &dead), [broken(Reason::TlsUntrusted), broken(Reason::BadGateway)]);
+    assert_eq!(
+        stand(&front(Protocol::Grpc), &dead),
+        [broken(Reason::TlsUntrusted), broken(Reason::BadGateway)]
+    );
 }
 
 #[test]
 fn the_first_broken_leg_is_named_and_the_advice_is_about_it() {
-    let dead = seen(ends(UP, Some((StepKind::Grpc, Reason::BadGateway)), &[("status", 502.into())]), vec![ProofOutcome::None]);
+    let dead = seen(
+        ends(UP, Some((StepKind::Grpc, Reason::BadGateway)), &[("status", 502.into())]),
+        vec![ProofOutcome::None],
+    );
     let judged = judge(&front(Protocol::Grpc), Some(&dead), Policy::default());
     let all = legs(&front(Protocol::Grpc), Some(&dead), judged.reason);
     assert_eq!(
         first_broken(&all).map(ToString::to_string).as_deref(),
-        Some("psp → backend: broken, bad-gateway (psp says that it got no answer from backend (502))")
+        Some(
+            "psp → backend: broken, bad-gateway (psp says that it got no answer from backend (502))"
+        )
     );
-    assert!(judged.advice.as_deref().is_some_and(|a| a.starts_with("Between psp and backend: ")), "{:?}", judged.advice);
+    assert!(
+        judged.advice.as_deref().is_some_and(|a| a.starts_with("Between psp and backend: ")),
+        "{:?}",
+        judged.advice
+    );
     let shut = seen(ends(&[], Some((StepKind::Connect, Reason::Refused)), &[]), vec![]);
     let advice = judge(&front(Protocol::Grpc), Some(&shut), Policy::default()).advice;
-    assert!(advice.as_deref().is_some_and(|a| a.starts_with("Nothing is listening on psp:443")), "{advice:?}");
+    assert!(
+        advice.as_deref().is_some_and(|a| a.starts_with("Nothing is listening on psp:443")),
+        "{advice:?}"
+    );
 }

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 pub async fn rewrite(context: &Context, mut stream: TcpStream, to: u16, from: &str, into: &str) {
     let Some(first) = head(&mut stream).await else { return };
     let Some(mut backend) = backend(context, &stream, to).await else { return };
-    let changed = String::from_utf8_lossy(&first).replacen(&format!(" {from} "), &format!(" {into} "), 1);
+    let changed =
+        String::from_utf8_lossy(&first).replacen(&format!(" {from} "), &format!(" {into} "), 1);
     if backend.write_all(changed.as_bytes()).await.is_ok() {
         let _ = copy_bidirectional(&mut stream, &mut backend).await;
     }
@@ -51,7 +52,9 @@ pub async fn scramble(context: &Context, stream: TcpStream, to: u16) {
 
 fn length(head: &[u8]) -> usize {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
-    text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0)
+    text.lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 /// Passes everything on, and holds what comes back in one piece that is larger than so many octets.

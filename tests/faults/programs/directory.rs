@@ -1,8 +1,10 @@
-//! A directory that says of itself what a scenario wants: the rootDSE, and the answer by which domain controllers are located.
+//! A directory that says of itself what a scenario wants: the rootDSE, and the answer by which
+//! domain controllers are located.
 
 use jiff::{SignedDuration, Timestamp};
 use ldap3_proto::proto::{
-    LdapExtendedResponse, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult, LdapResultCode, LdapSearchResultEntry,
+    LdapExtendedResponse, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult,
+    LdapResultCode, LdapSearchResultEntry,
 };
 use portmatrix::proto::ldap::{self, time};
 use serde::Deserialize;
@@ -13,7 +15,8 @@ use tokio::net::TcpStream;
 const ACTIVE_DIRECTORY: &str = "1.2.840.113556.1.4.800";
 const DOMAIN: &str = "bed.test";
 
-/// What a directory says of itself. Where a scenario does not say otherwise: a domain controller in the best of order.
+/// What a directory says of itself. Where a scenario does not say otherwise: a domain controller in
+/// the best of order.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Says {
@@ -29,7 +32,14 @@ pub struct Says {
 
 impl Default for Says {
     fn default() -> Self {
-        Says { name: format!("srv.{DOMAIN}"), active_directory: true, pdc: true, synchronised: true, clock: 0, starttls: None }
+        Says {
+            name: format!("srv.{DOMAIN}"),
+            active_directory: true,
+            pdc: true,
+            synchronised: true,
+            clock: 0,
+            starttls: None,
+        }
     }
 }
 
@@ -39,18 +49,30 @@ pub async fn serve(mut stream: TcpStream, says: &Says) {
     loop {
         while let Ok(Some(frame)) = ldap::peel(&mut buffer, ldap::MAX_MESSAGE) {
             let search = match (frame.message(), &says.starttls) {
-                (Some(LdapMsg { msgid, op: LdapOp::SearchRequest(search), .. }), _) => (msgid, search),
+                (Some(LdapMsg { msgid, op: LdapOp::SearchRequest(search), .. }), _) => {
+                    (msgid, search)
+                }
                 (Some(LdapMsg { msgid, op: LdapOp::ExtendedRequest(_), .. }), Some(suite)) => {
                     let yes = LdapExtendedResponse { res: success(), name: None, value: None };
-                    let _ = stream.write_all(&ldap::encode(LdapMsg::new(msgid, LdapOp::ExtendedResponse(yes)))).await;
+                    let _ = stream
+                        .write_all(&ldap::encode(LdapMsg::new(
+                            msgid,
+                            LdapOp::ExtendedResponse(yes),
+                        )))
+                        .await;
                     return super::tls::picky(stream, suite, false).await;
                 }
                 _ => return,
             };
             let (msgid, search) = search;
             let located = matches!(search.filter, LdapFilter::And(_));
-            let attributes = if located { vec![attribute("netlogon", says.netlogon())] } else { says.root_dse() };
-            let entry = LdapOp::SearchResultEntry(LdapSearchResultEntry { dn: String::new(), attributes });
+            let attributes = if located {
+                vec![attribute("netlogon", says.netlogon())]
+            } else {
+                says.root_dse()
+            };
+            let entry =
+                LdapOp::SearchResultEntry(LdapSearchResultEntry { dn: String::new(), attributes });
             for op in [entry, LdapOp::SearchResultDone(success())] {
                 if stream.write_all(&ldap::encode(LdapMsg::new(msgid, op))).await.is_err() {
                     return;
@@ -64,7 +86,12 @@ pub async fn serve(mut stream: TcpStream, says: &Says) {
 }
 
 fn success() -> LdapResult {
-    LdapResult { code: LdapResultCode::Success, matcheddn: String::new(), message: String::new(), referral: Vec::new() }
+    LdapResult {
+        code: LdapResultCode::Success,
+        matcheddn: String::new(),
+        message: String::new(),
+        referral: Vec::new(),
+    }
 }
 
 fn attribute(name: &str, value: Vec<u8>) -> LdapPartialAttribute {
@@ -75,14 +102,23 @@ impl Says {
     fn root_dse(&self) -> Vec<LdapPartialAttribute> {
         let now = Timestamp::now() + SignedDuration::from_secs(self.clock);
         let truth = if self.synchronised { "TRUE" } else { "FALSE" };
-        let mut all: Vec<(&str, &str)> =
-            vec![("dnsHostName", &self.name), ("defaultNamingContext", "DC=bed,DC=test"), ("isSynchronized", truth)];
+        let mut all: Vec<(&str, &str)> = vec![
+            ("dnsHostName", &self.name),
+            ("defaultNamingContext", "DC=bed,DC=test"),
+            ("isSynchronized", truth),
+        ];
         if self.active_directory {
-            all.extend([("supportedCapabilities", ACTIVE_DIRECTORY), ("isGlobalCatalogReady", "TRUE")]);
+            all.extend([
+                ("supportedCapabilities", ACTIVE_DIRECTORY),
+                ("isGlobalCatalogReady", "TRUE"),
+            ]);
         } else {
             all.push(("objectClass", "OpenLDAProotDSE"));
         }
-        let mut all: Vec<_> = all.into_iter().map(|(name, value)| attribute(name, value.as_bytes().to_vec())).collect();
+        let mut all: Vec<_> = all
+            .into_iter()
+            .map(|(name, value)| attribute(name, value.as_bytes().to_vec()))
+            .collect();
         all.push(attribute("currentTime", time::format(now).into_bytes()));
         all
     }
@@ -93,7 +129,16 @@ impl Says {
         let mut octets = vec![0x17, 0, 0, 0];
         octets.extend(flags.to_le_bytes());
         octets.extend([0xab; 16]);
-        for name in [DOMAIN, DOMAIN, &self.name, "BED", "SRV", "", "Default-First-Site-Name", "Default-First-Site-Name"] {
+        for name in [
+            DOMAIN,
+            DOMAIN,
+            &self.name,
+            "BED",
+            "SRV",
+            "",
+            "Default-First-Site-Name",
+            "Default-First-Site-Name",
+        ] {
             for label in name.split('.').filter(|l| !l.is_empty()) {
                 octets.push(u8::try_from(label.len()).expect("a short label"));
                 octets.extend(label.as_bytes());

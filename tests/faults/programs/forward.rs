@@ -14,7 +14,8 @@ pub(super) async fn backend(context: &Context, client: &TcpStream, to: u16) -> O
     Some(stream)
 }
 
-/// The next head of HTTP/1.1, with its empty line. What follows is read with it only where it came in the same packet.
+/// The next head of HTTP/1.1, with its empty line. What follows is read with it only where it came
+/// in the same packet.
 pub(super) async fn head(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     while !head.windows(4).any(|w| w == b"\r\n\r\n") {
@@ -29,8 +30,8 @@ fn answer(status: u16, body: &str) -> String {
     format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// Refuses requests whose path begins so, with status 0 by closing without an answer; a connection whose first request does not begin so
-/// is passed on as it is.
+/// Refuses requests whose path begins so, with status 0 by closing without an answer; a connection
+/// whose first request does not begin so is passed on as it is.
 pub async fn filter(context: &Context, mut stream: TcpStream, to: u16, refuse: &str, status: u16) {
     let Some(first) = head(&mut stream).await else { return };
     let path = String::from_utf8_lossy(&first).split(' ').nth(1).unwrap_or_default().to_owned();
@@ -53,7 +54,8 @@ pub async fn strip(context: &Context, mut stream: TcpStream, to: u16, path: &str
     let first = String::from_utf8_lossy(&first).into_owned();
     let asked = first.split(' ').nth(1).unwrap_or_default();
     let stays = |line: &&str| !line.to_ascii_lowercase().starts_with(&format!("{header}:"));
-    let lines: Vec<&str> = first.split("\r\n").filter(|line| !asked.starts_with(path) || stays(line)).collect();
+    let lines: Vec<&str> =
+        first.split("\r\n").filter(|line| !asked.starts_with(path) || stays(line)).collect();
     let Some(mut backend) = backend(context, &stream, to).await else { return };
     if backend.write_all(lines.join("\r\n").as_bytes()).await.is_ok() {
         let _ = copy_bidirectional(&mut stream, &mut backend).await;
@@ -79,7 +81,13 @@ pub async fn share(context: &Context, mut stream: TcpStream, to: u16, status: u1
 }
 
 /// Passes everything on until it closes.
-pub async fn close(context: &Context, mut stream: TcpStream, to: u16, idle_ms: Option<u64>, octets: Option<usize>) {
+pub async fn close(
+    context: &Context,
+    mut stream: TcpStream,
+    to: u16,
+    idle_ms: Option<u64>,
+    octets: Option<usize>,
+) {
     let Some(mut backend) = backend(context, &stream, to).await else { return };
     let idle = Duration::from_millis(idle_ms.unwrap_or(60_000));
     let (mut there, mut back) = ([0; 4096], [0; 4096]);

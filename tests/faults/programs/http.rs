@@ -26,7 +26,9 @@ pub async fn intercept(context: &Context, stream: TcpStream, to: u16, acceptor: 
     let alpn = inside.get_ref().1.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
     let Ok(stream) = TcpStream::connect(backend).await else { return };
     let offered: Vec<&str> = alpn.iter().map(String::as_str).collect();
-    if let Ok(mut session) = tls::connect(&context.trust, stream, crate::certificates::NAME, &offered).await {
+    if let Ok(mut session) =
+        tls::connect(&context.trust, stream, crate::certificates::NAME, &offered).await
+    {
         let _ = copy_bidirectional(&mut inside, &mut session.stream).await;
     }
 }
@@ -50,16 +52,25 @@ pub async fn front(context: &Context, stream: TcpStream, to: u16, front: Front) 
             Err(_) => Response::builder().status(502).body(empty())?,
         })
     });
-    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 fn empty() -> Boxed {
     Empty::new().map_err(|e| match e {}).boxed_unsync()
 }
 
-async fn answer(request: Request<Incoming>, backend: SocketAddr, front: Front) -> Result<Response<Boxed>, Error> {
+async fn answer(
+    request: Request<Incoming>,
+    backend: SocketAddr,
+    front: Front,
+) -> Result<Response<Boxed>, Error> {
     if let Some(status) = front.status {
-        return Ok(Response::builder().status(status).header(CONTENT_TYPE, "text/html").body(empty())?);
+        return Ok(Response::builder()
+            .status(status)
+            .header(CONTENT_TYPE, "text/html")
+            .body(empty())?);
     }
     let (mut head, body) = request.into_parts();
     let body: Boxed = if front.buffer {
@@ -80,7 +91,8 @@ async fn answer(request: Request<Incoming>, backend: SocketAddr, front: Front) -
             sender.send_request(Request::from_parts(head, body)).await?
         }
         Version::Http2 => {
-            let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
             tokio::spawn(connection);
             sender.send_request(Request::from_parts(head, body)).await?
         }
@@ -90,7 +102,11 @@ async fn answer(request: Request<Incoming>, backend: SocketAddr, front: Front) -
     for name in ["connection", "transfer-encoding", "keep-alive", "upgrade"] {
         head.headers.remove(name);
     }
-    let body = if front.strip_trailers { WithoutTrailers(body).boxed_unsync() } else { body.map_err(Error::from).boxed_unsync() };
+    let body = if front.strip_trailers {
+        WithoutTrailers(body).boxed_unsync()
+    } else {
+        body.map_err(Error::from).boxed_unsync()
+    };
     Ok(Response::from_parts(head, body))
 }
 
@@ -101,7 +117,10 @@ impl Body for WithoutTrailers {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll_frame(cx)) {
             Some(Ok(frame)) if frame.is_trailers() => None,
             other => other.map(|frame| frame.map_err(Error::from)),

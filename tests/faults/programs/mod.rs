@@ -1,4 +1,5 @@
-//! The bed's own small programs: peers and devices that do one thing wrong. Each runs in a thread of this process, inside a namespace.
+//! The bed's own small programs: peers and devices that do one thing wrong. Each runs in a thread
+//! of this process, inside a namespace.
 
 mod contents;
 mod directory;
@@ -22,9 +23,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
-/// What a program does. `port` is where it listens, `to` the port of `srv` that it passes things on to.
+/// What a program does. `port` is where it listens, `to` the port of `srv` that it passes things on
+/// to.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub enum Kind {
     /// Passes everything on.
     Relay {
@@ -111,7 +118,8 @@ pub enum Kind {
         buffer: bool,
         status: Option<u16>,
     },
-    /// Refuses one path of HTTP/1.1 with a status (0 closes without an answer), and passes everything else on.
+    /// Refuses one path of HTTP/1.1 with a status (0 closes without an answer), and passes
+    /// everything else on.
     PathFilter { port: u16, to: u16, refuse: String, status: u16 },
     /// Passes every request of HTTP/1.1 on, and takes one header out of those for this path.
     Stripper { port: u16, to: u16, path: String, header: String },
@@ -119,7 +127,8 @@ pub enum Kind {
     FullQueue { port: u16 },
     /// Passes the first request of each connection on, and answers the others itself.
     Sharer { port: u16, to: u16, status: u16 },
-    /// Passes on, and closes the connection in an orderly way once nothing was said for so long, or so much was.
+    /// Passes on, and closes the connection in an orderly way once nothing was said for so long, or
+    /// so much was.
     Closing { port: u16, to: u16, idle_ms: Option<u64>, octets: Option<usize> },
     /// Passes on the first octets, and takes all others without a sign.
     Swallowing { port: u16, to: u16, octets: usize },
@@ -155,7 +164,8 @@ pub enum Kind {
         #[serde(default)]
         loses_aaaa: bool,
     },
-    /// Has every port of a range, and listens on none: for this time from the beginning of each run of the connector, or all the while.
+    /// Has every port of a range, and listens on none: for this time from the beginning of each run
+    /// of the connector, or all the while.
     PortHog { first: u16, last: u16, seconds: Option<f64> },
 }
 
@@ -233,21 +243,32 @@ impl Program {
     pub fn start(&self, namespace: &str, authorities: &Authorities) -> Result<Inside, String> {
         let kind = self.kind.clone();
         let made = match &kind {
-            Kind::Interceptor { cert, .. } | Kind::TlsBanner { cert, .. } => Some(authorities.make(cert)),
+            Kind::Interceptor { cert, .. } | Kind::TlsBanner { cert, .. } => {
+                Some(authorities.make(cert))
+            }
             _ => None,
         };
         let roots = vec![authorities.root_certificate()];
         match kind {
-            Kind::Dns { answer, v4, v6, delay_ms, only, loses_aaaa } => Inside::start(namespace, move || {
-                let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53)).map_err(|e| format!("port 53: {e}"))?;
-                socket.set_nonblocking(true).map_err(|e| e.to_string())?;
-                let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
-                Ok(dns::serve(socket, dns::Zone { answer, v4, v6, only, loses_aaaa }, Duration::from_millis(delay_ms)))
-            }),
+            Kind::Dns { answer, v4, v6, delay_ms, only, loses_aaaa } => {
+                Inside::start(namespace, move || {
+                    let socket = std::net::UdpSocket::bind((IpAddr::V6(Ipv6Addr::UNSPECIFIED), 53))
+                        .map_err(|e| format!("port 53: {e}"))?;
+                    socket.set_nonblocking(true).map_err(|e| e.to_string())?;
+                    let socket = UdpSocket::from_std(socket).map_err(|e| e.to_string())?;
+                    Ok(dns::serve(
+                        socket,
+                        dns::Zone { answer, v4, v6, only, loses_aaaa },
+                        Duration::from_millis(delay_ms),
+                    ))
+                })
+            }
             Kind::PortHog { first, last, seconds } => Inside::start(namespace, move || {
-                // One socket for all addresses of both families, so that no connection from here can have the port.
-                // One that is left out would be one that is left to the connector.
-                let held = (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
+                // One socket for all addresses of both families, so that no connection from here
+                // can have the port. One that is left out would be one that is left to the
+                // connector.
+                let held =
+                    (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
                 let held = held.collect::<Result<Vec<_>, _>>()?;
                 Ok(async move {
                     match seconds {
@@ -258,21 +279,31 @@ impl Program {
                 })
             }),
             Kind::Mapper { port, says } => Inside::start(namespace, move || {
-                let listen = |port: u16| bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"));
-                let others = says.open.iter().map(|port| listen(*port)).collect::<Result<Vec<_>, _>>()?;
+                let listen = |port: u16| {
+                    bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"))
+                };
+                let others =
+                    says.open.iter().map(|port| listen(*port)).collect::<Result<Vec<_>, _>>()?;
                 Ok(mapper::run(listen(port)?, others, says))
             }),
             Kind::OnlyV6 { port } => Inside::start(namespace, move || {
                 let socket = TcpSocket::new_v6().map_err(|e| e.to_string())?;
                 socket2::SockRef::from(&socket).set_only_v6(true).map_err(|e| e.to_string())?;
-                let bound = socket.bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).and_then(|()| socket.listen(128));
+                let bound = socket
+                    .bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port))
+                    .and_then(|()| socket.listen(128));
                 let listener = bound.map_err(|e| format!("port {port}: {e}"))?;
                 Ok(async move { while let Ok(_taken) = listener.accept().await {} })
             }),
             Kind::FullQueue { port } => Inside::start(namespace, move || {
-                let listener = bind(port).and_then(|s| s.listen(1)).map_err(|e| format!("port {port}: {e}"))?;
+                let listener = bind(port)
+                    .and_then(|s| s.listen(1))
+                    .map_err(|e| format!("port {port}: {e}"))?;
                 let fill = |_| std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port));
-                let waiting = (0..2).map(fill).collect::<Result<Vec<_>, _>>().map_err(|e| format!("port {port}: {e}"))?;
+                let waiting = (0..2)
+                    .map(fill)
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|e| format!("port {port}: {e}"))?;
                 Ok(async move {
                     std::future::pending::<()>().await;
                     drop((listener, waiting));
@@ -280,9 +311,12 @@ impl Program {
             }),
             kind => Inside::start(namespace, move || {
                 let port = kind.port();
-                let listener = bind(port).and_then(|s| s.listen(128)).map_err(|e| format!("port {port}: {e}"))?;
+                let listener = bind(port)
+                    .and_then(|s| s.listen(128))
+                    .map_err(|e| format!("port {port}: {e}"))?;
                 let root = roots[0].clone();
-                let context = Context { recorded: Mutex::new(None), trust: Trust::roots(roots)?, root };
+                let context =
+                    Context { recorded: Mutex::new(None), trust: Trust::roots(roots)?, root };
                 Ok(accept(listener, Arc::new(kind), Arc::new(context), made))
             }),
         }
@@ -301,7 +335,9 @@ async fn accept(listener: TcpListener, kind: Arc<Kind>, context: Arc<Context>, m
     let made = made.map(Arc::new);
     while let Ok((stream, _)) = listener.accept().await {
         let (kind, context, made) = (kind.clone(), context.clone(), made.clone());
-        tokio::task::spawn_local(async move { handle(&kind, &context, stream, made.as_deref()).await });
+        tokio::task::spawn_local(
+            async move { handle(&kind, &context, stream, made.as_deref()).await },
+        );
     }
 }
 
@@ -310,17 +346,26 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
     match kind {
         Kind::Relay { to, delay_ms, ahead, ahead_hex, .. } => {
             tokio::time::sleep(Duration::from_millis(*delay_ms)).await;
-            tcp::relay(context, stream, *to, &text_or_hex(ahead.as_deref(), ahead_hex.as_deref())).await;
+            tcp::relay(context, stream, *to, &text_or_hex(ahead.as_deref(), ahead_hex.as_deref()))
+                .await;
         }
-        Kind::Rewriter { to, from, into, .. } => contents::rewrite(context, stream, *to, from, into).await,
+        Kind::Rewriter { to, from, into, .. } => {
+            contents::rewrite(context, stream, *to, from, into).await
+        }
         Kind::Scrambler { to, .. } => contents::scramble(context, stream, *to).await,
-        Kind::Holder { to, octets, hold_ms, .. } => contents::hold(context, stream, *to, *octets, Duration::from_millis(*hold_ms)).await,
+        Kind::Holder { to, octets, hold_ms, .. } => {
+            contents::hold(context, stream, *to, *octets, Duration::from_millis(*hold_ms)).await
+        }
         Kind::Page { text, .. } => contents::page(stream, text).await,
         Kind::Resetter { .. } => tcp::reset(stream).await,
         Kind::Swallower { .. } => tcp::swallow(stream).await,
         Kind::Closer { .. } => tcp::close(stream).await,
-        Kind::Banner { text, hex, closes, .. } => tcp::say(stream, text.as_deref(), hex.as_deref(), *closes).await,
-        Kind::Talker { first, says, pause_ms, .. } => talker::talk(stream, *first, says, *pause_ms).await,
+        Kind::Banner { text, hex, closes, .. } => {
+            tcp::say(stream, text.as_deref(), hex.as_deref(), *closes).await
+        }
+        Kind::Talker { first, says, pause_ms, .. } => {
+            talker::talk(stream, *first, says, *pause_ms).await
+        }
         Kind::Echo { .. } => talker::echo(stream).await,
         Kind::Replayer { to, .. } => tcp::replay(context, stream, *to).await,
         Kind::Tamperer { to, .. } => tcp::tamper(context, stream, *to).await,
@@ -335,14 +380,27 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
         }
         Kind::PickyTls { suite, resets, .. } => tls::picky(stream, suite, *resets).await,
         Kind::Http2Front { to, backend, strip_trailers, buffer, status, .. } => {
-            let front = http::Front { backend: *backend, strip_trailers: *strip_trailers, buffer: *buffer, status: *status };
+            let front = http::Front {
+                backend: *backend,
+                strip_trailers: *strip_trailers,
+                buffer: *buffer,
+                status: *status,
+            };
             http::front(context, stream, *to, front).await;
         }
-        Kind::PathFilter { to, refuse, status, .. } => forward::filter(context, stream, *to, refuse, *status).await,
-        Kind::Stripper { to, path, header, .. } => forward::strip(context, stream, *to, path, header).await,
+        Kind::PathFilter { to, refuse, status, .. } => {
+            forward::filter(context, stream, *to, refuse, *status).await
+        }
+        Kind::Stripper { to, path, header, .. } => {
+            forward::strip(context, stream, *to, path, header).await
+        }
         Kind::Sharer { to, status, .. } => forward::share(context, stream, *to, *status).await,
-        Kind::Closing { to, idle_ms, octets, .. } => forward::close(context, stream, *to, *idle_ms, *octets).await,
-        Kind::Swallowing { to, octets, .. } => forward::swallow(context, stream, *to, *octets).await,
+        Kind::Closing { to, idle_ms, octets, .. } => {
+            forward::close(context, stream, *to, *idle_ms, *octets).await
+        }
+        Kind::Swallowing { to, octets, .. } => {
+            forward::swallow(context, stream, *to, *octets).await
+        }
         Kind::OnlyV6 { .. } | Kind::FullQueue { .. } | Kind::Mapper { .. } => {}
         Kind::Rpc { answer, .. } => rpc::serve(stream, *answer).await,
         Kind::Directory { says, .. } => directory::serve(stream, says).await,
@@ -388,6 +446,8 @@ impl Kind {
 /// Text, or octets in hexadecimal.
 fn text_or_hex(text: Option<&str>, hex: Option<&str>) -> Vec<u8> {
     let digits: Vec<u8> = hex.unwrap_or_default().bytes().filter(u8::is_ascii_hexdigit).collect();
-    let octets = digits.chunks_exact(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    let octets = digits
+        .chunks_exact(2)
+        .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     text.unwrap_or_default().bytes().chain(octets).collect()
 }

@@ -2,7 +2,10 @@
 
 use super::Refusal;
 use portmatrix::proto::rpc::epm::{MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Pdu, Response, Syntax, status};
+use portmatrix::proto::rpc::{
+    Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Pdu, Response, Syntax,
+    status,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -35,10 +38,21 @@ fn answer(body: &Body, refusal: Refusal) -> Body {
             if let Some(first) = results.first_mut() {
                 *first = ContextResult::accepted(Syntax::NDR32);
             }
-            Body::BindAck(BindAck { max_xmit: 5840, max_recv: 5840, assoc_group: 7, sec_addr: "135".into(), results })
+            Body::BindAck(BindAck {
+                max_xmit: 5840,
+                max_recv: 5840,
+                assoc_group: 7,
+                sec_addr: "135".into(),
+                results,
+            })
         }
         (_, Refusal::NotRegistered) => {
-            let answer = MapResponse { handle: NO_HANDLE, max_count: 4, towers: Vec::new(), status: NOT_REGISTERED };
+            let answer = MapResponse {
+                handle: NO_HANDLE,
+                max_count: 4,
+                towers: Vec::new(),
+                status: NOT_REGISTERED,
+            };
             Body::Response(Response { context: 0, stub: answer.encode(3) })
         }
         _ => Body::Fault(Fault { context: 0, status: status::ACCESS_DENIED }),

@@ -41,7 +41,12 @@ pub async fn close(mut stream: TcpStream) {
 }
 
 /// Says one thing once the first octets came, and then nothing more.
-pub async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: Option<&str>, hex: Option<&str>, closes: bool) {
+pub async fn say(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    text: Option<&str>,
+    hex: Option<&str>,
+    closes: bool,
+) {
     let _ = stream.read(&mut [0; 8192]).await;
     let _ = stream.write_all(&text_or_hex(text, hex)).await;
     let _ = stream.flush().await;
@@ -50,7 +55,8 @@ pub async fn say(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: Option<&
     }
 }
 
-/// Passes the first connection on, and keeps what the backend said; everybody who comes later hears that.
+/// Passes the first connection on, and keeps what the backend said; everybody who comes later hears
+/// that.
 pub async fn replay(context: &Context, mut stream: TcpStream, to: u16) {
     let kept = context.recorded();
     if let Some(kept) = kept {
@@ -89,14 +95,22 @@ pub async fn tamper(context: &Context, stream: TcpStream, to: u16) {
     asking.abort();
 }
 
-async fn change(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+async fn change(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> std::io::Result<()> {
     let mut buffer = [0; 8192];
     loop {
         let n = from.read(&mut buffer).await?;
         if n == 0 {
             return Ok(());
         }
-        if let Some(at) = buffer[..n].windows(13).position(|w| w == b"PORTMATRIX/1 ").map(|at| at + 40).filter(|at| *at < n) {
+        if let Some(at) = buffer[..n]
+            .windows(13)
+            .position(|w| w == b"PORTMATRIX/1 ")
+            .map(|at| at + 40)
+            .filter(|at| *at < n)
+        {
             buffer[at] = if buffer[at] == b'A' { b'B' } else { b'A' };
         }
         to.write_all(&buffer[..n]).await?;

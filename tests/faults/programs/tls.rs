@@ -36,14 +36,20 @@ pub fn acceptor(made: &Made, root: &CertificateDer<'static>, speaks: &Speaks) ->
         _ => rustls::ALL_VERSIONS,
     };
     let crypto = portmatrix::net::tls::crypto();
-    let builder = ServerConfig::builder_with_provider(crypto.clone()).with_protocol_versions(versions).expect("versions");
+    let builder = ServerConfig::builder_with_provider(crypto.clone())
+        .with_protocol_versions(versions)
+        .expect("versions");
     let builder = match speaks.client_certificate {
         None => builder.with_no_client_auth(),
         Some(how) => {
             let mut roots = rustls::RootCertStore::empty();
             roots.add(root.clone()).expect("a root");
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto);
-            let verifier = if how == ClientCertificate::Optional { verifier.allow_unauthenticated() } else { verifier };
+            let verifier = if how == ClientCertificate::Optional {
+                verifier.allow_unauthenticated()
+            } else {
+                verifier
+            };
             builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
         }
     };
@@ -57,13 +63,14 @@ pub async fn banner(stream: TcpStream, acceptor: &TlsAcceptor, text: &str) {
         // The alert must get out before the end, and no reset behind it.
         Err((_, mut stream)) => {
             let _ = stream.shutdown().await;
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(1), tcp::swallow(stream)).await;
+            let _ =
+                tokio::time::timeout(std::time::Duration::from_secs(1), tcp::swallow(stream)).await;
         }
     }
 }
 
-/// Takes one cipher suite of TLS 1.2 alone, by its two octets in hexadecimal: a greeting with it is answered, any other ends with an alert, or without
-/// a word where `resets`.
+/// Takes one cipher suite of TLS 1.2 alone, by its two octets in hexadecimal: a greeting with it is
+/// answered, any other ends with an alert, or without a word where `resets`.
 pub async fn picky(mut stream: TcpStream, suite: &str, resets: bool) {
     let suite = u16::from_str_radix(suite, 16).expect("a suite").to_be_bytes();
     let mut octets = [0; 4096];

@@ -1,4 +1,5 @@
-//! The built program through nginx, between hosts: the result file says which leg is broken, and the table and the advice name it.
+//! The built program through nginx, between hosts: the result file says which leg is broken, and
+//! the table and the advice name it.
 
 use crate::support::deployment::{LIMIT, PROGRAM};
 use crate::support::netns::{self, Net, Process};
@@ -13,7 +14,8 @@ struct Site {
 }
 
 impl Site {
-    /// `None`, with a sentence on standard error, where namespaces cannot be made or nginx is missing.
+    /// `None`, with a sentence on standard error, where namespaces cannot be made or nginx is
+    /// missing.
     #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     fn new() -> Option<Self> {
         if let Err(why) = netns::available() {
@@ -23,17 +25,27 @@ impl Site {
         if std::process::Command::new("nginx").arg("-v").output().is_err() {
             return super::programs::missing("nginx");
         }
-        let site = Site { net: Net::new(&["ws", "front", "psp"]), folder: TempDir::new().expect("a temporary folder") };
-        let host = |name: &str| format!("{{ name = \"{name}.contoso.test\", addresses = [\"{}\"] }}", site.net.host(name).v4());
+        let site = Site {
+            net: Net::new(&["ws", "front", "psp"]),
+            folder: TempDir::new().expect("a temporary folder"),
+        };
+        let host = |name: &str| {
+            format!(
+                "{{ name = \"{name}.contoso.test\", addresses = [\"{}\"] }}",
+                site.net.host(name).v4()
+            )
+        };
         let text = format!(
-            "[site]\nname = \"contoso\"\nproduct = \"powersyncpro\"\ntopology = \"reverse-proxy\"\nfeatures = [\"!entra-id\"]\n\n[roles]\n\
+            "[site]\nname = \"contoso\"\nproduct = \"powersyncpro\"\ntopology \
+                = \"reverse-proxy\"\nfeatures = [\"!entra-id\"]\n\n[roles]\n\
              migration-agent = {}\nreverse-proxy = {}\npsp-service = {}\n",
             host("ws"),
             host("front"),
             host("psp")
         );
         std::fs::write(site.path("site.toml"), text).expect("written");
-        let certified = rcgen::generate_simple_self_signed(["front.contoso.test".to_owned()]).expect("a certificate");
+        let certified = rcgen::generate_simple_self_signed(["front.contoso.test".to_owned()])
+            .expect("a certificate");
         let pem = format!("{}{}", certified.cert.pem(), certified.signing_key.serialize_pem());
         std::fs::write(site.path("pem"), pem).expect("written");
         std::fs::write(site.path("ca.pem"), certified.cert.pem()).expect("written");
@@ -48,13 +60,21 @@ impl Site {
 
     fn nginx(&self) -> Process {
         let servers = format!(
-            "server {{ listen 443 ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; location /Agent {{ proxy_pass \
+            "server {{ listen 443 ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; \
+                location /Agent {{ proxy_pass \
              http://{}:5000; proxy_http_version 1.1; }} }}",
             self.net.host("psp").v4()
         );
-        std::fs::write(self.path("nginx.conf"), super::programs::nginx_configuration(self.folder.path(), &servers)).expect("written");
+        std::fs::write(
+            self.path("nginx.conf"),
+            super::programs::nginx_configuration(self.folder.path(), &servers),
+        )
+        .expect("written");
         let front = self.net.host("front");
-        let mut nginx = front.start("nginx", &["-e", "stderr", "-p", &self.path(""), "-c", &self.path("nginx.conf")]);
+        let mut nginx = front.start(
+            "nginx",
+            &["-e", "stderr", "-p", &self.path(""), "-c", &self.path("nginx.conf")],
+        );
         nginx.wait_listening(front, &[443], Duration::from_secs(10));
         nginx
     }
@@ -63,13 +83,28 @@ impl Site {
     fn connect(&self) -> (Value, String) {
         let (site, key, ca) = (self.path("site.toml"), self.path("site.key"), self.path("ca.pem"));
         let run = |format: &str| {
-            let args = ["connect", "--site", &site, "--as", "ws.contoso.test", "--key", &key, "--ca", &ca, "--format", format];
+            let args = [
+                "connect",
+                "--site",
+                &site,
+                "--as",
+                "ws.contoso.test",
+                "--key",
+                &key,
+                "--ca",
+                &ca,
+                "--format",
+                format,
+            ];
             self.net.host("ws").run(PROGRAM, &args, LIMIT)
         };
         let done = run("json");
-        let json: Value = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("no JSON: {e}\n{done}"));
+        let json: Value =
+            serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("no JSON: {e}\n{done}"));
         let hops = json["hops"].as_array().expect("hops");
-        let through = hops.iter().find(|h| h["to"]["port"] == 443 && h["expect"] == "allow" && h["path"] == "/Agent");
+        let through = hops
+            .iter()
+            .find(|h| h["to"]["port"] == 443 && h["expect"] == "allow" && h["path"] == "/Agent");
         let hop = through.unwrap_or_else(|| panic!("no hop through the front\n{done}")).clone();
         let table = run("table").out.split_whitespace().collect::<Vec<_>>().join(" ");
         (hop, table)
@@ -88,20 +123,38 @@ fn the_first_broken_leg_is_named() {
     let nginx = site.nginx();
 
     let (hop, table) = site.connect();
-    assert_eq!((&hop["verdict"], &hop["reason"]), (&"fail".into(), &"bad-gateway".into()), "{hop:#}");
+    assert_eq!(
+        (&hop["verdict"], &hop["reason"]),
+        (&"fail".into(), &"bad-gateway".into()),
+        "{hop:#}"
+    );
     assert_eq!(legs(&hop), [(&yes, ""), (&no, "bad-gateway")], "{hop:#}");
     assert!(hop["recognised"].as_str().is_some_and(|r| r.starts_with("nginx ")), "{hop:#}");
     let advice = hop["advice"].as_str().unwrap_or_default();
     assert!(advice.starts_with("Between front.contoso.test and psp.contoso.test: "), "{advice}");
-    for words in
-        ["ws.contoso.test → front.contoso.test: ok", "first broken leg: front.contoso.test → psp.contoso.test: broken, bad-gateway"]
-    {
+    for words in [
+        "ws.contoso.test → front.contoso.test: ok",
+        "first broken leg: front.contoso.test → psp.contoso.test: broken, bad-gateway",
+    ] {
         assert!(table.contains(words), "{words} is not in {table}");
     }
 
     let psp = site.net.host("psp");
-    let (file, key, out) = (site.path("site.toml"), site.path("site.key"), site.path("listener.json"));
-    let listener_args = ["listen", "--site", &file, "--as", "psp.contoso.test", "--key", &key, "--for", "60s", "--out", &out];
+    let (file, key, out) =
+        (site.path("site.toml"), site.path("site.key"), site.path("listener.json"));
+    let listener_args = [
+        "listen",
+        "--site",
+        &file,
+        "--as",
+        "psp.contoso.test",
+        "--key",
+        &key,
+        "--for",
+        "60s",
+        "--out",
+        &out,
+    ];
     let mut listener = psp.start(PROGRAM, &listener_args);
     listener.wait_listening(psp, &[5000], Duration::from_secs(20));
     let (hop, _) = site.connect();
@@ -111,5 +164,8 @@ fn the_first_broken_leg_is_named() {
     drop(nginx);
     let (hop, table) = site.connect();
     assert_eq!(legs(&hop), [(&no, "refused"), (&unknown, "")], "{hop:#}");
-    assert!(table.contains("first broken leg: ws.contoso.test → front.contoso.test: broken, refused"), "{table}");
+    assert!(
+        table.contains("first broken leg: ws.contoso.test → front.contoso.test: broken, refused"),
+        "{table}"
+    );
 }

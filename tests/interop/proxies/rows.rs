@@ -1,9 +1,13 @@
 //! The rows: a path, what is behind it, and what must be reported.
 
-use super::Behind::{self, AspNet, Grpcio, GrpcioTls, Hung, Nobody, OverHttp1, Silent, StandIn, StandInTls, StandInWeb};
+use super::Behind::{
+    self, AspNet, Grpcio, GrpcioTls, Hung, Nobody, OverHttp1, Silent, StandIn, StandInTls,
+    StandInWeb,
+};
 use portmatrix::matrix::model::Protocol::{self, Grpc, GrpcH2c, Http, Https};
 
-/// Who stands in front. `%F` is the front's address and port, `%B` those of what is behind it, `@` the folder with its certificate.
+/// Who stands in front. `%F` is the front's address and port, `%B` those of what is behind it, `@`
+/// the folder with its certificate.
 #[derive(Clone, Copy)]
 pub enum Front {
     /// The part of nginx's configuration inside `server`.
@@ -14,8 +18,8 @@ pub enum Front {
     Iis,
 }
 
-/// One path, with what must be reported for each of the hosts behind it: verdict, reason and the rung where it ended; who answered; as what
-/// it was recognised; how the two legs stand.
+/// One path, with what must be reported for each of the hosts behind it: verdict, reason and the
+/// rung where it ended; who answered; as what it was recognised; how the two legs stand.
 pub struct Row {
     pub path: &'static str,
     pub front: Front,
@@ -26,7 +30,12 @@ pub struct Row {
     pub expect: &'static [(Behind, &'static str)],
 }
 
-const fn row(path: &'static str, protocol: Protocol, front: Front, expect: &'static [(Behind, &'static str)]) -> Row {
+const fn row(
+    path: &'static str,
+    protocol: Protocol,
+    front: Front,
+    expect: &'static [(Behind, &'static str)],
+) -> Row {
     Row { path, front, protocol, url: None, idle: None, expect }
 }
 
@@ -38,10 +47,16 @@ macro_rules! nginx {
         Front::Nginx(concat!("listen %F http2; ", $location))
     };
     (tls, $location:literal) => {
-        Front::Nginx(concat!("listen %F ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
+        Front::Nginx(concat!(
+            "listen %F ssl http2; ssl_certificate @/pem; ssl_certificate_key @/pem; ",
+            $location
+        ))
     };
     (http1, $location:literal) => {
-        Front::Nginx(concat!("listen %F ssl; ssl_certificate @/pem; ssl_certificate_key @/pem; ", $location))
+        Front::Nginx(concat!(
+            "listen %F ssl; ssl_certificate @/pem; ssl_certificate_key @/pem; ",
+            $location
+        ))
     };
     (plain, $location:literal) => {
         Front::Nginx(concat!("listen %F; ", $location))
@@ -69,10 +84,12 @@ pub const ROWS: &[Row] = &[
         &[
             (StandIn, PROVED),
             (Grpcio, "pass answered | unproved | - | ok, ok"),
-            // It opens the port, and drops the connection when it finds nobody: a filter before it looks the same.
+            // It opens the port, and drops the connection when it finds nobody: a filter before it
+            // looks the same.
             (
                 Nobody,
-                "fail closed-after-connect at http | nobody | - | unknown, unknown OR fail reset-after-connect at http | nobody | - | unknown, unknown",
+                "fail closed-after-connect at http | nobody | - | unknown, unknown OR fail \
+                    reset-after-connect at http | nobody | - | unknown, unknown",
             ),
         ],
     ),
@@ -129,8 +146,12 @@ pub const ROWS: &[Row] = &[
         Grpc,
         nginx!(tls, "location / { proxy_pass https://%B; }"),
         &[
-            (StandInTls, "fail http2-not-carried at grpc | middlebox | nginx | ok, http2-not-carried"),
-            // nginx hides why: the server behind it broke the handshake off, for nobody offered it HTTP/2.
+            (
+                StandInTls,
+                "fail http2-not-carried at grpc | middlebox | nginx | ok, http2-not-carried",
+            ),
+            // nginx hides why: the server behind it broke the handshake off, for nobody offered it
+            // HTTP/2.
             (GrpcioTls, "fail bad-gateway at grpc | middlebox | nginx | ok, bad-gateway"),
         ],
     ),
@@ -144,7 +165,10 @@ pub const ROWS: &[Row] = &[
         "nginx, proxy_pass to HTTP/1.1 with trailers",
         GrpcH2c,
         nginx!(h2c, "location / { proxy_pass http://%B; proxy_http_version 1.1; }"),
-        &[(OverHttp1, "fail grpc-trailers-lost at grpc | unproved | nginx | ok, grpc-trailers-lost")],
+        &[(
+            OverHttp1,
+            "fail grpc-trailers-lost at grpc | unproved | nginx | ok, grpc-trailers-lost",
+        )],
     ),
     row(
         "haproxy, HTTP/1.1 with trailers",
@@ -176,10 +200,24 @@ pub const ROWS: &[Row] = &[
         Grpc,
         Front::Iis,
         &[
-            (StandIn, "fail http2-not-carried at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, http2-not-carried"),
-            (AspNet, "fail http2-not-carried at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, http2-not-carried"),
-            (Grpcio, "fail bad-gateway at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, bad-gateway"),
-            (Nobody, "fail bad-gateway at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, bad-gateway"),
+            (
+                StandIn,
+                "fail http2-not-carried at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, \
+                    http2-not-carried",
+            ),
+            (
+                AspNet,
+                "fail http2-not-carried at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, \
+                    http2-not-carried",
+            ),
+            (
+                Grpcio,
+                "fail bad-gateway at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, bad-gateway",
+            ),
+            (
+                Nobody,
+                "fail bad-gateway at grpc | middlebox | IIS 10.0 with ARR 3.0 | ok, bad-gateway",
+            ),
         ],
     ),
     // No HTTP/2 before the front.
@@ -239,7 +277,12 @@ pub const ROWS: &[Row] = &[
     ),
     Row {
         url: Some("/Agent"),
-        ..row("nginx, the path alone", GrpcH2c, nginx!(h2c, "location /Agent/ { grpc_pass grpc://%B; }"), &[(StandIn, PROVED_NGINX)])
+        ..row(
+            "nginx, the path alone",
+            GrpcH2c,
+            nginx!(h2c, "location /Agent/ { grpc_pass grpc://%B; }"),
+            &[(StandIn, PROVED_NGINX)],
+        )
     },
     row(
         "haproxy, a path that is denied",
@@ -296,8 +339,15 @@ pub const ROWS: &[Row] = &[
         ..row(
             "nginx, proxy_pass, web",
             Http,
-            nginx!(plain, "location / { proxy_pass http://%B; proxy_set_header X-Forwarded-For $remote_addr; }"),
-            &[(StandInWeb, PROVED_NGINX), (Nobody, "fail bad-gateway at http | middlebox | nginx | ok, bad-gateway")],
+            nginx!(
+                plain,
+                "location / { proxy_pass http://%B; proxy_set_header X-Forwarded-For $remote_addr; \
+                    }"
+            ),
+            &[
+                (StandInWeb, PROVED_NGINX),
+                (Nobody, "fail bad-gateway at http | middlebox | nginx | ok, bad-gateway"),
+            ],
         )
     },
     Row {
@@ -356,7 +406,11 @@ pub const ROWS: &[Row] = &[
         ..row(
             "nginx wants a client certificate",
             Https,
-            nginx!(http1, "ssl_verify_client on; ssl_client_certificate @/pem; location / { proxy_pass http://%B; }"),
+            nginx!(
+                http1,
+                "ssl_verify_client on; ssl_client_certificate @/pem; location / { proxy_pass \
+                    http://%B; }"
+            ),
             &[(StandInWeb, "fail http-status at http | unproved | nginx | ok, unknown")],
         )
     },
@@ -374,7 +428,10 @@ pub const ROWS: &[Row] = &[
         ..row(
             "nginx, one page for every path",
             Http,
-            nginx!(plain, "location / { default_type text/html; return 200 '<form action=/sign-in></form>'; }"),
+            nginx!(
+                plain,
+                "location / { default_type text/html; return 200 '<form action=/sign-in></form>'; }"
+            ),
             &[(StandInWeb, "inconclusive not-proved | unproved | nginx | ok, unknown")],
         )
     },

@@ -1,4 +1,5 @@
-//! What no program here does by itself: a front as IIS with ARR is one, a server of gRPC over HTTP/1.1, and one that says nothing.
+//! What no program here does by itself: a front as IIS with ARR is one, a server of gRPC over
+//! HTTP/1.1, and one that says nothing.
 
 use crate::http_grpc::LOOPBACK;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -23,13 +24,18 @@ async fn bind() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// What IIS shows others than its own machine when ARR has no good answer (its custerr/en-US/502.htm, shortened).
-const PAGE_502: &str = "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\">\r\n<html><head><title>502 - Web server received an \
-                        invalid response while acting as a gateway or proxy server.</title></head>\r\n<body>\r\n<div id=\"header\"><h1>Server \
-                        Error</h1></div>\r\n<div id=\"content\"><h2>502 - Web server received an invalid response while acting as a gateway \
+/// What IIS shows others than its own machine when ARR has no good answer (its
+/// custerr/en-US/502.htm, shortened).
+const PAGE_502: &str = "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 \
+    Strict//EN\">\r\n<html><head><title>502 - Web server received an \
+                        invalid response while acting as a gateway or proxy \
+                        server.</title></head>\r\n<body>\r\n<div id=\"header\"><h1>Server \
+                        Error</h1></div>\r\n<div id=\"content\"><h2>502 - Web server received an \
+                        invalid response while acting as a gateway \
                         or proxy server.</h2></div>\r\n</body></html>\r\n";
 
-/// A front as IIS with ARR is one: HTTP/2 with TLS to the client, HTTP/1.1 to what is behind it, and its own names in every answer.
+/// A front as IIS with ARR is one: HTTP/2 with TLS to the client, HTTP/1.1 to what is behind it,
+/// and its own names in every answer.
 pub async fn iis(identity: &Identity, behind: SocketAddr) -> SocketAddr {
     let acceptor = identity.acceptor(&["h2", "http/1.1"]).expect("key and certificate fit");
     let (listener, address) = bind().await;
@@ -38,7 +44,9 @@ pub async fn iis(identity: &Identity, behind: SocketAddr) -> SocketAddr {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let service = service_fn(move |request| async move { Ok::<_, Infallible>(pass(request, behind).await) });
+                let service = service_fn(move |request| async move {
+                    Ok::<_, Infallible>(pass(request, behind).await)
+                });
                 let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
                 let _ = builder.serve_connection(TokioIo::new(stream), service).await;
             });
@@ -51,7 +59,8 @@ async fn pass(request: Request<Incoming>, behind: SocketAddr) -> Response<Body> 
     let mut response = match ask(request, behind).await {
         Ok(response) => response,
         Err(_) => {
-            let mut page = Response::new(Full::from(PAGE_502).map_err(|never| match never {}).boxed_unsync());
+            let mut page =
+                Response::new(Full::from(PAGE_502).map_err(|never| match never {}).boxed_unsync());
             *page.status_mut() = hyper::StatusCode::BAD_GATEWAY;
             page.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
             page
@@ -68,7 +77,9 @@ async fn ask(request: Request<Incoming>, behind: SocketAddr) -> Result<Response<
     head.version = Version::HTTP_11;
     head.uri = head.uri.path_and_query().map_or("/", |p| p.as_str()).parse()?;
     head.headers.insert(HOST, behind.to_string().parse()?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(TcpStream::connect(behind).await?)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(TcpStream::connect(behind).await?))
+            .await?;
     tokio::spawn(connection);
     let (mut head, body) = sender.send_request(Request::from_parts(head, body)).await?.into_parts();
     head.version = Version::HTTP_2;
@@ -78,9 +89,10 @@ async fn ask(request: Request<Incoming>, behind: SocketAddr) -> Result<Response<
     Ok(Response::from_parts(head, body.map_err(Error::from).boxed_unsync()))
 }
 
-/// The health check over HTTP/1.1, with trailers after the last chunk. A request is answered once it has come to its end.
-const OVER_HTTP1: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\ntransfer-encoding: chunked\r\n\r\n\
+/// The health check over HTTP/1.1, with trailers after the last chunk. A request is answered once
+/// it has come to its end.
+const OVER_HTTP1: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: \
+        grpc-status\r\ntransfer-encoding: chunked\r\n\r\n\
     7\r\n\0\0\0\0\x02\x08\x01\r\n0\r\ngrpc-status: 0\r\n\r\n";
 
 /// A server that speaks gRPC over HTTP/1.1, with chunks and trailers.

@@ -32,14 +32,21 @@ fn of_this_machine(code: i32) -> Option<Reason> {
 /// Nothing was sent.
 fn begin(code: i32) -> Meaning {
     match code {
-        // No route, or one that refuses; IPv6 that is switched off, or an address that needs a zone.
-        c::ENETUNREACH | c::EHOSTUNREACH | c::EHOSTDOWN | c::EINVAL | c::EAFNOSUPPORT | c::EPROTONOSUPPORT => {
-            Meaning::local(Reason::LocalNoRoute)
-        }
+        // No route, or one that refuses; IPv6 that is switched off, or an address that needs a
+        // zone.
+        c::ENETUNREACH
+        | c::EHOSTUNREACH
+        | c::EHOSTDOWN
+        | c::EINVAL
+        | c::EAFNOSUPPORT
+        | c::EPROTONOSUPPORT => Meaning::local(Reason::LocalNoRoute),
         code if code == NO_NETWORK => Meaning::local(Reason::LocalNoRoute),
         c::EACCES => Meaning::local(Reason::LocalPermission),
-        // Linux answers a connection under way later; the others may answer one to themselves at once.
-        c::ECONNREFUSED if cfg!(not(any(target_os = "linux", target_os = "android"))) => Meaning::REFUSED,
+        // Linux answers a connection under way later; the others may answer one to themselves at
+        // once.
+        c::ECONNREFUSED if cfg!(not(any(target_os = "linux", target_os = "android"))) => {
+            Meaning::REFUSED
+        }
         _ => Meaning::NOT_UNDERSTOOD,
     }
 }
@@ -61,17 +68,20 @@ fn open(code: i32) -> Meaning {
     match code {
         // EPIPE and ENOTCONN: it is gone, and its end was told before.
         c::ECONNRESET | c::EPIPE | c::ENOTCONN => Meaning::unknown(Reason::ResetAfterConnect),
-        // What was sent was not acknowledged, nor were the kernel's own questions whether anybody is there.
+        // What was sent was not acknowledged, nor were the kernel's own questions whether anybody
+        // is there.
         c::ETIMEDOUT | c::ENETRESET => Meaning::unknown(Reason::SilentAfterConnect),
-        // Messages of routers about packets of an open connection: the kernel keeps them until it gives up.
+        // Messages of routers about packets of an open connection: the kernel keeps them until it
+        // gives up.
         c::ENETUNREACH => Meaning::path(Reason::NetUnreachable),
         c::ECONNREFUSED => Meaning::path(Reason::PortUnreachable),
         _ => unreachable(code).unwrap_or(Meaning::NOT_UNDERSTOOD),
     }
 }
 
-/// What the kernel makes of an ICMP message (Linux: `icmp_err_convert`, `tab_unreach`) that cannot come from elsewhere once packets are out.
-/// ECONNABORTED is none: on Linux somebody on this machine destroyed the socket (`ss --kill`).
+/// What the kernel makes of an ICMP message (Linux: `icmp_err_convert`, `tab_unreach`) that cannot
+/// come from elsewhere once packets are out. ECONNABORTED is none: on Linux somebody on this
+/// machine destroyed the socket (`ss --kill`).
 fn unreachable(code: i32) -> Option<Meaning> {
     match code {
         c::EHOSTUNREACH | c::EHOSTDOWN => Some(Meaning::path(Reason::HostUnreachable)),
@@ -82,7 +92,8 @@ fn unreachable(code: i32) -> Option<Meaning> {
     }
 }
 
-/// "Machine is not on the network": Linux alone has it, for an ICMP message that a host is isolated.
+/// "Machine is not on the network": Linux alone has it, for an ICMP message that a host is
+/// isolated.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const NO_NETWORK: i32 = c::ENONET;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -120,10 +131,24 @@ mod tests {
 
     #[test]
     fn nothing_is_guessed() {
-        let known =
-            ALL.filter(|code| [Phase::Begin, Phase::Sent, Phase::Open].iter().any(|p| meaning(*code, *p).reason != Reason::OsError));
+        let known = ALL.filter(|code| {
+            [Phase::Begin, Phase::Sent, Phase::Open]
+                .iter()
+                .any(|p| meaning(*code, *p).reason != Reason::OsError)
+        });
         assert_eq!(known.count(), 24);
-        for code in [c::EIO, c::EBADF, c::ECONNABORTED, c::EPROTO, c::EMSGSIZE, c::EFAULT, c::ESHUTDOWN, c::EINTR, c::ENOSYS, 134] {
+        for code in [
+            c::EIO,
+            c::EBADF,
+            c::ECONNABORTED,
+            c::EPROTO,
+            c::EMSGSIZE,
+            c::EFAULT,
+            c::ESHUTDOWN,
+            c::EINTR,
+            c::ENOSYS,
+            134,
+        ] {
             for phase in [Phase::Sent, Phase::Open] {
                 assert_eq!(meaning(code, phase), Meaning::NOT_UNDERSTOOD, "{code} {phase:?}");
             }
@@ -146,8 +171,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_has_its_number_and_words() {
-        let failure = super::super::failure(&std::io::Error::from_raw_os_error(c::EIO), Phase::Open);
+        let failure =
+            super::super::failure(&std::io::Error::from_raw_os_error(c::EIO), Phase::Open);
         assert_eq!((failure.reason, &failure.detail["code"]), (Reason::OsError, &5.into()));
-        assert!(failure.detail["error"].as_str().is_some_and(|words| words.contains("Input/output")), "{failure:?}");
+        assert!(
+            failure.detail["error"].as_str().is_some_and(|words| words.contains("Input/output")),
+            "{failure:?}"
+        );
     }
 }

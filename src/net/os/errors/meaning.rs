@@ -36,14 +36,20 @@ impl Meaning {
         Meaning { reason, initiator: Initiator::Unknown }
     }
 
-    pub(super) const REFUSED: Meaning = Meaning { reason: Reason::Refused, initiator: Initiator::Peer };
+    pub(super) const REFUSED: Meaning =
+        Meaning { reason: Reason::Refused, initiator: Initiator::Peer };
     pub(super) const NOT_UNDERSTOOD: Meaning = Meaning::local(Reason::OsError);
 }
 
-/// Every meaning keeps to this: a fault of this machine is never said to be the way's, nor the other way round.
+/// Every meaning keeps to this: a fault of this machine is never said to be the way's, nor the
+/// other way round.
 #[cfg(test)]
 pub(super) fn check(code: i32, phase: Phase, meaning: Meaning, of_the_way: bool) {
     let local_reason = meaning.reason.is_local();
-    assert_eq!(local_reason, meaning.initiator == Initiator::Local, "{code} {phase:?}: {meaning:?}");
+    assert_eq!(
+        local_reason,
+        meaning.initiator == Initiator::Local,
+        "{code} {phase:?}: {meaning:?}"
+    );
     assert_eq!(!local_reason, of_the_way, "{code} {phase:?}: {meaning:?}");
 }

@@ -1,5 +1,6 @@
-//! What the numbers mean with which a system refuses a connection, ends it before it opens, or breaks it afterwards. One table for each family of
-//! systems; a number that stands in none is `os-error`: nobody knows whose fault it is, so it is nobody's.
+//! What the numbers mean with which a system refuses a connection, ends it before it opens, or
+//! breaks it afterwards. One table for each family of systems; a number that stands in none is
+//! `os-error`: nobody knows whose fault it is, so it is nobody's.
 
 #[cfg(unix)]
 mod errno;
@@ -24,11 +25,14 @@ pub fn meaning(code: i32, phase: Phase) -> Meaning {
     }
 }
 
-/// The same as a failure, with the number and the system's words. An error without a number is not the system's.
+/// The same as a failure, with the number and the system's words. An error without a number is not
+/// the system's.
 pub fn failure(error: &io::Error, phase: Phase) -> Failure {
     let code = error.raw_os_error();
-    let Meaning { reason, initiator } = code.map_or(Meaning::NOT_UNDERSTOOD, |code| meaning(code, phase));
-    let failure = Failure { initiator, ..Failure::unknown(reason) }.with("error", error.to_string());
+    let Meaning { reason, initiator } =
+        code.map_or(Meaning::NOT_UNDERSTOOD, |code| meaning(code, phase));
+    let failure =
+        Failure { initiator, ..Failure::unknown(reason) }.with("error", error.to_string());
     match code {
         Some(code) if reason == Reason::OsError => failure.with("code", code),
         _ => failure,
@@ -42,10 +46,13 @@ impl Failure {
             return failure(error, Phase::Open);
         }
         let told = match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
-                Failure::unknown(Reason::ResetAfterConnect)
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => Failure::unknown(Reason::ResetAfterConnect),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => {
+                Failure::unknown(Reason::ClosedAfterConnect)
             }
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::WriteZero => Failure::unknown(Reason::ClosedAfterConnect),
             io::ErrorKind::TimedOut => Failure::unknown(Reason::SilentAfterConnect),
             // What a protocol found wrong with the octets that came, and nothing of the system's.
             io::ErrorKind::InvalidData => Failure::unknown(Reason::ClosedAfterConnect),
@@ -67,11 +74,16 @@ mod tests {
         assert_eq!(reason(io::ErrorKind::ConnectionReset.into()), Reason::ResetAfterConnect);
         assert_eq!(reason(io::ErrorKind::TimedOut.into()), Reason::SilentAfterConnect);
         assert_eq!(reason(io::ErrorKind::StorageFull.into()), Reason::OsError);
-        assert_eq!(reason(io::Error::new(io::ErrorKind::InvalidData, "an alert")), Reason::ClosedAfterConnect);
+        assert_eq!(
+            reason(io::Error::new(io::ErrorKind::InvalidData, "an alert")),
+            Reason::ClosedAfterConnect
+        );
         #[cfg(unix)]
-        for (code, wanted) in
-            [(libc::EIO, Reason::OsError), (libc::ENOBUFS, Reason::LocalResources), (libc::EHOSTUNREACH, Reason::HostUnreachable)]
-        {
+        for (code, wanted) in [
+            (libc::EIO, Reason::OsError),
+            (libc::ENOBUFS, Reason::LocalResources),
+            (libc::EHOSTUNREACH, Reason::HostUnreachable),
+        ] {
             assert_eq!(reason(io::Error::from_raw_os_error(code)), wanted, "{code}");
         }
     }

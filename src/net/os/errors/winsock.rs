@@ -1,4 +1,5 @@
-//! Windows ("Windows Sockets Error Codes" of the Windows documentation). Numbers, so that the table is tested on every system.
+//! Windows ("Windows Sockets Error Codes" of the Windows documentation). Numbers, so that the table
+//! is tested on every system.
 
 use super::meaning::{Meaning, Phase};
 use crate::reason::Reason;
@@ -33,7 +34,8 @@ fn of_this_machine(code: i32) -> Option<Reason> {
 /// Nothing was sent.
 fn begin(code: i32) -> Meaning {
     match code {
-        // WSAENETUNREACH, WSAEHOSTDOWN, WSAEHOSTUNREACH; WSAEPROTONOSUPPORT, WSAEPFNOSUPPORT, WSAEAFNOSUPPORT: a family that is switched off.
+        // WSAENETUNREACH, WSAEHOSTDOWN, WSAEHOSTUNREACH; WSAEPROTONOSUPPORT, WSAEPFNOSUPPORT,
+        // WSAEAFNOSUPPORT: a family that is switched off.
         10051 | 10064 | 10065 | 10043 | 10046 | 10047 => Meaning::local(Reason::LocalNoRoute),
         // WSAECONNREFUSED, of this machine to itself.
         10061 => Meaning::REFUSED,
@@ -50,7 +52,8 @@ fn sent(code: i32) -> Meaning {
         10054 | 64 => Meaning::unknown(Reason::Rejected),
         // WSAETIMEDOUT, ERROR_SEM_TIMEOUT.
         10060 | 121 => Meaning::unknown(Reason::TimedOut),
-        // WSAENETUNREACH, ERROR_NETWORK_UNREACHABLE; whether this machine has no route at all, the caller asks.
+        // WSAENETUNREACH, ERROR_NETWORK_UNREACHABLE; whether this machine has no route at all, the
+        // caller asks.
         10051 | 1231 => Meaning::unknown(Reason::NetUnreachable),
         _ => unreachable(code).unwrap_or(Meaning::NOT_UNDERSTOOD),
     }
@@ -59,10 +62,12 @@ fn sent(code: i32) -> Meaning {
 /// The connection was open.
 fn open(code: i32) -> Meaning {
     match code {
-        // WSAECONNRESET, ERROR_NETNAME_DELETED. WSAECONNABORTED and ERROR_CONNECTION_ABORTED are what further calls say after a reset, and what is
-        // said when nothing was acknowledged; WSAENOTCONN: it is gone, and its end was told before.
+        // WSAECONNRESET, ERROR_NETNAME_DELETED. WSAECONNABORTED and ERROR_CONNECTION_ABORTED are
+        // what further calls say after a reset, and what is said when nothing was acknowledged;
+        // WSAENOTCONN: it is gone, and its end was told before.
         10054 | 64 | 10053 | 1236 | 10057 => Meaning::unknown(Reason::ResetAfterConnect),
-        // WSAETIMEDOUT, ERROR_SEM_TIMEOUT; WSAENETRESET: nobody answered the system's own questions whether anybody is there.
+        // WSAETIMEDOUT, ERROR_SEM_TIMEOUT; WSAENETRESET: nobody answered the system's own questions
+        // whether anybody is there.
         10060 | 121 | 10052 => Meaning::unknown(Reason::SilentAfterConnect),
         // WSAEDISCON: an orderly close.
         10101 => Meaning::unknown(Reason::ClosedAfterConnect),
@@ -113,7 +118,8 @@ mod tests {
 
     #[test]
     fn the_stack_that_is_not_there_is_nobodys_fault() {
-        // WSASYSNOTREADY, WSAEPROVIDERFAILEDINIT, WSAEINVAL, WSAESHUTDOWN, WSAEBADF, WSAENOTSOCK, WSAEMSGSIZE.
+        // WSASYSNOTREADY, WSAEPROVIDERFAILEDINIT, WSAEINVAL, WSAESHUTDOWN, WSAEBADF, WSAENOTSOCK,
+        // WSAEMSGSIZE.
         for code in [10091, 10106, 10022, 10058, 10009, 10038, 10040] {
             for phase in [Phase::Begin, Phase::Sent, Phase::Open] {
                 assert_eq!(meaning(code, phase), Meaning::NOT_UNDERSTOOD, "{code} {phase:?}");

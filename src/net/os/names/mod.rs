@@ -1,4 +1,5 @@
-//! The system's own resolver: the one call that every program on the machine makes to look up a name.
+//! The system's own resolver: the one call that every program on the machine makes to look up a
+//! name.
 
 #[cfg(unix)]
 mod unix;

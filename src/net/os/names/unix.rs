@@ -30,11 +30,12 @@ unsafe extern "C" {
 /// Whether this system's resolver can be made to wait longer than its configuration says.
 pub const CAN_WAIT: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 
-/// Has glibc wait in this thread as long as it does by itself, where `resolv.conf` says less (resolv.conf(5), `timeout` and `attempts`).
+/// Has glibc wait in this thread as long as it does by itself, where `resolv.conf` says less
+/// (resolv.conf(5), `timeout` and `attempts`).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn wait_longer() {
-    // SAFETY: the state is this thread's own, lives as long as the thread, and was filled in by the call before; glibc lets programs change it, and
-    // then takes it as it is.
+    // SAFETY: the state is this thread's own, lives as long as the thread, and was filled in by the
+    // call before; glibc lets programs change it, and then takes it as it is.
     unsafe {
         if libc::res_init() == 0
             && let Some(state) = __res_state().as_mut()
@@ -53,7 +54,11 @@ fn wait_longer() {}
 /// # Errors
 /// What the code means, with the library's own words.
 pub fn addresses_of(name: &str, patient: bool) -> Result<Named, NameError> {
-    let none = |words: &str| NameError { fault: NameFault::NotFound, code: libc::EAI_NONAME, words: words.to_owned() };
+    let none = |words: &str| NameError {
+        fault: NameFault::NotFound,
+        code: libc::EAI_NONAME,
+        words: words.to_owned(),
+    };
     if name.is_empty() {
         return Err(none("an empty name"));
     }
@@ -66,8 +71,10 @@ pub fn addresses_of(name: &str, patient: bool) -> Result<Named, NameError> {
     hints.ai_socktype = libc::SOCK_STREAM;
     hints.ai_flags = libc::AI_CANONNAME;
     let mut list: *mut libc::addrinfo = ptr::null_mut();
-    // SAFETY: name and hints live until the call returns; the list is the library's, and given back below.
-    let code = unsafe { libc::getaddrinfo(text.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
+    // SAFETY: name and hints live until the call returns; the list is the library's, and given back
+    // below.
+    let code =
+        unsafe { libc::getaddrinfo(text.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
     if code != 0 {
         let system = std::io::Error::last_os_error();
         return Err(error(code, &system));
@@ -91,17 +98,23 @@ unsafe fn read(list: *const libc::addrinfo) -> Named {
         if named.canonical.is_none() && !entry.ai_canonname.is_null() {
             // SAFETY: the library ends the name with a zero.
             let text = unsafe { CStr::from_ptr(entry.ai_canonname) };
-            named.canonical = Some(crate::text::sanitise(&text.to_string_lossy(), MAX_NAME).trim_end_matches('.').to_lowercase());
+            named.canonical = Some(
+                crate::text::sanitise(&text.to_string_lossy(), MAX_NAME)
+                    .trim_end_matches('.')
+                    .to_lowercase(),
+            );
         }
         let address: Option<IpAddr> = match entry.ai_family {
             libc::AF_INET if !entry.ai_addr.is_null() => {
                 // SAFETY: the family says what the address is; it may lie anywhere.
-                let address = unsafe { ptr::read_unaligned(entry.ai_addr.cast::<libc::sockaddr_in>()) };
+                let address =
+                    unsafe { ptr::read_unaligned(entry.ai_addr.cast::<libc::sockaddr_in>()) };
                 Some(Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes()).into())
             }
             libc::AF_INET6 if !entry.ai_addr.is_null() => {
                 // SAFETY: as above.
-                let address = unsafe { ptr::read_unaligned(entry.ai_addr.cast::<libc::sockaddr_in6>()) };
+                let address =
+                    unsafe { ptr::read_unaligned(entry.ai_addr.cast::<libc::sockaddr_in6>()) };
                 Some(Ipv6Addr::from(address.sin6_addr.s6_addr).into())
             }
             _ => None,
@@ -117,7 +130,11 @@ fn error(code: i32, system: &std::io::Error) -> NameError {
     if code == libc::EAI_SYSTEM {
         let number = system.raw_os_error().unwrap_or_default();
         let reason = errors::meaning(number, Phase::Begin).reason;
-        return NameError { fault: NameFault::Local(reason), code: number, words: system.to_string() };
+        return NameError {
+            fault: NameFault::Local(reason),
+            code: number,
+            words: system.to_string(),
+        };
     }
     // SAFETY: the library's own text, which it never frees.
     let words = unsafe { CStr::from_ptr(libc::gai_strerror(code)) };
@@ -168,7 +185,11 @@ mod tests {
     fn numbers_are_what_the_system_says() {
         let of = |name: &str| addresses_of(name, true).map(|named| named.addresses);
         assert_eq!(of("10.1.2.3"), Ok(vec![[10, 1, 2, 3].into()]));
-        assert_eq!(of("127.1"), Ok(vec![[127, 0, 0, 1].into()]), "an address of the oldest notation");
+        assert_eq!(
+            of("127.1"),
+            Ok(vec![[127, 0, 0, 1].into()]),
+            "an address of the oldest notation"
+        );
         assert_eq!(of("::1"), Ok(vec![Ipv6Addr::LOCALHOST.into()]));
     }
 }

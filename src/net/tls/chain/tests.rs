@@ -35,7 +35,10 @@ fn every_error_of_the_verifier_has_its_own_meaning() {
         (certificate(C::InvalidOcspResponse), Fault::RevocationUnknown),
         (certificate(C::BadSignature), Fault::BadSignature),
         (
-            certificate(C::UnsupportedSignatureAlgorithmContext { signature_algorithm_id: Vec::new(), supported_algorithms: Vec::new() }),
+            certificate(C::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: Vec::new(),
+                supported_algorithms: Vec::new(),
+            }),
             Fault::SignatureNotSupported,
         ),
         (
@@ -57,7 +60,10 @@ fn every_error_of_the_verifier_has_its_own_meaning() {
         (webpki(webpki::Error::InvalidSerialNumber), Fault::Unreadable),
         (webpki(webpki::Error::MaximumPathDepthExceeded), Fault::TooComplex),
         (webpki(webpki::Error::EmptyEkuExtension), Fault::NotForServers),
-        (Error::InvalidCertRevocationList(CertRevocationListError::BadSignature), Fault::RevocationUnknown),
+        (
+            Error::InvalidCertRevocationList(CertRevocationListError::BadSignature),
+            Fault::RevocationUnknown,
+        ),
         (Error::General("0x800B0109".into()), Fault::Refused),
     ] {
         assert_eq!(fault(&error, &good()), wanted, "{error:?}");
@@ -68,13 +74,26 @@ fn every_error_of_the_verifier_has_its_own_meaning() {
 fn what_the_certificates_say_makes_an_error_exact() {
     let expired = Error::InvalidCertificate(C::Expired);
     assert_eq!(fault(&expired, &Chain { leaf: Dates::Over, ..good() }), Fault::Expired);
-    assert_eq!(fault(&expired, &Chain { leaf: Dates::Before, ..good() }), Fault::NotYetValid, "it ends before it begins");
+    assert_eq!(
+        fault(&expired, &Chain { leaf: Dates::Before, ..good() }),
+        Fault::NotYetValid,
+        "it ends before it begins"
+    );
     let unknown = Error::InvalidCertificate(C::UnknownIssuer);
-    assert_eq!(fault(&unknown, &Chain { self_signed: true, above: 0, ..good() }), Fault::SelfSigned);
-    assert_eq!(fault(&unknown, &Chain { names_issuer: true, above: 0, ..good() }), Fault::Incomplete);
+    assert_eq!(
+        fault(&unknown, &Chain { self_signed: true, above: 0, ..good() }),
+        Fault::SelfSigned
+    );
+    assert_eq!(
+        fault(&unknown, &Chain { names_issuer: true, above: 0, ..good() }),
+        Fault::Incomplete
+    );
     assert_eq!(fault(&unknown, &Chain { above: 0, ..good() }), Fault::IncompleteOrPrivateRoot);
     let purpose = Error::InvalidCertificate(C::InvalidPurpose);
-    assert_eq!(fault(&purpose, &Chain { issuers_for_servers: false, ..good() }), Fault::IssuerNotForServers);
+    assert_eq!(
+        fault(&purpose, &Chain { issuers_for_servers: false, ..good() }),
+        Fault::IssuerNotForServers
+    );
     let name = Error::InvalidCertificate(C::NotValidForName);
     assert_eq!(fault(&name, &Chain { has_names: false, ..good() }), Fault::CommonNameOnly);
     let wrong = Error::InvalidCertificate(C::BadSignature);
@@ -104,17 +123,46 @@ fn only_a_whole_chain_to_an_unknown_root_is_no_public_one() {
     assert_eq!(is_public(&Ok(()), &good(), true, false), Some(true));
     assert_eq!(is_public(&unknown(), &good(), false, false), Some(false));
     assert_eq!(is_public(&unknown(), &alone, false, false), None, "an intermediate may be missing");
-    assert_eq!(is_public(&unknown(), &alone, true, false), Some(false), "this machine found the root right above it");
-    assert_eq!(is_public(&unknown(), &Chain { names_issuer: true, ..alone.clone() }, true, true), None, "this machine may have fetched it");
-    assert_eq!(is_public(&unknown(), &Chain { self_signed: true, ..alone }, false, false), Some(false));
-    for other in [C::Expired, C::BadEncoding, C::Revoked, C::NotValidForName, C::InvalidPurpose, C::BadSignature] {
+    assert_eq!(
+        is_public(&unknown(), &alone, true, false),
+        Some(false),
+        "this machine found the root right above it"
+    );
+    assert_eq!(
+        is_public(&unknown(), &Chain { names_issuer: true, ..alone.clone() }, true, true),
+        None,
+        "this machine may have fetched it"
+    );
+    assert_eq!(
+        is_public(&unknown(), &Chain { self_signed: true, ..alone }, false, false),
+        Some(false)
+    );
+    for other in [
+        C::Expired,
+        C::BadEncoding,
+        C::Revoked,
+        C::NotValidForName,
+        C::InvalidPurpose,
+        C::BadSignature,
+    ] {
         assert_eq!(is_public(&Err(Error::InvalidCertificate(other)), &good(), true, false), None);
     }
-    assert_eq!(is_public(&Err(webpki(webpki::Error::NameConstraintViolation)), &good(), true, false), None);
+    assert_eq!(
+        is_public(&Err(webpki(webpki::Error::NameConstraintViolation)), &good(), true, false),
+        None
+    );
 }
 
 #[test]
 fn names_stand_for_themselves_and_for_one_label() {
-    assert!(covers("srv.bed.test", "SRV.bed.test") && covers("*.bed.test", "srv.bed.test") && covers("10.0.0.1", "10.0.0.1"));
-    assert!(!covers("*.bed.test", "bed.test") && !covers("*.bed.test", "a.b.bed.test") && !covers("srv.bed.test", "srv.bed"));
+    assert!(
+        covers("srv.bed.test", "SRV.bed.test")
+            && covers("*.bed.test", "srv.bed.test")
+            && covers("10.0.0.1", "10.0.0.1")
+    );
+    assert!(
+        !covers("*.bed.test", "bed.test")
+            && !covers("*.bed.test", "a.b.bed.test")
+            && !covers("srv.bed.test", "srv.bed")
+    );
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 /// How one port stands.
 pub(super) type Stand = (PortState, Option<Reason>);
 
-/// Ports asked for between two that stand otherwise, at a time: a gap of 256 is settled in two rounds.
+/// Ports asked for between two that stand otherwise, at a time: a gap of 256 is settled in two
+/// rounds.
 const PER_GAP: usize = 15;
 
-/// Runs of shut ports up to this length are asked for again as a whole; of longer ones that stayed shut so many at each end, and inside.
+/// Runs of shut ports up to this length are asked for again as a whole; of longer ones that stayed
+/// shut so many at each end, and inside.
 const SHORT_RUN: usize = 64;
 const OF_LONG_RUN: usize = 16;
 
@@ -21,7 +23,8 @@ pub(super) struct Board {
     ports: Vec<u16>,
     /// Of each of them.
     stands: Vec<Option<Stand>>,
-    /// Where ports lead, other than to the host: the name of the host whose listener proved itself on them.
+    /// Where ports lead, other than to the host: the name of the host whose listener proved itself
+    /// on them.
     led: BTreeMap<u16, String>,
 }
 
@@ -53,7 +56,11 @@ impl Board {
 
     /// Place, port and stand of those that were asked for.
     fn known(&self) -> impl Iterator<Item = (usize, u16, Stand)> {
-        self.ports.iter().zip(&self.stands).enumerate().filter_map(|(place, (port, stand))| Some((place, *port, (*stand)?)))
+        self.ports
+            .iter()
+            .zip(&self.stands)
+            .enumerate()
+            .filter_map(|(place, (port, stand))| Some((place, *port, (*stand)?)))
     }
 
     /// How many ports are known.
@@ -65,14 +72,20 @@ impl Board {
     pub(super) fn sample(&self, count: usize) -> Vec<u16> {
         let last = self.len().saturating_sub(1);
         let steps = count.clamp(1, last.max(1));
-        let mut ports: Vec<u16> = (0..=steps).filter_map(|i| self.ports.get(i * last / steps).copied()).collect();
+        let mut ports: Vec<u16> =
+            (0..=steps).filter_map(|i| self.ports.get(i * last / steps).copied()).collect();
         ports.dedup();
         ports
     }
 
     /// Ports not asked for yet.
     pub(super) fn unknown(&self) -> Vec<u16> {
-        self.ports.iter().zip(&self.stands).filter(|(_, stand)| stand.is_none()).map(|(port, _)| *port).collect()
+        self.ports
+            .iter()
+            .zip(&self.stands)
+            .filter(|(_, stand)| stand.is_none())
+            .map(|(port, _)| *port)
+            .collect()
     }
 
     /// Ports on which the listener proved itself, in order.
@@ -111,13 +124,15 @@ impl Board {
         runs
     }
 
-    /// Ports that are worth asking for again after some of what was shut has `come`: all, but of long runs of which none came.
+    /// Ports that are worth asking for again after some of what was shut has `come`: all, but of
+    /// long runs of which none came.
     pub(super) fn again(&self, come: &[u16], most_runs: usize) -> Vec<u16> {
         let runs = self.shut_runs();
         let all = runs.len() > most_runs;
         let beside = |run: &[u16]| {
             come.iter().any(|port| {
-                run.first().is_some_and(|f| *f <= port.saturating_add(1)) && run.last().is_some_and(|l| *port <= l.saturating_add(1))
+                run.first().is_some_and(|f| *f <= port.saturating_add(1))
+                    && run.last().is_some_and(|l| *port <= l.saturating_add(1))
             })
         };
         let mut ports: Vec<u16> = Vec::new();
@@ -143,21 +158,30 @@ impl Board {
 
     /// Whether no port that was asked for gave a sign of life.
     pub(super) fn is_silent(&self) -> bool {
-        self.tried() > 0 && self.known().all(|(_, _, stand)| stand == (PortState::Shut, Some(Reason::TimedOut)))
+        self.tried() > 0
+            && self.known().all(|(_, _, stand)| stand == (PortState::Shut, Some(Reason::TimedOut)))
     }
 
-    /// Ports between neighbours that are known and stand otherwise, to find where one begins and the other ends.
+    /// Ports between neighbours that are known and stand otherwise, to find where one begins and
+    /// the other ends.
     pub(super) fn between_edges(&self) -> Vec<u16> {
         let known: Vec<(usize, u16, Stand)> = self.known().collect();
-        let edges = known.windows(2).filter(|pair| !alike(pair[0].2, pair[1].2) && pair[1].0 - pair[0].0 > 1);
+        let edges = known
+            .windows(2)
+            .filter(|pair| !alike(pair[0].2, pair[1].2) && pair[1].0 - pair[0].0 > 1);
         let mut places: Vec<usize> = edges.flat_map(|pair| inside(pair[0].0, pair[1].0)).collect();
         places.dedup();
         places.into_iter().filter_map(|place| self.ports.get(place).copied()).collect()
     }
 
-    /// Runs of ports that stand alike; `taken` are those that the listener does not hold, in order, and `holder` tells who does. `unsettled`: what is
-    /// shut is so by no rule about numbers.
-    pub(super) fn segments<'h>(&self, taken: &[u16], holder: impl Fn(u16) -> Option<&'h str>, unsettled: bool) -> Vec<Segment> {
+    /// Runs of ports that stand alike; `taken` are those that the listener does not hold, in order,
+    /// and `holder` tells who does. `unsettled`: what is shut is so by no rule about numbers.
+    pub(super) fn segments<'h>(
+        &self,
+        taken: &[u16],
+        holder: impl Fn(u16) -> Option<&'h str>,
+        unsettled: bool,
+    ) -> Vec<Segment> {
         let mut segments: Vec<Segment> = Vec::new();
         for (port, stand) in self.ports.iter().copied().zip(&self.stands) {
             let (state, reason) = stand.unwrap_or((PortState::Untested, None));
@@ -188,9 +212,12 @@ impl Board {
     }
 }
 
-/// Whether a port is shut for something between the two ends. What nobody holds is refused there; what this machine lacks is its own matter.
+/// Whether a port is shut for something between the two ends. What nobody holds is refused there;
+/// what this machine lacks is its own matter.
 fn is_by_the_way(state: PortState, reason: Option<Reason>, taken: bool) -> bool {
-    state == PortState::Shut && !reason.is_some_and(Reason::is_local) && !(taken && reason == Some(Reason::Refused))
+    state == PortState::Shut
+        && !reason.is_some_and(Reason::is_local)
+        && !(taken && reason == Some(Reason::Refused))
 }
 
 /// Whether the listener proved itself.
@@ -199,7 +226,12 @@ pub(super) fn is_proved(stand: Stand) -> bool {
 }
 
 fn is_missing(stand: Stand) -> bool {
-    let silent = [Reason::TimedOut, Reason::SilentAfterConnect, Reason::ClosedAfterConnect, Reason::LocalResources];
+    let silent = [
+        Reason::TimedOut,
+        Reason::SilentAfterConnect,
+        Reason::ClosedAfterConnect,
+        Reason::LocalResources,
+    ];
     matches!(stand, (PortState::Shut, Some(reason)) if silent.contains(&reason))
 }
 
@@ -257,7 +289,13 @@ mod tests {
     #[test]
     fn runs_are_told_with_what_is_not_known() {
         let mut board = Board::new(&PortSet::run(10, 15));
-        for (port, stand) in [(10, PROVED), (11, PROVED), (12, DROPPED), (13, DROPPED), (15, (PortState::ProvedLate, None))] {
+        for (port, stand) in [
+            (10, PROVED),
+            (11, PROVED),
+            (12, DROPPED),
+            (13, DROPPED),
+            (15, (PortState::ProvedLate, None)),
+        ] {
             board.set(port, stand);
         }
         board.set(9, PROVED);
@@ -272,7 +310,10 @@ mod tests {
             (15, 15, PortState::ProvedLate, false),
         ];
         assert_eq!(runs, wanted);
-        assert_eq!((board.missing(), board.unknown(), board.is_silent()), (vec![12, 13], vec![14], false));
+        assert_eq!(
+            (board.missing(), board.unknown(), board.is_silent()),
+            (vec![12, 13], vec![14], false)
+        );
         assert_eq!((board.shut_runs(), board.proved()), (vec![vec![12, 13]], vec![10, 11, 15]));
     }
 

@@ -1,4 +1,5 @@
-//! One sweep, in a thread of its own: which ports are asked for, in which order, and when enough is known.
+//! One sweep, in a thread of its own: which ports are asked for, in which order, and when enough is
+//! known.
 
 use super::board::{self, Board, Stand};
 use super::round::{self, Told};
@@ -23,24 +24,32 @@ use std::time::{Duration, Instant};
 /// Ports of the sample, and the smallest range that is worth one.
 const SAMPLE: usize = 64;
 const SMALL: usize = 256;
-/// A handshake gets this long at most: the system would send a second SYN after a second, where a try from another port says more.
-/// Windows sends three SYNs, half a second apart, before it believes in a refusal.
+/// A handshake gets this long at most: the system would send a second SYN after a second, where a
+/// try from another port says more. Windows sends three SYNs, half a second apart, before it
+/// believes in a refusal.
 const LONGEST_WAIT: Duration = Duration::from_millis(if cfg!(windows) { 2600 } else { 980 });
-/// And so long at least, and so much longer than eight of the handshakes that were seen: a kernel answers a SYN at once however busy its programs
-/// are, and what is dropped holds a descriptor for all of that time.
-const SHORTEST_WAIT: Duration = if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(200) };
+/// And so long at least, and so much longer than eight of the handshakes that were seen: a kernel
+/// answers a SYN at once however busy its programs are, and what is dropped holds a descriptor for
+/// all of that time.
+const SHORTEST_WAIT: Duration =
+    if cfg!(windows) { LONGEST_WAIT } else { Duration::from_millis(200) };
 const SLACK: Duration = Duration::from_millis(150);
 /// Connections under way at most: a listener expects sweeps, a service does not.
 const TO_A_LISTENER: usize = 1024;
 const TO_A_SERVICE: usize = 64;
-/// How often what is missing is asked for again at most: as long as that finds something, packets are being lost.
+/// How often what is missing is asked for again at most: as long as that finds something, packets
+/// are being lost.
 const MOST_PASSES: usize = 12;
 /// Of so few ports that are left, so many times in vain.
 const FEW: usize = 24;
 const PATIENCE: usize = 5;
 /// Before each round of second looks: an outage may end, and a guard may forget.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(400), Duration::from_millis(700)];
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(700),
+];
 /// Rounds that must tell the same before a rule is believed in.
 const ENOUGH: usize = 2;
 /// Between two connections of a round: one after the other, and slower than a guard counts.
@@ -67,7 +76,8 @@ pub(super) struct Found {
     pub(super) fastest: Option<Duration>,
     /// Ports that were proved only when they were asked for again.
     pub(super) lost: usize,
-    /// Packets to each port that did not answer, with what became of them: the first that ended as the last did.
+    /// Packets to each port that did not answer, with what became of them: the first that ended as
+    /// the last did.
     pub(super) unopened: BTreeMap<u16, (Stand, Try)>,
     /// Every try, in the order in which they ended.
     pub(super) tries: Vec<Tried>,
@@ -91,7 +101,9 @@ impl Found {
         self.tries.push(Tried { port, begun: ended.begun, good });
         self.lost += usize::from(stand.0 == PortState::ProvedLate);
         match ended.packets {
-            Some(packets) if self.unopened.get(&port).is_none_or(|(before, _)| *before != stand) => {
+            Some(packets)
+                if self.unopened.get(&port).is_none_or(|(before, _)| *before != stand) =>
+            {
                 self.unopened.insert(port, (stand, packets));
             }
             Some(_) => {}
@@ -116,10 +128,18 @@ pub(super) fn job(
     let host = climb.target.hop.to.host.label();
     // A listener of several names stamps with one of them.
     let host = climb.proofs().iter().find_map(|proof| match proof {
-        ProofOutcome::Valid { claims, .. } if claims.host == host => Some(stamp_name(&claims.host, &claims.also).to_owned()),
+        ProofOutcome::Valid { claims, .. } if claims.host == host => {
+            Some(stamp_name(&claims.host, &claims.also).to_owned())
+        }
         _ => None,
     });
-    let proving = climb.tools.key.clone().filter(|_| proved).zip(host).map(|(key, host): (SiteKey, String)| (key, challenge, host));
+    let proving = climb
+        .tools
+        .key
+        .clone()
+        .filter(|_| proved)
+        .zip(host)
+        .map(|(key, host): (SiteKey, String)| (key, challenge, host));
     Some(Job {
         aim: Aim {
             address: climb.target.address,
@@ -136,7 +156,10 @@ pub(super) fn job(
         // Their first try was before the sweep.
         found: Found {
             fastest: climb.fastest,
-            tries: before.iter().map(|port| Tried { port: *port, begun: clock::instant(), good: true }).collect(),
+            tries: before
+                .iter()
+                .map(|port| Tried { port: *port, begun: clock::instant(), good: true })
+                .collect(),
             ..Found::default()
         },
         before,
@@ -155,7 +178,8 @@ impl Job {
             if self.board.is_silent() {
                 self.ask(self.board.missing(), true)?;
             }
-            // What was proved a moment ago cannot be shut as a whole by a rule; nor does a rule begin in the middle of a sample.
+            // What was proved a moment ago cannot be shut as a whole by a rule; nor does a rule
+            // begin in the middle of a sample.
             let odd = (self.board.is_silent() && !self.before.is_empty()) || self.is_by_time();
             let told = if odd { self.settle()? } else { Told::Steady };
             if self.board.is_silent() || told == Told::Gone {
@@ -165,7 +189,8 @@ impl Job {
         self.go_on()
     }
 
-    /// Asks once more for some of a range of which nothing was ever proved, now that the mapper's port is known to work; if any of it opens, for all.
+    /// Asks once more for some of a range of which nothing was ever proved, now that the mapper's
+    /// port is known to work; if any of it opens, for all.
     ///
     /// # Errors
     /// When the event queue cannot be made.
@@ -208,7 +233,8 @@ impl Job {
         self.binder.proves() && matches!(self.found.pattern(), Pattern::Time { .. })
     }
 
-    /// Looks again at what is shut, in rounds, until it is a rule, or open, or there were enough of them.
+    /// Looks again at what is shut, in rounds, until it is a rule, or open, or there were enough of
+    /// them.
     fn settle(&mut self) -> std::io::Result<Told> {
         let mut steady = 0;
         for (number, pause) in PAUSES.into_iter().enumerate() {
@@ -224,7 +250,8 @@ impl Job {
                 Told::Alone => break,
                 Told::Came => {
                     steady = 0;
-                    // An outage is over whatever the rate; what was lost here and there may have been too much at once.
+                    // An outage is over whatever the rate; what was lost here and there may have
+                    // been too much at once.
                     if !self.is_by_time() {
                         self.allowance.slow_down();
                     }
@@ -240,7 +267,8 @@ impl Job {
         let picks = round::picks(&self.board, &self.before, number);
         // The second look waits longer than the sweep did.
         let longer = if number == 0 { 1 } else { 2 };
-        let aim = Aim { gap: GAP, connect: (self.aim.connect * longer).min(LONGEST_WAIT), ..self.aim };
+        let aim =
+            Aim { gap: GAP, connect: (self.aim.connect * longer).min(LONGEST_WAIT), ..self.aim };
         let Job { board, binder, allowance, stop, found, .. } = self;
         let (mut looks, mut come) = (Vec::new(), Vec::new());
         let told = |port, ended: Ended| {
@@ -248,7 +276,8 @@ impl Job {
             let stand = stand(ended.fate, true);
             looks.push((was_good, board::is_proved(stand)));
             if board.get(port).is_some_and(board::is_proved) {
-                // It was proved, and stays so; what became of it now tells of the time, and not of the port.
+                // It was proved, and stays so; what became of it now tells of the time, and not of
+                // the port.
                 found.tries.push(Tried { port, begun: ended.begun, good: board::is_proved(stand) });
                 return;
             }
@@ -262,8 +291,8 @@ impl Job {
         Ok((round::told(&looks), come))
     }
 
-    /// Asks again for what is shut, as long as that finds something: the last few several times in vain, for where ways are shared out by source port, a
-    /// port has bad luck more than once.
+    /// Asks again for what is shut, as long as that finds something: the last few several times in
+    /// vain, for where ways are shared out by source port, a port has bad luck more than once.
     fn ask_again(&mut self, come: &[u16]) -> std::io::Result<()> {
         let mut in_vain = 0;
         for _ in 0..MOST_PASSES {
@@ -298,11 +327,13 @@ impl Job {
         Ok(())
     }
 
-    /// Asks for ports in random order, and notes how they stand; `again` where they were asked for before.
+    /// Asks for ports in random order, and notes how they stand; `again` where they were asked for
+    /// before.
     fn ask(&mut self, mut ports: Vec<u16>, again: bool) -> std::io::Result<()> {
         shuffle(&mut ports);
         if let Some(fastest) = self.found.fastest {
-            self.aim.connect = (fastest * 8 + SLACK).clamp(SHORTEST_WAIT, LONGEST_WAIT).min(self.aim.connect);
+            self.aim.connect =
+                (fastest * 8 + SLACK).clamp(SHORTEST_WAIT, LONGEST_WAIT).min(self.aim.connect);
         }
         let Job { aim, board, binder, allowance, stop, found, .. } = self;
         let told = |port, ended: Ended| {
@@ -327,7 +358,8 @@ fn stand(fate: Fate, again: bool) -> Stand {
     }
 }
 
-/// Fisher and Yates: one port after the other in order is what a scanner does, and what guards look for.
+/// Fisher and Yates: one port after the other in order is what a scanner does, and what guards look
+/// for.
 fn shuffle(ports: &mut [u16]) {
     let mut pool: Vec<u8> = Vec::new();
     for last in (1..ports.len()).rev() {

@@ -4,7 +4,8 @@ use crate::net::failure::Failure;
 use crate::observation::{Detail, Initiator, PortState, Segment, Sweep};
 use crate::reason::Reason;
 
-/// What the rung says. Who is not proved at the mapper's port is a real service: there a shut port is one that it does not use.
+/// What the rung says. Who is not proved at the mapper's port is a real service: there a shut port
+/// is one that it does not use.
 pub(super) fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
     let is_proved = |s: &Segment| matches!(s.state, PortState::Proved | PortState::ProvedLate);
     let detail = Detail::from([
@@ -13,21 +14,27 @@ pub(super) fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
         ("proved".to_owned(), sweep.count(is_proved).into()),
     ]);
     if proved && sweep.count(|s| s.unsettled) > 0 {
-        return Err(Failure { reason: Reason::ChangedMeanwhile, initiator: Initiator::Unknown, detail });
+        return Err(Failure {
+            reason: Reason::ChangedMeanwhile,
+            initiator: Initiator::Unknown,
+            detail,
+        });
     }
     let blocked: Vec<&Segment> = sweep.segments.iter().filter(|s| s.is_blocked()).collect();
     if blocked.is_empty() || !proved {
         return Ok(detail);
     }
     // A fault of this machine must not hide what is wrong with the way.
-    let foreign: Vec<&Segment> = blocked.iter().copied().filter(|s| !s.reason.is_some_and(Reason::is_local)).collect();
+    let foreign: Vec<&Segment> =
+        blocked.iter().copied().filter(|s| !s.reason.is_some_and(Reason::is_local)).collect();
     let Some(first) = foreign.first() else {
         let reason = blocked.iter().find_map(|s| s.reason).unwrap_or(Reason::LocalResources);
         return Err(Failure { detail, ..Failure::local(reason) });
     };
-    // A way back that is shut is another team's matter than a port that is, however many others are open.
-    let alike =
-        foreign.iter().all(|s| s.reason == first.reason) && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
+    // A way back that is shut is another team's matter than a port that is, however many others are
+    // open.
+    let alike = foreign.iter().all(|s| s.reason == first.reason)
+        && (sweep.count(is_proved) == 0 || first.reason == Some(Reason::ReplyLost));
     let reason = first.reason.filter(|_| alike).unwrap_or(Reason::RangePartlyBlocked);
     Err(Failure { reason, initiator: Initiator::Path, detail })
 }
@@ -35,8 +42,10 @@ pub(super) fn judge(sweep: &Sweep, proved: bool) -> Result<Detail, Failure> {
 /// What is to be said of a range in which nothing is shut.
 pub(super) fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
     if !proved {
-        // Of a service that is not proved, nobody knows which ports it has open: it refuses the others. What is not even refused is not green.
-        let swallowed = |s: &Segment| s.state == PortState::Shut && s.reason != Some(Reason::Refused);
+        // Of a service that is not proved, nobody knows which ports it has open: it refuses the
+        // others. What is not even refused is not green.
+        let swallowed =
+            |s: &Segment| s.state == PortState::Shut && s.reason != Some(Reason::Refused);
         return (sweep.count(swallowed) > 0).then_some(Reason::NotProved);
     }
     if sweep.count(Segment::is_unknown) > 0 {

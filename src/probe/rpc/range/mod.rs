@@ -1,5 +1,5 @@
-//! The whole dynamic range, port by port. Which ports the mapper gives today are only some of those that it may give tomorrow, and a rule of a
-//! firewall is for all of them.
+//! The whole dynamic range, port by port. Which ports the mapper gives today are only some of those
+//! that it may give tomorrow, and a rule of a firewall is for all of them.
 
 mod board;
 mod job;
@@ -13,7 +13,9 @@ mod survey;
 use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
-use crate::observation::{Detail, Evidence, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
+use crate::observation::{
+    Detail, Evidence, Outage, PortState, Segment, StepKind, Sweep, SweepMode,
+};
 use crate::probe::climb::RangeMode;
 use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{Challenge, ProofOutcome};
@@ -28,21 +30,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Attempts of a sweep that are kept as evidence: one for each run of ports that are shut.
 const MAX_EVIDENCE: usize = 8;
 
-/// Rung `rpc-range`, where the hop has a range and it is to be swept. `proved` says that the mapper's listener proved itself.
+/// Rung `rpc-range`, where the hop has a range and it is to be swept. `proved` says that the
+/// mapper's listener proved itself.
 ///
 /// # Errors
 /// [`Stop`] when part of the range is shut.
 pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Stop> {
     let flow = climb.target.hop.flow.clone();
     let mode = climb.tools.range;
-    let (Some(range), Some(interface)) = (&flow.range, flow.interfaces.first()) else { return Ok(()) };
+    let (Some(range), Some(interface)) = (&flow.range, flow.interfaces.first()) else {
+        return Ok(());
+    };
     if mode == RangeMode::Never || (mode == RangeMode::Stages && !proved) {
         return Ok(());
     }
     let begun = clock::instant();
-    // Where the listener has not opened the range there is nothing to be proved, and the way to it is not known.
+    // Where the listener has not opened the range there is nothing to be proved, and the way to it
+    // is not known.
     if mode == RangeMode::Stages && only_interfaces(climb, range) {
-        climb.note(StepKind::RpcRange, begun, Ok(Detail::from([("ports".to_owned(), range.len().into()), ("tried".to_owned(), 0.into())])));
+        climb.note(
+            StepKind::RpcRange,
+            begun,
+            Ok(Detail::from([
+                ("ports".to_owned(), range.len().into()),
+                ("tried".to_owned(), 0.into()),
+            ])),
+        );
         climb.remark(Reason::RangePartlyTested);
         return Ok(());
     }
@@ -50,12 +63,19 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let before = proved_before(climb, range);
     let Some(job) = job(climb, range, interface, challenge, proved, before) else { return Ok(()) };
     let _stop = Cancel(job.stop.clone());
-    let Some((mut job, mut mode)) = in_a_thread(job, |job| job.run().map(Some)).await else { return could_not(climb, begun) };
-    let mut there = if proved { questions::put(climb, &challenge.about_sweep()).await } else { None };
-    // The attempts that are asked about: those of a range that was silent as a whole are old enough by now, and later ones would not be.
+    let Some((mut job, mut mode)) = in_a_thread(job, |job| job.run().map(Some)).await else {
+        return could_not(climb, begun);
+    };
+    let mut there =
+        if proved { questions::put(climb, &challenge.about_sweep()).await } else { None };
+    // The attempts that are asked about: those of a range that was silent as a whole are old enough
+    // by now, and later ones would not be.
     let silent = questions::silent(&job.board, &job.found);
     if there.is_some() && !job.board.has_proved() && job.board.tried() > 0 {
-        let Some((again, later)) = in_a_thread(job, |job| job.try_again().map(|mode| mode.or(Some(SweepMode::BrokenOff)))).await else {
+        let Some((again, later)) =
+            in_a_thread(job, |job| job.try_again().map(|mode| mode.or(Some(SweepMode::BrokenOff))))
+                .await
+        else {
             return could_not(climb, begun);
         };
         job = again;
@@ -66,7 +86,9 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     }
     let gone = proved && there.is_none();
     let own = questions::own_claims(climb);
-    let restarted = there.as_ref().is_some_and(|now| questions::was_restarted(own.as_ref(), now, climb.elapsed()));
+    let restarted = there
+        .as_ref()
+        .is_some_and(|now| questions::was_restarted(own.as_ref(), now, climb.elapsed()));
     let there = there.and_then(|claims| claims.swept);
     if proved && !gone {
         // One that was started again has forgotten what it saw.
@@ -76,13 +98,26 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     let mut not_held = there.as_ref().map(Swept::taken).unwrap_or_default();
     not_held.extend(not_held_by(climb, range));
     not_held.sort_unstable();
-    let sweep = Sweep { restarted, ..put_together(&job.board, mode, &job.found, (there.as_ref(), &not_held), clock::ms_since(begun)) };
+    let sweep = Sweep {
+        restarted,
+        ..put_together(
+            &job.board,
+            mode,
+            &job.found,
+            (there.as_ref(), &not_held),
+            clock::ms_since(begun),
+        )
+    };
     climb.evidence_of_sweep(evidence(&sweep, &job.found, climb.target.address));
     let outcome = match judge::judge(&sweep, proved) {
         Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }),
-        // Who listened is not there any more, or not for this host: what was not proved says nothing of the way.
-        Err(_) if gone => Err(Failure::local(Reason::NotTested)
-            .with("error", "the mapper's port does not answer any more: the listener was ended, or a device took the sweep for a scan and shuts this host out")),
+        // Who listened is not there any more, or not for this host: what was not proved says
+        // nothing of the way.
+        Err(_) if gone => Err(Failure::local(Reason::NotTested).with(
+            "error",
+            "the mapper's port does not answer any more: the listener was ended, or \
+                a device took the sweep for a scan and shuts this host out",
+        )),
         outcome => outcome,
     };
     let climbed = outcome.is_ok();
@@ -105,7 +140,11 @@ async fn in_a_thread(
 }
 
 fn could_not(climb: &mut Climb<'_>, begun: std::time::Instant) -> Result<(), Stop> {
-    climb.note(StepKind::RpcRange, begun, Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")));
+    climb.note(
+        StepKind::RpcRange,
+        begun,
+        Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")),
+    );
     Err(Stop)
 }
 
@@ -137,7 +176,13 @@ fn not_held_by(climb: &Climb<'_>, range: &PortSet) -> Vec<u16> {
 }
 
 /// Both ends' counts in one; `not_held` are ports that the listener does not have open.
-fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held): (Option<&Swept>, &[u16]), ms: f64) -> Sweep {
+fn put_together(
+    board: &Board,
+    mode: SweepMode,
+    found: &Found,
+    (there, not_held): (Option<&Swept>, &[u16]),
+    ms: f64,
+) -> Sweep {
     let unsettled = story::is_unsettled(&found.tries, found.told);
     let outage = story::outage(&found.tries, found.told).map(|outage| Outage {
         from: Found::at(outage.from),
@@ -162,9 +207,13 @@ fn put_together(board: &Board, mode: SweepMode, found: &Found, (there, not_held)
     }
 }
 
-/// One attempt for each run of ports that did not open, that of the longest run last: it decides where the way is walked.
+/// One attempt for each run of ports that did not open, that of the longest run last: it decides
+/// where the way is walked.
 fn evidence(sweep: &Sweep, found: &Found, address: std::net::IpAddr) -> Vec<Evidence> {
-    let shut = sweep.segments.iter().filter(|s| (s.is_blocked() || s.unsettled) && found.unopened.contains_key(&s.first));
+    let shut = sweep
+        .segments
+        .iter()
+        .filter(|s| (s.is_blocked() || s.unsettled) && found.unopened.contains_key(&s.first));
     let mut shut: Vec<&Segment> = shut.collect();
     shut.sort_by_key(|s| std::cmp::Reverse(s.len()));
     shut.truncate(MAX_EVIDENCE);

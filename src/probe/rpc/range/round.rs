@@ -1,9 +1,11 @@
-//! A round of second looks: some ports that were shut and, between them, some that were proved. Where the one kind stays shut while the other is
-//! proved at the same time, a rule goes by number. Which ports, and what it tells. No I/O.
+//! A round of second looks: some ports that were shut and, between them, some that were proved.
+//! Where the one kind stays shut while the other is proved at the same time, a rule goes by number.
+//! Which ports, and what it tells. No I/O.
 
 use super::board::Board;
 
-/// Runs of shut ports of which some are asked for in a round, and how many of each: no single connection decides for a run.
+/// Runs of shut ports of which some are asked for in a round, and how many of each: no single
+/// connection decides for a run.
 pub(super) const MOST_RUNS: usize = 24;
 const PER_RUN: usize = 3;
 /// Ports that were proved, in a round, at least and at most.
@@ -30,19 +32,28 @@ pub(super) enum Told {
     Gone,
 }
 
-/// The ports of a round, by turns proved and shut; `before` are ports that were proved ahead of the sweep. Each round asks for other ones as far as
-/// there are any, since a device that counts connections to one port would be met by the second look alone. The ends of runs are asked for in each.
+/// The ports of a round, by turns proved and shut; `before` are ports that were proved ahead of the
+/// sweep. Each round asks for other ones as far as there are any, since a device that counts
+/// connections to one port would be met by the second look alone. The ends of runs are asked for in
+/// each.
 pub(super) fn picks(board: &Board, before: &[u16], number: usize) -> Vec<Pick> {
     let mut runs = board.shut_runs();
     runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
     runs.truncate(MOST_RUNS);
     let mut shut: Vec<u16> = Vec::new();
     let proved = board.proved();
-    let mut good: Vec<u16> = before.iter().copied().filter(|port| proved.binary_search(port).is_err()).collect();
+    let mut good: Vec<u16> =
+        before.iter().copied().filter(|port| proved.binary_search(port).is_err()).collect();
     for run in &runs {
         let inside = run.len() * (number + 1) / (number + 3);
-        let places = [Some(0), Some(inside).filter(|i| *i > 0 && i + 1 < run.len()), Some(run.len() - 1).filter(|i| *i > 0)];
-        shut.extend(places.into_iter().flatten().take(PER_RUN).filter_map(|place| run.get(place).copied()));
+        let places = [
+            Some(0),
+            Some(inside).filter(|i| *i > 0 && i + 1 < run.len()),
+            Some(run.len() - 1).filter(|i| *i > 0),
+        ];
+        shut.extend(
+            places.into_iter().flatten().take(PER_RUN).filter_map(|place| run.get(place).copied()),
+        );
         // Its neighbours: nothing else is as like them.
         if let (Some(first), Some(last)) = (run.first(), run.last()) {
             let above = proved.partition_point(|port| port < last);
@@ -53,7 +64,10 @@ pub(super) fn picks(board: &Board, before: &[u16], number: usize) -> Vec<Pick> {
     }
     let wanted = shut.len().clamp(CONTROLS.0, CONTROLS.1);
     let more = wanted.saturating_sub(good.len()).min(proved.len());
-    good.extend((0..more).filter_map(|i| proved.get((i * proved.len() / more + number) % proved.len()).copied()));
+    good.extend(
+        (0..more)
+            .filter_map(|i| proved.get((i * proved.len() / more + number) % proved.len()).copied()),
+    );
     good.sort_unstable();
     good.dedup();
     good.truncate(CONTROLS.1);
@@ -66,7 +80,11 @@ fn by_turns(good: &[u16], shut: &[u16]) -> Vec<Pick> {
     let place = |at: usize, of: usize| (2 * at + 1) * 1000 / (2 * of.max(1));
     let picks = |ports: &[u16], was_good: bool| {
         let count = ports.len();
-        ports.iter().enumerate().map(move |(at, port)| (place(at, count), !was_good, Pick { port: *port, was_good })).collect::<Vec<_>>()
+        ports
+            .iter()
+            .enumerate()
+            .map(move |(at, port)| (place(at, count), !was_good, Pick { port: *port, was_good }))
+            .collect::<Vec<_>>()
     };
     let mut all = [picks(good, true), picks(shut, false)].concat();
     all.sort_by_key(|(place, kind, _)| (*place, *kind));
@@ -98,7 +116,14 @@ mod tests {
     fn board(first: u16, last: u16, good: impl Fn(u16) -> bool) -> Board {
         let mut board = Board::new(&PortSet::run(first, last));
         for port in first..=last {
-            board.set(port, if good(port) { (PortState::Proved, None) } else { (PortState::Shut, Some(Reason::TimedOut)) });
+            board.set(
+                port,
+                if good(port) {
+                    (PortState::Proved, None)
+                } else {
+                    (PortState::Shut, Some(Reason::TimedOut))
+                },
+            );
         }
         board
     }
@@ -106,17 +131,25 @@ mod tests {
     #[test]
     fn both_kinds_are_looked_at_by_turns_and_not_twice_the_same() {
         let half = board(50000, 50019, |port| port < 50010);
-        let of = |picks: &[Pick], kind| picks.iter().filter(|p| p.was_good == kind).map(|p| p.port).collect::<Vec<_>>();
+        let of = |picks: &[Pick], kind| {
+            picks.iter().filter(|p| p.was_good == kind).map(|p| p.port).collect::<Vec<_>>()
+        };
         let (first, second) = (picks(&half, &[], 0), picks(&half, &[], 1));
         assert_eq!(of(&first, false), [50010, 50013, 50019]);
         assert_eq!(of(&second, false), [50010, 50015, 50019]);
-        assert!(of(&first, true).contains(&50009) && of(&second, true).contains(&50008), "{first:?} {second:?}");
+        assert!(
+            of(&first, true).contains(&50009) && of(&second, true).contains(&50008),
+            "{first:?} {second:?}"
+        );
         assert!(of(&first, true).len() >= CONTROLS.0);
         let changes = first.windows(2).filter(|w| w[0].was_good != w[1].was_good).count();
         assert!(first[0].was_good && changes >= 5, "{first:?}");
         let none = board(50000, 50019, |_| false);
         assert!(picks(&none, &[], 0).iter().all(|p| !p.was_good));
-        assert!(picks(&none, &[50000], 0).contains(&Pick { port: 50000, was_good: true }), "proved ahead of the sweep");
+        assert!(
+            picks(&none, &[50000], 0).contains(&Pick { port: 50000, was_good: true }),
+            "proved ahead of the sweep"
+        );
         let many = board(49152, 65535, |port| port % 2 == 0);
         assert!(picks(&many, &[], 0).len() <= 2 * MOST_RUNS, "{}", picks(&many, &[], 0).len());
         let single = board(7, 7, |_| false);

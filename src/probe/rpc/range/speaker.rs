@@ -1,4 +1,5 @@
-//! What a sweep says on each port, and what the answers mean: a bind to one interface, with the challenge as a second context.
+//! What a sweep says on each port, and what the answers mean: a bind to one interface, with the
+//! challenge as a second context.
 
 use crate::net::sweep::Speaker;
 use crate::proto::challenge::{CHALLENGE_LEN, Challenge, SiteKey};
@@ -29,7 +30,8 @@ struct Proving {
 }
 
 impl Binder {
-    /// With the site key, the challenge of this sweep and the host that must answer; without them nothing is proved.
+    /// With the site key, the challenge of this sweep and the host that must answer; without them
+    /// nothing is proved.
     pub(super) fn new(interface: Syntax, proving: Option<(SiteKey, Challenge, String)>) -> Self {
         let half = |at: usize| {
             let mut half = [0; SYNTAX_LEN];
@@ -54,7 +56,11 @@ impl Binder {
 
     /// The stamp that the answer must have.
     fn is_stamped(&self, port: u16, pdu: &Pdu) -> bool {
-        let (Some(Proving { key, challenge, host }), Body::BindAck(ack)) = (&self.proving, &pdu.body) else { return false };
+        let (Some(Proving { key, challenge, host }), Body::BindAck(ack)) =
+            (&self.proving, &pdu.body)
+        else {
+            return false;
+        };
         let wanted = stamp(key, &challenge.at_port(port).encode(key), host, port);
         ack.results.get(1).is_some_and(|result| result.transfer.to_octets() == wanted)
     }
@@ -63,7 +69,9 @@ impl Binder {
 impl Speaker for Binder {
     fn say(&mut self, port: u16, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bind);
-        if let (Some(Proving { key, challenge, .. }), Some(place)) = (&self.proving, out.get_mut(self.blank..self.blank + CHALLENGE_LEN)) {
+        if let (Some(Proving { key, challenge, .. }), Some(place)) =
+            (&self.proving, out.get_mut(self.blank..self.blank + CHALLENGE_LEN))
+        {
             place.copy_from_slice(&challenge.at_port(port).encode(key));
         }
     }
@@ -71,14 +79,19 @@ impl Speaker for Binder {
     fn hear(&mut self, port: u16, octets: &[u8]) -> Option<u8> {
         // What is no PDU of 5.0 is an answer too, of somebody else.
         let length = match octets.get(..10) {
-            _ if !octets.iter().zip([5, 0]).all(|(have, want)| *have == want) => return Some(OTHERWISE),
+            _ if !octets.iter().zip([5, 0]).all(|(have, want)| *have == want) => {
+                return Some(OTHERWISE);
+            }
             Some(head) => usize::from(u16::from_le_bytes([head[8], head[9]])),
             None => return None,
         };
         if octets.len() < length && length <= usize::from(MAX_FRAG) {
             return None;
         }
-        let stamped = octets.get(..length).and_then(|o| Pdu::decode(o).ok()).is_some_and(|pdu| self.is_stamped(port, &pdu));
+        let stamped = octets
+            .get(..length)
+            .and_then(|o| Pdu::decode(o).ok())
+            .is_some_and(|pdu| self.is_stamped(port, &pdu));
         Some(if stamped { STAMPED } else { OTHERWISE })
     }
 }
@@ -97,13 +110,24 @@ mod tests {
         let mut said = Vec::new();
         binder.say(50000, &mut said);
         let Body::Bind(bind) = Pdu::decode(&said).expect("a PDU").body else { panic!("no bind") };
-        let octets = [bind.contexts[1].interface.to_octets(), bind.contexts[1].transfers[0].to_octets()].concat();
+        let octets =
+            [bind.contexts[1].interface.to_octets(), bind.contexts[1].transfers[0].to_octets()]
+                .concat();
         assert_eq!(Challenge::decode(&key, &octets), Some(challenge.at_port(50000)));
         let answer = |port: u16| {
             let stamp = stamp(&key, &challenge.at_port(50000).encode(&key), "dc1", port);
-            let result = ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) };
+            let result = ContextResult {
+                transfer: Syntax::from_octets(stamp),
+                ..ContextResult::rejected(2)
+            };
             let results = vec![ContextResult::accepted(Syntax::NDR32), result];
-            let ack = BindAck { max_xmit: 5840, max_recv: 5840, assoc_group: 1, sec_addr: port.to_string(), results };
+            let ack = BindAck {
+                max_xmit: 5840,
+                max_recv: 5840,
+                assoc_group: 1,
+                sec_addr: port.to_string(),
+                results,
+            };
             Pdu::new(1, Body::BindAck(ack)).encode(MAX_FRAG)
         };
         assert_eq!(binder.hear(50000, &answer(50000)), Some(STAMPED));

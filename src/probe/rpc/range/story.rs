@@ -1,5 +1,6 @@
-//! Whether what was shut goes by the number of the port, which is a rule, or by the time of the try, which is none: a link that was down, a listener
-//! that was started again, a guard that shut this host out. Ports are asked for in random order, so that the two look nothing alike. No I/O.
+//! Whether what was shut goes by the number of the port, which is a rule, or by the time of the
+//! try, which is none: a link that was down, a listener that was started again, a guard that shut
+//! this host out. Ports are asked for in random order, so that the two look nothing alike. No I/O.
 
 use super::round::Told;
 use std::collections::BTreeMap;
@@ -21,7 +22,8 @@ pub(super) enum Pattern {
     None,
     /// Few runs of numbers.
     Number,
-    /// Few runs of time: shut from this try on, and until the other one, where some opened after it.
+    /// Few runs of time: shut from this try on, and until the other one, where some opened after
+    /// it.
     Time { from: Instant, until: Option<Instant> },
     /// Neither: losses here and there.
     Scattered,
@@ -51,7 +53,10 @@ pub(super) fn pattern(tries: &[Tried]) -> Pattern {
         let ends = (tries.iter().find(|t| !t.good), tries.iter().rev().find(|t| !t.good));
         let last = tries.last().copied();
         return match ends {
-            (Some(first), Some(end)) => Pattern::Time { from: first.begun, until: (last != Some(*end)).then_some(end.begun) },
+            (Some(first), Some(end)) => Pattern::Time {
+                from: first.begun,
+                until: (last != Some(*end)).then_some(end.begun),
+            },
             _ => Pattern::None,
         };
     }
@@ -68,13 +73,16 @@ pub(super) struct Outage {
     pub(super) proved_before: usize,
 }
 
-/// Whether what is still shut is so by no rule that goes by number; `told` is what the second looks told last.
+/// Whether what is still shut is so by no rule that goes by number; `told` is what the second looks
+/// told last.
 pub(super) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
     match told {
         // Open, shut, open: whatever that is.
         Some(Told::Came | Told::Gone) => true,
         // A guard may let go on what it has let through once, and nothing else.
-        Some(Told::Steady) => matches!(pattern(&first_tries(tries)), Pattern::Time { until: None, .. }),
+        Some(Told::Steady) => {
+            matches!(pattern(&first_tries(tries)), Pattern::Time { until: None, .. })
+        }
         Some(Told::Alone) | None => false,
     }
 }
@@ -84,12 +92,18 @@ pub(super) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
     let last_good = tries.iter().filter(|t| t.good).map(|t| t.begun).max()?;
     let from = match (pattern(&first_tries(tries)), told) {
         (Pattern::Time { from, .. }, _) => from,
-        (_, Some(Told::Gone)) => tries.iter().filter(|t| !t.good && t.begun > last_good).map(|t| t.begun).min()?,
+        (_, Some(Told::Gone)) => {
+            tries.iter().filter(|t| !t.good && t.begun > last_good).map(|t| t.begun).min()?
+        }
         _ => return None,
     };
     let last_shut = tries.iter().filter(|t| !t.good).map(|t| t.begun).max();
     let proved_before = tries.iter().filter(|t| t.good && t.begun < from).count();
-    Some(Outage { from, until: last_shut.filter(|shut| *shut < last_good && told != Some(Told::Gone)), proved_before })
+    Some(Outage {
+        from,
+        until: last_shut.filter(|shut| *shut < last_good && told != Some(Told::Gone)),
+        proved_before,
+    })
 }
 
 /// Of each port its first try.
@@ -125,7 +139,11 @@ mod tests {
         (0..count)
             .map(|place| {
                 let port = 50000 + (place * 7 + 3) % count;
-                Tried { port, begun: origin + Duration::from_millis(place.into()), good: good(place, port) }
+                Tried {
+                    port,
+                    begun: origin + Duration::from_millis(place.into()),
+                    good: good(place, port),
+                }
             })
             .collect()
     }
@@ -145,11 +163,31 @@ mod tests {
         for count in [20, 65, 2048] {
             assert_eq!(word(&tries(count, |_, _| true)), "none");
             assert_eq!(word(&tries(count, |_, _| false)), "none");
-            assert_eq!(word(&tries(count, |_, port| port < 50000 + count / 2)), "number", "half of {count}");
-            assert_eq!(word(&tries(count, |_, port| !(50005..50009).contains(&port))), "number", "a gap in {count}");
-            assert_eq!(word(&tries(count, |place, _| place < count * 3 / 8)), "time, to the end", "a guard, {count}");
-            assert_eq!(word(&tries(count, |place, _| place < count - 4)), "time, to the end", "a late guard, {count}");
-            assert_eq!(word(&tries(count, |place, _| !(count / 2..count * 3 / 4).contains(&place))), "time, for a while", "{count}");
+            assert_eq!(
+                word(&tries(count, |_, port| port < 50000 + count / 2)),
+                "number",
+                "half of {count}"
+            );
+            assert_eq!(
+                word(&tries(count, |_, port| !(50005..50009).contains(&port))),
+                "number",
+                "a gap in {count}"
+            );
+            assert_eq!(
+                word(&tries(count, |place, _| place < count * 3 / 8)),
+                "time, to the end",
+                "a guard, {count}"
+            );
+            assert_eq!(
+                word(&tries(count, |place, _| place < count - 4)),
+                "time, to the end",
+                "a late guard, {count}"
+            );
+            assert_eq!(
+                word(&tries(count, |place, _| !(count / 2..count * 3 / 4).contains(&place))),
+                "time, for a while",
+                "{count}"
+            );
         }
         assert_eq!(word(&tries(20, |_, port| port != 50007)), "none", "one port tells nothing");
         assert_eq!(word(&tries(65, |_, port| (u32::from(port) * 7919) % 5 > 1)), "scattered");
@@ -164,25 +202,35 @@ mod tests {
         let told = outage(&all, Some(Told::Came)).map(|o| (o.from, o.until, o.proved_before));
         assert_eq!(told, Some((all[20].begun, Some(all[39].begun), 20)));
         assert_eq!(outage(&tries(65, |_, port| port < 50030), Some(Told::Steady)), None, "a rule");
-        let ragged = tries(200, |place, _| !(60..140).contains(&place) || [61, 63, 66].contains(&place));
+        let ragged =
+            tries(200, |place, _| !(60..140).contains(&place) || [61, 63, 66].contains(&place));
         assert_eq!(word(&ragged), "time, for a while");
     }
 
     #[test]
     fn only_a_rule_that_others_hold_against_is_settled() {
         let rule = tries(65, |_, port| port < 50030);
-        for (told, wanted) in [(Told::Steady, false), (Told::Alone, false), (Told::Came, true), (Told::Gone, true)] {
+        for (told, wanted) in
+            [(Told::Steady, false), (Told::Alone, false), (Told::Came, true), (Told::Gone, true)]
+        {
             assert_eq!(is_unsettled(&rule, Some(told)), wanted, "{told:?}");
         }
         // A guard that lets those go on that it has let in once.
         let guard = tries(65, |place, _| place < 25);
-        assert!(is_unsettled(&guard, Some(Told::Steady)) && outage(&guard, Some(Told::Steady)).is_some_and(|o| o.until.is_none()));
+        assert!(
+            is_unsettled(&guard, Some(Told::Steady))
+                && outage(&guard, Some(Told::Steady)).is_some_and(|o| o.until.is_none())
+        );
         // A rule of which half was asked for when everything went.
         let mut gone = rule;
         let later = gone[64].begun + Duration::from_secs(1);
         gone.push(Tried { port: 50001, begun: later, good: false });
         let told = outage(&gone, Some(Told::Gone)).map(|o| (o.until, o.proved_before));
         assert_eq!(told, Some((None, 30)));
-        assert_eq!(first_tries(&gone).len(), 65, "the second try of a port tells of the time alone");
+        assert_eq!(
+            first_tries(&gone).len(),
+            65,
+            "the second try of a port tells of the time alone"
+        );
     }
 }

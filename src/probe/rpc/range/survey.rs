@@ -1,5 +1,5 @@
-//! A run of ports that stand alike, of which a few are asked about: three at least, and where their answers differ, others between them until it is
-//! known where the one kind ends. No I/O.
+//! A run of ports that stand alike, of which a few are asked about: three at least, and where their
+//! answers differ, others between them until it is known where the one kind ends. No I/O.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,15 @@ impl<T: PartialEq> Survey<T> {
     /// The place to ask about next.
     pub(super) fn next(&self) -> Option<usize> {
         let last = self.len.checked_sub(1)?;
-        if let Some(first) = [0, last, last / 2].into_iter().find(|place| !self.answers.contains_key(place)) {
+        if let Some(first) =
+            [0, last, last / 2].into_iter().find(|place| !self.answers.contains_key(place))
+        {
             return Some(first);
         }
         let pairs = self.answers.iter().zip(self.answers.iter().skip(1));
-        let between =
-            pairs.filter(|((low, a), (high, b))| a != b && **high - **low > 1).map(|((low, _), (high, _))| low + (high - low) / 2);
+        let between = pairs
+            .filter(|((low, a), (high, b))| a != b && **high - **low > 1)
+            .map(|((low, _), (high, _))| low + (high - low) / 2);
         between.take(1).find(|_| self.answers.len() < MOST)
     }
 
@@ -57,8 +60,14 @@ mod tests {
     #[test]
     fn three_answers_speak_for_a_run_that_is_all_alike() {
         let (alike, asked) = survey(8192, |_| true);
-        assert_eq!((asked, alike.at(0), alike.at(77), alike.at(8191)), (3, Some(&true), Some(&true), Some(&true)));
-        assert_eq!((survey(1, |_| true).1, survey(2, |_| true).1, survey(0, |_| true).1), (1, 2, 0));
+        assert_eq!(
+            (asked, alike.at(0), alike.at(77), alike.at(8191)),
+            (3, Some(&true), Some(&true), Some(&true))
+        );
+        assert_eq!(
+            (survey(1, |_| true).1, survey(2, |_| true).1, survey(0, |_| true).1),
+            (1, 2, 0)
+        );
     }
 
     #[test]
@@ -69,7 +78,10 @@ mod tests {
             assert!(asked <= MOST, "{asked}");
         }
         let (found, asked) = survey(8192, |place| !(100..=8000).contains(&place));
-        assert!(asked <= MOST && found.at(50).is_some() && found.at(99).is_some(), "both edges: {asked}");
+        assert!(
+            asked <= MOST && found.at(50).is_some() && found.at(99).is_some(),
+            "both edges: {asked}"
+        );
         let mut open: Survey<bool> = Survey::new(3);
         open.note(0, true);
         open.note(2, false);
