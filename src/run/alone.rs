@@ -23,8 +23,10 @@ const CROWD: u32 = 32;
 /// Connections one after the other, and the time between two.
 const SINGLY: u32 = 16;
 const BETWEEN: Duration = Duration::from_millis(10);
-/// Tries of a row of which some source ports get through.
-const TRIES: usize = 6;
+/// Tries of a row of which some source ports get through: so many that one in ten thousand finds
+/// none, and no more than these.
+const MOST_TRIES: u32 = 96;
+const MISSED: f64 = 1e-4;
 /// Time between tries.
 const PAUSE: Duration = Duration::from_millis(40);
 /// Time for each.
@@ -53,11 +55,12 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         };
         let target = Target::new(&hop, to.ip(), source);
         let mut seen = probe::probe(&target, &asking.tools).await;
-        if is_rejected(&seen) && one_by_one(source, to, Duration::ZERO).await.opened > 0 {
-            // Some source ports get through.
-            for _ in 0..TRIES {
+        if is_rejected(&seen) {
+            let tries = tries(one_by_one(source, to, Duration::ZERO).await);
+            let first = clock::instant();
+            for _ in 0..tries {
                 seen = probe::probe(&target, &asking.tools).await;
-                if !is_rejected(&seen) {
+                if !is_rejected(&seen) || first.elapsed() > MOST_FOR_ONE {
                     break;
                 }
             }
@@ -111,6 +114,17 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         {
             seen.known.spread = Some(one_by_one(source, to, BETWEEN).await);
         }
+    }
+}
+
+/// How often a way is tried of which a part of the connections opens, until one does. None where
+/// none opens.
+fn tries(spread: PortSpread) -> u32 {
+    let shut = f64::from(spread.of.saturating_sub(spread.opened)) / f64::from(spread.of.max(1));
+    match spread.opened {
+        0 => 0,
+        _ if shut <= 0.0 => 1,
+        _ => (1..MOST_TRIES).find(|n| shut.powf(f64::from(*n)) < MISSED).unwrap_or(MOST_TRIES),
     }
 }
 
@@ -177,3 +191,17 @@ const REJECTED: &[Reason] = &[
     Reason::PortUnreachable,
     Reason::HostUnreachable,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewer_open_the_more_often_it_is_tried() {
+        let tries = |opened| tries(PortSpread { opened, of: 16 });
+        assert_eq!((tries(0), tries(16)), (0, 1));
+        assert_eq!(tries(8), 14, "of halves, one in 16,384 finds none");
+        assert!((1..16).all(|opened| tries(opened) >= tries(opened + 1)));
+        assert_eq!(tries(1), MOST_TRIES);
+    }
+}

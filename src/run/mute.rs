@@ -12,48 +12,76 @@ use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools, plain};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
+use std::collections::BTreeSet;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Further connections of a hop: where half of all are answered, one hop in 256 finds none.
-const CONNECTIONS: u32 = 8;
+/// Further connections of a hop: where half of all are answered, one hop in 65,536 finds none.
+const CONNECTIONS: u32 = 16;
 /// Climbs of a hop with more to do than one connection shows (a range, a silence), until one is
 /// answered.
-const TRIES: usize = 6;
+const TRIES: usize = 12;
 /// Hops that are looked at so.
 const MAX: usize = 128;
 
-/// Looks at the hops that were mute, and takes over what answered.
+/// Looks at the hops that were mute, and takes over what answered. Where an address answers some
+/// connections and not others, its other hops were answered by luck: they are looked at as well.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
-    let mut tasks = JoinSet::new();
-    for (place, this) in probed.iter().enumerate().filter(|(_, this)| is_mute_hop(this)).take(MAX) {
-        let (hop, source, asking) = (this.hop.clone(), source(this.seen.as_ref()), asking.clone());
-        tasks.spawn(async move {
-            let stop = asking.stop.clone();
-            let answered = tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                answered = answered(&hop, source, &asking) => answered,
-            };
-            (place, answered)
-        });
+    let mute = places(probed, |this| this.seen.as_ref().is_some_and(is_mute));
+    for (place, seen) in on_more(probed, &mute, asking, answered).await {
+        probed[place].seen = Some(seen);
     }
-    while let Some(done) = tasks.join_next().await {
-        if let Ok((place, Some(seen))) = done {
-            probed[place].seen = Some(seen);
+    let some = |this: &&Probed| {
+        let answered = this.seen.as_ref().and_then(|seen| seen.known.answered);
+        answered.is_some_and(|spread| spread.opened < spread.of)
+    };
+    let at: BTreeSet<IpAddr> = probed.iter().filter(some).filter_map(|p| p.hop.address).collect();
+    let lucky = places(probed, |this| {
+        let seen = this.seen.as_ref().filter(|seen| seen.known.answered.is_none());
+        this.hop.address.is_some_and(|address| at.contains(&address)) && seen.is_some_and(counts)
+    });
+    for (place, others) in on_more(probed, &lucky, asking, connections).await {
+        let spread = PortSpread { opened: count(&others) + 1, of: CONNECTIONS + 1 };
+        if let Some(seen) = probed[place].seen.as_mut().filter(|_| spread.opened < spread.of) {
+            seen.known.answered = Some(spread);
         }
     }
 }
 
-/// A hop that must be open, leads straight to a host, and of which one connection opened without an
-/// answer.
-fn is_mute_hop(this: &Probed) -> bool {
-    let flow = &this.hop.flow;
-    flow.expect == Expect::Allow
-        && this.hop.proxy.is_none()
-        && flow.relayed_to.is_none()
-        && this.seen.as_ref().is_some_and(is_mute)
+/// Of the hops that must be open and lead straight to a host, those that are wanted.
+fn places(probed: &[Probed], wanted: impl Fn(&Probed) -> bool) -> Vec<usize> {
+    let straight = |this: &Probed| {
+        let flow = &this.hop.flow;
+        flow.expect == Expect::Allow && this.hop.proxy.is_none() && flow.relayed_to.is_none()
+    };
+    let all = probed.iter().enumerate().filter(|(_, this)| straight(this) && wanted(this));
+    all.map(|(place, _)| place).take(MAX).collect()
+}
+
+/// Does the same for some hops side by side, until the run is stopped.
+async fn on_more<T: Send + 'static, F: Future<Output = Option<T>> + Send + 'static>(
+    probed: &[Probed],
+    places: &[usize],
+    asking: &Asking,
+    work: impl Fn(Arc<Hop>, Option<IpAddr>, Asking) -> F,
+) -> Vec<(usize, T)> {
+    let mut tasks = JoinSet::new();
+    for place in places.iter().copied() {
+        let this = &probed[place];
+        let work = work(this.hop.clone(), source(this.seen.as_ref()), asking.clone());
+        let stop = asking.stop.clone();
+        tasks.spawn(async move {
+            let done = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                done = work => done,
+            };
+            done.map(|done| (place, done))
+        });
+    }
+    tasks.join_all().await.into_iter().flatten().collect()
 }
 
 /// Ends of a connection on which nobody has said a word.
@@ -83,10 +111,30 @@ fn is_wordless(step: &Step) -> bool {
 /// Climbs the hop on more connections. What was seen on one that was answered, with how many were;
 /// `None` where none was, or too few to speak of.
 pub(super) async fn answered(
-    hop: &Arc<Hop>,
+    hop: Arc<Hop>,
     source: Option<IpAddr>,
-    asking: &Asking,
+    asking: Asking,
 ) -> Option<Observation> {
+    let all = connections(hop.clone(), source, asking.clone()).await?;
+    let spread = PortSpread { opened: count(&all), of: CONNECTIONS + 1 };
+    let mut seen = all
+        .into_iter()
+        .filter(counts)
+        .min_by_key(|seen| (seen.first_failure().is_some(), !is_proved(seen)))?;
+    if hop.flow.protocol == Protocol::Rpc || asking.tools.idle.is_some() {
+        // Of what was not looked at nothing is known.
+        seen = whole(&hop, source, &asking).await?;
+    }
+    seen.known.answered = Some(spread);
+    Some(seen)
+}
+
+/// More connections, with what one of them shows.
+async fn connections(
+    hop: Arc<Hop>,
+    source: Option<IpAddr>,
+    asking: Asking,
+) -> Option<Vec<Observation>> {
     let tools = Arc::new(Tools { idle: None, range: RangeMode::Never, ..(*asking.tools).clone() });
     let mut tasks = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -94,17 +142,7 @@ pub(super) async fn answered(
         let (hop, tools) = (hop.clone(), tools.clone());
         tasks.spawn(async move { climb(&hop, source, &tools).await });
     }
-    let all: Vec<Observation> = tasks.join_all().await.into_iter().flatten().collect();
-    let spread = PortSpread { opened: count(&all), of: CONNECTIONS + 1 };
-    let mut seen = all
-        .into_iter()
-        .filter(counts)
-        .min_by_key(|seen| (seen.first_failure().is_some(), !is_proved(seen)))?;
-    if hop.flow.protocol == Protocol::Rpc || asking.tools.idle.is_some() {
-        seen = whole(hop, source, asking).await.unwrap_or(seen);
-    }
-    seen.known.answered = Some(spread);
-    Some(seen)
+    Some(tasks.join_all().await.into_iter().flatten().collect())
 }
 
 /// The whole of a hop, with what takes time, on a connection that is answered.

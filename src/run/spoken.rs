@@ -44,7 +44,7 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
                 let seen = probe::probe(&target, &tools).await;
                 // One connection that is silent decides nothing.
                 let answered = if mute::is_mute(&seen) {
-                    mute::answered(&hop, source, &asking).await
+                    mute::answered(hop.clone(), source, asking.clone()).await
                 } else {
                     None
                 };
