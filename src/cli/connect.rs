@@ -97,9 +97,9 @@ pub fn run(args: &Args) -> Outcome {
     let started = clock::now();
     let sweeps = tools.allowance.clone();
     let hops = runtime.block_on(async {
-        let cancel = stop.clone();
+        let (interruption, cancel) = (files::interruption(), stop.clone());
         tokio::spawn(async move {
-            files::interrupted().await;
+            interruption.await;
             cancel.cancel();
         });
         let mut progress = Progress::new(args.idle, Some(sweeps));

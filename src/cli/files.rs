@@ -1,5 +1,7 @@
 //! Files that a subcommand writes or needs: never half-written, every error with the file's name.
 
+use std::future::{Future, pending};
+
 use super::outcome::Problem;
 use crate::net::keyfile;
 use crate::proto::challenge::SiteKey;
@@ -95,21 +97,33 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
         .map_err(|error| Problem::text(format!("cannot start: {error}")))
 }
 
-/// Ctrl-C, or the order of a service manager to end.
-pub async fn interrupted() {
+/// Ctrl-C, or the order of a service manager to end, that comes from this call on: before it the
+/// system ends the program. To be called inside a runtime.
+pub fn interruption() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        if let Ok(mut terminate) =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        {
+        use tokio::signal::unix::{SignalKind, signal};
+        let both = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        async move {
+            let Some((mut interrupt, mut terminate)) = both else { return pending().await };
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+    #[cfg(windows)]
+    {
+        let interrupt = tokio::signal::windows::ctrl_c().ok();
+        async move {
+            let Some(mut interrupt) = interrupt else { return pending().await };
+            interrupt.recv().await;
+        }
+    }
+    #[cfg(not(any(unix, windows)))]
+    async move {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
 
 /// A duration such as `90s`, `2h` or `1h 30m`.

@@ -96,9 +96,9 @@ pub fn run(args: &Args) -> Outcome {
     let mut done = Vec::new();
     files::runtime()?.block_on(async {
         let stop = CancellationToken::new();
-        let cancel = stop.clone();
+        let (interruption, cancel) = (files::interruption(), stop.clone());
         tokio::spawn(async move {
-            files::interrupted().await;
+            interruption.await;
             cancel.cancel();
         });
         // Each sample has addresses of its own: they run side by side.

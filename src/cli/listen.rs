@@ -232,6 +232,7 @@ async fn serve(
     conflicts: &[String],
     shared: &Shared,
 ) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
+    let interruption = files::interruption();
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
     print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;
@@ -249,7 +250,7 @@ async fn serve(
     tokio::spawn(async move { watch::watch(&sightings, stop).await });
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
-        () = files::interrupted() => {}
+        () = interruption => {}
     }
     shared.stop.cancel();
     // Connections under way end with the token; a grace time bounds what a stuck one can cost.

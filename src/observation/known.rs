@@ -44,6 +44,8 @@ pub struct Known {
     /// once the challenge was said there: the site's listener has the port, and would have
     /// answered.
     pub cut_off: Option<Reason>,
+    /// A way to the same address that worked in this run worked no more at its end.
+    pub shut_out: bool,
     /// Seconds by which the host's clock is ahead, by its own word on another hop.
     pub host_clock: Option<i64>,
 }

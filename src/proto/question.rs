@@ -72,9 +72,10 @@ pub struct HopQuestion {
     pub path: [u8; 2],
 }
 
-/// The tag of an HTTP path; letters match in either case.
+/// The tag of an HTTP path; letters match in either case, and a slash at the end is none.
 pub fn path_tag(path: &str) -> [u8; 2] {
-    let digest = digest::digest(&digest::SHA256, path.to_ascii_lowercase().as_bytes());
+    let path = path.trim_end_matches('/').to_ascii_lowercase();
+    let digest = digest::digest(&digest::SHA256, path.as_bytes());
     [digest.as_ref()[0], digest.as_ref()[1]]
 }
 

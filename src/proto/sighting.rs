@@ -100,6 +100,10 @@ pub struct Arrived {
     pub marked: u32,
     /// HTTP requests for its path without a mark, whoever sent them.
     pub path: u32,
+    /// HTTP requests without a mark for paths that are none of the plan's, and for which nobody
+    /// asks at other times: a front that changes paths may have made them of this hop's.
+    #[serde(default)]
+    pub elsewhere: u32,
     /// Whether the listener remembers everything since the hop was tried first.
     pub whole: bool,
 }
@@ -112,13 +116,14 @@ impl Arrived {
             proved: self.proved.saturating_add(other.proved),
             marked: self.marked.saturating_add(other.marked),
             path: self.path.saturating_add(other.path),
+            elsewhere: self.elsewhere.saturating_add(other.elsewhere),
             whole: self.whole && other.whole,
         }
     }
 
     /// Whether it is known that nothing arrived.
     pub fn is_nothing(self) -> bool {
-        self.whole && self.proved == 0 && self.marked == 0 && self.path == 0
+        self.whole && self.proved + self.marked + self.path + self.elsewhere == 0
     }
 }
 

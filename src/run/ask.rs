@@ -9,6 +9,7 @@ use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Evidence, Observation};
 use crate::plan::model::Hop;
+use crate::probe::http::rooted;
 use crate::probe::{self, Target, Tools};
 use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::proto::ports;
@@ -34,6 +35,8 @@ const MAX: usize = 512;
 const MANY: usize = 16;
 /// Ways over which one hop is asked about, one after the other, until one can tell.
 const MAX_WAYS: usize = 4;
+/// Paths of a hop that are asked about besides its own.
+const MAX_PATHS: usize = 4;
 /// Questions at a time.
 const AT_A_TIME: usize = 16;
 /// The listener reads its host's table a few times a second: a question that comes sooner than that
@@ -342,19 +345,41 @@ impl Errand {
     /// The same at one host.
     async fn arrived_at(&self, host: &str, since: Timestamp, asking: &Asking) -> Option<Arrived> {
         for way in self.ways.iter().filter(|way| way.host == host) {
-            let path = crate::probe::http::rooted(self.hop.flow.path.as_deref());
-            let (hop, path) = (hop_tag(&self.hop.id), path_tag(&path));
-            let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
-            if let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await {
+            let mut told: Option<Arrived> = None;
+            for path in self.paths() {
+                let hop = hop_tag(&self.hop.id);
+                let question = || Some(Asked::Hop(HopQuestion { hop, age_ms: age(since), path }));
+                let Ok(Claims { arrived: Some(arrived), .. }) = asking.over(way, question).await
+                else {
+                    break;
+                };
+                // What is known of a challenge or a mark is so whatever the path.
+                let path = told.map_or(0, |told| told.path).saturating_add(arrived.path);
+                told = Some(Arrived { path, ..arrived });
+            }
+            if let Some(told) = told {
                 // It sees only what comes to its own ports: where the real service has one of those
                 // that are meant, the requests go there.
-                return Some(Arrived {
-                    whole: arrived.whole && self.holds_all_meant(&way.ports),
-                    ..arrived
-                });
+                let whole = told.whole && self.holds_all_meant(&way.ports);
+                return Some(Arrived { whole, ..told });
             }
         }
         None
+    }
+
+    /// The path that is asked for, and, of a way that must be open, those that the front is to make
+    /// of it.
+    fn paths(&self) -> Vec<[u8; 2]> {
+        let own = path_tag(&rooted(self.hop.flow.path.as_deref()));
+        let allow = self.hop.flow.expect == Expect::Allow;
+        let behind = self.hop.flow.relayed_to.iter().filter(|_| allow).flat_map(|b| &b.paths);
+        let mut all = vec![own];
+        for path in behind.map(|path| path_tag(&rooted(Some(path)))).take(MAX_PATHS) {
+            if !all.contains(&path) {
+                all.push(path);
+            }
+        }
+        all
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) async fn second_look(
         }
     }
     if rows.iter().any(|row| row.control.is_some()) && !asking.stop.is_cancelled() {
+        once_more::choose(probed, &mut rows, asking).await;
         once_more::rows(probed, &mut rows, asking).await;
         once_more::from_other_ports(probed, &mut rows, asking, policy).await;
         once_more::controls(probed, &mut rows, asking).await;
@@ -43,8 +44,13 @@ pub(super) async fn second_look(
     for row in rows {
         let this = &probed[row.place];
         let judgement = judgements[row.place].clone();
-        let control =
-            Control { reached: row.reached, lossy: row.lossy, again: row.again, after: row.after };
+        let control = Control {
+            reached: row.reached,
+            proved: row.proved,
+            lossy: row.lossy,
+            again: row.again,
+            after: row.after,
+        };
         let mut judged = verdict::with_control(judgement, &control, row.opened);
         if judged.verdict == Verdict::Pass {
             judged.advice = None;
@@ -72,6 +78,8 @@ struct OpenWay {
     front: (String, u16),
     /// The ports that its listener has, in words; none where none proved itself.
     listener_ports: String,
+    /// Whether it was the host itself, by its proof.
+    proved: bool,
 }
 
 impl Row {
@@ -86,7 +94,8 @@ impl Row {
         let seen = probed[place].seen.as_ref();
         let fits = |way: &&OpenWay| is_control_for(way, hop, several(probed, hop));
         let holds = |way: &OpenWay| ports::holds(&way.listener_ports, hop.port);
-        let best = open.iter().filter(fits).max_by_key(|way| (holds(way), way.at.is_some()));
+        let best =
+            open.iter().filter(fits).max_by_key(|way| (holds(way), way.proved, way.at.is_some()));
         // Asked about this very connection, it said that it had the port.
         let asked = seen
             .and_then(|s| s.sighting.as_ref())
@@ -96,13 +105,14 @@ impl Row {
             Some(way) if asked || holds(way) => Reached::Holds,
             Some(_) => Reached::Yes,
         };
-        let declared = declared
+        let of_host = declared
             .iter()
-            .find(|control| control.host == hop.to.host.label() && hop.flow.relayed_to.is_none());
-        let declared = declared.and_then(|control| {
+            .filter(|control| control.host == hop.to.host.label() && hop.flow.relayed_to.is_none());
+        let mut declared = of_host.filter_map(|control| {
             Some(Open::Declared(SocketAddr::new(hop.address?, control.port), source(seen)))
         });
-        let control = best.map(|way| Open::Hop(way.place)).or(declared);
+        let control = best.map(|way| Open::Hop(way.place)).or_else(|| declared.next());
+        let others = if best.is_none() { declared.collect() } else { Vec::new() };
         let reached = if control.is_some() { reached.max(Reached::Yes) } else { reached };
         let opened = seen
             .is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
@@ -112,6 +122,8 @@ impl Row {
             opened,
             reached,
             control,
+            proved: best.is_some_and(|way| way.proved),
+            others,
             lossy: is_lossy(probed, hop, seen),
             again: None,
             after: None,
@@ -158,20 +170,24 @@ fn open_ways(probed: &[Probed], judgements: &[Judgement]) -> Vec<OpenWay> {
         .iter()
         .enumerate()
         .filter(|(_, p)| p.hop.flow.expect == Expect::Allow && p.hop.proxy.is_none());
-    allow.filter(passed).flat_map(|(place, this)| of_hop(place, this)).collect()
+    allow
+        .filter(passed)
+        .flat_map(|(place, this)| of_hop(place, this, judgements[place].reason == Reason::Proved))
+        .collect()
 }
 
-fn of_hop(place: usize, this: &Probed) -> Vec<OpenWay> {
+fn of_hop(place: usize, this: &Probed, itself: bool) -> Vec<OpenWay> {
     let (hop, Some(seen)) = (&this.hop, &this.seen) else { return Vec::new() };
-    let way = |to: String, at: Option<IpAddr>, listener_ports: String| OpenWay {
+    let way = |to: String, at: Option<IpAddr>, listener_ports: String, proved: bool| OpenWay {
         place,
         from: hop.from.host.label(),
         to,
         at,
         front: (hop.to.host.label(), hop.port),
         listener_ports,
+        proved,
     };
-    let mut ways = vec![way(hop.to.host.label(), hop.address, String::new())];
+    let mut ways = vec![way(hop.to.host.label(), hop.address, String::new(), itself)];
     let mut proved = false;
     for proof in &seen.proofs {
         if let ProofOutcome::Valid { claims, .. } = proof {
@@ -180,12 +196,13 @@ fn of_hop(place: usize, this: &Probed) -> Vec<OpenWay> {
                 claims.host.clone(),
                 Some(claims.local.ip().to_canonical()),
                 claims.ports.clone(),
+                true,
             ));
         }
     }
     // Without a proof it is the real service: an answer of its own came through the front.
     if !proved && let Some(behind) = &hop.flow.relayed_to {
-        ways.extend(behind.hosts.iter().map(|host| way(host.clone(), None, String::new())));
+        ways.extend(behind.hosts.iter().map(|host| way(host.clone(), None, String::new(), false)));
     }
     ways
 }

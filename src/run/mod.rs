@@ -19,6 +19,7 @@ mod revocation;
 mod row;
 mod sample;
 mod shots;
+mod shut_out;
 mod spoken;
 mod spread;
 mod trace;
@@ -216,6 +217,7 @@ async fn second_sight(
     shots::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
     spread::look(probed, asking).await;
+    shut_out::look(probed, asking).await;
     clocks::share(probed);
     known::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {

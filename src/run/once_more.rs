@@ -6,6 +6,7 @@ use super::probed::Probed;
 use super::probed::source;
 use super::row::{Open, Row};
 use crate::net::dial;
+use crate::net::tcp_info::Watch;
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{self, RangeMode, Target, Tools};
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::net::TcpStream;
 
 /// Time for each step when something is tried once more: a second SYN fits into it.
 const ONCE_MORE: Duration = Duration::from_millis(1500);
@@ -34,8 +36,33 @@ const PORTS: usize = 16;
 /// Attempts at a control that shows whether anything opens at that moment.
 const ALIVE: usize = 5;
 
+/// Declared ports of one host that are looked at.
+const MOST_DECLARED: usize = 8;
+/// How long a declared port is watched after it opened: what stands in for a host that is off resets
+/// the connection, or never opens its window.
+const WATCHED: Duration = Duration::from_millis(500);
+
 /// Time for the rows that are tried one after the other, altogether.
 const ONE_BY_ONE: Duration = Duration::from_secs(8);
+
+/// Of the ports that a site file declares to be open at a host, takes the first that is.
+pub(super) async fn choose(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
+    for row in rows.iter_mut().filter(|row| !row.others.is_empty()) {
+        let all = row.control.take().into_iter().chain(row.others.drain(..));
+        let mut all: Vec<Open> = all.take(MOST_DECLARED).collect();
+        let mut first = 0;
+        for (place, control) in all.iter().enumerate() {
+            if asking.stop.is_cancelled() {
+                break;
+            }
+            if holds(control, probed, asking).await == Still::Open {
+                first = place;
+                break;
+            }
+        }
+        row.control = Some(all.swap_remove(first));
+    }
+}
 
 /// Tries each row that has a control; its control at the same moment, since a guard that shuts this
 /// machine out for a while shuts it out everywhere.
@@ -128,7 +155,7 @@ pub(super) async fn from_other_ports(
 }
 
 /// Whether a control opens within a few attempts.
-async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+pub(super) async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
     for _ in 0..ALIVE {
         if asking.stop.is_cancelled() {
             break;
@@ -211,7 +238,10 @@ async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
         Open::Declared(to, source) => {
             let (evidence, outcome) =
                 dial::connect(*source, *to, ONCE_MORE.min(asking.tools.connect_deadline), 0).await;
-            still(outcome.err().map(|failure| failure.reason), &evidence)
+            match outcome {
+                Ok(stream) if !stays(&stream).await => Still::Shut,
+                outcome => still(outcome.err().map(|failure| failure.reason), &evidence),
+            }
         }
         Open::Hop(place) => {
             let Some(seen) = probed.get(*place).and_then(|this| quick_probe(this, asking)) else {
@@ -220,6 +250,17 @@ async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
             let seen = seen.await;
             still(seen.first_failure().and_then(|step| step.reason), &seen.evidence)
         }
+    }
+}
+
+/// Whether a connection on which nothing is said is not reset, and has a window for what could be
+/// said.
+async fn stays(stream: &TcpStream) -> bool {
+    let watch = Watch::on(stream);
+    match tokio::time::timeout(WATCHED, stream.peek(&mut [0])).await {
+        // It may speak first, or close what says nothing.
+        Ok(outcome) => outcome.is_ok(),
+        Err(_) => !watch.and_then(|watch| watch.look()).is_some_and(|info| info.is_window_shut()),
     }
 }
 

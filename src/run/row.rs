@@ -11,6 +11,10 @@ pub(super) struct Row {
     pub reached: Reached,
     /// By what it is controlled.
     pub control: Option<Open>,
+    /// Whether the host proved itself there.
+    pub proved: bool,
+    /// What else the site file declares to be open there.
+    pub others: Vec<Open>,
     pub lossy: bool,
     pub again: Option<Again>,
     pub after: Option<Still>,

@@ -90,6 +90,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         if hidden.is_some() && strangers_answer(reason) {
             return opinion(Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved);
         }
+        if seen.known.shut_out {
+            let who = who_failed(seen, reason);
+            return opinion(Verdict::Inconclusive, Reason::ChangedMeanwhile, who);
+        }
         // A fault of this machine says nothing about the path. Where no DNS server answers, nothing
         // was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
         let unknown = step.initiator == Some(Initiator::Local)
@@ -479,6 +483,15 @@ fn of_others(hop: &Hop, seen: &Observation) -> Vec<String> {
                 port is led to another host, or to a container",
             hop.to.host.label(),
             hop.port
+        ));
+    }
+    if seen.known.shut_out {
+        notes.push(format!(
+            "a way to the same address that worked in this run works no more{}: a guard shut this \
+                machine out, or the way broke meanwhile",
+            seen.first_failure()
+                .and_then(|step| step.reason)
+                .map_or_else(String::new, |reason| format!(", and this one ended with {reason}"))
         ));
     }
     notes.extend(seen.known.clone_at.map(|at| {

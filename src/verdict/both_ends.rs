@@ -213,7 +213,10 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }));
     if ended_early(seen) {
         notes.extend(seen.known.listener.map(|change| match change {
-            Change::Ended => format!("the listener on {host} has ended meanwhile"),
+            Change::Ended => format!(
+                "the listener on {host} answers no more: it has ended meanwhile, or something on \
+                    the way shuts this machine out"
+            ),
             Change::Began => {
                 format!("the listener on {host} was started only after this was tried")
             }

@@ -54,6 +54,9 @@ pub enum Still {
 pub struct Control {
     /// Whether its two hosts reached each other.
     pub reached: Reached,
+    /// Whether the host itself proved that it was reached: of an open port, or a service's answer,
+    /// nobody knows who it is.
+    pub proved: bool,
     /// Packets between them were lost, and came when they were sent again.
     pub lossy: bool,
     /// How the hop itself was at the end; absent where it was not tried again.
@@ -65,7 +68,13 @@ pub struct Control {
 impl Control {
     /// One that holds in every respect, in as far as the hosts reach each other.
     pub fn that_holds(reached: Reached) -> Self {
-        Control { reached, lossy: false, again: Some(Again::Shut), after: Some(Still::Open) }
+        Control {
+            reached,
+            proved: true,
+            lossy: false,
+            again: Some(Again::Shut),
+            after: Some(Still::Open),
+        }
     }
 }
 
@@ -78,7 +87,8 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
     if judgement.reason != Reason::Denied || judgement.verdict != Verdict::Inconclusive {
         return judgement;
     }
-    let silent = judgement.notes.iter().any(|n| *n == format!("shut: {}", Reason::TimedOut));
+    let is_shut_by = |by: Reason| judgement.notes.iter().any(|n| *n == format!("shut: {by}"));
+    let (silent, unreachable) = (is_shut_by(Reason::TimedOut), is_shut_by(Reason::HostUnreachable));
     let (reason, note) = match control {
         Control { reached: Reached::No, .. } => (
             Reason::Denied,
@@ -140,6 +150,12 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
             Reason::Denied,
             "packets between these two hosts were lost in this run, so silence \
                 shows no rule"
+                .to_owned(),
+        ),
+        Control { proved: false, .. } if unreachable => (
+            Reason::DeniedOtherwise,
+            "a router says that the host cannot be reached, as of one that is off, and what \
+                answers on the open way did not prove to be that host"
                 .to_owned(),
         ),
         Control { again: Some(Again::Shut), after: Some(Still::Open), .. } => {

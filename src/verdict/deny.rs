@@ -46,9 +46,32 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         return answered_with_proof(hop, seen, claims);
     }
     let told = both_ends::told(hop, seen);
+    if let Some(judgement) = by_range(seen) {
+        return judgement;
+    }
     by_both_ends(hop, seen, told).or_else(|| by_status(hop, seen)).unwrap_or_else(|| {
         if hop.flow.relayed_to.is_some() { by_front(seen) } else { by_connection(seen, told) }
     })
+}
+
+/// By ports of the row's own dynamic range, which were tried where its mapper is shut.
+fn by_range(seen: &Observation) -> Option<Judgement> {
+    let detail = &seen.first_failure()?.detail;
+    let tried = detail.get("range_tried")?.as_u64()?;
+    let ports = |name: &str| {
+        let ports: Vec<u64> =
+            detail.get(name)?.as_array()?.iter().filter_map(|port| port.as_u64()).collect();
+        let shown: Vec<String> = ports.iter().take(8).map(ToString::to_string).collect();
+        let more = if ports.len() > 8 { ", …" } else { "" };
+        Some(format!("of {tried} ports of the dynamic range that were tried {}", ports.len()))
+            .map(|counted| format!("{counted} {{}} ({}{more})", shown.join(", ")))
+    };
+    if let Some(words) = ports("range_open") {
+        return Some(open(AnsweredBy::Unproved, &words.replace("{}", "are open")));
+    }
+    let note = ports("range_refused")?.replace("{}", "were refused");
+    let note = format!("{note}, as by a host on whose port nobody listens: that is no rule");
+    Some(otherwise(AnsweredBy::Nobody, &note))
 }
 
 pub(super) fn opinion(
@@ -249,6 +272,7 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
 /// Who refused a path: the front itself, or whoever it passed the request on to.
 fn by_refusal(seen: &Observation, status: u64) -> Judgement {
     let nothing_arrived = seen.known.arrived.is_some_and(Arrived::is_nothing);
+    let elsewhere = seen.known.arrived.is_some_and(|arrived| arrived.elsewhere > 0);
     let refused = format!("refused with HTTP status {status}");
     let unproved = |note: &str| otherwise(AnsweredBy::Unproved, &format!("{refused} {note}"));
     if refused_alone(seen) {
@@ -269,14 +293,28 @@ fn by_refusal(seen: &Observation, status: u64) -> Judgement {
                 format!("{refused} by {product}, which is no front: the request was passed on");
             otherwise(AnsweredBy::Service, &note)
         }
+        Some("front") if elsewhere => unproved(
+            "in a front's words, while requests that nobody else makes arrived behind it under \
+                another path: this one may be among them",
+        ),
         Some("front") => shut(AnsweredBy::Unproved, &refused),
-        _ if nothing_arrived => shut(AnsweredBy::Unproved, &refused),
+        // A page that fronts make may be drawn in the place of what the service said.
+        _ if nothing_arrived && is_front_page(seen) => shut(AnsweredBy::Unproved, &refused),
+        _ if nothing_arrived => unproved(
+            "and nothing arrived at the ports of the plan: by the front, or by another port or \
+                host behind it that is none of the plan's. Nothing names who made the page",
+        ),
         Some("service") => unproved(
             "just as a path below one that the front passes on, which cannot be there: the service \
                 behind the front may have refused it",
         ),
         _ => unproved("by the front, or by the service behind it; nothing tells which"),
     }
+}
+
+/// Whether the refusal is a page that fronts make, or no page at all.
+fn is_front_page(seen: &Observation) -> bool {
+    last_http(seen).is_some_and(|step| step.detail.contains_key("front_page"))
 }
 
 /// Whether a path below the refused one was answered otherwise.

@@ -67,7 +67,9 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let mark =
         request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
-    here.sightings.requests.http(request.uri().path(), mark, clock::steady());
+    let planned = here.paths.iter().any(|served| below(request.uri().path(), served).is_some())
+        || grpc::is_call(&request);
+    here.sightings.requests.http(request.uri().path(), mark, planned, clock::steady());
     let proof = request
         .headers()
         .get(CHALLENGE_HEADER)

@@ -67,7 +67,8 @@ pub(super) async fn with_no_such_path(
 /// - `front`: such a path gets another answer, and somebody else makes this one, or it is a page
 ///   that fronts make.
 ///
-/// It is absent where nothing tells. `refused_alone` says that a path below the refused one is not
+/// It is absent where nothing tells. `front_page` says that it is a page that fronts make, or none:
+/// an application says something, or of what kind its silence is. `refused_alone` says that a path below the refused one is not
 /// refused like it.
 pub(super) async fn refusal(
     climb: &mut Climb<'_>,
@@ -102,13 +103,23 @@ pub(super) async fn refusal(
     {
         answer.detail.insert("refused_alone".into(), other.status.into());
     }
+    let is_bare = answer.body.is_empty() && answer.content_type.is_none();
     let refused_by = match &of_service {
         Some(_) if is_of_service(answer, &path) => Some("service"),
-        Some(other) if answer.makers != other.makers => Some("front"),
+        // That a maker's name is missing names nobody, unless nothing else is there either.
+        Some(other)
+            if answer.makers.iter().any(|(k, v)| other.makers.get(k) != Some(v))
+                || (answer.makers != other.makers && is_bare) =>
+        {
+            Some("front")
+        }
         // Where the tables do not say what is passed on, there is nothing to compare it with.
         Some(_) => answer.recognised.front_page.then_some("front"),
         None => (answer.recognised.front_page && passed_on.is_none()).then_some("front"),
     };
+    if answer.recognised.front_page || is_bare {
+        answer.detail.insert("front_page".into(), true.into());
+    }
     if let Some(refused_by) = refused_by {
         answer.detail.insert("refused_by".into(), refused_by.into());
     }

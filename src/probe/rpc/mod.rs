@@ -10,6 +10,7 @@ mod look_up;
 mod port;
 mod range;
 mod session;
+mod shut;
 
 use super::again::{Exchange, Heard, again, large_on};
 use super::climb::Asked;
@@ -33,7 +34,13 @@ use tokio::net::TcpStream;
 /// # Errors
 /// [`Stop`] when the mapper was not reached, or anything of an interface failed.
 pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
-    let stream = climb.connect(climb.target.hop.port).await?;
+    let stream = match climb.connect(climb.target.hop.port).await {
+        Ok(stream) => stream,
+        Err(stop) => {
+            shut::look(climb).await;
+            return Err(stop);
+        }
+    };
     let asked = climb.challenge();
     let challenge = asked.as_ref().map(|a| a.octets);
     let binding = Session::bind(stream, Syntax::EPM, challenge.as_ref());

@@ -10,7 +10,7 @@ const QUIT: &[u8] = b"QUIT\r\n";
 pub(super) fn smtp(heard: &[u8], said: usize) -> Next {
     let Ok(replies) = replies(heard) else { return Next::Other };
     match (&replies[..], said) {
-        ([], 0) | ([_], 1) => Next::More,
+        ([], 0) | ([_], 1) | ([_, _], 2) => Next::More,
         ([Reply { code: 220, .. }], 0) => Next::Say(b"EHLO portmatrix.invalid\r\n".to_vec()),
         ([Reply { code: 554, text }], 0) => {
             Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
@@ -22,6 +22,13 @@ pub(super) fn smtp(heard: &[u8], said: usize) -> Next {
             Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
         }
         ([greeting, Reply { code: 250, .. }], 1) => {
+            Next::Known(Answer::of("SMTP", &String::from_utf8_lossy(&greeting.text), QUIT))
+        }
+        // An old server, which knows the first word of RFC 821 (RFC 5321 section 3.2).
+        ([_, Reply { code: 500 | 502, .. }], 1) => {
+            Next::Say(b"HELO portmatrix.invalid\r\n".to_vec())
+        }
+        ([greeting, _, Reply { code: 250, .. }], 2) => {
             Next::Known(Answer::of("SMTP", &String::from_utf8_lossy(&greeting.text), QUIT))
         }
         ([_, Reply { code: 421 | 450..=454 | 550..=554, text }], 1) => {

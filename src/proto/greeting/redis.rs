@@ -14,6 +14,7 @@ const ERRORS: &[&[u8]] = &[
     b"-LOADING ",
     b"-MASTERDOWN ",
     b"-MISCONF ",
+    b"-BUSY ",
     b"-ERR max number of clients reached",
     b"-ERR max number of clients + cluster connections reached",
     b"-ERR operation not permitted",

@@ -8,8 +8,15 @@ use super::lines::lines;
 /// them.
 const MAX_LINES_BEFORE: usize = 20;
 
+/// The whole lines with which OpenSSH turns away whom it does not serve at this time
+/// (`MaxStartups`, `PerSourcePenalties`; sshd.c).
+const TURNED_AWAY: [&[u8]; 2] = [b"Exceeded MaxStartups", b"Not allowed at this time"];
+
 pub(super) fn next(heard: &[u8]) -> Next {
     let Some((whole, rest)) = lines(heard) else { return Next::Other };
+    if let Some(line) = whole.first().filter(|line| TURNED_AWAY.contains(line)) {
+        return Next::Known(Answer::of("OpenSSH", "", b"").turning_away(line));
+    }
     let Some(line) = whole.iter().find(|line| line.starts_with(b"SSH-")) else {
         let may = whole.len() <= MAX_LINES_BEFORE
             && whole.iter().all(|line| is_text(line))

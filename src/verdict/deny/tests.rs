@@ -85,9 +85,23 @@ fn a_front_that_refuses_the_path_denies() {
     refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
+        Reason::DeniedOtherwise,
+        "nothing came to the listener behind; there may be another host behind"
+    );
+    refused.steps[2].detail.insert("front_page".into(), true.into());
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &refused).1,
         Reason::Denied,
         "the listener behind knows that nothing came"
     );
+    refused.steps[2].detail.insert("refused_by".into(), "front".into());
+    refused.known.arrived = Some(Arrived { whole: true, elsewhere: 1, ..Arrived::default() });
+    assert_eq!(
+        verdict(&hop(relayed.clone()), &refused).1,
+        Reason::DeniedOtherwise,
+        "the front's own page, and something came under another path"
+    );
+    refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
     refused.steps[2].detail.insert("refused_alone".into(), 200.into());
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
