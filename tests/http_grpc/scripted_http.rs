@@ -62,6 +62,7 @@ fn response(status: &str, headers: &str, body: &str) -> Then {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_peer_has_its_reason() {
     let tls_alert = vec![0x15, 3, 1, 0, 2, 2, 0x46];
     let endless = format!(
