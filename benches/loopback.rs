@@ -70,6 +70,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
     Plan {
         site: "bench".into(),
         hops: hops.collect(),
+        inside: Vec::new(),
         unplanned: Vec::new(),
         roles: Vec::new(),
         controls: Vec::new(),

@@ -53,6 +53,7 @@ impl Plan {
         Plan {
             site: self.site.clone(),
             hops,
+            inside: self.inside.clone(),
             unplanned,
             roles: self.roles.clone(),
             controls: self.controls.clone(),

@@ -31,6 +31,7 @@ pub fn build<'m>(
         words: &words,
         matrices: &matrices,
         hops: Vec::new(),
+        inside: Vec::new(),
         unplanned: Vec::new(),
         first: HashMap::new(),
         taken: HashSet::new(),
@@ -47,6 +48,7 @@ pub fn build<'m>(
     Plan {
         site: site.name.clone(),
         hops: builder.hops,
+        inside: builder.inside,
         unplanned: builder.unplanned,
         roles: words.planned_roles(),
         controls: controls(site),
@@ -83,6 +85,7 @@ struct Builder<'w, 'a> {
     /// The tables that apply at this site.
     matrices: &'w [&'w Matrix],
     hops: Vec<Hop>,
+    inside: Vec<Hop>,
     unplanned: Vec<Unplanned>,
     /// Place in `hops` of the first hop of each request.
     first: HashMap<Request, usize>,
@@ -160,9 +163,9 @@ impl Builder<'_, '_> {
             }
             let from_label = from_host.label().replace('/', "_");
             for to_host in &connectable {
-                if is_same(from_host, to_host) {
+                let is_same = is_same(from_host, to_host);
+                if is_same {
                     self.unplanned.push(unplanned(Why::SameHost { host: to_host.label() }));
-                    continue;
                 }
                 for (target, address) in targets(to_host) {
                     let hop = Hop {
@@ -176,10 +179,22 @@ impl Builder<'_, '_> {
                         proxy: None,
                         also: Vec::new(),
                     };
-                    self.add(hop, flow);
+                    match is_same {
+                        false => self.add(hop, flow),
+                        true if self.is_behind_front(flow) => self.inside.push(hop),
+                        true => {}
+                    }
                 }
             }
         }
+    }
+
+    /// Whether a flow is what a front makes of another one.
+    fn is_behind_front(&self, flow: &Flow) -> bool {
+        let mut all = self.matrices.iter().flat_map(|matrix| &matrix.flows);
+        flow.via.is_none()
+            && flow.expect == Expect::Allow
+            && all.any(|other| other.via.as_ref() == Some(&flow.from) && other.to == flow.to)
     }
 
     /// Everything about a flow that does not depend on the pair of hosts, or why there is no pair.

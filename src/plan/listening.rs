@@ -6,7 +6,7 @@ use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
 use crate::plan::select::{NotFound, Selection, Who};
 use crate::site::model::Host;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The ports that one host, or the hosts of one role, must open.
 #[derive(Debug, Clone)]
@@ -162,6 +162,14 @@ impl<'p> Endpoint<'p> {
 
     fn add(&mut self, hop: &'p Hop) {
         let flow = &hop.flow;
+        // What stays on one machine may go over its loopback device.
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        if hop.from.host == hop.to.host
+            && !self.addresses.is_empty()
+            && !self.addresses.contains(&loopback)
+        {
+            self.addresses.push(loopback);
+        }
         if !self.protocols.contains(&flow.protocol) {
             self.protocols.push(flow.protocol);
         }

@@ -18,6 +18,10 @@ pub struct Plan {
     pub site: String,
     /// Hops, in the order of the matrices and of the site's hosts.
     pub hops: Vec<Hop>,
+    /// What a front passes on to a service on its own machine, where both are one: nothing that
+    /// can be connected to from elsewhere, and a listener must have it all the same. None of these
+    /// is in `hops`.
+    pub inside: Vec<Hop>,
     /// What was left out, and why.
     pub unplanned: Vec<Unplanned>,
     /// Every role of the product's tables, with the hosts that the site gives it: for finding out

@@ -191,6 +191,7 @@ impl Plan {
         let listen: Vec<&Hop> = self
             .hops
             .iter()
+            .chain(&self.inside)
             .filter(|hop| is_end(&hop.to) || to_folded.contains(hop.id.as_str()))
             .collect();
         if role.hosts.is_empty() && connect.is_empty() && listen.is_empty() {
@@ -210,7 +211,12 @@ impl Plan {
             roles: roles.collect(),
             hosts: hosts.iter().map(|host| (*host).clone()).collect(),
             connect: self.hops.iter().filter(|hop| wanted.contains(&hop.from.host)).collect(),
-            listen: self.hops.iter().filter(|hop| wanted.contains(&hop.to.host)).collect(),
+            listen: self
+                .hops
+                .iter()
+                .chain(&self.inside)
+                .filter(|hop| wanted.contains(&hop.to.host))
+                .collect(),
         };
         Selection { connect: selection.connect_once(), ..selection }
     }
@@ -231,7 +237,11 @@ impl<'p> Selection<'p> {
         let hops = |of_parts: Vec<&Vec<&'p Hop>>| {
             let wanted: HashSet<&str> =
                 of_parts.into_iter().flatten().map(|hop| hop.id.as_str()).collect();
-            plan.hops.iter().filter(|hop| wanted.contains(hop.id.as_str())).collect()
+            plan.hops
+                .iter()
+                .chain(&plan.inside)
+                .filter(|hop| wanted.contains(hop.id.as_str()))
+                .collect()
         };
         let connect = hops(parts.iter().map(|part| &part.connect).collect());
         let listen = hops(parts.iter().map(|part| &part.listen).collect());

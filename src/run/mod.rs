@@ -241,6 +241,7 @@ fn expand(hop: &Hop, found: Option<&LookedUp>) -> Vec<Arc<Hop>> {
     let alone = Plan {
         site: String::new(),
         hops: vec![hop.clone()],
+        inside: Vec::new(),
         unplanned: Vec::new(),
         roles: Vec::new(),
         controls: Vec::new(),

@@ -155,7 +155,7 @@ pub(super) async fn from_other_ports(
 }
 
 /// Whether a control opens within a few attempts.
-pub(super) async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
     for _ in 0..ALIVE {
         if asking.stop.is_cancelled() {
             break;
@@ -228,7 +228,7 @@ fn is_on_loopback(control: &Open, probed: &[Probed]) -> bool {
 }
 
 /// Whether a control works from its first rung to its last, without any packet sent twice.
-async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
+pub(super) async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
     let still = |failed: Option<Reason>, evidence: &[Evidence]| match failed {
         Some(Reason::LocalResources) => Still::Unknown,
         None if !evidence.iter().any(Evidence::needed_another_try) => Still::Open,

@@ -2,18 +2,22 @@
 //! way broke. What failed to the same address then shows no rule.
 
 use super::ask::Asking;
-use super::once_more::lives;
+use super::once_more::holds;
 use super::probed::Probed;
 use super::row::Open;
 use crate::matrix::model::Expect;
 use crate::observation::{Observation, StepKind};
 use crate::reason::Reason;
+use crate::verdict::Still;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Addresses that are looked at.
+/// Addresses that are looked at, and at a time.
 const MAX: usize = 64;
+const AT_A_TIME: usize = 8;
+/// Attempts at a way that worked before.
+const TRIES: usize = 5;
 
 /// Tries the ways that worked to addresses to which others failed.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
@@ -29,14 +33,13 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         .filter(|(at, _)| probed.iter().any(|p| p.hop.address == Some(*at) && failed(p)))
         .take(MAX)
         .collect();
-    let tried = join_all(at.iter().map(|(address, place)| async {
-        let control = Open::Hop(*place);
-        let dead = !asking.stop.is_cancelled() && !lives(&control, probed, asking).await;
-        // An end of the run is no sign.
-        (*address, dead && !asking.stop.is_cancelled())
-    }));
-    let dead: Vec<IpAddr> =
-        tried.await.into_iter().filter_map(|(address, dead)| dead.then_some(address)).collect();
+    let mut dead: Vec<IpAddr> = Vec::new();
+    for batch in at.chunks(AT_A_TIME) {
+        let tried = join_all(batch.iter().map(|(address, place)| async {
+            is_dead(*place, probed, asking).await.then_some(*address)
+        }));
+        dead.extend(tried.await.into_iter().flatten());
+    }
     for this in probed.iter_mut() {
         if failed(this)
             && this.hop.address.is_some_and(|address| dead.contains(&address))
@@ -45,6 +48,18 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             seen.known.shut_out = true;
         }
     }
+}
+
+/// Whether a way does not open in any of a few attempts. What this machine has no port left for, and
+/// the end of the run, are no sign.
+async fn is_dead(place: usize, probed: &[Probed], asking: &Asking) -> bool {
+    for _ in 0..TRIES {
+        let still = holds(&Open::Hop(place), probed, asking).await;
+        if still != Still::Shut || asking.stop.is_cancelled() {
+            return false;
+        }
+    }
+    true
 }
 
 fn is_direct(this: &Probed) -> bool {

@@ -126,7 +126,9 @@ fn way(probed: &Probed) -> Option<Way> {
         })
         .collect::<Option<_>>()?;
     let first = *claims.first()?;
-    let straight = first.host == hop.to.host.label();
+    let (behind_front, own) = (hop.flow.relayed_to.is_some(), hop.to.host.label());
+    // Of a front that is the service's own machine, the port tells.
+    let straight = first.host == own && (!behind_front || first.local.port() == hop.port);
     let behind =
         hop.flow.relayed_to.as_ref().is_some_and(|behind| behind.hosts.contains(&first.host));
     let right = claims.iter().all(|c| c.host == first.host) && (straight || behind);

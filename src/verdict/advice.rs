@@ -16,6 +16,15 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Op
     }
     let words = Words::of(hop, seen);
     let (reason, flow) = (judgement.reason, words.flow.as_str());
+    if seen.known.shut_out && reason == Reason::ChangedMeanwhile {
+        return Some(format!(
+            "Look for a guard on the way that lets this machine in at first and then no more \
+                (intrusion prevention, limits of connections) and let {} through it, or probe \
+                slower (`--rate`): {}; then test again.",
+            hop.from.host.label(),
+            words.log
+        ));
+    }
     cloud::advice(hop, seen, reason, flow)
         .or_else(|| http_status::advice(hop, seen, reason, flow))
         .or_else(|| rpc::advice(hop, seen, reason, flow, &words.log))

@@ -38,8 +38,8 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
     let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);
     if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == stand_in::REFUSED_ALIKE) {
         return Some(
-            "a listener of this program answers, and does not prove itself: it has another key, or \
-                the clocks are more than 27 hours apart"
+            "a listener of this program answers, and does not prove itself: it has another key, \
+                the clocks are more than 27 hours apart, or the challenge is taken out on the way"
                 .to_owned(),
         );
     }

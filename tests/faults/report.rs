@@ -137,10 +137,12 @@ few. Where a second source port opens what a first one could
 and only where the right one was reached on another hop. A
   copy at the address that this system gives for the name is the host, for all that can be seen.
 - **Who refused a path, where the service behind a front draws pages that fronts draw, or refuses \
-one path in another way than all others.** A listener
-  behind the front tells. Without one the refusal is compared with that of a path which the front \
-  passes on and which cannot be there, and counts as the
-  front's only where another maker shows, or a page that fronts make.
+one path in another way than all others.** The refusal is
+  compared with that of a path which the front passes on and which cannot be there, and counts as \
+  the front's only where another maker shows, a page that
+  fronts make, or none at all. A listener behind the front tells what came to it, also under \
+  another path; what the front passes on to another port or host,
+  and is refused there by such a page, looks like the front's own refusal.
 - **A rule by method, by `User-Agent`, or by a header that only agents send.** What is asked for \
 is one GET, and on gRPC the health check and one method.
 - **Whether an old answer's service is still there**, where a cache hides its age; and who would \
@@ -158,11 +160,15 @@ something is said on it is `denied` where the listener saw it open:
   row on which nothing may be said to a real service, where the challenge is cut off: its own \
   application may pass.
 - **A way that takes the data of some connections.** One connection that is silent or ended is \
-tried again from eight ports, on up to 128 hops
-  of a run. Where the first one is answered nothing shows that others would not be.
+tried again from sixteen ports, on up to 128 hops
+  of a run, and so are then the other hops to that address. Where the first one of all of them is \
+  answered nothing shows that others would not be.
 - **Large answers of a real service.** What is large is sent to it. Whether a large answer comes \
 back shows only where it gives one: pages are as
   large as they are, and nobody makes a service say more than it would.
+- **What a port that the site file declares to be open belongs to.** It opens, is not reset and \
+has a window: whoever has it, it is taken for the host,
+  unless a router says that the host cannot be reached.
 - **A port that is led by NAT to a machine which is off.** It is shut, and `denied` where it must \
 be; that a rule meant it nobody can see.
 - **On Windows** there are no counters of half-open connections, no message of what this machine \

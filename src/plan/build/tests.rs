@@ -286,6 +286,35 @@ fn nobody_connects_to_itself() {
 }
 
 #[test]
+fn a_listener_is_there_for_a_front_on_the_services_own_machine() {
+    let relayed = Flow {
+        via: Some("cache".into()),
+        protocol: Protocol::Http,
+        path: Some("/x".into()),
+        ..tcp("f", "web", "db")
+    };
+    let onward = Flow {
+        from: "cache".into(),
+        port: Port::Literal(5000),
+        protocol: Protocol::Http,
+        path: Some("/x".into()),
+        ..tcp("g", "cache", "db")
+    };
+    let hosts = [("web", &["w"][..]), ("db", &["d=10.0.0.1"]), ("cache", &["d=10.0.0.1"])];
+    let plan = plan(vec![relayed, onward], &site(&hosts));
+    assert_eq!(ids(&plan), ["base/f/w/d:80"], "nobody connects to itself");
+    let inside: Vec<&str> = plan.inside.iter().map(|hop| hop.id.as_str()).collect();
+    assert_eq!(inside, ["base/g/d/d:5000"]);
+    let who = crate::plan::select::Who::said("db");
+    let listening = crate::plan::listening::listen_endpoints(&plan, &who).expect("it is planned");
+    let of = |port: u16| listening.endpoints.iter().find(|endpoint| endpoint.port == port);
+    let endpoint = of(5000).expect("the front passes on to it");
+    assert_eq!(endpoint.paths, ["/x"]);
+    let addresses: Vec<String> = endpoint.addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["10.0.0.1", "127.0.0.1"], "the front may use the loopback device");
+}
+
+#[test]
 fn what_is_asked_twice_is_one_hop() {
     let optional = Flow { required: false, ..tcp("a", "web", "db") };
     let flows = vec![

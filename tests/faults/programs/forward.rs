@@ -32,14 +32,20 @@ fn answer(status: u16, body: &str) -> String {
 
 /// Refuses requests whose path begins so, with status 0 by closing without an answer; a connection
 /// whose first request does not begin so is passed on as it is.
-pub async fn filter(context: &Context, mut stream: TcpStream, to: u16, refuse: &str, status: u16) {
+pub async fn filter(
+    context: &Context,
+    mut stream: TcpStream,
+    to: u16,
+    refuse: &str,
+    (status, page): (u16, &str),
+) {
     let Some(first) = head(&mut stream).await else { return };
     let path = String::from_utf8_lossy(&first).split(' ').nth(1).unwrap_or_default().to_owned();
     if path.starts_with(refuse) {
         if status == 0 {
             return;
         }
-        let _ = stream.write_all(answer(status, "").as_bytes()).await;
+        let _ = stream.write_all(answer(status, page).as_bytes()).await;
         return;
     }
     let Some(mut backend) = backend(context, &stream, to).await else { return };

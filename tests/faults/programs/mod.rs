@@ -118,9 +118,16 @@ pub enum Kind {
         buffer: bool,
         status: Option<u16>,
     },
-    /// Refuses one path of HTTP/1.1 with a status (0 closes without an answer), and passes
-    /// everything else on.
-    PathFilter { port: u16, to: u16, refuse: String, status: u16 },
+    /// Refuses one path of HTTP/1.1 with a status (0 closes without an answer) and a page, and
+    /// passes everything else on.
+    PathFilter {
+        port: u16,
+        to: u16,
+        refuse: String,
+        status: u16,
+        #[serde(default)]
+        page: String,
+    },
     /// Passes every request of HTTP/1.1 on, and takes one header out of those for this path.
     Stripper { port: u16, to: u16, path: String, header: String },
     /// Listens, accepts nobody, and has as many connections waiting as it takes.
@@ -388,8 +395,8 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
             };
             http::front(context, stream, *to, front).await;
         }
-        Kind::PathFilter { to, refuse, status, .. } => {
-            forward::filter(context, stream, *to, refuse, *status).await
+        Kind::PathFilter { to, refuse, status, page, .. } => {
+            forward::filter(context, stream, *to, refuse, (*status, page)).await
         }
         Kind::Stripper { to, path, header, .. } => {
             forward::strip(context, stream, *to, path, header).await
