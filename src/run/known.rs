@@ -14,7 +14,7 @@ use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 use crate::verdict::{self, Policy};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// Listeners that are asked once more whether they are still there.
@@ -26,15 +26,26 @@ const LITTLE: SignedDuration = SignedDuration::from_millis(5);
 
 /// Notes for each hop what the ways tell of its host.
 pub(super) fn of_listeners(probed: &mut [Probed], ways: &[Way]) {
+    let own = addresses(probed);
     for this in probed.iter_mut() {
         let Some(seen) = &mut this.seen else { continue };
-        seen.known.at_other_host = at_other_host(seen, &this.hop, ways);
+        seen.known.at_other_host = at_other_host(seen, &this.hop, &own, ways);
         seen.known.listener_holds = ways.iter().any(|way| way.holds_port_of(&this.hop));
         seen.known.clone_at = clone_at(
             seen,
             ways.iter().filter(|way| is_meant(way, &this.hop) && way.has_its_address()),
         );
     }
+}
+
+/// By host, the addresses at which it was to be reached.
+fn addresses(probed: &[Probed]) -> BTreeMap<String, BTreeSet<IpAddr>> {
+    let mut all: BTreeMap<String, BTreeSet<IpAddr>> = BTreeMap::new();
+    for hop in probed.iter().map(|this| &this.hop) {
+        let own = all.entry(hop.to.host.label()).or_default();
+        own.extend(hop.address.map(|address| address.to_canonical()));
+    }
+    all
 }
 
 /// Whether a way leads straight to the host that a hop is to reach: its own, or one behind the
@@ -64,16 +75,22 @@ fn clone_at<'w>(seen: &Observation, holders: impl Iterator<Item = &'w Way>) -> O
 }
 
 /// Where a proof of a hop came from, if another host has that address and another listener there:
-/// the destination is changed on the way. That both names are one machine with two listeners nobody
-/// can rule out.
-fn at_other_host(seen: &Observation, hop: &Hop, ways: &[Way]) -> Option<(SocketAddr, String)> {
-    if hop.flow.relayed_to.is_some() || hop.proxy.is_some() {
+/// the destination is changed on the way, or a front passes on to that host. That both names are
+/// one machine with two listeners nobody can rule out, unless both have that address.
+fn at_other_host(
+    seen: &Observation,
+    hop: &Hop,
+    own: &BTreeMap<String, BTreeSet<IpAddr>>,
+    ways: &[Way],
+) -> Option<(SocketAddr, String)> {
+    if hop.proxy.is_some() {
         return None;
     }
     seen.proofs.iter().find_map(|proof| {
         let ProofOutcome::Valid { claims, .. } = proof else { return None };
         let local = plain(claims.local).ip();
-        let other = (Some(local) != hop.address)
+        let is_own = own.get(&claims.host).is_some_and(|own| own.contains(&local));
+        let other = (Some(local) != hop.address && !is_own)
             .then(|| ways::at_other_host(ways, local, &claims.host, &claims.instance))??;
         Some((claims.local, other.host.clone()))
     })
