@@ -1,5 +1,8 @@
 //! What the documents show must work as it stands.
 
+use portmatrix::report::diff::Diff;
+use portmatrix::report::listener::ListenFile;
+use std::path::Path;
 use std::process::Command;
 
 #[test]
@@ -47,6 +50,37 @@ fn the_readme_names_only_subcommands_that_exist() {
         assert!(
             help.lines().any(|l| l.trim_start().starts_with(&format!("{name} "))),
             "`portmatrix {name}` is not in --help"
+        );
+    }
+}
+
+/// The JSON Schemas of `docs/schemas` are those of the types, word for word; with `UPDATE_EXPECTED`
+/// they are written anew. Whoever reads a file of this program can hold it against one of them.
+#[test]
+fn the_schemas_are_those_of_the_types() {
+    let pretty = |schema: &schemars::Schema| {
+        serde_json::to_string_pretty(schema).expect("a schema is JSON") + "\n"
+    };
+    let plan = portmatrix::plan::output::schema().expect("a schema is JSON");
+    let schemas = [
+        ("result-1.json", portmatrix::report::json::schema()),
+        ("listen-1.json", pretty(&schemars::schema_for!(ListenFile))),
+        ("diff-1.json", pretty(&schemars::schema_for!(Diff))),
+        ("plan-1.json", plan),
+        ("port-table.json", pretty(&portmatrix::matrix::schema::schema())),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas");
+    for (name, schema) in schemas {
+        let file = folder.join(name);
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::create_dir_all(&folder).expect("the folder can be made");
+            std::fs::write(&file, &schema).expect("the schema can be written");
+        }
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            kept.trim_end() == schema.trim_end(),
+            "docs/schemas/{name} is not what the types say: `UPDATE_EXPECTED=1 cargo test --test \
+                documents`, and look at what changed: a reader of the older format must still do"
         );
     }
 }

@@ -44,7 +44,7 @@ use textwrap::{WordSeparator, WordSplitter};
         portmatrix connect                    on the workstation\n\n\
         `portmatrix COMMAND --help` has examples of each.\n\n\
         Exit code: 0 all as expected, 1 at least one hop is not, 2 usage or configuration error, 3 \
-        nothing failed but\n\
+        nothing failed but \
         something could not be tested."
 )]
 pub struct Cli {
