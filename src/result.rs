@@ -114,6 +114,15 @@ impl ResultFile {
         let untested = (!self.untested.is_empty() || nothing).then_some(Verdict::Skipped);
         hops.chain(untested).max().unwrap_or(Verdict::Pass)
     }
+
+    /// The exit code that it asks for: the worst verdict decides.
+    pub fn exit_code(&self) -> u8 {
+        match self.worst() {
+            Verdict::Pass | Verdict::Warn => 0,
+            Verdict::Fail => 1,
+            Verdict::Inconclusive | Verdict::Skipped => 3,
+        }
+    }
 }
 
 /// The host of a connector.
@@ -361,7 +370,7 @@ fn fixed_address(end: &HopEnd) -> Option<IpAddr> {
 }
 
 /// How many hops stand how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     /// As expected.
     pub pass: usize,

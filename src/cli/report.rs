@@ -5,7 +5,6 @@ use super::terminal::{print, style};
 use crate::input;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
-use crate::verdict::Verdict;
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -190,9 +189,9 @@ pub fn together(files: Vec<ResultFile>) -> Option<ResultFile> {
 
 /// The exit code that a result asks for: the worst verdict decides.
 pub fn exit(file: &ResultFile) -> Exit {
-    match file.worst() {
-        Verdict::Fail => Exit::NotAsExpected,
-        Verdict::Inconclusive | Verdict::Skipped => Exit::NotTested,
-        Verdict::Pass | Verdict::Warn => Exit::AsExpected,
+    match file.exit_code() {
+        0 => Exit::AsExpected,
+        1 => Exit::NotAsExpected,
+        _ => Exit::NotTested,
     }
 }

@@ -1,11 +1,29 @@
 //! The result file, and its schema.
 
-use crate::result::ResultFile;
+use crate::result::{Counts, ResultFile};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A result as it is written: at its end stands what it comes to. Whoever reads one counts anew.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ResultFile")]
+struct Written<F> {
+    #[serde(flatten)]
+    file: F,
+    /// How many hops stand how; absent in files of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Counts>,
+    /// With what `connect` and `report` end for it: 0 every hop as expected, 1 at least one is not,
+    /// 3 nothing failed but something could not be tested; absent in files of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+}
 
 /// One JSON document, ended by a newline.
 pub fn render(file: &ResultFile) -> String {
+    let (summary, exit_code) = (Some(Counts::of(&file.hops)), Some(file.exit_code()));
     // The types hold nothing that JSON cannot: keys are text and no number is infinite.
-    serde_json::to_string_pretty(file).map_or_else(
+    serde_json::to_string_pretty(&Written { file, summary, exit_code }).map_or_else(
         |e| format!("{{\"error\":\"{e}\"}}"),
         |mut text| {
             text.push('\n');
@@ -16,6 +34,40 @@ pub fn render(file: &ResultFile) -> String {
 
 /// JSON Schema (2020-12) of the result file.
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(ResultFile);
+    let schema = schemars::schema_for!(Written<ResultFile>);
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_ends_with_what_it_comes_to() {
+        let hop = |verdict: &str| {
+            serde_json::json!({ "hop": "h", "flow": "f/h", "source": "row 1",
+                "from": { "role": "a", "host": "a" }, "to": { "role": "b", "host": "b", "port": 1 },
+                "protocol": "http", "expect": "allow", "required": true, "verdict": verdict,
+                "reason": "answered", "answered_by": "service", "ms": 1.0, "steps": [],
+                "evidence": [] })
+        };
+        for (verdicts, code) in
+            [(&["pass", "warn"][..], 0), (&["pass", "fail", "skipped"], 1), (&["inconclusive"], 3)]
+        {
+            let hops: Vec<serde_json::Value> =
+                verdicts.iter().map(|verdict| hop(verdict)).collect();
+            let file = serde_json::json!({ "schema": "portmatrix/result/1", "version": "0",
+                "site": "s", "from": { "host": "a", "roles": [] }, "hops": hops,
+                "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z" });
+            let file: ResultFile = serde_json::from_value(file).expect("a result");
+            let written: serde_json::Value = serde_json::from_str(&render(&file)).expect("JSON");
+            assert_eq!(written["exit_code"], code);
+            for verdict in verdicts {
+                assert_eq!(written["summary"][verdict], 1, "{written}");
+            }
+            let last = written.as_object().and_then(|facts| facts.keys().last());
+            assert_eq!(last.map(String::as_str), Some("exit_code"));
+            assert_eq!(serde_json::from_value::<ResultFile>(written).expect("it is read"), file);
+        }
+    }
 }
