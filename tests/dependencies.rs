@@ -45,7 +45,6 @@ const BANNED: &[(&str, &str)] = &[
     ("aws-lc-rs", "ring: it cross-compiles to Windows with nothing but a C compiler"),
     ("aws-lc-sys", "ring"),
     ("trust-dns-resolver", "hickory-resolver, its present name"),
-    ("chrono", "jiff"),
 ];
 
 /// One package of the resolved graph.

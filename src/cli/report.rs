@@ -47,6 +47,8 @@ pub enum Format {
     Markdown,
     /// One page of its own, for a browser or an archive
     Html,
+    /// JUnit XML, for a build server
+    Junit,
 }
 
 impl Format {
@@ -66,6 +68,7 @@ impl Format {
             Format::Json => report::json::render(file),
             Format::Csv => report::csv::render(&file.hops),
             Format::Html => report::html::render(file),
+            Format::Junit => report::junit::render(file),
             Format::Markdown if file.nothing_begins_here => format!("{NOTHING}\n"),
             Format::Markdown => [
                 report::markdown::head(file),

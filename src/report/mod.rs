@@ -7,6 +7,7 @@ pub mod directories;
 pub mod explain;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod listener;
 pub mod markdown;
 pub mod published;
