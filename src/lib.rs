@@ -1,4 +1,5 @@
 //! Network reachability and port-matrix tester.
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 pub mod cli;
 pub mod event;

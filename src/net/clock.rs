@@ -1,8 +1,9 @@
 //! The only clock.
+#![allow(clippy::disallowed_methods, reason = "here they belong")]
 
 use jiff::{SignedDuration, Timestamp};
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Wall-clock time, UTC.
 pub fn now() -> Timestamp {
@@ -14,7 +15,7 @@ pub fn now() -> Timestamp {
 pub fn steady() -> Timestamp {
     static BEGUN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
     let (wall, monotonic) = *BEGUN.get_or_init(|| (now(), instant()));
-    wall + SignedDuration::try_from(monotonic.elapsed()).unwrap_or_default()
+    wall + SignedDuration::try_from(since(monotonic)).unwrap_or_default()
 }
 
 /// Monotonic time, for durations.
@@ -22,7 +23,12 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// Time that has gone by since then.
+pub fn since(then: Instant) -> Duration {
+    instant().saturating_duration_since(then)
+}
+
 /// Milliseconds since `start`, rounded to a microsecond.
 pub fn ms_since(start: Instant) -> f64 {
-    (start.elapsed().as_secs_f64() * 1e6).round() / 1e3
+    (since(start).as_secs_f64() * 1e6).round() / 1e3
 }

@@ -120,14 +120,14 @@ impl<'a> Climb<'a> {
 
     /// Time since the hop was begun.
     pub fn elapsed(&self) -> Duration {
-        self.origin.elapsed()
+        clock::since(self.origin)
     }
 
     fn left(&self) -> Duration {
         let all =
             self.tools.connect_deadline.max(self.tools.step_deadline).saturating_mul(STEPS_PER_HOP);
         all.saturating_add(self.tools.idle.unwrap_or_default())
-            .saturating_sub(self.origin.elapsed())
+            .saturating_sub(clock::since(self.origin))
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is

@@ -18,6 +18,7 @@ use ring::{digest, hmac};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use subtle::ConstantTimeEq as _;
 
 /// Octets of a challenge on the wire.
 pub const CHALLENGE_LEN: usize = 40;
@@ -429,7 +430,7 @@ pub fn padding(challenge: &[u8; CHALLENGE_LEN], length: usize) -> String {
 }
 
 fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+    a.ct_eq(b).into()
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ mod tests {
             for verdict in verdicts {
                 assert_eq!(written["summary"][verdict], 1, "{written}");
             }
-            let last = written.as_object().and_then(|facts| facts.keys().last());
+            let last = written.as_object().and_then(|facts| facts.keys().next_back());
             assert_eq!(last.map(String::as_str), Some("exit_code"));
             assert_eq!(serde_json::from_value::<ResultFile>(written).expect("it is read"), file);
         }

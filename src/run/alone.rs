@@ -45,7 +45,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         if asking.stop.is_cancelled() {
             return;
         }
-        if begun.elapsed() > MOST {
+        if clock::since(begun) > MOST {
             break;
         }
         // What was closed before is still being closed on the way.
@@ -60,7 +60,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             let first = clock::instant();
             for _ in 0..tries {
                 seen = probe::probe(&target, &asking.tools).await;
-                if !is_rejected(&seen) || first.elapsed() > MOST_FOR_ONE {
+                if !is_rejected(&seen) || clock::since(first) > MOST_FOR_ONE {
                     break;
                 }
             }
@@ -72,7 +72,8 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mut shared_out = BTreeSet::new();
     let mut limits: BTreeMap<SocketAddr, PortSpread> = BTreeMap::new();
     for (place, mut seen) in alone {
-        let Some((source, to)) = ends(&probed[place]).filter(|_| begun.elapsed() < MOST * 2) else {
+        let Some((source, to)) = ends(&probed[place]).filter(|_| clock::since(begun) < MOST * 2)
+        else {
             continue;
         };
         // Of a way that is shared out by source port some are rejected one after the other too.
@@ -110,7 +111,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             && this.hop.proxy.is_none()
             && seen.known.spread.is_none()
             && seen.first_failure().is_none()
-            && begun.elapsed() < MOST * 2
+            && clock::since(begun) < MOST * 2
         {
             seen.known.spread = Some(one_by_one(source, to, BETWEEN).await);
         }
@@ -131,7 +132,7 @@ fn tries(spread: PortSpread) -> u32 {
 /// How many of some connections open, each closed before the next one.
 async fn one_by_one(source: Option<IpAddr>, to: SocketAddr, between: Duration) -> PortSpread {
     let (mut spread, begun) = (PortSpread { opened: 0, of: 0 }, clock::instant());
-    while spread.of < SINGLY && begun.elapsed() < MOST_FOR_ONE {
+    while spread.of < SINGLY && clock::since(begun) < MOST_FOR_ONE {
         spread.of += 1;
         spread.opened += u32::from(dial::connect(source, to, TIME, 0).await.1.is_ok());
         tokio::time::sleep(between).await;

@@ -76,7 +76,7 @@ async fn silence_is_asked_again_from_another_port_within_the_same_deadline() {
     }
     let begun = clock::instant();
     let (evidence, outcome) = connect(None, at, Duration::from_millis(1500), 2).await;
-    let took = begun.elapsed();
+    let took = clock::since(begun);
     assert_eq!(outcome.expect_err("nothing answers").reason, Reason::TimedOut);
     assert!(took >= Duration::from_millis(1450) && took < Duration::from_secs(3), "{took:?}");
     assert_eq!(evidence.iter().map(|e| e.attempts).collect::<Vec<_>>(), [1, 2, 3]);

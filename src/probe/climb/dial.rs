@@ -116,7 +116,7 @@ impl Climb<'_> {
             }
         };
         if outcome.is_ok() {
-            let took = begun.elapsed();
+            let took = clock::since(begun);
             self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
         }
         self.evidence.extend(evidence);

@@ -14,9 +14,11 @@ impl Climb<'_> {
         let key = self.tools.key.as_ref()?;
         let challenge = match &self.target.question {
             // What is asked says how long ago it was when it is sent, not when this climb began.
-            Some(question) => {
-                Challenge::question(random(), &question.later(self.origin.elapsed()), clock::now())
-            }
+            Some(question) => Challenge::question(
+                random(),
+                &question.later(clock::since(self.origin)),
+                clock::now(),
+            ),
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
         Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })

@@ -93,7 +93,7 @@ impl Found {
 
     /// A moment of the sweep by the clock on the wall.
     pub(super) fn at(moment: Instant) -> Timestamp {
-        clock::steady() - SignedDuration::try_from(moment.elapsed()).unwrap_or_default()
+        clock::steady() - SignedDuration::try_from(clock::since(moment)).unwrap_or_default()
     }
 
     fn note(&mut self, port: u16, stand: Stand, ended: &Ended) {
