@@ -168,3 +168,110 @@ fn an_order_to_end_leaves_a_whole_result() {
             .expect("JSON");
     assert_eq!(result["hops"][0]["verdict"], "skipped");
 }
+
+/// Ten lines that take nothing of ours but the key file and the result.
+const VERIFY: &str = r#"
+import hashlib, hmac, json, sys
+import rfc8785
+secret = bytes.fromhex(open(sys.argv[1]).read().strip())
+document = json.load(open(sys.argv[2]))
+seal = document.pop("seal")
+key = hmac.new(secret, b"portmatrix/1 seal", hashlib.sha256).digest()
+value = hmac.new(key, rfc8785.dumps(document), hashlib.sha256).hexdigest()
+assert seal["alg"] == "HMAC-SHA256" and hmac.compare_digest(value, seal["value"]), value
+print("whole")
+"#;
+
+#[test]
+fn a_result_is_sealed_and_a_change_of_it_is_refused() {
+    let folder = site("");
+    let at = |name: &str| folder.path(name);
+    assert_eq!(folder.run(&["key", "new", "site.key"]).code, Some(0));
+    assert_eq!(folder.run(&["key", "new", "other.key"]).code, Some(0));
+    let connect = ["connect", "--as", "psp-service", "--key", "site.key", "--out", "r.json"];
+    let done = folder.run(&connect);
+    assert_eq!(done.code, Some(0), "{done}");
+    let report = |file: &str, more: &[&str]| {
+        folder.run(&[&["report", file, "--format", "json"][..], more].concat())
+    };
+    let strict = ["--key", "site.key", "--require-seal"];
+    let done = report("r.json", &strict);
+    assert!(done.code == Some(0) && done.err.is_empty(), "{done}");
+
+    let text = std::fs::read_to_string(at("r.json")).expect("it was written");
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    std::fs::write(at("changed.json"), text.replace("\"site\": \"t\"", "\"site\": \"u\""))
+        .expect("written");
+    for more in [&strict[..], &strict[..2]] {
+        let done = report("changed.json", more);
+        assert!(done.code == Some(2) && done.err.contains("changed.json"), "{done}");
+    }
+    let done = folder.run(&["diff", "r.json", "changed.json", "--key", "site.key"]);
+    assert!(done.code == Some(2) && done.err.contains("seal"), "{done}");
+
+    let mut without = document.clone();
+    without.as_object_mut().expect("an object").shift_remove("seal").expect("it was sealed");
+    std::fs::write(at("without.json"), without.to_string()).expect("written");
+    assert_eq!(report("without.json", &strict).code, Some(2));
+    for more in [&strict[..2], &[]] {
+        let done = report("without.json", more);
+        assert!(done.code == Some(0) && done.err.contains("carries no seal"), "{done}");
+    }
+    let done = report("r.json", &["--key", "other.key"]);
+    assert!(done.code == Some(0) && done.err.contains("another key"), "{done}");
+    assert_eq!(report("r.json", &["--key", "other.key", "--require-seal"]).code, Some(2));
+    assert_eq!(report("r.json", &["--require-seal"]).code, Some(2), "it takes a key");
+
+    // By somebody else's canonical form.
+    let python = std::env::var("PORTMATRIX_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = std::process::Command::new(&python).args(["-c", "import rfc8785"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "no Python with rfc8785 is there");
+        return eprintln!("left out: no Python with rfc8785 is there");
+    }
+    for (file, whole) in [("r.json", true), ("changed.json", false)] {
+        let mut verify = std::process::Command::new(&python);
+        let done = verify.args(["-c", VERIFY]).args([at("site.key"), at(file)]).output();
+        let done = done.expect("it was there before");
+        assert_eq!(done.status.success(), whole, "{file}: {done:?}");
+    }
+}
+
+/// Counts by a reader of JUnit XML that is not ours.
+const COUNT: &str = r#"
+import sys
+from junitparser import JUnitXml
+report = JUnitXml.fromstring(sys.stdin.read())
+print(report.tests, report.failures, report.errors, report.skipped)
+"#;
+
+#[test]
+fn a_build_server_sees_what_is_unknown() {
+    let hop = |verdict: &str, required: bool| {
+        serde_json::json!({ "hop": format!("m/f/a/b:{verdict}{required}"), "flow": "m/f",
+            "source": "row 1", "from": { "role": "a", "host": "a" },
+            "to": { "role": "b", "host": "b", "port": 1 }, "protocol": "http", "expect": "allow",
+            "required": required, "verdict": verdict, "reason": "timed-out",
+            "answered_by": "nobody", "ms": 1.0, "steps": [], "evidence": [] })
+    };
+    let hops =
+        [hop("pass", true), hop("fail", true), hop("inconclusive", false), hop("skipped", true)];
+    let file = serde_json::json!({ "schema": "portmatrix/result/1", "version": "0", "site": "s",
+        "from": { "host": "a", "roles": [] }, "hops": hops,
+        "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z" });
+    let folder = site("");
+    std::fs::write(folder.path("r.json"), file.to_string()).expect("written");
+    let done = folder.run(&["report", "r.json", "--format", "junit"]);
+    assert_eq!(done.code, Some(1), "{done}");
+    let python = std::env::var("PORTMATRIX_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = std::process::Command::new(&python).args(["-c", "import junitparser"]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "no Python with junitparser is there");
+        return eprintln!("left out: no Python with junitparser is there");
+    }
+    std::fs::write(folder.path("r.xml"), &done.out).expect("written");
+    let xml = std::fs::File::open(folder.path("r.xml")).expect("it is there");
+    let count = std::process::Command::new(&python).args(["-c", COUNT]).stdin(xml).output();
+    let count = count.expect("it was there before");
+    assert_eq!(String::from_utf8_lossy(&count.stdout).trim(), "4 1 2 0", "{count:?}");
+}

@@ -65,8 +65,9 @@ pub fn run(args: &Args) -> Outcome {
         files::check_writable(out)?;
     }
     let key_fingerprint = key.as_ref().map(SiteKey::fingerprint);
+    let sealing = key.clone();
     if plan.hops.is_empty() && untested(args, &inputs.plan, &from.roles).is_empty() {
-        return nothing_to_test(args, &inputs, from, key_fingerprint);
+        return nothing_to_test(args, &inputs, from, sealing.as_ref());
     }
     let stop = CancellationToken::new();
     let descriptors = os::raise_descriptor_limit();
@@ -133,9 +134,9 @@ pub fn run(args: &Args) -> Outcome {
         untested,
     };
     if let Some(out) = &args.out {
-        files::write(out, &report::json::render(&file))?;
+        files::write(out, &report::json::sealed(&file, sealing.as_ref()))?;
     }
-    print(&args.format.render(&file))?;
+    print(&args.format.render_sealed(&file, sealing.as_ref()))?;
     if args.format == Format::Table {
         print(&remarks(&file, interrupted))?;
     }
@@ -225,12 +226,7 @@ fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
 }
 
 /// An empty result, for a host where no hop begins: the same job may run on every host of the site.
-fn nothing_to_test(
-    args: &Args,
-    inputs: &Inputs,
-    from: FromHost,
-    key_fingerprint: Option<String>,
-) -> Outcome {
+fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&SiteKey>) -> Outcome {
     let now = clock::now();
     let who = if from.roles.is_empty() {
         from.host.clone()
@@ -246,7 +242,7 @@ fn nothing_to_test(
         from,
         started: now,
         finished: now,
-        key_fingerprint,
+        key_fingerprint: key.map(SiteKey::fingerprint),
         nothing_begins_here: true,
         hops: Vec::new(),
         untested: Vec::new(),
@@ -255,7 +251,7 @@ fn nothing_to_test(
         revocation: Vec::new(),
     };
     if let Some(out) = &args.out {
-        files::write(out, &report::json::render(&file))?;
+        files::write(out, &report::json::sealed(&file, key))?;
     }
     let what = if args.flows.is_empty() {
         "No hop of the plan begins"
@@ -274,7 +270,7 @@ fn nothing_to_test(
         print(&words)?;
     } else {
         let _ = std::io::stderr().lock().write_all(words.as_bytes());
-        print(&args.format.render(&file))?;
+        print(&args.format.render_sealed(&file, key))?;
     }
     Ok(exit(&file))
 }

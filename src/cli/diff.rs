@@ -2,6 +2,7 @@
 
 use super::outcome::{Exit, Outcome, Problem};
 use super::report::read;
+use super::seal::SealArgs;
 use super::terminal::{print, style};
 use crate::report::diff;
 use crate::verdict::Verdict;
@@ -23,6 +24,8 @@ pub struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    seals: SealArgs,
 }
 
 /// Formats of differences.
@@ -40,7 +43,8 @@ pub enum Format {
 /// # Errors
 /// Both files' mistakes, where they are no result files.
 pub fn run(args: &Args) -> Outcome {
-    let (old, new) = match (read(&args.old), read(&args.new)) {
+    let seals = args.seals.open()?;
+    let (old, new) = match (read(&args.old, &seals), read(&args.new, &seals)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let wrong = [old.err(), new.err()].into_iter().flatten();

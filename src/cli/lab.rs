@@ -142,7 +142,7 @@ pub fn run(args: &Args) -> Outcome {
         text = args.format.render(&file);
     }
     if let Some(out) = &args.out {
-        files::write(out, &report::json::render(&file))?;
+        files::write(out, &report::json::sealed(&file, Some(&key)))?;
     }
     print(&text)?;
     Ok(if unexpected == 0 { Exit::AsExpected } else { Exit::NotAsExpected })

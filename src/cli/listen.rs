@@ -208,7 +208,7 @@ pub fn run(args: &Args) -> Outcome {
             &ranges,
             came,
         );
-        files::write(out, &listener::json(&file.with_key(fingerprint)))?;
+        files::write(out, &listener::json(&file.with_key(fingerprint), shared.key.as_ref()))?;
     }
     let unopened = ports
         .iter()

@@ -18,6 +18,7 @@ mod outcome;
 mod plan;
 mod progress;
 mod report;
+mod seal;
 mod service;
 mod terminal;
 

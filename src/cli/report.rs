@@ -1,8 +1,10 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
 use super::outcome::{Exit, Outcome, Problem};
+use super::seal::{SealArgs, Seals};
 use super::terminal::{print, style};
 use crate::input;
+use crate::proto::challenge::SiteKey;
 use crate::report;
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -28,6 +30,8 @@ pub struct Args {
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    seals: SealArgs,
     /// Print the JSON Schema of result files instead
     #[arg(long, conflicts_with_all = ["files", "format"])]
     schema: bool,
@@ -52,6 +56,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// Renders a result of this run: as JSON with the seal of its key.
+    pub fn render_sealed(self, file: &ResultFile, key: Option<&SiteKey>) -> String {
+        match self {
+            Format::Json => report::json::sealed(file, key),
+            other => other.render(file),
+        }
+    }
+
     /// Renders a result file.
     pub fn render(self, file: &ResultFile) -> String {
         match self {
@@ -92,10 +104,11 @@ pub fn run(args: &Args) -> Outcome {
         print(&report::json::schema())?;
         return Ok(Exit::AsExpected);
     }
+    let seals = args.seals.open()?;
     let mut problems = Vec::new();
     let mut files = Vec::new();
     for path in &args.files {
-        match read(path) {
+        match read(path, &seals) {
             Ok(file) => files.push(file),
             Err(words) => problems.push(miette::miette!("{words}")),
         }
@@ -112,7 +125,7 @@ pub fn run(args: &Args) -> Outcome {
 ///
 /// # Errors
 /// In words, when it cannot be read or is none.
-pub fn read(path: &Path) -> Result<ResultFile, String> {
+pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
     let shown = path.display();
     let size = std::fs::metadata(path).map_err(|e| format!("cannot read {shown}: {e}"))?.len();
     if size > MAX_FILE {
@@ -127,6 +140,8 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
     };
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
+    let is_ours = facts.get("schema").and_then(|schema| schema.as_str()) == Some(SCHEMA);
+    let sealed = if is_ours { seals.check(path, &facts) } else { Ok(()) };
     sanitise_texts(&mut facts);
     if facts.get("schema").is_none() {
         return Err(format!("{shown} is not a portmatrix result file"));
@@ -143,8 +158,8 @@ pub fn read(path: &Path) -> Result<ResultFile, String> {
             "{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"
         ));
     }
-    let file: ResultFile = serde_json::from_value(facts).map_err(wrong)?;
-    Ok(file)
+    sealed?;
+    serde_json::from_value(facts).map_err(wrong)
 }
 
 /// Makes every text of a result file safe to show; lists stay whole.

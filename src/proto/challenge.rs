@@ -55,6 +55,7 @@ pub struct SiteKey {
     proof: hmac::Key,
     session: hmac::Key,
     pub(super) stamp: hmac::Key,
+    pub(super) seal: hmac::Key,
     fingerprint: [u8; 8],
 }
 
@@ -80,6 +81,7 @@ impl SiteKey {
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
             stamp: derive("portmatrix/1 stamp"),
+            seal: derive("portmatrix/1 seal"),
             fingerprint,
         }
     }

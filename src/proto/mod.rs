@@ -12,6 +12,7 @@ pub mod ports;
 pub mod proxy_header;
 pub mod question;
 pub mod rpc;
+pub mod seal;
 pub mod sighting;
 pub mod stamp;
 pub mod stand_in;

@@ -1,5 +1,7 @@
 //! The result file, and its schema.
 
+use crate::proto::challenge::SiteKey;
+use crate::proto::seal::{self, Seal};
 use crate::result::{Counts, ResultFile};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,19 +19,33 @@ struct Written<F> {
     /// 3 nothing failed but something could not be tested; absent in files of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
+    /// The seal of the site key, where there was one, over everything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<Seal>,
 }
 
 /// One JSON document, ended by a newline.
 pub fn render(file: &ResultFile) -> String {
+    sealed(file, None)
+}
+
+/// The same with the seal of a site key.
+pub fn sealed(file: &ResultFile, key: Option<&SiteKey>) -> String {
     let (summary, exit_code) = (Some(Counts::of(&file.hops)), Some(file.exit_code()));
+    document(&Written { file, summary, exit_code, seal: None }, key)
+}
+
+/// A document that is evidence, ended by a newline.
+pub(super) fn document(content: &impl Serialize, key: Option<&SiteKey>) -> String {
     // The types hold nothing that JSON cannot: keys are text and no number is infinite.
-    serde_json::to_string_pretty(&Written { file, summary, exit_code }).map_or_else(
-        |e| format!("{{\"error\":\"{e}\"}}"),
-        |mut text| {
-            text.push('\n');
-            text
-        },
-    )
+    let text = match key {
+        None => serde_json::to_string_pretty(content),
+        Some(key) => serde_json::to_value(content).and_then(|mut document| {
+            seal::seal(&mut document, key);
+            serde_json::to_string_pretty(&document)
+        }),
+    };
+    text.map_or_else(|e| format!("{{\"error\":\"{e}\"}}"), |text| text + "\n")
 }
 
 /// JSON Schema (2020-12) of the result file.

@@ -7,7 +7,9 @@ use crate::listen::range::OpenRange;
 use crate::listen::sightings::HalfOpen;
 use crate::listen::wanted::Wanted;
 use crate::net::serve::BindProblem;
+use crate::proto::challenge::SiteKey;
 use crate::proto::ports;
+use crate::proto::seal::Seal;
 use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
@@ -58,6 +60,9 @@ pub struct ListenFile {
     /// to that did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub half_open: Vec<HalfOpen>,
+    /// The seal of the site key, where there was one, over everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 /// One port.
@@ -173,6 +178,7 @@ impl ListenFile {
             sweeps,
             arrivals,
             half_open,
+            seal: None,
         }
     }
 }
@@ -219,9 +225,9 @@ impl RangeEntry {
     }
 }
 
-/// The file's text.
-pub fn json(file: &ListenFile) -> String {
-    serde_json::to_string_pretty(file).unwrap_or_default() + "\n"
+/// The file's text, with the seal of a site key.
+pub fn json(file: &ListenFile, key: Option<&SiteKey>) -> String {
+    super::json::document(file, key)
 }
 
 /// The word for how a port stands.
