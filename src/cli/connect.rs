@@ -133,14 +133,18 @@ pub fn run(args: &Args) -> Outcome {
         hops,
         untested,
     };
-    if let Some(out) = &args.out {
-        files::write(out, &report::json::sealed(&file, sealing.as_ref()))?;
-    }
+    keep(args, &file, sealing.as_ref())?;
     print(&args.format.render_sealed(&file, sealing.as_ref()))?;
     if args.format == Format::Table {
         print(&remarks(&file, interrupted))?;
     }
     Ok(exit(&file))
+}
+
+/// Writes the result to the file that was asked for, sealed.
+fn keep(args: &Args, file: &ResultFile, key: Option<&SiteKey>) -> Result<(), Problem> {
+    let out = args.out.as_ref();
+    out.map_or(Ok(()), |out| files::write(out, &report::json::sealed(file, key)))
 }
 
 /// Who is to answer. A proof takes a key.
@@ -250,9 +254,7 @@ fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&Si
         published: Vec::new(),
         revocation: Vec::new(),
     };
-    if let Some(out) = &args.out {
-        files::write(out, &report::json::sealed(&file, key))?;
-    }
+    keep(args, &file, key)?;
     let what = if args.flows.is_empty() {
         "No hop of the plan begins"
     } else {

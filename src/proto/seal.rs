@@ -101,11 +101,15 @@ mod tests {
     #[test]
     fn what_was_changed_is_seen_and_the_order_of_members_is_no_change() {
         let document = sealed();
-        assert_eq!(document.as_object().and_then(|m| m.keys().next_back()).unwrap(), MEMBER);
+        assert_eq!(
+            document.as_object().and_then(|m| m.keys().next_back()).expect("a document"),
+            MEMBER
+        );
         assert_eq!(check(&document, &key(1)), Found::Whole);
-        let text = serde_json::to_string_pretty(&document).unwrap();
-        assert_eq!(check(&serde_json::from_str(&text).unwrap(), &key(1)), Found::Whole);
-        let mut members: Vec<_> = document.as_object().unwrap().clone().into_iter().collect();
+        let text = serde_json::to_string_pretty(&document).expect("a document");
+        assert_eq!(check(&serde_json::from_str(&text).expect("a document"), &key(1)), Found::Whole);
+        let mut members: Vec<_> =
+            document.as_object().expect("a document").clone().into_iter().collect();
         members.reverse();
         assert_eq!(check(&Value::Object(members.into_iter().collect()), &key(1)), Found::Whole);
         for change in [
