@@ -84,3 +84,26 @@ fn the_schemas_are_those_of_the_types() {
         );
     }
 }
+
+#[test]
+fn the_example_sites_can_be_planned() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let readme = std::fs::read_to_string(folder.join("README.md")).expect("it is there");
+    let mut planned = 0;
+    for entry in std::fs::read_dir(&folder).expect("examples/ is there").flatten() {
+        let file = entry.path();
+        if file.extension().is_none_or(|ending| ending != "toml") {
+            continue;
+        }
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(readme.contains(&format!("`{name}`")), "examples/README.md lacks {name}");
+        let mut plan = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
+        let done = plan.args(["plan", "--format", "json", "--site"]).arg(&file).output();
+        let done = done.expect("it runs");
+        assert!(done.status.success() && done.stderr.is_empty(), "{name}: {done:?}");
+        let plan: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+        assert!(plan["hops"].as_array().is_some_and(|hops| hops.len() > 3), "{name}: {plan}");
+        planned += 1;
+    }
+    assert_eq!(planned, 3);
+}
