@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Further connections of a hop: where half of all are answered, one hop in 65,536 finds none.
@@ -25,12 +26,15 @@ const CONNECTIONS: u32 = 16;
 const TRIES: usize = 12;
 /// Hops that are looked at so.
 const MAX: usize = 128;
+/// Of those that were answered, at a time: a listener takes only so many connections of one peer,
+/// and whoever it turns away has heard nothing.
+const AT_A_TIME: usize = 8;
 
 /// Looks at the hops that were mute, and takes over what answered. Where an address answers some
 /// connections and not others, its other hops were answered by luck: they are looked at as well.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mute = places(probed, |this| this.seen.as_ref().is_some_and(is_mute));
-    for (place, seen) in on_more(probed, &mute, asking, answered).await {
+    for (place, seen) in on_more(probed, &mute, MAX, asking, answered).await {
         probed[place].seen = Some(seen);
     }
     let some = |this: &&Probed| {
@@ -42,7 +46,7 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
         let seen = this.seen.as_ref().filter(|seen| seen.known.answered.is_none());
         this.hop.address.is_some_and(|address| at.contains(&address)) && seen.is_some_and(counts)
     });
-    for (place, others) in on_more(probed, &lucky, asking, connections).await {
+    for (place, others) in on_more(probed, &lucky, AT_A_TIME, asking, connections).await {
         let spread = PortSpread { opened: count(&others) + 1, of: CONNECTIONS + 1 };
         if let Some(seen) = probed[place].seen.as_mut().filter(|_| spread.opened < spread.of) {
             seen.known.answered = Some(spread);
@@ -60,19 +64,21 @@ fn places(probed: &[Probed], wanted: impl Fn(&Probed) -> bool) -> Vec<usize> {
     all.map(|(place, _)| place).take(MAX).collect()
 }
 
-/// Does the same for some hops side by side, until the run is stopped.
+/// Does the same for some hops, so many of them at a time, until the run is stopped.
 async fn on_more<T: Send + 'static, F: Future<Output = Option<T>> + Send + 'static>(
     probed: &[Probed],
     places: &[usize],
+    at_a_time: usize,
     asking: &Asking,
     work: impl Fn(Arc<Hop>, Option<IpAddr>, Asking) -> F,
 ) -> Vec<(usize, T)> {
-    let mut tasks = JoinSet::new();
+    let (limit, mut tasks) = (Arc::new(Semaphore::new(at_a_time)), JoinSet::new());
     for place in places.iter().copied() {
         let this = &probed[place];
         let work = work(this.hop.clone(), source(this.seen.as_ref()), asking.clone());
-        let stop = asking.stop.clone();
+        let (stop, limit) = (asking.stop.clone(), limit.clone());
         tasks.spawn(async move {
+            let _turn = limit.acquire_owned().await;
             let done = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
