@@ -1,9 +1,12 @@
 //! On loopback: what the kernel tells about attempts that open, are refused, or are never answered.
 
+#[cfg(target_os = "linux")]
 use super::ending::ports_used_up;
 use super::*;
+#[cfg(target_os = "linux")]
 use crate::net::os;
 use crate::observation::Initiator;
+#[cfg(target_os = "linux")]
 use std::io;
 use std::net::TcpListener;
 
