@@ -45,7 +45,11 @@ const BANNED: &[(&str, &str)] = &[
     ("aws-lc-rs", "ring: it cross-compiles to Windows with nothing but a C compiler"),
     ("aws-lc-sys", "ring"),
     ("trust-dns-resolver", "hickory-resolver, its present name"),
+    ("chrono", "jiff"),
 ];
+
+/// Banned crates that one other crate may bring, with which they stay: its interface names them.
+const BROUGHT: &[(&str, &str)] = &[("chrono", "quick-junit")];
 
 /// One package of the resolved graph.
 struct Package {
@@ -55,6 +59,8 @@ struct Package {
     source: Option<String>,
     /// Whether it reaches the program, not only its tests.
     ships: bool,
+    /// The packages that depend on it, by name.
+    brought_by: BTreeSet<String>,
 }
 
 fn packages(target: &str) -> Vec<Package> {
@@ -98,6 +104,15 @@ fn read(metadata: &Value) -> Vec<Package> {
         shipped.insert(id);
     }
     let packages = metadata["packages"].as_array().expect("there are packages");
+    let name_of: BTreeMap<String, String> =
+        packages.iter().map(|p| (text(p, "id"), text(p, "name"))).collect();
+    let mut brought: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (id, node) in &nodes {
+        for dependency in node["deps"].as_array().expect("a node has dependencies") {
+            let by = brought.entry(text(dependency, "pkg")).or_default();
+            by.insert(name_of[id].clone());
+        }
+    }
     let of_graph = packages.iter().filter(|p| nodes.contains_key(&text(p, "id")));
     of_graph
         .map(|p| Package {
@@ -106,6 +121,7 @@ fn read(metadata: &Value) -> Vec<Package> {
             licence: p["license"].as_str().map(str::to_owned),
             source: p["source"].as_str().map(str::to_owned),
             ships: shipped.contains(&text(p, "id")),
+            brought_by: brought.get(&text(p, "id")).cloned().unwrap_or_default(),
         })
         .collect()
 }
@@ -174,6 +190,9 @@ fn licences_sources_and_banned_crates() {
             }
             if let Some((_, instead)) =
                 BANNED.iter().find(|(name, _)| package.ships && *name == package.name)
+                && !BROUGHT.iter().any(|(name, by)| {
+                    *name == package.name && package.brought_by.iter().all(|other| other == by)
+                })
             {
                 wrong.push(format!("{shown}: is banned; use {instead}"));
             }

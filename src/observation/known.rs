@@ -34,8 +34,8 @@ pub struct Known {
     pub shots: Option<Shots>,
     /// Of connections to the port from as many source ports, how many opened.
     pub spread: Option<Spread>,
-    /// Of connections to the port from as many source ports, of which the first opened and heard
-    /// nothing, how many were answered.
+    /// Of connections to the port from as many source ports, how many were answered; where some
+    /// opened and heard nothing, be it the first or one after it.
     pub answered: Option<Spread>,
     /// Of connections that were open to the port at the same time, how many the way took; where it
     /// takes only so many.

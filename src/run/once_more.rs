@@ -45,22 +45,28 @@ const WATCHED: Duration = Duration::from_millis(500);
 /// Time for the rows that are tried one after the other, altogether.
 const ONE_BY_ONE: Duration = Duration::from_secs(8);
 
-/// Of the ports that a site file declares to be open at a host, takes the first that is.
+/// Of the ports that a site file declares to be open at a host, takes the first that is. Rows of
+/// one host have the same ones: each is tried once.
 pub(super) async fn choose(probed: &[Probed], rows: &mut [Row], asking: &Asking) {
-    for row in rows.iter_mut().filter(|row| !row.others.is_empty()) {
-        let all = row.control.take().into_iter().chain(row.others.drain(..));
-        let mut all: Vec<Open> = all.take(MOST_DECLARED).collect();
-        let mut first = 0;
-        for (place, control) in all.iter().enumerate() {
-            if asking.stop.is_cancelled() {
-                break;
-            }
-            if holds(control, probed, asking).await == Still::Open {
-                first = place;
-                break;
-            }
+    let several = || rows.iter().filter(|row| !row.others.is_empty());
+    let declared: BTreeSet<Open> = several()
+        .flat_map(|row| row.control.iter().chain(&row.others).take(MOST_DECLARED))
+        .cloned()
+        .collect();
+    let declared: Vec<Open> = declared.into_iter().collect();
+    let mut open: BTreeSet<&Open> = BTreeSet::new();
+    for batch in declared.chunks(AT_A_TIME) {
+        let tried = batch.iter().map(|control| async move {
+            (holds(control, probed, asking).await == Still::Open).then_some(control)
+        });
+        open.extend(join_all(tried).await.into_iter().flatten());
+    }
+    for row in rows.iter_mut() {
+        let is_open = |control: &&Open| open.contains(*control);
+        let first = row.control.iter().chain(&row.others).take(MOST_DECLARED).find(is_open);
+        if let Some(first) = first.filter(|_| !row.others.is_empty()) {
+            row.control = Some(first.clone());
         }
-        row.control = Some(all.swap_remove(first));
     }
 }
 
@@ -141,9 +147,9 @@ pub(super) async fn from_other_ports(
             .filter(|n| some(&rows[**n]))
             .filter_map(|n| rows[*n].control.clone())
             .collect();
-        let alive = controls
-            .into_iter()
-            .map(|control| async { lives(&control, probed, asking).await.then_some(control) });
+        let alive = controls.into_iter().map(|control| async {
+            (best_of_some(&control, probed, asking).await == Still::Open).then_some(control)
+        });
         let alive: BTreeSet<Open> = join_all(alive).await.into_iter().flatten().collect();
         for number in batch {
             let row = &mut rows[*number];
@@ -154,17 +160,19 @@ pub(super) async fn from_other_ports(
     }
 }
 
-/// Whether a control opens within a few attempts.
-async fn lives(control: &Open, probed: &[Probed], asking: &Asking) -> bool {
+/// How a control stands in the best of a few attempts. What the end of the run cut short nobody knows.
+pub(super) async fn best_of_some(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
+    let mut best = Still::Shut;
     for _ in 0..ALIVE {
         if asking.stop.is_cancelled() {
+            return best.min(Still::Unknown);
+        }
+        best = best.min(holds(control, probed, asking).await);
+        if best == Still::Open {
             break;
         }
-        if holds(control, probed, asking).await == Still::Open {
-            return true;
-        }
     }
-    false
+    best
 }
 
 /// A row from a source port of its own, from its first rung on: it is open only where what must be
@@ -228,7 +236,7 @@ fn is_on_loopback(control: &Open, probed: &[Probed]) -> bool {
 }
 
 /// Whether a control works from its first rung to its last, without any packet sent twice.
-pub(super) async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
+async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
     let still = |failed: Option<Reason>, evidence: &[Evidence]| match failed {
         Some(Reason::LocalResources) => Still::Unknown,
         None if !evidence.iter().any(Evidence::needed_another_try) => Still::Open,

@@ -2,7 +2,7 @@
 //! way broke. What failed to the same address then shows no rule.
 
 use super::ask::Asking;
-use super::once_more::holds;
+use super::once_more::best_of_some;
 use super::probed::Probed;
 use super::row::Open;
 use crate::matrix::model::Expect;
@@ -16,8 +16,6 @@ use std::net::IpAddr;
 /// Addresses that are looked at, and at a time.
 const MAX: usize = 64;
 const AT_A_TIME: usize = 8;
-/// Attempts at a way that worked before.
-const TRIES: usize = 5;
 
 /// Tries the ways that worked to addresses to which others failed.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
@@ -36,7 +34,8 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
     let mut dead: Vec<IpAddr> = Vec::new();
     for batch in at.chunks(AT_A_TIME) {
         let tried = join_all(batch.iter().map(|(address, place)| async {
-            is_dead(*place, probed, asking).await.then_some(*address)
+            let still = best_of_some(&Open::Hop(*place), probed, asking).await;
+            (still == Still::Shut).then_some(*address)
         }));
         dead.extend(tried.await.into_iter().flatten());
     }
@@ -48,18 +47,6 @@ pub(super) async fn look(probed: &mut [Probed], asking: &Asking) {
             seen.known.shut_out = true;
         }
     }
-}
-
-/// Whether a way does not open in any of a few attempts. What this machine has no port left for, and
-/// the end of the run, are no sign.
-async fn is_dead(place: usize, probed: &[Probed], asking: &Asking) -> bool {
-    for _ in 0..TRIES {
-        let still = holds(&Open::Hop(place), probed, asking).await;
-        if still != Still::Shut || asking.stop.is_cancelled() {
-            return false;
-        }
-    }
-    true
 }
 
 fn is_direct(this: &Probed) -> bool {

@@ -274,3 +274,6 @@ fn of_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Str
         Seen::Proved => format!("{host} saw a connection{from}{when}, and proved itself on it"),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub(super) fn words(offset: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{rung, seen};
+    use super::super::tests::fixture::{rung, seen};
     use super::*;
     use crate::observation::{Known, Step, StepKind};
 

@@ -33,6 +33,9 @@ pub(super) const FITTING: &[Reason] = &[
 pub(super) const CUT_OFF: &[Reason] =
     &[Reason::ResetAfterConnect, Reason::ClosedAfterConnect, Reason::SilentAfterConnect];
 
+/// Ports that are named in a note.
+const MOST_PORTS: usize = 8;
+
 /// Our own listener refuses every path that the plan does not name, whatever the real front will
 /// do.
 const STAND_IN_REFUSED: &str = "a stand-in answered in the place of the front: the path rule can \
@@ -46,32 +49,51 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
         return answered_with_proof(hop, seen, claims);
     }
     let told = both_ends::told(hop, seen);
-    if let Some(judgement) = by_range(seen) {
-        return judgement;
-    }
-    by_both_ends(hop, seen, told).or_else(|| by_status(hop, seen)).unwrap_or_else(|| {
-        if hop.flow.relayed_to.is_some() { by_front(seen) } else { by_connection(seen, told) }
-    })
+    let judgement =
+        by_both_ends(hop, seen, told).or_else(|| by_status(hop, seen)).unwrap_or_else(|| {
+            if hop.flow.relayed_to.is_some() { by_front(seen) } else { by_connection(seen, told) }
+        });
+    // What is open without its range is open.
+    let is_shut = judgement.reason == Reason::Denied;
+    by_range(hop, seen)
+        .filter(|range| is_shut || range.verdict == Verdict::Fail)
+        .unwrap_or(judgement)
 }
 
-/// By ports of the row's own dynamic range, which were tried where its mapper is shut.
-fn by_range(seen: &Observation) -> Option<Judgement> {
+/// By the row's own dynamic range, which must be shut as well: some ports of it are tried where the
+/// mapper is. `None` where they are as a rule leaves them.
+fn by_range(hop: &Hop, seen: &Observation) -> Option<Judgement> {
+    hop.flow.range.as_ref()?;
     let detail = &seen.first_failure()?.detail;
-    let tried = detail.get("range_tried")?.as_u64()?;
-    let ports = |name: &str| {
-        let ports: Vec<u64> =
-            detail.get(name)?.as_array()?.iter().filter_map(|port| port.as_u64()).collect();
-        let shown: Vec<String> = ports.iter().take(8).map(ToString::to_string).collect();
-        let more = if ports.len() > 8 { ", …" } else { "" };
-        Some(format!("of {tried} ports of the dynamic range that were tried {}", ports.len()))
-            .map(|counted| format!("{counted} {{}} ({}{more})", shown.join(", ")))
+    let Some(tried) = detail.get("range_tried").and_then(|tried| tried.as_u64()) else {
+        let note = "nothing of the dynamic range was tried: that its mapper is shut shows nothing \
+            of it";
+        return Some(otherwise(AnsweredBy::Nobody, note));
     };
-    if let Some(words) = ports("range_open") {
-        return Some(open(AnsweredBy::Unproved, &words.replace("{}", "are open")));
+    let open_ports: Vec<String> = detail
+        .get("range_open")
+        .and_then(|ports| ports.as_array())
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    let of = format!("of {tried} ports of the dynamic range that were tried");
+    if !open_ports.is_empty() {
+        let more = if open_ports.len() > MOST_PORTS { ", …" } else { "" };
+        let shown = open_ports[..open_ports.len().min(MOST_PORTS)].join(", ");
+        let note = format!("{of} {} are open ({shown}{more})", open_ports.len());
+        return Some(open(AnsweredBy::Unproved, &note));
     }
-    let note = ports("range_refused")?.replace("{}", "were refused");
-    let note = format!("{note}, as by a host on whose port nobody listens: that is no rule");
-    Some(otherwise(AnsweredBy::Nobody, &note))
+    // Whatever is no rule's doing, or nobody understands, is not shut by one.
+    let ended = detail.get("range_ended").and_then(|ended| ended.as_object());
+    let odd: Vec<String> = ended
+        .into_iter()
+        .flatten()
+        .filter(|(reason, _)| !FITTING.iter().any(|fitting| fitting.code() == reason.as_str()))
+        .map(|(reason, count)| format!("{count} ended with {reason}"))
+        .collect();
+    let note = format!("{of} {}: that shows no rule", odd.join(", "));
+    (!odd.is_empty()).then(|| otherwise(AnsweredBy::Nobody, &note))
 }
 
 pub(super) fn opinion(

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::plan::model::{PlannedFlow, RelayedTo};
     use crate::proto::challenge::ProofOutcome;
-    use crate::verdict::tests::{flow, hop, rung, seen};
+    use crate::verdict::tests::fixture::{flow, hop, rung, seen};
     use crate::verdict::{AnsweredBy, Policy, Verdict, judge};
 
     fn with_front() -> Hop {

@@ -17,6 +17,7 @@ mod http_status;
 mod judgement;
 mod legs;
 mod mend;
+mod notes;
 mod range;
 mod reading;
 mod relay;

@@ -247,7 +247,7 @@ mod tests {
     use crate::matrix::port_set::PortSet;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
-    use crate::verdict::tests;
+    use crate::verdict::tests::fixture;
 
     #[test]
     fn what_both_ends_counted_is_said() {
@@ -277,9 +277,11 @@ mod tests {
             ms: 1.0,
             fastest_ms: None,
         };
-        let hop =
-            tests::hop(PlannedFlow { range: Some(PortSet::run(49152, 65535)), ..tests::flow() });
-        let notes_of = |sweep| notes(&hop, &Observation { sweep, ..tests::seen(vec![], vec![]) });
+        let hop = fixture::hop(PlannedFlow {
+            range: Some(PortSet::run(49152, 65535)),
+            ..fixture::flow()
+        });
+        let notes_of = |sweep| notes(&hop, &Observation { sweep, ..fixture::seen(vec![], vec![]) });
         assert_eq!(
             notes_of(Some(sweep.clone())),
             [
@@ -312,11 +314,11 @@ mod tests {
         );
         assert!(notes_of(None).is_empty());
         let told = |words: &str| {
-            let mut proof = tests::proof("psp", 135, false, None);
+            let mut proof = fixture::proof("psp", 135, false, None);
             if let ProofOutcome::Valid { claims, .. } = &mut proof {
                 claims.ports = words.to_owned();
             }
-            notes(&hop, &tests::seen(vec![], vec![proof]))
+            notes(&hop, &fixture::seen(vec![], vec![proof]))
         };
         assert!(
             told("135,49152-49160")[0]
@@ -349,9 +351,10 @@ mod tests {
             ms: 1.0,
             fastest_ms: None,
         };
-        let hop = tests::hop(PlannedFlow { range: Some(PortSet::run(100, 199)), ..tests::flow() });
+        let hop =
+            fixture::hop(PlannedFlow { range: Some(PortSet::run(100, 199)), ..fixture::flow() });
         let told = |sweep, reason| {
-            let seen = Observation { sweep: Some(sweep), ..tests::seen(vec![], vec![]) };
+            let seen = Observation { sweep: Some(sweep), ..fixture::seen(vec![], vec![]) };
             (advice(&hop, &seen, reason, "look").unwrap_or_default(), notes(&hop, &seen).join("; "))
         };
         let (shut, open, proved) = (PortState::Shut, PortState::Open, PortState::Proved);

@@ -144,7 +144,7 @@ mod tests {
     use crate::plan::model::{PlannedFlow, RelayedTo};
     use crate::proto::challenge::{HttpSeen, ProofOutcome};
     use crate::reason::Reason;
-    use crate::verdict::tests::{flow, hop, proof, seen, up};
+    use crate::verdict::tests::fixture::{flow, hop, proof, seen, up};
     use crate::verdict::{Policy, Verdict, judge};
 
     fn front(ports: &[u16]) -> Hop {

@@ -297,16 +297,16 @@ mod tests {
     use super::*;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
-    use crate::verdict::tests;
+    use crate::verdict::tests::fixture;
     use serde_json::{Value, json};
 
     fn hop(range: PortSet) -> Hop {
         Hop {
             port: 135,
-            ..tests::hop(PlannedFlow {
+            ..fixture::hop(PlannedFlow {
                 protocol: Protocol::Rpc,
                 range: Some(range),
-                ..tests::flow()
+                ..fixture::flow()
             })
         }
     }
@@ -326,7 +326,7 @@ mod tests {
         let pinned = hop(PortSet::run(50001, 50001));
         let answers =
             step(StepKind::RpcPort, true, None, json!({ "port": 5050, "answered": [5050] }));
-        let seen = tests::seen(vec![map(&[5050]), answers.clone()], vec![]);
+        let seen = fixture::seen(vec![map(&[5050]), answers.clone()], vec![]);
         assert_eq!(judge(&pinned, &seen), Some((Verdict::Warn, Reason::RpcPortOutsideRange)));
         let words = advice(&pinned, &seen, Reason::RpcPortOutsideRange, "", "").expect("advice");
         assert!(
@@ -340,11 +340,13 @@ mod tests {
             ["the mapper of psp gives port 5050 for first, outside 50001"]
         );
         assert_eq!(
-            judge(&pinned, &tests::seen(vec![map(&[50001]), answers.clone()], vec![])),
+            judge(&pinned, &fixture::seen(vec![map(&[50001]), answers.clone()], vec![])),
             None
         );
         // One inside that answers does not make up for one outside.
-        assert!(judge(&pinned, &tests::seen(vec![map(&[50001, 5050]), answers], vec![])).is_some());
+        assert!(
+            judge(&pinned, &fixture::seen(vec![map(&[50001, 5050]), answers], vec![])).is_some()
+        );
         let wide = hop(PortSet::run(49152, 65535));
         let words = advice(&wide, &seen, Reason::RpcPortOutsideRange, "", "").expect("advice");
         assert!(words.contains("set the dynamic range of psp"), "{words}");
@@ -363,7 +365,7 @@ mod tests {
             json!({ "port": 50001, "unreachable": [{ "port": 49711, "cause": "refused" }] }),
         );
         for (step, port) in [(all, "5050"), (some, "49711")] {
-            let seen = tests::seen(vec![map(&[5050, 49711]), step], vec![]);
+            let seen = fixture::seen(vec![map(&[5050, 49711]), step], vec![]);
             assert_eq!(judge(&pinned, &seen), None, "it is blocked, which is worse");
             let words = advice(&pinned, &seen, Reason::RpcPortBlocked, "", "look").expect("advice");
             assert!(
@@ -375,7 +377,7 @@ mod tests {
             step(StepKind::RpcPort, false, blocked, json!({ "port": 50001, "cause": "timed-out" }));
         let words = advice(
             &pinned,
-            &tests::seen(vec![map(&[50001]), inside], vec![]),
+            &fixture::seen(vec![map(&[50001]), inside], vec![]),
             Reason::RpcPortBlocked,
             "",
             "look",
@@ -388,7 +390,7 @@ mod tests {
     fn a_port_that_the_listener_holds_must_prove_itself() {
         let hop = hop(PortSet::run(50000, 50019));
         let mapper = |words: &str| {
-            let mut proof = tests::proof("psp", 135, false, None);
+            let mut proof = fixture::proof("psp", 135, false, None);
             if let ProofOutcome::Valid { claims, .. } = &mut proof {
                 claims.ports = words.to_owned();
             }
@@ -398,7 +400,7 @@ mod tests {
             step(StepKind::RpcPort, true, None, json!({ "port": 50000, "answered": [50000] }));
         let proof = step(StepKind::Proof, true, None, json!({ "port": 50000 }));
         let said = |steps: Vec<Step>, words: &str| {
-            impostor(&hop, &tests::seen(steps, vec![mapper(words), ProofOutcome::None]))
+            impostor(&hop, &fixture::seen(steps, vec![mapper(words), ProofOutcome::None]))
                 .map(|(verdict, reason, _)| (verdict, reason))
         };
         let device = Some((Verdict::Fail, Reason::AnsweredByMiddlebox));
@@ -410,7 +412,7 @@ mod tests {
             Some((Verdict::Inconclusive, Reason::NotProved))
         );
         assert_eq!(
-            impostor(&hop, &tests::seen(vec![answers], vec![ProofOutcome::None])),
+            impostor(&hop, &fixture::seen(vec![answers], vec![ProofOutcome::None])),
             None,
             "a real service proves nothing anywhere"
         );
@@ -420,7 +422,7 @@ mod tests {
     fn a_port_of_another_listener_with_the_same_name_is_another_host() {
         let hop = hop(PortSet::run(50000, 50019));
         let of = |port: u16, last: u8, instance: &str, age_ms: i64| {
-            let mut proof = tests::proof("psp", port, false, None);
+            let mut proof = fixture::proof("psp", port, false, None);
             if let ProofOutcome::Valid { claims, .. } = &mut proof {
                 claims.local = ([10, 0, 0, last], port).into();
                 claims.instance = instance.to_owned();
@@ -433,7 +435,7 @@ mod tests {
                 &hop,
                 &Observation {
                     ms: 500.0,
-                    ..tests::seen(vec![], vec![of(135, 1, "a", 9000), second])
+                    ..fixture::seen(vec![], vec![of(135, 1, "a", 9000), second])
                 },
             )
             .map(|(_, r, _)| r)

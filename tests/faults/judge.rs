@@ -105,15 +105,16 @@ pub fn words_are_said() -> Result<(), String> {
     }
 }
 
+/// A hop's notes in one line.
+fn notes(hop: &Value) -> String {
+    let notes: Vec<&str> =
+        hop["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    notes.join(" | ")
+}
+
 /// What a hop's notes say against its verdict.
 fn contradiction(hop: &Value) -> Option<&'static str> {
-    let notes = hop["notes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join(" | ");
+    let notes = notes(hop);
     let says = |words: &str| notes.contains(words);
     let (verdict, reason, by) =
         (text(hop, "/verdict"), text(hop, "/reason"), text(hop, "/answered_by"));
@@ -221,13 +222,7 @@ fn compare(hop: &Value, family: Family, expect: &Expect) -> Vec<String> {
     {
         wrong.push(format!("it took {} ms, more than {most}", hop["ms"]));
     }
-    let notes = hop["notes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join(" | ");
+    let notes = notes(hop);
     for (key, wanted, found) in [
         ("note", &expect.note_contains, notes.as_str()),
         ("advice", &expect.advice_contains, text(hop, "/advice")),

@@ -3,37 +3,39 @@
 use crate::matrix::model::Expect;
 use crate::matrix::port_set::PortSet;
 use crate::net::dial;
-use crate::probe::climb::Climb;
-use crate::reason::Reason;
+use crate::probe::climb::{Climb, RangeMode};
 use futures_util::future::join_all;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// Ports of a range that are tried.
 const SAMPLE: usize = 32;
 
-/// Tries some ports of the range, and notes which of them opened (`range_open`) or were refused
-/// (`range_refused`), in the failed rung. `range_tried` is their number.
+/// Tries some ports of the range, and notes in the failed rung which of them opened (`range_open`)
+/// and how many of the others ended how (`range_ended`, by reason). `range_tried` is their number.
 pub(super) async fn look(climb: &mut Climb<'_>) {
     let flow = &climb.target.hop.flow;
     let Some(range) = flow.range.as_ref().filter(|_| flow.expect == Expect::Deny) else { return };
+    // The row is tried again at the end of a run, from many ports: its range is not.
+    if climb.tools.range == RangeMode::Never {
+        return;
+    }
     let (source, deadline) = (climb.target.source, climb.connect_deadline());
     let ports = sample(range);
     let tries = ports.iter().map(|port| {
         let to = SocketAddr::new(climb.target.address, *port);
         async move { dial::connect(source, to, deadline, 0).await.1.map(drop) }
     });
-    let fates = join_all(tries).await;
-    let of = |wanted: fn(&Result<(), Reason>) -> bool| -> Vec<u16> {
-        let fates = fates.iter().map(|fate| fate.as_ref().copied().map_err(|f| f.reason));
-        ports.iter().zip(fates).filter(|(_, fate)| wanted(fate)).map(|(port, _)| *port).collect()
-    };
-    let (open, refused) = (of(Result::is_ok), of(|fate| *fate == Err(Reason::Refused)));
-    climb.add_detail("range_tried", ports.len());
-    for (name, ports) in [("range_open", open), ("range_refused", refused)] {
-        if !ports.is_empty() {
-            climb.add_detail(name, ports);
+    let (mut open, mut ended) = (Vec::new(), BTreeMap::<&str, u32>::new());
+    for (port, outcome) in ports.iter().zip(join_all(tries).await) {
+        match outcome {
+            Ok(()) => open.push(*port),
+            Err(failure) => *ended.entry(failure.reason.code()).or_default() += 1,
         }
     }
+    climb.add_detail("range_tried", ports.len());
+    climb.add_detail("range_open", open);
+    climb.add_detail("range_ended", serde_json::json!(ended));
 }
 
 /// Ports of a range, evenly apart, its edges among them.

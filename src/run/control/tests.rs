@@ -6,7 +6,7 @@ use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use crate::run::Probed;
 use crate::site::model::Host;
-use crate::verdict::tests::{flow, hop, proof, rung, seen};
+use crate::verdict::tests::fixture::{flow, hop, proof, rung, seen};
 use crate::verdict::{AnsweredBy, Judgement, Reached, Verdict};
 use jiff::Timestamp;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::matrix::port_set::PortSet;
+use crate::site::model::Host;
 
 const TABLES: &str = r#"
 [matrix]

@@ -1,6 +1,6 @@
 //! Which address may be another machine's.
 
-use super::super::tests::{flow, hop};
+use super::super::tests::fixture::{flow, hop};
 use super::*;
 use crate::site::proxy::Route;
 use Misplaced::{Group, LinkLocal, Loopback, Nowhere, Own};

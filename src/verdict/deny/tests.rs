@@ -1,8 +1,9 @@
 //! Rows that must be shut: one observation in, one verdict out.
 
 use super::super::control::{Again, Control, Reached, Still, same_again};
-use super::super::tests::{deny, hop, proof, rung, seen, up, verdict, with_control};
+use super::super::tests::fixture::{deny, hop, proof, rung, seen, up, verdict, with_control};
 use super::super::{Policy, Verdict, judge};
+use crate::matrix::port_set::PortSet;
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
@@ -271,4 +272,30 @@ fn verdict_of_a_silent_row() -> crate::verdict::Judgement {
         Some(&seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![])),
         Policy::default(),
     )
+}
+
+#[test]
+fn a_row_of_rpc_is_as_shut_as_its_range() {
+    let rpc = PlannedFlow { range: Some(PortSet::run(50000, 50019)), ..deny() };
+    let judged = |facts: serde_json::Value| {
+        let mut shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
+        shut.steps[0].detail.extend(facts.as_object().cloned().unwrap_or_default());
+        let (verdict, reason, _) = verdict(&hop(rpc.clone()), &shut);
+        (verdict, reason)
+    };
+    let of = |open: &[u16], ended: serde_json::Value| {
+        judged(serde_json::json!({ "range_tried": 3, "range_open": open, "range_ended": ended }))
+    };
+    let shut = (Verdict::Inconclusive, Reason::Denied);
+    let doubtful = (Verdict::Inconclusive, Reason::DeniedOtherwise);
+    assert_eq!(of(&[], serde_json::json!({ "timed-out": 2, "admin-prohibited": 1 })), shut);
+    assert_eq!(
+        of(&[50001], serde_json::json!({ "timed-out": 2 })),
+        (Verdict::Fail, Reason::UnexpectedlyOpen)
+    );
+    // A host where nobody listens, and a machine that could not even ask.
+    for odd in ["refused", "local-resources", "local-permission", "reset-after-connect"] {
+        assert_eq!(of(&[], serde_json::json!({ "timed-out": 2, odd: 1 })), doubtful, "{odd}");
+    }
+    assert_eq!(judged(serde_json::json!({})), doubtful, "nobody looked");
 }

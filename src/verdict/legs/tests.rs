@@ -2,7 +2,7 @@ use super::*;
 use crate::matrix::model::Protocol;
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
-use crate::verdict::tests::{flow, hop, proof, rung, seen};
+use crate::verdict::tests::fixture::{flow, hop, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 
 fn front(protocol: Protocol) -> Hop {

@@ -1,4 +1,4 @@
-use super::super::tests::{flow, hop, rung, seen};
+use super::super::tests::fixture::{flow, hop, rung, seen};
 use super::super::{AnsweredBy, Policy, Verdict, judge};
 use super::*;
 use crate::matrix::model::NameClass;

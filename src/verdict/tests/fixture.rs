@@ -1,0 +1,113 @@
+//! Hops and observations for tests of verdicts.
+
+use crate::matrix::model::{Expect, Protocol};
+use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::plan::model::{Hop, HopEnd, PlannedFlow};
+use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
+use crate::reason::Reason;
+use crate::site::model::Host;
+use crate::verdict::{AnsweredBy, Control, Policy, Reached, Verdict, judge};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+pub(crate) fn flow() -> PlannedFlow {
+    PlannedFlow {
+        id: "m/f".into(),
+        matrix: "p/m".into(),
+        protocol: Protocol::Https,
+        relayed_to: None,
+        path: None,
+        starttls: false,
+        interfaces: Vec::new(),
+        range: None,
+        first_bytes: true,
+        greeting: None,
+        expect: Expect::Allow,
+        required: true,
+        source: "Table, row 1".into(),
+        remark: None,
+        doubt: None,
+        inferred: None,
+        certificate: None,
+        networks: Vec::new(),
+        locate: None,
+        caution: None,
+    }
+}
+
+pub(crate) fn hop(flow: PlannedFlow) -> Hop {
+    let named = |name: &str| Host::Named { name: name.into(), addresses: Vec::new() };
+    Hop {
+        id: "m/f/ws/psp:443".into(),
+        flow: Arc::new(flow),
+        from: HopEnd { role: "agent".into(), host: named("ws") },
+        to: HopEnd { role: "service".into(), host: named("psp") },
+        address: Some([127, 0, 0, 1].into()),
+        port: 443,
+        class: None,
+        proxy: None,
+        also: Vec::new(),
+    }
+}
+
+pub(crate) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
+    let initiator = (!ok).then_some(Initiator::Unknown);
+    Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, detail: Detail::new() }
+}
+
+pub(crate) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
+    Observation { proofs, ..Observation::of_steps("", Timestamp::UNIX_EPOCH, 1.0, steps) }
+}
+
+pub(crate) fn proof(
+    host: &str,
+    port: u16,
+    own_certificate: bool,
+    same: Option<bool>,
+) -> ProofOutcome {
+    let claims = Claims {
+        sighting: None,
+        swept: None,
+        arrived: None,
+        ports: String::new(),
+        instance: String::new(),
+        started: None,
+        nonce: String::new(),
+        hop: String::new(),
+        also: Vec::new(),
+        host: host.into(),
+        local: ([127, 0, 0, 1], port).into(),
+        peer: ([127, 0, 0, 2], 40_000).into(),
+        tls: Some(TlsSeen { own_certificate, ..TlsSeen::default() }),
+        http: None,
+        proxy_protocol: None,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    ProofOutcome::Valid { claims, same_tls_session: same }
+}
+
+pub(crate) fn up() -> Vec<Step> {
+    vec![
+        rung(StepKind::Connect, None, true),
+        rung(StepKind::Tls, None, true),
+        rung(StepKind::Http, None, true),
+    ]
+}
+
+pub(crate) fn verdict(hop: &Hop, seen: &Observation) -> (Verdict, Reason, AnsweredBy) {
+    let j = judge(hop, Some(seen), Policy::default());
+    (j.verdict, j.reason, j.answered_by)
+}
+
+pub(crate) fn deny() -> PlannedFlow {
+    PlannedFlow { expect: Expect::Deny, protocol: Protocol::Http, ..flow() }
+}
+
+/// The second look, with a control that holds in every respect.
+pub(crate) fn with_control(
+    judgement: crate::verdict::Judgement,
+    reached: Reached,
+    opened: bool,
+) -> crate::verdict::Judgement {
+    crate::verdict::with_control(judgement, &Control::that_holds(reached), opened)
+}
