@@ -182,8 +182,10 @@ such a hop says less than it seems to.
 - Packets of more than some hundred octets lost on rows that are greeted: a proof may be one of \
 them, so that the greeting alone counts. On rows where the
   server greets first, and to services other than HTTP that prove nobody, nothing large is sent.
-- Requests of others for a path that must be shut make its row inconclusive, also where they come \
-from an address that is not the front's.
+- Requests of others for a path that must be shut, or for one that is nobody's, make its row \
+inconclusive, also where they come from an address that is not the front's.
+- A row of RPC that must be shut is tried again at the end of a run, and from many ports; its range \
+is tried once, at the beginning.
 - A gRPC call that is answered `UNIMPLEMENTED` by a front of its own accord.
 - An answer that this machine's own rules drop: `reply-lost` or `timed-out`, and a row that must \
 be shut may pass where only a real service is at the other end.
