@@ -24,6 +24,8 @@
 //!
 //! ARCHITECTURE.md has the layers, which a test holds, and the reasons.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+// A future lies on the stack of whoever polls it, together with all that it awaits.
+#![cfg_attr(not(test), deny(clippy::large_futures))]
 
 pub mod cli;
 pub mod event;

@@ -98,13 +98,11 @@ pub fn run(args: &Args) -> Outcome {
     let started = clock::now();
     let sweeps = tools.allowance.clone();
     let hops = runtime.block_on(async {
-        let (interruption, cancel) = (files::interruption(), stop.clone());
-        tokio::spawn(async move {
-            interruption.await;
-            cancel.cancel();
-        });
+        tokio::spawn(files::cancel_when_interrupted(stop.clone()));
         let mut progress = Progress::new(args.idle, Some(sweeps));
-        run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event)).await
+        let run =
+            run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event));
+        Box::pin(run).await
     });
     let interrupted = stop.is_cancelled();
     let mut published = published(&inputs.plan.roles, &plan.hops, &hops, clock::now());

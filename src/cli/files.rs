@@ -8,6 +8,7 @@ use crate::proto::challenge::SiteKey;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use tokio_util::sync::CancellationToken;
 
 /// Writes a whole file under a temporary name beside it, then renames it.
 ///
@@ -95,6 +96,16 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
         .enable_all()
         .build()
         .map_err(|error| Problem::text(format!("cannot start: {error}")))
+}
+
+/// Cancels `stop` at the first interruption that comes from this call on. To be called inside a
+/// runtime.
+pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = ()> {
+    let interruption = interruption();
+    async move {
+        interruption.await;
+        stop.cancel();
+    }
 }
 
 /// Ctrl-C, or the order of a service manager to end, that comes from this call on: before it the

@@ -96,18 +96,15 @@ pub fn run(args: &Args) -> Outcome {
     let mut done = Vec::new();
     files::runtime()?.block_on(async {
         let stop = CancellationToken::new();
-        let (interruption, cancel) = (files::interruption(), stop.clone());
-        tokio::spawn(async move {
-            interruption.await;
-            cancel.cancel();
-        });
+        tokio::spawn(files::cancel_when_interrupted(stop.clone()));
         // Each sample has addresses of its own: they run side by side.
         let progress = Together::new(sites.len());
         let (key, stop, progress_of) = (&key, &stop, |place| progress.of(place));
         let runs = sites.iter().enumerate().map(|(place, site)| async move {
             let started = clock::now();
-            let hops =
-                lab::run(site, key, stop, progress_of(place)).await.map_err(Problem::text)?;
+            let hops = Box::pin(lab::run(site, key, stop, progress_of(place)))
+                .await
+                .map_err(Problem::text)?;
             Ok::<_, Problem>((site, started, hops))
         });
         done = try_join_all(runs).await?;

@@ -18,7 +18,7 @@ pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
     }
     let mut again = Climb::new(climb.target, climb.tools);
     // The ladder is the one that this look belongs to: boxed, it has a size.
-    let climbed = Box::pin(ladder(&mut again)).await;
+    let climbed = ladder(&mut again).await;
     let repeated = self::said(&again).is_some();
     climb.take_over(again);
     climb.add_detail("an_earlier_connection", said);

@@ -26,7 +26,7 @@ pub async fn look_again(climb: &mut Climb<'_>) {
     let tools = Tools { idle: None, ..climb.tools.clone() };
     let mut fresh = Climb::new(climb.target, &tools);
     fresh.light = true;
-    let climbed = Box::pin(ladder(&mut fresh)).await.is_ok();
+    let climbed = ladder(&mut fresh).await.is_ok();
     let proved = fresh.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
     if climbed && proved {
         climb.add_detail("fresh_connection", "works");

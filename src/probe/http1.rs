@@ -89,7 +89,8 @@ impl<S: Io> Http1<S> {
     }
 
     async fn read(&mut self) -> io::Result<usize> {
-        let mut chunk = [0; 16 * 1024];
+        // Not in the future, which would carry it through all its callers.
+        let mut chunk = vec![0; 16 * 1024];
         let n = self.stream.read(&mut chunk).await?;
         self.came.extend_from_slice(&chunk[..n]);
         self.ended |= n == 0;

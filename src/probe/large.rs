@@ -64,7 +64,7 @@ async fn once_more(target: &Target<'_>, tools: &Tools, small_words: usize) -> Op
     let mut again = Climb::new(target, tools);
     again.small_words = small_words;
     // The ladder is the one that this look belongs to: boxed, it has a size.
-    let _ = Box::pin(ladder(&mut again)).await;
+    let _ = ladder(&mut again).await;
     again.last_step().filter(|s| s.step == StepKind::Payload).cloned()
 }
 

@@ -105,7 +105,7 @@ async fn exchange(climb: &Climb<'_>, mut stream: impl Io, offer: Offer) -> Optio
     stream.write_all(&tls_hello::client_hello(&random(), name, offer)).await.ok()?;
     stream.flush().await.ok()?;
     let mut octets = Vec::new();
-    let mut chunk = [0; 4096];
+    let mut chunk = vec![0; 4096];
     loop {
         match (tls_hello::read(&octets), octets.len() < MAX_ANSWER) {
             (Answer::More(chosen), true) => match stream.read(&mut chunk).await {

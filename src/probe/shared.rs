@@ -35,7 +35,7 @@ pub async fn look(climb: &mut Climb<'_>) {
         // One of them as clients do that know nothing newer.
         further.by_http1 = number == 1;
         // The ladder is the one that this look belongs to: boxed, it has a size.
-        let _ = Box::pin(ladder(&mut further)).await;
+        let _ = ladder(&mut further).await;
         let seen = further.finish();
         // What this machine lacks for one more connection says nothing of the way.
         let is_local = failed(&seen).is_some_and(|s| s.initiator == Some(Initiator::Local));

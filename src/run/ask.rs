@@ -66,7 +66,7 @@ impl Asking {
         let asked = ask();
         let target =
             Target { question: asked, ..Target::new(&way.hop, way.address, Some(way.source)) };
-        probe::ask(&target, &way.host, &self.tools).await
+        Box::pin(probe::ask(&target, &way.host, &self.tools)).await
     }
 }
 

@@ -103,7 +103,7 @@ impl<S: Io> Session<S> {
         let failed = |error: &io::Error| Failure::after_connect(error);
         self.stream.write_all(octets).await.map_err(|e| failed(&e))?;
         self.stream.flush().await.map_err(|e| failed(&e))?;
-        let mut chunk = [0; 4096];
+        let mut chunk = vec![0; 4096];
         loop {
             match self.client.answer() {
                 Ok(Some(answer)) => return Ok(answer),
