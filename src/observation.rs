@@ -1,9 +1,11 @@
 //! What one end of a hop saw: facts, no opinion.
 
+pub mod facts;
 mod fault;
 mod known;
 mod sweep;
 
+pub use facts::Facts;
 pub use fault::CertificateFault;
 pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
@@ -14,7 +16,6 @@ use crate::reason::Reason;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// How the words of [`Observation::spread`] on a connection end that was made by HTTP/1.1, where it
@@ -111,9 +112,6 @@ pub enum Initiator {
     Unknown,
 }
 
-/// Free facts of a step, by name: numbers, texts, lists.
-pub type Detail = BTreeMap<String, serde_json::Value>;
-
 /// One step, climbed or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
@@ -131,9 +129,9 @@ pub struct Step {
     pub at_ms: f64,
     /// Duration in milliseconds.
     pub ms: f64,
-    /// Facts.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub detail: Detail,
+    /// What was seen.
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
 }
 
 /// One connection attempt, for the log of a firewall.

@@ -2,6 +2,7 @@
 //! (`report --schema`).
 
 pub mod published;
+pub mod v1;
 
 use crate::matrix::model::{Expect, NameClass, Protocol};
 use crate::matrix::port_set::PortSet;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Name and version of the format.
-pub const SCHEMA: &str = "portmatrix/result/1";
+pub const SCHEMA: &str = "portmatrix/result/2";
 
 /// Longest note or advice, in characters.
 const MAX_LINE: usize = 2048;
@@ -29,7 +30,7 @@ const MAX_LINE: usize = 2048;
 /// A result file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResultFile {
-    /// Always `portmatrix/result/1`.
+    /// Always `portmatrix/result/2`; files of version 1 are read as well.
     pub schema: String,
     /// Version of the program that wrote it.
     pub version: String,
@@ -340,7 +341,10 @@ impl HopResult {
 /// A step whose facts steer no terminal: certificates, headers and directories are written by
 /// whoever answers.
 fn safe(mut step: Step) -> Step {
-    step.detail.values_mut().for_each(sanitise_fact);
+    if let Ok(mut facts) = serde_json::to_value(&step.facts) {
+        sanitise_fact(&mut facts);
+        step.facts = serde_json::from_value(facts).unwrap_or_default();
+    }
     step
 }
 

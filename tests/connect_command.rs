@@ -108,7 +108,7 @@ fn a_device_is_written_to_and_not_replaced() {
     let done =
         folder.run(&["connect", "--as", "migration-agent", "--out", &pipe.display().to_string()]);
     let read = reader.join().expect("a reader").expect("a text");
-    assert!(read.contains("portmatrix/result/1"), "{done}");
+    assert!(read.contains("portmatrix/result/2"), "{done}");
     assert!(std::fs::metadata(&pipe).is_ok_and(|there| there.file_type().is_fifo()));
 }
 
@@ -262,7 +262,7 @@ fn a_build_server_sees_what_is_unknown() {
     };
     let hops =
         [hop("pass", true), hop("fail", true), hop("inconclusive", false), hop("skipped", true)];
-    let file = serde_json::json!({ "schema": "portmatrix/result/1", "version": "0", "site": "s",
+    let file = serde_json::json!({ "schema": "portmatrix/result/2", "version": "0", "site": "s",
         "from": { "host": "a", "roles": [] }, "hops": hops,
         "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z" });
     let folder = site("");

@@ -63,7 +63,7 @@ fn the_schemas_are_those_of_the_types() {
     };
     let plan = portmatrix::plan::output::schema().expect("a schema is JSON");
     let schemas = [
-        ("result-1.json", portmatrix::report::json::schema()),
+        ("result-2.json", portmatrix::report::json::schema()),
         ("listen-1.json", pretty(&schemars::schema_for!(ListenFile))),
         ("diff-1.json", pretty(&schemars::schema_for!(Diff))),
         ("plan-1.json", plan),
@@ -106,4 +106,52 @@ fn the_example_sites_can_be_planned() {
         planned += 1;
     }
     assert_eq!(planned, 3);
+}
+
+/// Files of version 1 of the result format, as an older program wrote them, and what that program
+/// made of them: a table is the same still, and so are seal and exit code.
+#[test]
+fn results_of_version_1_are_read_as_they_were() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/results-1");
+    for name in ["lab", "refused", "sealed"] {
+        let file = folder.join(format!("{name}.json"));
+        let text = std::fs::read_to_string(&file).expect("a stored file");
+        assert!(text.contains("portmatrix/result/1"), "{name} is of version 1");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let report = |more: &[&str]| {
+            let done = Command::new(env!("CARGO_BIN_EXE_portmatrix"))
+                .arg("report")
+                .arg(&file)
+                .args(more)
+                .output()
+                .expect("it runs");
+            assert_eq!(done.status.code().map(i64::from), json["exit_code"].as_i64(), "{name}");
+            String::from_utf8(done.stdout).expect("text")
+        };
+        let before =
+            std::fs::read_to_string(folder.join(format!("{name}.txt"))).expect("its table");
+        assert_eq!(report(&[]), before, "{name}");
+        let now: serde_json::Value =
+            serde_json::from_str(&report(&["--format", "json"])).expect("JSON");
+        assert_eq!(now["schema"], "portmatrix/result/2");
+        assert_eq!(now["summary"], json["summary"]);
+    }
+    let sealed = |file: &Path| {
+        Command::new(env!("CARGO_BIN_EXE_portmatrix"))
+            .arg("report")
+            .arg(file)
+            .arg("--key")
+            .arg(folder.join("site.key"))
+            .arg("--require-seal")
+            .output()
+            .expect("it runs")
+    };
+    let done = sealed(&folder.join("sealed.json"));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let changed = tempfile::NamedTempFile::new().expect("a temporary file");
+    let text = std::fs::read_to_string(folder.join("sealed.json")).expect("a stored file");
+    std::fs::write(changed.path(), text.replacen("\"proved\"", "\"answered\"", 1))
+        .expect("it can be written");
+    let done = sealed(changed.path());
+    assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
 }

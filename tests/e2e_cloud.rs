@@ -471,12 +471,12 @@ fn a_proxy_and_the_direct_way_are_two_hops() {
         login["steps"].as_array().expect("steps").iter().map(|s| text(s, "/step")).collect();
     assert_eq!(rungs[..5], ["connect", "proxy", "tls", "alpn", "http"], "{login:#}");
     assert_eq!(
-        (&login["steps"][1]["detail"]["status"], text(login, "/proxy")),
+        (&login["steps"][1]["facts"]["proxy"]["status"], text(login, "/proxy")),
         (&200.into(), "10.77.3.2:3128")
     );
     let graph = through(&seen, "graph.cloud.example");
     assert_eq!(
-        (ended(graph), &graph["steps"][1]["detail"]["status"]),
+        (ended(graph), &graph["steps"][1]["facts"]["proxy"]["status"]),
         (("fail", "proxy-refused"), &403.into()),
         "{graph:#}"
     );
@@ -535,9 +535,9 @@ fn a_proxy_with_several_addresses_is_tried_at_each() {
         .iter()
         .find(|s| s["step"] == "connect")
         .expect("a rung");
-    assert_eq!(text(connect, "/detail/destination"), "10.77.3.2:3128", "{login:#}");
+    assert_eq!(text(connect, "/facts/connect/destination"), "10.77.3.2:3128", "{login:#}");
     // DNS may give them in any order: where the dead one came first, it is told.
-    if let Some(tried) = connect.pointer("/detail/tried_before") {
+    if let Some(tried) = connect.pointer("/facts/connect/tried_before") {
         assert!(tried[0].as_str().is_some_and(|t| t.starts_with("10.77.2.2 (")), "{tried}");
         assert!(login["notes"].to_string().contains("tried before 10.77.3.2:3128"), "{login:#}");
     }
@@ -561,7 +561,7 @@ fn what_a_proxy_wants_is_told() {
     assert!(text(&wants, "/advice").contains("wants Negotiate, NTLM"), "{wants:#}");
     let none = login(&cloud.connect(&["--proxy", "http://10.77.3.2:8888"]));
     assert_eq!(
-        (ended(&none), &none["steps"][1]["detail"]["wants"]),
+        (ended(&none), &none["steps"][1]["facts"]["proxy"]["wants"]),
         (("fail", "proxy-authentication"), &serde_json::json!(["Basic"]))
     );
     let wrong = cloud.connect(&["--proxy", "http://ann:wr0ng@10.77.3.2:8888"]);

@@ -170,7 +170,10 @@ fn names_with_addresses_give_one_hop_each() {
         ("resolve", &Value::Bool(true)),
         "{resolve:#}"
     );
-    assert_eq!(resolve["detail"]["addresses"], serde_json::json!(["10.77.2.2", "10.77.2.77"]));
+    assert_eq!(
+        resolve["facts"]["resolve"]["addresses"],
+        serde_json::json!(["10.77.2.2", "10.77.2.77"])
+    );
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn a_name_with_two_addresses_is_two_hops_and_a_translated_source_is_noted() {
         .and_then(|all| all.iter().find(|s| s["step"] == "proof"))
         .expect("there is a proof");
     assert!(
-        text(proof, "/detail/peer").starts_with("10.77.2.1:"),
+        text(proof, "/facts/proof/peer").starts_with("10.77.2.1:"),
         "the listener saw the router's address: {proof:#}"
     );
 

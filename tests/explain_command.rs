@@ -178,7 +178,7 @@ fn the_table_of_a_run_with_troubles_ends_with_the_way_to_the_page() {
         let at = "2026-01-01T00:00:00Z";
         let from = serde_json::json!({ "host": "ws", "roles": [] });
         let result = serde_json::json!({
-            "schema": "portmatrix/result/1", "version": "0", "site": "s", "from": from, "started": at, "finished": at, "hops": hops
+            "schema": "portmatrix/result/2", "version": "0", "site": "s", "from": from, "started": at, "finished": at, "hops": hops
         });
         std::fs::write(&file, result.to_string()).expect("the file is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));

@@ -186,9 +186,9 @@ async fn plain_ldap_is_proved() {
     let listener = Listener::start(Protocol::Ldap, key(1), false).await;
     let seen = climb(&hop(Protocol::Ldap, false, listener.port), key(1), any_trust()).await;
     assert_eq!(rungs(&seen), [(Connect, true), (Ldap, true), (Proof, true), (Payload, true)]);
-    assert_eq!(seen.steps[3].detail["octets_received"], PADDING, "what was sent came back");
+    assert_eq!(seen.steps[3].facts.flat()["octets_received"], PADDING, "what was sent came back");
     assert_eq!(valid(&seen.proofs[0]), None);
-    let detail = &seen.steps[1].detail;
+    let detail = &seen.steps[1].facts.flat();
     assert_eq!(detail["dns_host_name"], HOST);
     assert_eq!(detail["default_naming_context"], "DC=contoso,DC=com");
     assert_eq!(detail["supported_ldap_version"], serde_json::json!([3]));
@@ -254,10 +254,10 @@ async fn starttls_without_a_certificate_is_refused_with_advice() {
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::StartTls, Some(Reason::LdapRefused)));
     assert_eq!(
-        (&step.detail["result_code"], &step.detail["result"]),
+        (&step.facts.flat()["result_code"], &step.facts.flat()["result"]),
         (&52.into(), &"unavailable".into())
     );
-    assert!(step.detail["hint"].as_str().is_some_and(|h| h.contains("certificate")));
+    assert!(step.facts.flat()["hint"].as_str().is_some_and(|h| h.contains("certificate")));
     assert_eq!(valid(&seen.proofs[0]), None, "the plain search had been proved before");
 }
 
@@ -334,11 +334,11 @@ async fn peers_that_are_no_directory_are_told_apart() {
 async fn an_http_answer_is_named() {
     let (seen, reason) = reason_of(Script::SendAndClose(b"HTTP/1.1 403 Forbidden\r\n\r\n")).await;
     assert_eq!(
-        (reason, &failed(&seen).detail["looks_like"]),
+        (reason, &failed(&seen).facts.flat()["looks_like"]),
         (Reason::LdapNotSpoken, &"HTTP".into())
     );
     assert_eq!(
-        failed(&seen).detail["first_octets"],
+        failed(&seen).facts.flat()["first_octets"],
         "HTTP/1.1 403 Forbidden",
         "no control characters"
     );
@@ -349,7 +349,7 @@ async fn refusals_keep_their_code_and_words() {
     let referral =
         b"\x30\x1c\x02\x01\x01\x65\x17\x0a\x01\x0a\x04\x00\x04\x00\xa3\x0e\x04\x0cldap://a.b/c";
     let (seen, reason) = reason_of(Script::Send(referral)).await;
-    let detail = &failed(&seen).detail;
+    let detail = &failed(&seen).facts.flat();
     assert_eq!(
         (reason, &detail["result"], &detail["referral"][0]),
         (Reason::LdapRefused, &"referral".into(), &"ldap://a.b/c".into())
@@ -357,7 +357,7 @@ async fn refusals_keep_their_code_and_words() {
 
     let unknown = b"\x30\x0e\x02\x01\x01\x65\x09\x0a\x01\x5a\x04\x00\x04\x02no";
     let (seen, reason) = reason_of(Script::Send(unknown)).await;
-    let detail = &failed(&seen).detail;
+    let detail = &failed(&seen).facts.flat();
     assert_eq!(
         (reason, &detail["result_code"], &detail["text"]),
         (Reason::LdapRefused, &90.into(), &"no".into())
@@ -367,7 +367,7 @@ async fn refusals_keep_their_code_and_words() {
     let notice =
         b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x33\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036";
     let (seen, reason) = reason_of(Script::SendAndClose(notice)).await;
-    let detail = &failed(&seen).detail;
+    let detail = &failed(&seen).facts.flat();
     assert_eq!(
         (reason, &detail["result"], &detail["notice"]),
         (Reason::LdapRefused, &"busy".into(), &true.into())
@@ -406,7 +406,7 @@ async fn an_answer_as_windows_writes_it_is_read() {
     let seen = against(Script::Send(octets), Protocol::Ldap, false).await;
     assert_eq!(rungs(&seen), [(StepKind::Connect, true), (StepKind::Ldap, true)], "{seen:#?}");
     assert_eq!(seen.recognised.as_deref(), Some("Active Directory"));
-    assert_eq!(seen.steps[1].detail["dns_host_name"], "dc1.fab.com");
+    assert_eq!(seen.steps[1].facts.flat()["dns_host_name"], "dc1.fab.com");
     assert_eq!(seen.proofs, [ProofOutcome::None]);
 }
 

@@ -293,7 +293,7 @@ async fn the_connector_speaks_with_grpcio() {
         let port = line.trim().parse().expect("a port");
         let seen = probe(Protocol::GrpcH2c, port, None, Some(key(1))).await;
         assert_eq!(seen.failed(), None, "{:#?}", seen.steps);
-        assert_eq!(seen.step(StepKind::Grpc).detail["grpc_status_name"], status);
+        assert_eq!(seen.step(StepKind::Grpc).facts.flat()["grpc_status_name"], status);
         // An answer without a proof is asked for on more connections, for the way may be shared
         // out; none of them is proved.
         assert!(

@@ -201,7 +201,7 @@ async fn with_the_key_every_connection_is_proved() {
         .map(|s| (s, true));
     assert_eq!(rungs(&seen), wanted, "{seen:#?}");
     assert_eq!(
-        step(&seen, Payload).detail["octets_received"],
+        step(&seen, Payload).facts.flat()["octets_received"],
         portmatrix::proto::challenge::PADDING
     );
     let ports: Vec<u16> = seen
@@ -221,19 +221,19 @@ async fn with_the_key_every_connection_is_proved() {
     assert!(seen.evidence.iter().all(|e| e.source.is_some_and(|s| s.port() != 0)));
     let bind = step(&seen, RpcBind);
     assert_eq!(
-        (bind.detail["max_xmit"].clone(), bind.detail["sec_addr"].clone()),
+        (bind.facts.flat()["max_xmit"].clone(), bind.facts.flat()["sec_addr"].clone()),
         (5840.into(), mapper.to_string().into())
     );
     let map = step(&seen, RpcMap);
     assert_eq!(
-        (map.detail["interface"].clone(), map.detail["ports"].clone()),
+        (map.facts.flat()["interface"].clone(), map.facts.flat()["ports"].clone()),
         ("drsuapi".into(), vec![first].into())
     );
     assert!(
-        !map.detail.contains_key("reported_addresses"),
+        !map.facts.flat().contains_key("reported_addresses"),
         "the mapper gave the address that is in use"
     );
-    assert_eq!(step(&seen, RpcPort).detail["port"], first);
+    assert_eq!(step(&seen, RpcPort).facts.flat()["port"], first);
     for _ in 0..100 {
         if site.journal.snapshot().0.len() == 3 {
             break;
@@ -282,13 +282,13 @@ async fn a_missing_interface_is_named_with_its_hint_and_the_others_are_still_tri
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcMap, Some(Reason::RpcNotRegistered)));
     assert_eq!(
-        (step.detail["hint"].clone(), step.detail["interface"].clone()),
+        (step.facts.flat()["hint"].clone(), step.facts.flat()["interface"].clone()),
         ("switch drsuapi on".into(), "drsuapi".into())
     );
     assert!(
         seen.steps
             .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr")
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["interface"] == "samr")
     );
 }
 
@@ -303,11 +303,11 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));
     assert_eq!(
-        (step.detail["cause"].clone(), step.detail["port"].clone()),
+        (step.facts.flat()["cause"].clone(), step.facts.flat()["port"].clone()),
         ("refused".into(), shut.into())
     );
     assert_eq!(
-        (step.detail["outside_range"].clone(), step.detail["range"].clone()),
+        (step.facts.flat()["outside_range"].clone(), step.facts.flat()["range"].clone()),
         (true.into(), "1-2".into())
     );
     assert_eq!(
@@ -322,7 +322,7 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
     assert!(
         seen.steps
             .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["interface"] == "samr")
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["interface"] == "samr")
     );
 }
 
@@ -335,7 +335,7 @@ async fn another_service_on_the_interfaces_port_is_a_rejected_bind() {
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcBindRejected)));
     assert_eq!(
-        (step.detail["result"].clone(), step.detail["result_reason"].clone()),
+        (step.facts.flat()["result"].clone(), step.facts.flat()["result_reason"].clone()),
         (2.into(), 1.into())
     );
 }
@@ -436,7 +436,7 @@ async fn what_is_no_mapper_is_told_apart() {
     .await;
     let (kind, reason, step) = bind_failure(web).await;
     assert_eq!((kind, reason), (StepKind::RpcBind, Some(Reason::RpcNotSpoken)));
-    assert!(step.detail["error"].as_str().is_some_and(|e| e.contains("0x48")), "{step:?}");
+    assert!(step.facts.flat()["error"].as_str().is_some_and(|e| e.contains("0x48")), "{step:?}");
     let closed = peer(|mut stream| async move {
         let _ = stream.read(&mut [0; 1024]).await;
     })
@@ -455,7 +455,7 @@ async fn what_is_no_mapper_is_told_apart() {
     .await;
     let (_, reason, step) = bind_failure(half).await;
     assert_eq!(
-        (reason, step.detail["answer_begun"].clone()),
+        (reason, step.facts.flat()["answer_begun"].clone()),
         (Some(Reason::ClosedAfterConnect), true.into())
     );
 }
@@ -465,7 +465,7 @@ async fn refused_binds_say_why() {
     let nak = scripted(|pdu| Some(answer(pdu, Body::BindNak(BindNak::new(8))))).await;
     let (kind, reason, step) = bind_failure(nak).await;
     assert_eq!(
-        (kind, reason, step.detail["bind_nak"].clone()),
+        (kind, reason, step.facts.flat()["bind_nak"].clone()),
         (StepKind::RpcBind, Some(Reason::RpcBindRejected), 8.into())
     );
     let rejecting = scripted(|pdu| {
@@ -524,18 +524,21 @@ async fn of_several_towers_one_is_enough_and_the_dead_one_is_remarked() {
     .await;
     let seen = climb(&hop(vec![samr()], mapper), key(1)).await;
     assert!(seen.first_failure().is_none(), "{seen:#?}");
-    assert_eq!(step(&seen, StepKind::RpcMap).detail["ports"], serde_json::json!([dead, live]));
     assert_eq!(
-        step(&seen, StepKind::RpcMap).detail["reported_addresses"],
+        step(&seen, StepKind::RpcMap).facts.flat()["ports"],
+        serde_json::json!([dead, live])
+    );
+    assert_eq!(
+        step(&seen, StepKind::RpcMap).facts.flat()["reported_addresses"],
         serde_json::json!(["192.0.2.7"])
     );
     let port = step(&seen, StepKind::RpcPort);
     assert_eq!(
-        (port.reason, port.detail["port"].clone()),
+        (port.reason, port.facts.flat()["port"].clone()),
         (Some(Reason::RpcPortBlocked), live.into())
     );
     assert_eq!(
-        port.detail["unreachable"],
+        port.facts.flat()["unreachable"],
         serde_json::json!([{ "port": dead, "cause": "refused" }])
     );
     assert!(
@@ -556,7 +559,7 @@ async fn answers_in_fragments_are_joined() {
     let mapper = scripted(move |pdu| mapper(pdu, &[live; 4], Ipv4Addr::UNSPECIFIED, 40)).await;
     let seen = climb(&hop(vec![samr()], mapper), key(1)).await;
     assert!(seen.first_failure().is_none(), "{seen:#?}");
-    assert_eq!(step(&seen, StepKind::RpcMap).detail["ports"], serde_json::json!([live]));
+    assert_eq!(step(&seen, StepKind::RpcMap).facts.flat()["ports"], serde_json::json!([live]));
 }
 
 #[tokio::test]
@@ -581,7 +584,7 @@ async fn a_mapper_that_hangs_up_after_each_answer_is_asked_again() {
     assert!(
         seen.steps
             .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.detail["port"] == second),
+            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["port"] == second),
         "{seen:#?}"
     );
     assert_eq!(seen.evidence.iter().filter(|e| e.destination.port() == port).count(), 2);

@@ -413,8 +413,11 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
         "an impostor's certificate ends in exit code 0: {judged:?}"
     );
     let result = HopResult::new(&hop, Some(&seen), judged);
-    let subject =
-        result.steps.iter().find_map(|s| s.detail.get("subject")?.as_str()).expect("a subject");
+    let subject = result
+        .steps
+        .iter()
+        .find_map(|s| s.facts.certificate.subject.as_deref())
+        .expect("a subject");
     assert!(subject.contains("psp"), "{subject}");
     let told =
         format!("{:?} {:?}", result.recognised, serde_json::to_value(&result.steps).expect("JSON"));

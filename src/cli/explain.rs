@@ -214,10 +214,21 @@ mod tests {
         }
     }
 
+    /// Names of facts, families among them.
+    fn facts(schema: &serde_json::Value, into: &mut BTreeSet<String>) {
+        if let Some(own) = schema.get("properties").and_then(serde_json::Value::as_object) {
+            into.extend(own.keys().cloned());
+        }
+        for inner in schema.as_object().into_iter().flat_map(|all| all.values()) {
+            facts(inner, into);
+        }
+    }
+
     #[test]
     fn pages_name_only_what_there_is() {
-        let mut known = BTreeSet::new();
+        let (mut known, mut seen) = (BTreeSet::new(), BTreeSet::new());
         options(&Cli::command(), &mut known);
+        facts(schemars::schema_for!(crate::observation::Facts).as_value(), &mut seen);
         let mut code = String::new();
         for folder in ["probe", "net", "run"] {
             sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder), &mut code);
@@ -247,6 +258,7 @@ mod tests {
                             || is::<AnsweredBy>(piece);
                         ours || TOOLS.contains(&first)
                             || WORDS.contains(&piece)
+                            || seen.contains(piece)
                             || code.contains(&format!("\"{piece}\""))
                     };
                     if !right {

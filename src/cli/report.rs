@@ -6,6 +6,7 @@ use super::terminal::{print, style};
 use crate::input;
 use crate::proto::challenge::SiteKey;
 use crate::report;
+use crate::result::v1::{self, SCHEMA_1};
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -140,15 +141,14 @@ pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
     };
     // Result files come from other machines; nothing in them may steer this terminal.
     let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
-    let is_ours = facts.get("schema").and_then(|schema| schema.as_str()) == Some(SCHEMA);
+    let schema = facts.get("schema").and_then(|schema| schema.as_str()).map(str::to_owned);
+    let is_ours = schema.as_deref().is_some_and(|schema| [SCHEMA, SCHEMA_1].contains(&schema));
     let sealed = if is_ours { seals.check(path, &facts) } else { Ok(()) };
     sanitise_texts(&mut facts);
     if facts.get("schema").is_none() {
         return Err(format!("{shown} is not a portmatrix result file"));
     }
-    if let Some(other) =
-        facts.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != SCHEMA)
-    {
+    if let Some(other) = facts.get("schema").and_then(|s| s.as_str()).filter(|_| !is_ours) {
         let what = if other.starts_with("portmatrix/listen/") {
             "a file of `listen --out`"
         } else {
@@ -159,6 +159,7 @@ pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
         ));
     }
     sealed?;
+    v1::upgrade(&mut facts);
     serde_json::from_value(facts).map_err(wrong)
 }
 

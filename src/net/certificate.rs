@@ -1,11 +1,10 @@
 //! Certificates as facts: what they say of themselves.
 
 use super::tls::chain::{algorithm_name, is_for_servers, names};
-use crate::observation::Detail;
+use crate::observation::facts::{Certificate, ChainLink};
 use crate::proto::der;
 use crate::proto::hex::hex;
 use rustls::pki_types::CertificateDer;
-use serde_json::json;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
@@ -14,22 +13,23 @@ use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_OCSP;
 pub const MAX_CHAIN: usize = 8;
 
 /// The chain as it came, leaf first: subject, issuer, end of validity and SHA-256 of each.
-pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> serde_json::Value {
+pub fn chain(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Vec<ChainLink> {
     let one = |octets: &CertificateDer<'_>| {
+        let sha256 = Some(sha256(octets));
         let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else {
-            return json!({ "sha256": sha256(octets) });
+            return ChainLink { sha256, ..ChainLink::default() };
         };
         let (crl, ocsp) = revocation(&certificate);
-        json!({
-            "crl": crl,
-            "ocsp": ocsp,
-            "subject": certificate.subject().to_string(),
-            "issuer": certificate.issuer().to_string(),
-            "not_after": time(certificate.validity().not_after.timestamp()),
-            "signed_with": algorithm_name(&certificate.signature_algorithm.algorithm),
-            "key": der::public_key(octets).map(|key| key.words()),
-            "sha256": sha256(octets),
-        })
+        ChainLink {
+            crl,
+            ocsp,
+            subject: Some(certificate.subject().to_string()),
+            issuer: Some(certificate.issuer().to_string()),
+            not_after: time(certificate.validity().not_after.timestamp()),
+            signed_with: Some(algorithm_name(&certificate.signature_algorithm.algorithm)),
+            key: der::public_key(octets).map(|key| key.words()),
+            sha256,
+        }
     };
     std::iter::once(leaf).chain(intermediates).map(one).collect()
 }
@@ -74,17 +74,16 @@ fn url(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn time(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default()
+fn time(seconds: i64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(seconds).ok()
 }
 
 /// Subject, issuer, names and validity of a certificate (RFC 5280).
-pub fn describe(octets: &CertificateDer<'_>, detail: &mut Detail) {
-    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else { return };
-    detail.insert("subject".into(), certificate.subject().to_string().into());
-    detail.insert("issuer".into(), certificate.issuer().to_string().into());
-    detail.insert("key".into(), der::public_key(octets).map(|key| key.words()).into());
-    let unknown: Vec<String> = certificate
+pub fn describe(octets: &CertificateDer<'_>) -> Certificate {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(octets) else {
+        return Certificate::default();
+    };
+    let critical_unknown = certificate
         .extensions()
         .iter()
         .filter(|extension| {
@@ -97,20 +96,19 @@ pub fn describe(octets: &CertificateDer<'_>, detail: &mut Detail) {
         .take(MAX_URLS)
         .map(|extension| extension.oid.to_id_string())
         .collect();
-    if !unknown.is_empty() {
-        detail.insert("critical_unknown".into(), unknown.join(", ").into());
-    }
-    detail.insert("names".into(), names(&certificate).into());
-    detail.insert(
-        "key_usage".into(),
-        certificate.key_usage().ok().flatten().map(|u| u.value.to_string()).into(),
-    );
-    detail.insert("for_servers".into(), is_for_servers(&certificate).into());
     let until = certificate.validity().not_after.timestamp();
-    let from = certificate.validity().not_before.timestamp();
-    detail.insert("not_after".into(), time(until).into());
-    detail.insert("not_before".into(), time(from).into());
-    detail.insert("days_left".into(), ((until - super::clock::now().as_second()) / 86_400).into());
+    Certificate {
+        subject: Some(certificate.subject().to_string()),
+        issuer: Some(certificate.issuer().to_string()),
+        key: der::public_key(octets).map(|key| key.words()),
+        critical_unknown,
+        names: names(&certificate),
+        key_usage: certificate.key_usage().ok().flatten().map(|u| u.value.to_string()),
+        for_servers: Some(is_for_servers(&certificate)),
+        not_after: time(until),
+        not_before: time(certificate.validity().not_before.timestamp()),
+        days_left: Some((until - super::clock::now().as_second()) / 86_400),
+    }
 }
 
 /// SHA-256 of a certificate, as hexadecimal text.

@@ -1,6 +1,7 @@
 //! Why a step of the network failed: one closed reason, who ended it, and facts.
 
-use crate::observation::{Detail, Initiator};
+use crate::observation::facts::Families;
+use crate::observation::{Facts, Initiator};
 use crate::reason::Reason;
 
 /// A step that was not climbed.
@@ -10,31 +11,44 @@ pub struct Failure {
     pub reason: Reason,
     /// Who ended it.
     pub initiator: Initiator,
-    /// Facts for people and for issue reports.
-    pub detail: Detail,
+    /// What was seen of it.
+    pub facts: Facts,
 }
 
 impl Failure {
     /// A failure that the other end caused, as far as can be told.
     pub fn peer(reason: Reason) -> Self {
-        Failure { reason, initiator: Initiator::Peer, detail: Detail::new() }
+        Failure { reason, initiator: Initiator::Peer, facts: Facts::default() }
     }
 
     /// A failure of this machine.
     pub fn local(reason: Reason) -> Self {
-        Failure { reason, initiator: Initiator::Local, detail: Detail::new() }
+        Failure { reason, initiator: Initiator::Local, facts: Facts::default() }
     }
 
     /// A failure that nobody claimed.
     pub fn unknown(reason: Reason) -> Self {
-        Failure { reason, initiator: Initiator::Unknown, detail: Detail::new() }
+        Failure { reason, initiator: Initiator::Unknown, facts: Facts::default() }
     }
 
-    /// The same with one more fact.
+    /// The same with one more fact for people, which nothing reads.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
-        self.detail.insert(name.to_owned(), value.into());
+        self.facts.more.add(name, value);
         self
+    }
+
+    /// The same with more facts.
+    #[must_use]
+    pub fn noting(mut self, note: impl FnOnce(&mut Families)) -> Self {
+        note(&mut self.facts);
+        self
+    }
+
+    /// The same with the words of the system or of a library.
+    #[must_use]
+    pub fn saying(self, words: impl Into<String>) -> Self {
+        self.noting(|facts| facts.ended.error = Some(words.into()))
     }
 
     /// Nothing came within the deadline on a connection that was open.

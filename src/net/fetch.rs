@@ -61,12 +61,8 @@ pub async fn connect(
 }
 
 fn words(what: &str, failure: &Failure) -> String {
-    let error = failure
-        .detail
-        .get("error")
-        .and_then(|error| error.as_str())
-        .map(|error| format!(" ({error})"))
-        .unwrap_or_default();
+    let error = failure.facts.ended.error.as_ref();
+    let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
     format!("{what}: {}{error}", failure.reason.summary())
 }
 
@@ -93,15 +89,14 @@ pub async fn get(
         .await
         .map_err(|failure| words(&host, &failure))?;
     if let Some(problem) = session.problem {
-        let issuer =
-            session.detail.get("issuer").and_then(|issuer| issuer.as_str()).unwrap_or("nobody");
+        let issuer = session.facts.certificate.issuer.as_deref().unwrap_or("nobody");
         return Err(format!(
             "{host}: {} (issued by {issuer}); --ca FILE names other roots",
             problem.summary()
         ));
     }
     // A probe goes on, and proves nothing by it; a document from somebody unknown is worth nothing.
-    if let Some(why) = session.detail.get("signature_not_checked").and_then(|why| why.as_str()) {
+    if let Some(why) = &session.facts.tls.signature_not_checked {
         return Err(format!("{host}: who answers could not be checked ({why})"));
     }
     ask(session.stream, uri, most).await

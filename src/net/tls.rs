@@ -13,7 +13,7 @@ use self::chain::{Chain, Roots};
 use self::signature::Signature;
 use super::certificate::{self, sha256};
 use super::failure::Failure;
-use crate::observation::{CertificateFault, Detail};
+use crate::observation::{CertificateFault, Facts};
 use crate::proto::challenge::{EXPORTER_LEN, Exporter, TlsSeen};
 use crate::proto::der;
 use crate::proto::tls_alert::{About, Alert};
@@ -305,7 +305,7 @@ pub struct Session<S> {
     /// What is wrong with the certificate, if anything.
     pub problem: Option<Reason>,
     /// Facts: version, cipher, subject, issuer, names, days left, the verifier's words.
-    pub detail: Detail,
+    pub facts: Facts,
 }
 
 /// Shakes hands. `name` is what the certificate must be for: a DNS name or an address.
@@ -327,7 +327,7 @@ pub async fn connect<S: super::Io>(
     let asked = Arc::new(Asked::default());
     let mut config = ClientConfig::builder_with_provider(client_crypto())
         .with_safe_default_protocol_versions()
-        .map_err(|e| Failure::local(Reason::LocalResources).with("error", e.to_string()))?
+        .map_err(|e| Failure::local(Reason::LocalResources).saying(e.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(recorder.clone())
         .with_client_cert_resolver(asked.clone());
@@ -336,7 +336,7 @@ pub async fn connect<S: super::Io>(
     config.resumption = rustls::client::Resumption::disabled();
     let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {
         Failure::local(Reason::NameNotFound)
-            .with("error", format!("\"{name}\" is not a name that TLS can ask for"))
+            .saying(format!("\"{name}\" is not a name that TLS can ask for"))
     })?;
     let outcome = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await;
     let asked = asked.0.load(Ordering::Relaxed);
@@ -352,47 +352,44 @@ fn describe<S: super::Io>(
     asked: bool,
 ) -> Session<S> {
     let connection = stream.get_ref().1;
-    let mut detail = Detail::new();
-    detail.insert("server_name".into(), name.into());
+    let mut facts = Facts::default();
+    let tls = &mut facts.tls;
+    tls.server_name = Some(name.to_owned());
     if let Some(version) = connection.protocol_version() {
-        detail.insert("version".into(), version_text(version).into());
+        tls.version = Some(version_text(version).to_owned());
     }
     if let Some(suite) = connection.negotiated_cipher_suite() {
-        detail.insert("cipher".into(), format!("{:?}", suite.suite()).into());
+        tls.cipher = Some(format!("{:?}", suite.suite()));
     }
     let alpn = connection.alpn_protocol().map(|p| String::from_utf8_lossy(p).into_owned());
-    detail.insert("alpn".into(), alpn.clone().into());
-    if asked {
-        detail.insert("client_certificate_wanted".into(), true.into());
-    }
+    tls.alpn = alpn.clone();
+    tls.client_certificate_wanted = asked;
     let exporter = connection.export_keying_material([0; EXPORTER_LEN], EXPORTER_LABEL, None).ok();
     let mut certificate_sha256 = String::new();
     if let Some(leaf) = &finding.leaf {
         certificate_sha256 = sha256(leaf);
-        detail.insert("certificate_sha256".into(), certificate_sha256.clone().into());
-        certificate::describe(leaf, &mut detail);
-        detail.insert("chain".into(), certificate::chain(leaf, &finding.intermediates));
+        tls.certificate_sha256 = Some(certificate_sha256.clone());
+        tls.chain = certificate::chain(leaf, &finding.intermediates);
     }
-    detail.insert("trusted".into(), finding.problem.is_none().into());
-    if let Some(public) = finding.public {
-        detail.insert("public_root".into(), public.into());
-    }
-    if let Some(why) = finding.not_checked {
-        detail.insert("signature_not_checked".into(), why.into());
-    }
+    tls.trusted = Some(finding.problem.is_none());
+    tls.public_root = finding.public;
+    tls.signature_not_checked = finding.not_checked;
     let problem = finding.problem.map(|(fault, words)| {
-        detail.insert("problem".into(), fault.reason().code().into());
-        detail.insert("problem_text".into(), words.into());
-        detail.insert("finding".into(), fault.word().into());
+        tls.problem = Some(fault.reason());
+        tls.problem_text = Some(words);
+        tls.finding = Some(fault);
         fault.reason()
     });
+    if let Some(leaf) = &finding.leaf {
+        facts.certificate = certificate::describe(leaf);
+    }
     let told = Told::new(asked);
     Session {
         alpn,
         exporter,
         certificate_sha256,
         problem,
-        detail,
+        facts,
         stream: Inside::new(stream, told.clone()),
         told,
     }
@@ -417,9 +414,10 @@ fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
         )) => Failure::peer(Reason::TlsNotSpoken),
         Some(rustls::Error::AlertReceived(description)) => {
             let alert = Alert(u8::from(*description));
-            Failure::peer(of_alert(alert, asked))
-                .with("alert", format!("{description:?}"))
-                .with("alert_code", alert.0)
+            let name = format!("{description:?}");
+            Failure::peer(of_alert(alert, asked)).noting(|facts| {
+                (facts.ended.alert, facts.ended.alert_code) = (Some(name), Some(alert.0));
+            })
         }
         Some(
             rustls::Error::PeerIncompatible(_)
@@ -431,7 +429,8 @@ fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
             ),
         ) => Failure::peer(Reason::TlsNotSupportedHere),
         Some(rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature)) => {
-            Failure::peer(Reason::TlsHandshakeFailed).with("signature", "wrong")
+            Failure::peer(Reason::TlsHandshakeFailed)
+                .noting(|facts| facts.tls.wrong_signature = true)
         }
         Some(_) => Failure::peer(Reason::TlsHandshakeFailed),
         None => {
@@ -449,8 +448,8 @@ fn handshake_failure(error: &std::io::Error, asked: bool) -> Failure {
             failure
         }
     };
-    let failure = if asked { failure.with("client_certificate_wanted", true) } else { failure };
-    failure.with("error", words)
+    let failure = failure.noting(|facts| facts.tls.client_certificate_wanted = asked);
+    failure.saying(words)
 }
 
 /// What an alert means that ends a handshake.

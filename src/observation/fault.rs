@@ -2,13 +2,15 @@
 //! `tls`.
 
 use crate::reason::Reason;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 macro_rules! faults {
     ($($name:ident $word:literal $reason:ident $summary:literal;)+) => {
         /// What exactly is wrong with a certificate, or with the chain above it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum CertificateFault {
-            $(#[doc = $summary] $name,)+
+            $(#[doc = $summary] #[serde(rename = $word)] $name,)+
         }
 
         impl CertificateFault {

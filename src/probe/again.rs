@@ -7,7 +7,8 @@ use super::climb::{Climb, Stop};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::observation::{Detail, Initiator, StepKind};
+use crate::observation::facts::Families;
+use crate::observation::{Facts, Initiator, StepKind};
 use crate::proto::challenge::{self, Exporter, PADDING, ProofOutcome};
 use crate::reason::Reason;
 use std::future::Future;
@@ -103,7 +104,7 @@ pub async fn again(
             heard = held
                 .unwrap_or_else(|_| Err(Failure::silent()))
                 .map(|()| Heard::default())
-                .map_err(|f| f.with("before", "the silence"));
+                .map_err(|f| f.noting(|facts| facts.exchange.before_the_silence = true));
             if heard.is_ok() {
                 tokio::time::sleep(wait).await;
                 begun = clock::instant();
@@ -117,7 +118,7 @@ pub async fn again(
         }
         let outcome = match heard {
             Ok(heard) => {
-                let detail = detail(kind, wait, padding.len(), &heard);
+                let mut facts = facts(kind, wait, padding.len(), &heard);
                 let proof = climb.weigh(Some(&asked), heard.proof.as_deref(), exporter);
                 let same = Same {
                     hosts: hosts_behind(climb),
@@ -125,11 +126,11 @@ pub async fn again(
                     padding: padding.as_bytes(),
                 };
                 match same_listener(climb.proofs().last(), &proof, &heard, &same) {
-                    Ok(()) => Ok(detail),
-                    Err(failure) => Err(Failure {
-                        detail: detail.into_iter().chain(failure.detail).collect(),
-                        ..failure
-                    }),
+                    Ok(()) => Ok(facts),
+                    Err(failure) => {
+                        facts.absorb(failure.facts);
+                        Err(Failure { facts, ..failure })
+                    }
                 }
             }
             // A front that closes after each answer has said so: a payload then has no connection
@@ -149,7 +150,7 @@ pub async fn again(
                 climb.note(
                     kind,
                     begun,
-                    Ok(Detail::from([("closed_by_peer".to_owned(), true.into())])),
+                    Ok(Facts::of(|facts| facts.exchange.closed_by_peer = true)),
                 );
                 climb.remark(failure.reason);
                 return Ok(());
@@ -177,15 +178,12 @@ async fn large_to_service(
         match tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding))
             .await
         {
-            Ok(Ok(_)) => Ok(Detail::from([
-                ("octets_sent".to_owned(), PADDING.into()),
-                ("unproved".to_owned(), true.into()),
-            ])),
+            Ok(Ok(_)) => Ok(Facts::of(|facts| of_stranger(facts))),
             // Whoever ends the connection has had something of it, or does not like it.
             Ok(Err(_)) => return Ok(()),
             // What has arrived is not lost for its size: whoever took it is silent.
             Err(_) if climb.was_delivered() != Some(false) => return Ok(()),
-            Err(_) => Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
+            Err(_) => Err(Failure::silent().noting(of_stranger)),
         };
     let climbed = outcome.is_ok();
     climb.note(StepKind::Payload, begun, outcome);
@@ -232,21 +230,31 @@ async fn small_words(
             same_listener(climb.proofs().last(), &proof, &heard, &same)
         });
         if let Err(failure) = heard {
-            climb.note(StepKind::Payload, begun, Err(failure.with("small_exchange", true)));
+            climb.note(
+                StepKind::Payload,
+                begun,
+                Err(failure.noting(|facts| facts.exchange.small_exchange = true)),
+            );
             return Err(Stop);
         }
     }
     Ok(())
 }
 
-fn detail(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Detail {
-    match (kind, wait) {
-        (StepKind::Idle, Some(wait)) => Detail::from([("idle_ms".to_owned(), millis(wait).into())]),
-        _ => Detail::from([
-            ("octets_sent".to_owned(), padding.into()),
-            ("octets_received".to_owned(), heard.padding.len().into()),
-        ]),
-    }
+/// A large exchange with somebody who proves nothing.
+pub fn of_stranger(facts: &mut Families) {
+    facts.exchange.octets_sent = Some(PADDING);
+    facts.exchange.unproved = true;
+}
+
+fn facts(kind: StepKind, wait: Option<Duration>, padding: usize, heard: &Heard) -> Facts {
+    Facts::of(|facts| match (kind, wait) {
+        (StepKind::Idle, Some(wait)) => facts.exchange.idle_ms = Some(millis(wait)),
+        _ => {
+            facts.exchange.octets_sent = Some(padding);
+            facts.exchange.octets_received = Some(heard.padding.len());
+        }
+    })
 }
 
 /// By what it is told whether the same one answered again.
@@ -300,13 +308,14 @@ fn same_listener(
         }
         (ProofOutcome::Valid { .. }, _) => changed(),
         // What has just passed a request on, and now says that it is not available, has a limit.
-        (_, Some(status @ (429 | 503))) => {
-            Err(Failure::peer(Reason::HttpStatus).with("status", status).with("rate_limit", true))
-        }
+        (_, Some(status @ (429 | 503))) => Err(Failure::peer(Reason::HttpStatus)
+            .noting(|facts| (facts.http.status, facts.http.rate_limit) = (Some(status), true))),
         (_, Some(status @ (502 | 504))) => {
-            Err(Failure::peer(Reason::BadGateway).with("status", status))
+            Err(Failure::peer(Reason::BadGateway).noting(|facts| facts.http.status = Some(status)))
         }
-        (_, Some(status)) => Err(Failure::peer(Reason::HttpStatus).with("status", status)),
+        (_, Some(status)) => {
+            Err(Failure::peer(Reason::HttpStatus).noting(|facts| facts.http.status = Some(status)))
+        }
         (_, None) => {
             let failure =
                 Failure { initiator: Initiator::Path, ..Failure::peer(Reason::NotProved) };
@@ -319,7 +328,9 @@ fn same_listener(
 /// Whether octets came back as they were sent.
 fn is_unchanged(sent: &[u8], came: &[u8]) -> Result<(), Failure> {
     changed(sent, came).map_or(Ok(()), |why| {
-        Err(Failure::peer(Reason::ProofInvalid).with("why", why).with("changed", true))
+        Err(Failure::peer(Reason::ProofInvalid)
+            .with("why", why)
+            .noting(|facts| facts.exchange.changed = true))
     })
 }
 
@@ -350,18 +361,22 @@ fn judge(
 ) -> Failure {
     let path = |reason| Failure { reason, initiator: Initiator::Path, ..failure.clone() };
     match (kind, failure.reason) {
-        (StepKind::Idle, _) if failure.detail.contains_key("before") => failure,
+        (StepKind::Idle, _) if failure.facts.exchange.before_the_silence => failure,
         (StepKind::Idle, Reason::SilentAfterConnect) if delivered == Some(true) => {
-            Failure { initiator: Initiator::Peer, ..failure }.with("delivered", true)
+            Failure { initiator: Initiator::Peer, ..failure }
+                .noting(|facts| facts.exchange.delivered = true)
         }
         (StepKind::Idle, cause @ (Reason::SilentAfterConnect | Reason::ResetAfterConnect)) => {
-            path(Reason::IdleDropped)
-                .with("idle_ms", wait.map_or(0, millis))
-                .with("cause", cause.code())
+            path(Reason::IdleDropped).noting(|facts| {
+                facts.exchange.idle_ms = Some(wait.map_or(0, millis));
+                facts.ended.cause = Some(cause);
+            })
         }
         // Until small packets have been seen to pass (`super::large`), silence is all that is
         // known.
-        (StepKind::Payload, _) => failure.with("octets_sent", PADDING),
+        (StepKind::Payload, _) => {
+            failure.noting(|facts| facts.exchange.octets_sent = Some(PADDING))
+        }
         _ => failure,
     }
 }

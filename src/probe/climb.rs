@@ -13,9 +13,8 @@ use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Told};
 use crate::net::{Io, clock};
-use crate::observation::{
-    Detail, Evidence, Initiator, Latency, Observation, Step, StepKind, Sweep,
-};
+use crate::observation::facts::Families;
+use crate::observation::{Evidence, Facts, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use jiff::Timestamp;
@@ -112,8 +111,9 @@ impl<'a> Climb<'a> {
     /// `silent-after-connect`, saying that the hop took too long altogether.
     pub fn in_time(&self) -> Result<(), Failure> {
         if self.left().is_zero() {
-            return Err(Failure::silent()
-                .with("error", "the other end drew this hop out beyond all deadlines"));
+            return Err(
+                Failure::silent().saying("the other end drew this hop out beyond all deadlines")
+            );
         }
         Ok(())
     }
@@ -131,7 +131,7 @@ impl<'a> Climb<'a> {
     }
 
     /// Shakes hands: rung `tls`. A certificate that is not trusted does not stop the climb; it is
-    /// in the rung's `detail.problem` and its `reason`.
+    /// in the rung's `facts.tls.problem` and its `reason`.
     ///
     /// # Errors
     /// [`Stop`] when there is no TLS session at the end.
@@ -146,7 +146,7 @@ impl<'a> Climb<'a> {
         match outcome {
             Ok(session) => {
                 self.session = Some(session.told.clone());
-                self.note(StepKind::Tls, begun, Ok(session.detail.clone()));
+                self.note(StepKind::Tls, begun, Ok(session.facts.clone()));
                 if let Some(problem) = session.problem {
                     self.remark(problem);
                 }
@@ -172,7 +172,7 @@ impl<'a> Climb<'a> {
     pub async fn step<T>(
         &mut self,
         kind: StepKind,
-        work: impl Future<Output = Result<(T, Detail), Failure>>,
+        work: impl Future<Output = Result<(T, Facts), Failure>>,
     ) -> Result<T, Stop> {
         let begun = clock::instant();
         let outcome = match tokio::time::timeout(self.step_deadline(), work).await {
@@ -180,8 +180,8 @@ impl<'a> Climb<'a> {
             Err(_) => Err(Failure::silent()),
         };
         match outcome {
-            Ok((value, detail)) => {
-                self.note(kind, begun, Ok(detail));
+            Ok((value, facts)) => {
+                self.note(kind, begun, Ok(facts));
                 Ok(value)
             }
             Err(failure) => {
@@ -225,12 +225,12 @@ impl<'a> Climb<'a> {
         else {
             return;
         };
-        failure.detail.extend(info.detail());
+        failure.facts.tcp = info.facts();
         if failure.reason == Reason::SilentAfterConnect && info.is_window_shut() {
             *failure = Failure {
                 reason: Reason::AnsweredByMiddlebox,
                 initiator: Initiator::Path,
-                detail: std::mem::take(&mut failure.detail),
+                facts: std::mem::take(&mut failure.facts),
             };
         }
     }
@@ -240,17 +240,17 @@ impl<'a> Climb<'a> {
     fn ask_session(&self, failure: &mut Failure) {
         let Some(told) = &self.session else { return };
         if let Some(alert) = told.alert() {
-            failure.detail.insert("alert".to_owned(), alert.name().into());
-            failure.detail.insert("alert_code".to_owned(), alert.0.into());
+            let ended = &mut failure.facts.ended;
+            (ended.alert, ended.alert_code) = (Some(alert.name().to_owned()), Some(alert.0));
         }
         if let Some(reason) = told.reason(failure.reason) {
-            failure.detail.insert("seen_as".to_owned(), failure.reason.code().into());
+            failure.facts.more.add("seen_as", failure.reason.code());
             (failure.reason, failure.initiator) = (reason, Initiator::Peer);
         }
     }
 
     /// Notes a rung that was climbed, or not, without waiting for anything.
-    pub fn note(&mut self, step: StepKind, begun: Instant, mut outcome: Result<Detail, Failure>) {
+    pub fn note(&mut self, step: StepKind, begun: Instant, mut outcome: Result<Facts, Failure>) {
         if let Err(failure) = &mut outcome {
             self.ask_kernel(failure);
             self.ask_session(failure);
@@ -258,15 +258,15 @@ impl<'a> Climb<'a> {
         let at_ms = ((begun - self.origin).as_secs_f64() * 1e6).round() / 1e3;
         let ms = clock::ms_since(begun);
         self.steps.push(match outcome {
-            Ok(detail) => Step { step, ok: true, reason: None, initiator: None, at_ms, ms, detail },
-            Err(Failure { reason, initiator, detail }) => Step {
+            Ok(facts) => Step { step, ok: true, reason: None, initiator: None, at_ms, ms, facts },
+            Err(Failure { reason, initiator, facts }) => Step {
                 step,
                 ok: false,
                 reason: Some(reason),
                 initiator: Some(initiator),
                 at_ms,
                 ms,
-                detail,
+                facts,
             },
         });
     }
@@ -292,7 +292,7 @@ impl<'a> Climb<'a> {
     pub fn correct(&mut self, failure: Failure) {
         if let Some(step) = self.steps.last_mut() {
             (step.reason, step.initiator) = (Some(failure.reason), Some(failure.initiator));
-            step.detail.extend(failure.detail);
+            step.facts.absorb(failure.facts);
         }
     }
 
@@ -316,13 +316,18 @@ impl<'a> Climb<'a> {
         self.steps.iter().find(|s| !s.ok)
     }
 
-    /// Adds a fact to the rung that failed, else to the last.
-    pub fn add_detail(&mut self, name: &str, value: impl Into<serde_json::Value>) {
+    /// Adds facts to the rung that failed, else to the last.
+    pub fn add(&mut self, note: impl FnOnce(&mut Families)) {
         let place =
             self.steps.iter().position(|s| !s.ok).unwrap_or(self.steps.len().saturating_sub(1));
         if let Some(step) = self.steps.get_mut(place) {
-            step.detail.insert(name.to_owned(), value.into());
+            note(&mut step.facts);
         }
+    }
+
+    /// The same for a fact that is for people alone.
+    pub fn add_words(&mut self, name: &str, value: impl Into<serde_json::Value>) {
+        self.add(|facts| facts.more.add(name, value));
     }
 
     /// The address that this hop's connections come from.

@@ -21,7 +21,7 @@ pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let climbed = ladder(&mut again).await;
     let repeated = self::said(&again).is_some();
     climb.take_over(again);
-    climb.add_detail("an_earlier_connection", said);
+    climb.add_words("an_earlier_connection", said);
     // In a plan without a front nobody gives a call back in the name of a host behind: it is the
     // server that takes none.
     if repeated && climbed.is_err() && climb.target.hop.flow.relayed_to.is_none() {
@@ -40,9 +40,8 @@ pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
 
 /// What the other end broke off with, where that asks for another connection.
 fn said(climb: &Climb<'_>) -> Option<String> {
-    let step = climb.failed_step()?;
-    ["goaway", "reset_stream"].iter().find_map(|name| {
-        let code = step.detail.get(*name)?.as_str()?;
-        Some(format!("{} {code}", if *name == "goaway" { "GOAWAY" } else { "RST_STREAM" }))
-    })
+    let ended = &climb.failed_step()?.facts.ended;
+    let of =
+        |frame: &str, code: &Option<String>| code.as_ref().map(|code| format!("{frame} {code}"));
+    of("GOAWAY", &ended.goaway).or_else(|| of("RST_STREAM", &ended.reset_stream))
 }

@@ -17,21 +17,19 @@ pub async fn look_again(climb: &mut Climb<'_>) {
     else {
         return;
     };
-    let cause = step
-        .detail
-        .get("cause")
-        .and_then(|v| v.as_str())
-        .and_then(|code| code.parse().ok())
-        .unwrap_or(Reason::SilentAfterConnect);
+    let cause = step.facts.ended.cause.unwrap_or(Reason::SilentAfterConnect);
     let tools = Tools { idle: None, ..climb.tools.clone() };
     let mut fresh = Climb::new(climb.target, &tools);
     fresh.light = true;
     let climbed = ladder(&mut fresh).await.is_ok();
     let proved = fresh.proofs().iter().any(|p| matches!(p, ProofOutcome::Valid { .. }));
     if climbed && proved {
-        climb.add_detail("fresh_connection", "works");
+        climb.add(|facts| facts.exchange.fresh_connection = Some("works".to_owned()));
         return;
     }
     let ended = fresh.failed_step().and_then(|s| s.reason).unwrap_or(Reason::NotProved);
-    climb.correct(Failure::unknown(cause).with("fresh_connection", ended.code()));
+    climb.correct(
+        Failure::unknown(cause)
+            .noting(|facts| facts.exchange.fresh_connection = Some(ended.code().to_owned())),
+    );
 }

@@ -6,7 +6,8 @@ use super::tap;
 use crate::greeting::Greeting;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
-use crate::observation::{Detail, StepKind};
+use crate::observation::facts as said;
+use crate::observation::{Facts, StepKind};
 use crate::proto::greeting::{self, Answer, MAX_GREETING, Next};
 use crate::reason::Reason;
 use std::io;
@@ -35,21 +36,20 @@ pub async fn greet(
     let outcome = outcome
         .unwrap_or_else(|_| Err(Failure::silent()))
         .map_err(|failure| facts(failure, greeting, &heard));
-    let detail = outcome.map(|answer| {
-        let mut detail = Detail::from([
-            ("greeting".to_owned(), greeting.name().into()),
-            ("words".to_owned(), answer.words.clone().into()),
-        ]);
-        detail.extend(answer.turned_away.map(|words| ("turned_away".to_owned(), words.into())));
-        if answer.stand_in {
-            detail.insert("stand_in".into(), true.into());
-        } else {
+    let outcome = outcome.map(|answer| {
+        let said = said::Greeting {
+            greeting: Some(greeting.name().to_owned()),
+            words: Some(answer.words.clone()),
+            turned_away: answer.turned_away,
+            stand_in: answer.stand_in,
+        };
+        if !answer.stand_in {
             climb.recognised = Some(answer.words);
         }
-        detail
+        Facts::of(|facts| facts.greeting = said)
     });
-    let climbed = detail.is_ok();
-    climb.note(StepKind::Greeting, begun, detail);
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Greeting, begun, outcome);
     climb.proof(None, None, None);
     if climbed { Ok(()) } else { Err(Stop) }
 }
@@ -106,13 +106,10 @@ async fn read(stream: &mut impl Io, heard: &mut Vec<u8>) -> io::Result<usize> {
 
 /// What came, where it was not what was waited for.
 fn facts(failure: Failure, greeting: Greeting, heard: &[u8]) -> Failure {
-    let failure = failure.with("greeting", greeting.name());
+    let failure =
+        failure.noting(|facts| facts.greeting.greeting = Some(greeting.name().to_owned()));
     if heard.is_empty() {
         return failure;
     }
-    let failure = failure.with("first_octets", tap::printable(heard, 80));
-    match tap::looks_like(heard) {
-        Some(protocol) => failure.with("looks_like", protocol),
-        None => failure,
-    }
+    failure.noting(|facts| tap::note(facts, heard))
 }

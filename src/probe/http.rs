@@ -17,7 +17,8 @@ use super::proxy;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock, tls};
-use crate::observation::{Detail, StepKind};
+use crate::observation::facts::BehindSpeaks;
+use crate::observation::{Facts, StepKind};
 use crate::proto::challenge::{Exporter, ProofOutcome};
 use crate::proto::http_status::{self, Place, Said};
 use crate::reason::Reason;
@@ -42,11 +43,8 @@ async fn inside_tls(climb: &mut Climb<'_>, stream: impl Io + 'static) -> Result<
     // Many clients speak HTTP/1.1 alone, and a front may do something else with them.
     let offered: &[&str] = if climb.by_http1 { &["http/1.1"] } else { &["h2", "http/1.1"] };
     let session = climb.tls(stream, offered).await?;
-    let detail = Detail::from([
-        ("offered".to_owned(), offered.to_vec().into()),
-        ("selected".to_owned(), session.alpn.clone().into()),
-    ]);
-    climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
+    let facts = alpn(offered, session.alpn.as_deref());
+    climb.note(StepKind::Alpn, clock::instant(), Ok(facts));
     let by_http2 = session.alpn.as_deref() == Some("h2");
     ask(climb, session.stream, by_http2, session.exporter).await
 }
@@ -100,14 +98,14 @@ async fn ask(
         && (flow.protocol == Protocol::Https
             || (flow.relayed_to.is_some() && !speaks_tls(climb).await))
     {
-        answer.detail.insert("behind_speaks".into(), "tls".into());
+        answer.facts.http.behind_speaks = Some(BehindSpeaks::Tls);
         said = Said::No(Reason::BadGateway);
     }
     let outcome = match said {
-        Said::No(reason) => Err(Failure { detail: answer.detail, ..Failure::peer(reason) }),
+        Said::No(reason) => Err(Failure { facts: answer.facts, ..Failure::peer(reason) }),
         Said::Unknown => {
-            answer.detail.insert("unclear".into(), http_status::of(answer.status).words.into());
-            Ok(answer.detail)
+            answer.facts.http.unclear = Some(http_status::of(answer.status).words.to_owned());
+            Ok(answer.facts)
         }
         Said::Yes => {
             if counts && !proved && !climb.light && climb.target.hop.class.is_none() {
@@ -119,11 +117,11 @@ async fn ask(
                     .as_deref()
                     .is_some_and(|location| origin.place(location) == Place::Elsewhere)
                 {
-                    answer.detail.insert("leads_elsewhere".into(), true.into());
+                    answer.facts.http.leads_elsewhere = true;
                 }
                 compare::refusal(climb, &mut connection, &mut answer).await;
             }
-            Ok(answer.detail)
+            Ok(answer.facts)
         }
     };
     let climbed = outcome.is_ok();
@@ -148,7 +146,7 @@ async fn ask(
 /// on that are none, and TLS is not spoken inside TLS. A front that itself wants TLS where none was
 /// spoken is told apart by speaking it.
 async fn behind_front(climb: &Climb<'_>, failure: Failure) -> Failure {
-    let tls = failure.detail.get("looks_like").is_some_and(|v| v == "tls");
+    let tls = failure.facts.ended.looks_like.as_deref() == Some("tls");
     if climb.target.hop.flow.relayed_to.is_none() || failure.reason != Reason::HttpNotSpoken || !tls
     {
         return failure;
@@ -157,7 +155,16 @@ async fn behind_front(climb: &Climb<'_>, failure: Failure) -> Failure {
     if !inside_tls && speaks_tls(climb).await {
         return failure;
     }
-    Failure { reason: Reason::BadGateway, ..failure }.with("behind_speaks", "tls")
+    Failure { reason: Reason::BadGateway, ..failure }
+        .noting(|facts| facts.http.behind_speaks = Some(BehindSpeaks::Tls))
+}
+
+/// What was offered, and what was selected.
+pub(super) fn alpn(offered: &[&str], selected: Option<&str>) -> Facts {
+    Facts::of(|facts| {
+        facts.alpn.offered = offered.iter().map(|name| (*name).to_owned()).collect();
+        facts.alpn.selected = selected.map(str::to_owned);
+    })
 }
 
 /// Whether the port itself speaks TLS.

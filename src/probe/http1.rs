@@ -1,9 +1,9 @@
 //! HTTP/1 as the probes speak it: one request, one answer, read leniently. A strict client would
 //! call a living service broken.
 
-use super::tap::{looks_like, printable};
 use crate::net::Io;
 use crate::net::failure::Failure;
+use crate::probe::tap::note;
 use crate::proto::http1::{self, Framing, Head, MAX_HEAD, Parsed};
 use crate::reason::Reason;
 use hyper::{Method, Request};
@@ -70,7 +70,7 @@ impl<S: Io> Http1<S> {
                 }
             }
             if self.came.len() > MAX_HEAD {
-                return Err(self.not_spoken().with("error", "its head does not end"));
+                return Err(self.not_spoken().saying("its head does not end"));
             }
             scanned = self.came.len().saturating_sub(3);
             match self.read().await {
@@ -98,12 +98,11 @@ impl<S: Io> Http1<S> {
     }
 
     fn not_spoken(&self) -> Failure {
-        let failure =
-            Failure::peer(Reason::HttpNotSpoken).with("first_octets", printable(&self.came, 80));
-        match looks_like(&self.came) {
-            Some("http/1") | None => failure,
-            Some(protocol) => failure.with("looks_like", protocol),
-        }
+        Failure::peer(Reason::HttpNotSpoken).noting(|facts| {
+            note(facts, &self.came);
+            // That it is none after all was found out.
+            facts.ended.looks_like = facts.ended.looks_like.take().filter(|p| p != "http/1");
+        })
     }
 
     /// Reads until the body is there, or as much of it as is wanted. May be given up at any time:

@@ -23,14 +23,19 @@ pub(super) fn ended_by_peer(error: &h2::Error, otherwise: Reason) -> Failure {
         }
         _ => otherwise,
     };
-    let failure = Failure::peer(reason).with("error", error.to_string());
+    let failure = Failure::peer(reason).saying(error.to_string());
     match code {
         Some(
             code @ (h2::Reason::NO_ERROR
             | h2::Reason::ENHANCE_YOUR_CALM
             | h2::Reason::REFUSED_STREAM),
-        ) => failure
-            .with(if error.is_go_away() { "goaway" } else { "reset_stream" }, format!("{code:?}")),
+        ) => failure.noting(|facts| {
+            let code = Some(format!("{code:?}"));
+            match error.is_go_away() {
+                true => facts.ended.goaway = code,
+                false => facts.ended.reset_stream = code,
+            }
+        }),
         _ => failure,
     }
 }

@@ -16,9 +16,8 @@ const SMALL_WORDS: usize = 4;
 /// silence alone is none.
 pub async fn look_again(climb: &mut Climb<'_>) {
     compare(climb).await;
-    let of_stranger = |s: &Step| {
-        !s.ok && s.detail.contains_key("unproved") && s.reason != Some(Reason::MtuBlackHole)
-    };
+    let of_stranger =
+        |s: &Step| !s.ok && s.facts.exchange.unproved && s.reason != Some(Reason::MtuBlackHole);
     if climb.last_step().is_some_and(of_stranger) {
         climb.forget_last_step();
     }
@@ -36,7 +35,7 @@ async fn compare(climb: &mut Climb<'_>) {
     if can_shape {
         let small = Target { small_segments: true, ..climb.target.clone() };
         if !passes(&once_more(&small, &tools, 0).await) {
-            climb.add_detail("with_small_segments", "it is lost as well");
+            climb.add_words("with_small_segments", "it is lost as well");
             return;
         }
     }
@@ -44,7 +43,7 @@ async fn compare(climb: &mut Climb<'_>) {
     match &large {
         Some(step)
             if step.reason == Some(Reason::SilentAfterConnect)
-                && !step.detail.contains_key("small_exchange") =>
+                && !step.facts.exchange.small_exchange =>
         {
             let failure =
                 Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::MtuBlackHole) };
@@ -53,8 +52,8 @@ async fn compare(climb: &mut Climb<'_>) {
                 if can_shape { "it passes" } else { "small exchanges pass" },
             ));
         }
-        _ if passes(&large) => climb.add_detail("once_more", "it passes"),
-        _ => climb.add_detail("once_more", "it does not get so far"),
+        _ if passes(&large) => climb.add_words("once_more", "it passes"),
+        _ => climb.add_words("once_more", "it does not get so far"),
     }
 }
 

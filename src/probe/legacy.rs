@@ -6,11 +6,11 @@ use super::climb::Climb;
 use crate::matrix::model::Expect;
 use crate::net::failure::Failure;
 use crate::net::{Io, random};
+use crate::observation::facts::SecondGreeting;
 use crate::observation::{Step, StepKind};
 use crate::proto::tls_alert::{About, Alert};
 use crate::proto::tls_hello::{self, Answer, Chosen, MAX_ANSWER, Offer};
 use crate::reason::Reason;
-use serde_json::json;
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -36,21 +36,25 @@ pub async fn look_again(climb: &mut Climb<'_>) {
         if let Some(Answer::Chosen(chosen)) = answer
             && !chosen.foreign().is_empty()
         {
-            let failure =
-                Failure::peer(Reason::TlsNotSupportedHere).with("not_supported", chosen.foreign());
-            climb.correct(failure.with("second_greeting", describe(&chosen)));
+            let foreign = chosen.foreign().into_iter().map(str::to_owned).collect();
+            climb.correct(Failure::peer(Reason::TlsNotSupportedHere).noting(|facts| {
+                facts.tls.not_supported = foreign;
+                facts.tls.second_greeting = Some(describe(&chosen));
+            }));
             return;
         }
         told = match answer {
             Some(Answer::Chosen(chosen)) => Some(describe(&chosen)),
-            Some(Answer::Alert(alert)) => {
-                told.or(Some(json!({ "alert": alert.name(), "alert_code": alert.0 })))
-            }
+            Some(Answer::Alert(alert)) => told.or(Some(SecondGreeting {
+                alert: Some(alert.name().to_owned()),
+                alert_code: Some(alert.0),
+                ..SecondGreeting::default()
+            })),
             _ => told,
         };
     }
     if let Some(told) = told {
-        let failure = Failure { reason, ..Failure::peer(reason) }.with("second_greeting", told);
+        let failure = Failure::peer(reason).noting(|facts| facts.tls.second_greeting = Some(told));
         climb.correct(Failure { initiator: initiator.unwrap_or(failure.initiator), ..failure });
     }
 }
@@ -62,19 +66,11 @@ fn may_be_another_tls(step: &Step) -> bool {
         step.reason,
         Some(Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ResetAfterConnect)
     );
-    let alert = step
-        .detail
-        .get("alert_code")
-        .and_then(|v| v.as_u64())
-        .and_then(|code| u8::try_from(code).ok())
-        .map(Alert);
+    let alert = step.facts.ended.alert_code.map(Alert);
     let of_another_matter = alert.is_some_and(|alert| {
         matches!(alert.about(), About::Name | About::Application | About::ClientCertificate)
     });
-    step.step == StepKind::Tls
-        && ended
-        && !of_another_matter
-        && !step.detail.contains_key("signature")
+    step.step == StepKind::Tls && ended && !of_another_matter && !step.facts.tls.wrong_signature
 }
 
 /// Sends a greeting on a connection of its own, as far into the protocol as the first one was.
@@ -119,28 +115,23 @@ async fn exchange(climb: &Climb<'_>, mut stream: impl Io, offer: Offer) -> Optio
     }
 }
 
-fn describe(chosen: &Chosen) -> serde_json::Value {
-    let mut words = json!({ "version": chosen.version_name(), "cipher": chosen.suite_name() });
-    if let Some(group) = chosen.group_name() {
-        words["group"] = group.into();
+fn describe(chosen: &Chosen) -> SecondGreeting {
+    SecondGreeting {
+        version: Some(chosen.version_name().to_owned()),
+        cipher: Some(chosen.suite_name()),
+        group: chosen.group_name(),
+        signature: chosen.scheme_name(),
+        key: chosen.key.map(str::to_owned),
+        ..SecondGreeting::default()
     }
-    if let Some(scheme) = chosen.scheme_name() {
-        words["signature"] = scheme.into();
-    }
-    if let Some(key) = chosen.key {
-        words["key"] = key.into();
-    }
-    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Detail;
+    use crate::observation::Facts;
 
-    fn step(reason: Reason, detail: &[(&str, serde_json::Value)]) -> Step {
-        let detail: Detail =
-            detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    fn step(reason: Reason, facts: Facts) -> Step {
         Step {
             step: StepKind::Tls,
             ok: false,
@@ -148,30 +139,28 @@ mod tests {
             initiator: None,
             at_ms: 0.0,
             ms: 1.0,
-            detail,
+            facts,
         }
+    }
+
+    fn alert(code: u8) -> Facts {
+        Facts::of(|facts| facts.ended.alert_code = Some(code))
     }
 
     #[test]
     fn only_what_may_come_of_the_greeting_is_tried_again() {
-        assert!(may_be_another_tls(&step(
-            Reason::TlsHandshakeFailed,
-            &[("alert_code", 40.into())]
-        )));
-        assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[])), "it hung up");
-        assert!(may_be_another_tls(&step(Reason::ResetAfterConnect, &[])));
+        assert!(may_be_another_tls(&step(Reason::TlsHandshakeFailed, alert(40))));
         assert!(
-            !may_be_another_tls(&step(Reason::TlsHandshakeFailed, &[("alert_code", 112.into())])),
-            "the name"
+            may_be_another_tls(&step(Reason::TlsHandshakeFailed, Facts::default())),
+            "it hung up"
         );
+        assert!(may_be_another_tls(&step(Reason::ResetAfterConnect, Facts::default())));
+        assert!(!may_be_another_tls(&step(Reason::TlsHandshakeFailed, alert(112))), "the name");
         assert!(!may_be_another_tls(&step(
             Reason::TlsHandshakeFailed,
-            &[("signature", "wrong".into())]
+            Facts::of(|facts| facts.tls.wrong_signature = true)
         )));
-        assert!(!may_be_another_tls(&step(
-            Reason::ClientCertificateWanted,
-            &[("alert_code", 40.into())]
-        )));
-        assert!(!may_be_another_tls(&step(Reason::TlsNotSpoken, &[])));
+        assert!(!may_be_another_tls(&step(Reason::ClientCertificateWanted, alert(40))));
+        assert!(!may_be_another_tls(&step(Reason::TlsNotSpoken, Facts::default())));
     }
 }

@@ -6,7 +6,7 @@ use super::http1::Http1;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::fetch::AGENT;
-use crate::observation::{Detail, StepKind};
+use crate::observation::{Facts, StepKind};
 use crate::proto::http1::Head;
 use crate::reason::Reason;
 use crate::site::proxy::Proxy;
@@ -39,15 +39,19 @@ pub(super) async fn open(climb: &mut Climb<'_>, proxy: &Proxy) -> Result<Way, St
         match tokio::time::timeout(climb.step_deadline(), ask(stream, &authority, proxy)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Failure::silent()
-                .with("error", "the proxy did not say in time whether it can reach the host")),
+                .saying("the proxy did not say in time whether it can reach the host")),
         };
     match outcome {
-        Ok((way, detail)) => {
-            climb.note(StepKind::Proxy, begun, Ok(detail));
+        Ok((way, facts)) => {
+            climb.note(StepKind::Proxy, begun, Ok(facts));
             Ok(way)
         }
         Err(failure) => {
-            climb.note(StepKind::Proxy, begun, Err(failure.with("asked_for", authority)));
+            climb.note(
+                StepKind::Proxy,
+                begun,
+                Err(failure.noting(|facts| facts.proxy.asked_for = Some(authority))),
+            );
             Err(Stop)
         }
     }
@@ -67,30 +71,33 @@ pub async fn ask(
     stream: TcpStream,
     authority: &str,
     proxy: &Proxy,
-) -> Result<(Way, Detail), Failure> {
+) -> Result<(Way, Facts), Failure> {
     let mut request = Request::connect(authority).header(HOST, authority).header(USER_AGENT, AGENT);
     if let Some(authorization) = proxy.authorization() {
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
     let request = request
         .body(Empty::<Bytes>::new())
-        .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+        .map_err(|e| Failure::local(Reason::NotTested).saying(e.to_string()))?;
     let mut http = Http1::new(stream);
     let head = http.ask(&request).await?;
-    let detail = detail(&head);
+    let facts = facts(&head);
     match head.status {
         200..=299 => {
             let (stream, came) = http.into_parts();
             let (reader, writer) = tokio::io::split(stream);
-            Ok((tokio::io::join(Cursor::new(came).chain(reader), writer), detail))
+            Ok((tokio::io::join(Cursor::new(came).chain(reader), writer), facts))
         }
         // 401 is a server's word; tinyproxy says it to a wrong password all the same.
         401 | 407 => {
             let wants = ways(&head);
-            let failure = Failure { detail, ..Failure::peer(Reason::ProxyAuthentication) };
-            Err(failure.with("wants", wants).with("signed_in", proxy.authorization().is_some()))
+            let failure = Failure { facts, ..Failure::peer(Reason::ProxyAuthentication) };
+            Err(failure.noting(|facts| {
+                facts.proxy.wants = wants;
+                facts.proxy.signed_in = Some(proxy.authorization().is_some());
+            }))
         }
-        _ => Err(Failure { detail, ..Failure::peer(Reason::ProxyRefused) }),
+        _ => Err(Failure { facts, ..Failure::peer(Reason::ProxyRefused) }),
     }
 }
 
@@ -103,15 +110,11 @@ fn ways(head: &Head) -> Vec<String> {
     said.map(first_word).filter(|word| !word.is_empty() && word.len() < 40).take(MAX_WAYS).collect()
 }
 
-fn detail(head: &Head) -> Detail {
-    let mut detail = Detail::from([("status".to_owned(), head.status.into())]);
-    for (name, header) in [("server", &SERVER), ("via", &VIA)] {
-        if let Some(value) = text(&head.headers, header) {
-            detail.insert(name.to_owned(), value.into());
-        }
-    }
-    if let Some(value) = text(&head.headers, &HeaderName::from_static("x-squid-error")) {
-        detail.insert("squid_error".to_owned(), value.into());
-    }
-    detail
+fn facts(head: &Head) -> Facts {
+    Facts::of(|facts| {
+        facts.proxy.status = Some(head.status);
+        facts.proxy.server = text(&head.headers, &SERVER);
+        facts.proxy.via = text(&head.headers, &VIA);
+        facts.proxy.squid_error = text(&head.headers, &HeaderName::from_static("x-squid-error"));
+    })
 }

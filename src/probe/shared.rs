@@ -6,6 +6,7 @@ use super::climb::{Climb, RangeMode, Tools};
 use super::ladder::ladder;
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::clock;
+use crate::observation::facts::Facts;
 use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
@@ -76,17 +77,13 @@ fn may_be_shared(climb: &Climb<'_>) -> bool {
 /// Whether the handshake was broken off since HTTP/1.1 is not spoken there.
 fn speaks_no_http1(seen: &Observation) -> bool {
     failed(seen).is_some_and(|s| {
-        s.step == StepKind::Tls
-            && s.detail.get("alert_code").is_some_and(|v| *v == NO_APPLICATION_PROTOCOL)
+        s.step == StepKind::Tls && s.facts.ended.alert_code == Some(NO_APPLICATION_PROTOCOL)
     })
 }
 
 /// Whether a connection was one of HTTP/1.1 by choice of this end, where it might have been HTTP/2.
 fn is_by_http1(seen: &Observation) -> bool {
-    seen.steps.iter().any(|s| {
-        s.step == StepKind::Alpn
-            && s.detail.get("offered").is_some_and(|v| *v == serde_json::json!(["http/1.1"]))
-    })
+    seen.steps.iter().any(|s| s.step == StepKind::Alpn && s.facts.alpn.offered == ["http/1.1"])
 }
 
 /// Whether the other end saw other addresses than this one.
@@ -124,12 +121,12 @@ fn is_proved(seen: &Observation) -> bool {
     seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }))
 }
 
-fn status(seen: &Observation) -> Option<u64> {
+fn status(seen: &Observation) -> Option<u16> {
     seen.steps
         .iter()
         .rev()
         .filter(|s| matches!(s.step, StepKind::Http | StepKind::Grpc))
-        .find_map(|s| s.detail.get("status")?.as_u64())
+        .find_map(|s| s.facts.http.status)
 }
 
 /// How bad a connection is where the way must be open: the reason that is last in its order is the
@@ -192,7 +189,7 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
         let why = format!(
             "{unproved} of {count} connections were answered without a proof: by somebody else"
         );
-        let detail = [("why".to_owned(), why.into())].into();
+        let facts = Facts::of(|facts| facts.more.add("why", why));
         let (reason, initiator) = (Some(Reason::NotProved), Some(Initiator::Path));
         seen.steps.push(Step {
             step: StepKind::Proof,
@@ -201,7 +198,7 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
             initiator,
             at_ms: seen.ms,
             ms: 0.0,
-            detail,
+            facts,
         });
     }
     (worst, seen)
@@ -214,7 +211,7 @@ fn call_it_a_limit(seen: &mut Observation) {
         seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503)
     {
         step.reason = Some(Reason::HttpStatus);
-        step.detail.insert("rate_limit".to_owned(), true.into());
+        step.facts.http.rate_limit = true;
     }
 }
 
@@ -245,7 +242,7 @@ fn words(seen: &Observation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Detail;
+    use crate::observation::Facts;
     use crate::proto::challenge::Claims;
 
     fn valid(host: &str) -> ProofOutcome {
@@ -270,8 +267,8 @@ mod tests {
         ProofOutcome::Valid { claims, same_tls_session: None }
     }
 
-    fn seen(reason: Option<Reason>, status: u64, proof: ProofOutcome) -> Observation {
-        let detail = Detail::from([("status".to_owned(), status.into())]);
+    fn seen(reason: Option<Reason>, status: u16, proof: ProofOutcome) -> Observation {
+        let facts = Facts::of(|facts| facts.http.status = Some(status));
         let step = Step {
             step: StepKind::Http,
             ok: reason.is_none(),
@@ -279,7 +276,7 @@ mod tests {
             initiator: None,
             at_ms: 0.0,
             ms: 0.0,
-            detail,
+            facts,
         };
         Observation {
             proofs: vec![proof],

@@ -42,7 +42,7 @@ pub async fn look_again(climb: &mut Climb<'_>) {
         tls::connect(&climb.tools.trust, stream, &climb.target.server_name, &[]).await
     };
     if tokio::time::timeout(climb.step_deadline(), shaking).await.is_ok() {
-        climb.add_detail("once_more", "the handshake is not silent");
+        climb.add_words("once_more", "the handshake is not silent");
         return;
     }
     let failure = Failure { initiator: Initiator::Path, ..Failure::unknown(Reason::MtuBlackHole) };

@@ -2,6 +2,7 @@
 //! speak what was asked.
 
 use crate::net::failure::Failure;
+use crate::observation::facts::Families;
 use crate::reason::Reason;
 use std::io;
 use std::pin::Pin;
@@ -106,11 +107,7 @@ impl Head {
                 &state.error().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
             );
         }
-        let failure = Failure::peer(otherwise).with("first_octets", printable(&state.octets, 80));
-        match looks_like(&state.octets) {
-            Some(protocol) => failure.with("looks_like", protocol),
-            None => failure,
-        }
+        Failure::peer(otherwise).noting(|facts| note(facts, &state.octets))
     }
 }
 
@@ -191,6 +188,12 @@ pub fn raw_status(octets: &[u8]) -> Option<&'static str> {
         [0x08 | 0x18 | 0x48, 3, b'4', b'2', b'6'] => Some("426"),
         _ => None,
     })
+}
+
+/// Notes the first octets that came, and what they look like.
+pub fn note(facts: &mut Families, octets: &[u8]) {
+    facts.ended.first_octets = Some(printable(octets, 80));
+    facts.ended.looks_like = looks_like(octets).map(str::to_owned);
 }
 
 /// Text from the network, fit for a table: at most `max` characters, everything that is not

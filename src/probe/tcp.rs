@@ -7,7 +7,7 @@ use super::climb::{Climb, Stop};
 use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
-use crate::observation::{Detail, StepKind};
+use crate::observation::{Facts, StepKind};
 use crate::proto::challenge::{Exporter, MAX_PADDING, MAX_PROOF_LEN};
 use crate::reason::Reason;
 use std::io;
@@ -133,12 +133,11 @@ async fn settle(climb: &mut Climb<'_>, stream: &mut impl Io) -> Result<(), Stop>
     {
         // A window that never opened: a device took the handshake for a host that it cannot reach.
         Err(_) if climb.is_window_shut() => Err(Failure::silent()),
-        Err(_) => Ok(Detail::from([("stayed_open".to_owned(), true.into())])),
+        Err(_) => Ok(Facts::of(|facts| facts.more.add("stayed_open", true))),
         Ok(Ok(0)) => Err(Failure::unknown(Reason::ClosedAfterConnect)),
-        Ok(Ok(n)) => Ok(Detail::from([(
-            "greeting".to_owned(),
-            super::tap::printable(&first[..n], 64).into(),
-        )])),
+        Ok(Ok(n)) => Ok(Facts::of(|facts| {
+            facts.greeting.greeting = Some(super::tap::printable(&first[..n], 64));
+        })),
         Ok(Err(error)) => Err(Failure::after_connect(&error)),
     };
     let climbed = outcome.is_ok();

@@ -8,10 +8,6 @@ pub const OK: &str = "OK\n";
 /// On all others.
 pub const NOT_FOUND: &str = "Not Found\n";
 
-/// What a probe notes of a path that cannot be there (detail `no_such_path`), where its refusal and
-/// the answer of the plan's path are both in these words.
-pub const REFUSED_ALIKE: &str = "refused by a stand-in";
-
 /// Whether a refusal is in its words: a front that passed the request on to a listener, which did
 /// not prove itself.
 pub fn is_its_refusal(status: u16, content_type: Option<&str>, body: &[u8]) -> bool {

@@ -246,7 +246,7 @@ mod tests {
                     "verdict": verdict, "reason": reason, "answered_by": by, "ms": 1.0, "steps": [], "evidence": [] })
             })
             .collect();
-        serde_json::from_value(serde_json::json!({ "schema": "portmatrix/result/1", "version": "0", "site": "s",
+        serde_json::from_value(serde_json::json!({ "schema": "portmatrix/result/2", "version": "0", "site": "s",
             "from": { "host": "a", "roles": [] }, "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z", "hops": hops }))
         .expect("a result")
     }

@@ -139,62 +139,54 @@ impl Row {
             .steps
             .iter()
             .rev()
-            .find(|s| s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))?;
+            .find(|s| s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())?;
+        let said = &told.facts.ldap;
         let directory = hop.steps.iter().find(|s| s.ok && s.step == StepKind::Directory);
         let domain = directory
-            .and_then(|d| text(d, "domain"))
-            .or_else(|| text(told, "default_naming_context"))
-            .unwrap_or_default();
+            .and_then(|d| d.facts.directory.domain.as_ref())
+            .or(said.default_naming_context.as_ref());
         let latency = hop.latency.unwrap_or_default();
         Some(Row {
             from: hop.from.host.clone(),
             directory: to_text(hop, &hop.to.host),
-            domain: domain.to_owned(),
+            domain: domain.cloned().unwrap_or_default(),
             is: roles(hop, told, directory),
-            level: number(told, "domain_controller_functionality").map(level).unwrap_or_default(),
-            site: text(told, "site").unwrap_or_default().to_owned(),
-            clock: number(told, "clock_offset_s").map(|s| format!("{s:+} s")).unwrap_or_default(),
+            level: said.domain_controller_functionality.map(level).unwrap_or_default(),
+            site: said.site.clone().unwrap_or_default(),
+            clock: told.facts.clock_offset_s.map(|s| format!("{s:+} s")).unwrap_or_default(),
             connect: spread(latency.connect),
             answer: spread(latency.request),
         })
     }
 }
 
-fn text<'s>(step: &'s Step, fact: &str) -> Option<&'s str> {
-    step.detail.get(fact).and_then(|v| v.as_str())
-}
-
-fn number(step: &Step, fact: &str) -> Option<i64> {
-    step.detail.get(fact).and_then(|v| v.as_i64())
-}
-
 /// What kind of directory it is, and which roles it says that it has.
 fn roles(hop: &HopResult, told: &Step, directory: Option<&Step>) -> String {
-    let yes = |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool());
+    let said = &told.facts.ldap;
     let mut words = Vec::new();
     if hop.answered_by == crate::verdict::AnsweredBy::StandIn {
         words.push("stand-in".to_owned());
     } else {
-        words.push(match (yes(told, "active_directory"), &hop.recognised) {
+        words.push(match (said.active_directory, &hop.recognised) {
             (Some(true), _) => "AD".to_owned(),
             (_, Some(other)) => other.clone(),
             _ => "no AD".to_owned(),
         });
     }
     if let Some(directory) = directory {
-        if yes(directory, "pdc") == Some(true) {
+        if directory.facts.directory.pdc == Some(true) {
             words.push("PDC".to_owned());
         }
-        if yes(directory, "writable") == Some(false) {
+        if directory.facts.directory.writable == Some(false) {
             words.push("read-only".to_owned());
         }
     }
-    match yes(told, "is_global_catalog_ready") {
+    match said.is_global_catalog_ready {
         Some(true) => words.push("GC".to_owned()),
         Some(false) => words.push("GC not ready".to_owned()),
         None => {}
     }
-    if yes(told, "is_synchronized") == Some(false) {
+    if said.is_synchronized == Some(false) {
         words.push("not synchronised".to_owned());
     }
     words.join(" ")
@@ -278,9 +270,9 @@ mod tests {
                 "caution": "NTLM may be denied.",
                 "latency": { "connect": { "samples": 5, "min_ms": 0.1, "median_ms": 0.2, "p95_ms": 0.9 },
                     "request": { "samples": 10, "min_ms": 1.0, "median_ms": 2.04, "p95_ms": 3.0 } },
-                "steps": [{ "step": "ldap", "ok": true, "at_ms": 0.0, "ms": 1.0, "detail": { "entries": 1, "active_directory": true,
-                    "clock_offset_s": -3, "domain_controller_functionality": 7, "is_global_catalog_ready": true, "site": "London" } },
-                    { "step": "directory", "ok": true, "at_ms": 0.0, "ms": 1.0, "detail": { "domain": "corp.example", "pdc": true } }] })
+                "steps": [{ "step": "ldap", "ok": true, "at_ms": 0.0, "ms": 1.0, "facts": { "clock_offset_s": -3, "ldap": { "entries": 1, "active_directory": true,
+                    "domain_controller_functionality": 7, "is_global_catalog_ready": true, "site": "London" } } },
+                    { "step": "directory", "ok": true, "at_ms": 0.0, "ms": 1.0, "facts": { "directory": { "domain": "corp.example", "pdc": true } } }] })
         };
         serde_json::from_value(
             json!({ "schema": crate::result::SCHEMA, "version": "0", "site": "s", "from": { "host": "svc", "roles": [] },

@@ -266,7 +266,7 @@ mod tests {
                     { "first": 57344, "last": 65535, "state": "shut", "reason": "timed-out" }] } })
         };
         serde_json::from_value(json!({
-            "schema": "portmatrix/result/1", "version": "0.0.0", "site": "<b>site</b>", "from": { "host": "ws", "roles": ["ws"] },
+            "schema": "portmatrix/result/2", "version": "0.0.0", "site": "<b>site</b>", "from": { "host": "ws", "roles": ["ws"] },
             "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:00:05Z",
             "hops": [hop("pass", "proved", "dc1"), hop("fail", "range-partly-blocked", "dc2"), hop("warn", "retried", "\"><script>")] }))
         .expect("a result file")

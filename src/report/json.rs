@@ -72,7 +72,7 @@ mod tests {
         {
             let hops: Vec<serde_json::Value> =
                 verdicts.iter().map(|verdict| hop(verdict)).collect();
-            let file = serde_json::json!({ "schema": "portmatrix/result/1", "version": "0",
+            let file = serde_json::json!({ "schema": "portmatrix/result/2", "version": "0",
                 "site": "s", "from": { "host": "a", "roles": [] }, "hops": hops,
                 "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z" });
             let file: ResultFile = serde_json::from_value(file).expect("a result");

@@ -115,7 +115,7 @@ mod tests {
                     "notes": ["x".repeat(3000)] })
             })
             .collect();
-        let file = serde_json::json!({ "schema": "portmatrix/result/1", "version": "0",
+        let file = serde_json::json!({ "schema": "portmatrix/result/2", "version": "0",
             "site": "s", "from": { "host": "a", "roles": [] }, "hops": hops,
             "untested": [{ "flow": "m/u", "from": "a", "to": "b",
                 "why": { "code": "role-without-host", "role": "b" } }],

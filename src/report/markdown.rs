@@ -96,7 +96,7 @@ mod tests {
     const REFUSED: &str = r#"{"hop":"a/b/ws/srv:443","flow":"a/b","source":"Table, row 1","from":{"role":"ws","host":"ws"},
         "to":{"role":"srv","host":"srv","port":443},"protocol":"https","path":"/Agent","expect":"allow","required":true,
         "verdict":"fail","reason":"refused","answered_by":"nobody","started":"2026-11-24T04:00:00Z","ms":1.0,
-        "steps":[{"step":"connect","ok":false,"reason":"refused","initiator":"path","at_ms":0.0,"ms":1.0,"detail":{"error":"a ` tick"}}],
+        "steps":[{"step":"connect","ok":false,"reason":"refused","initiator":"path","at_ms":0.0,"ms":1.0,"facts":{"ended":{"error":"a ` tick"}}}],
         "evidence":[{"source":"10.0.0.1:50000","destination":"10.0.0.2:443","sent_at":"2026-11-24T04:00:00.1234567Z","attempts":1}],
         "advice":"Allow TCP 10.0.0.1 → 10.0.0.2:443."}"#;
 

@@ -14,10 +14,11 @@ pub mod published;
 pub mod ranges;
 pub mod table;
 
-use crate::observation::{Detail, Evidence};
+use crate::observation::Evidence;
 use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::verdict::{Verdict, first_broken};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How a table for people is drawn.
@@ -70,7 +71,11 @@ fn summary(hop: &HopResult) -> &'static str {
 }
 
 /// One fact of a step for people; `None` for what is told elsewhere, or together with another one.
-fn fact(name: &str, value: &serde_json::Value, all: &Detail) -> Option<String> {
+fn fact(
+    name: &str,
+    value: &serde_json::Value,
+    all: &BTreeMap<String, serde_json::Value>,
+) -> Option<String> {
     let plain =
         |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let from =
@@ -122,9 +127,8 @@ pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
     let mut facts = vec![("reason", format!("{}: {}", hop.reason, summary(hop)))];
     if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
         let mut words = step.step.name().to_owned();
-        for words_of_fact in
-            step.detail.iter().filter_map(|(name, value)| fact(name, value, &step.detail))
-        {
+        let all = step.facts.flat();
+        for words_of_fact in all.iter().filter_map(|(name, value)| fact(name, value, &all)) {
             let _ = write!(words, " · {words_of_fact}");
         }
         facts.push(("at", words));

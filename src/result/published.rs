@@ -61,7 +61,7 @@ pub struct PublishedName {
     pub issuer: Option<String>,
     /// Status of its HTTP answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u64>,
+    pub status: Option<u16>,
     /// The shortest time of a TCP handshake, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_ms: Option<f64>,

@@ -229,12 +229,7 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
     }
     match seen.steps.iter().find(|s| !s.ok) {
         Some(step) => {
-            let cause = step
-                .detail
-                .get("cause")
-                .and_then(|v| v.as_str())
-                .and_then(|code| code.parse().ok());
-            let reason = cause.or(step.reason).unwrap_or(Reason::NotTested);
+            let reason = step.facts.ended.cause.or(step.reason).unwrap_or(Reason::NotTested);
             let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
             // Whatever was said on a connection that opened, somebody else may have said it.
             shut || !proved(seen) && opened(seen)

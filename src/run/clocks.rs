@@ -46,6 +46,6 @@ fn told(seen: &Observation) -> Option<i64> {
         }
         _ => None,
     });
-    let said = seen.steps.iter().filter_map(|step| step.detail.get("clock_offset_s")?.as_i64());
+    let said = seen.steps.iter().filter_map(|step| step.facts.clock_offset_s);
     said.chain(proved).max_by_key(|offset| offset.abs())
 }

@@ -6,7 +6,7 @@ use super::turns::Turns;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::{Found, Resolver};
-use crate::observation::{Detail, Initiator, Misplaced, Observation, Step, StepKind};
+use crate::observation::{Facts, Initiator, Misplaced, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::{Target, Tools, probe};
 use crate::reason::Reason;
@@ -191,7 +191,7 @@ async fn observe(
 
 /// The look-up, where there was one, with what is wrong with its outcome.
 fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced) -> Step {
-    let detail = Detail::from([("addresses".to_owned(), vec![address.to_string()].into())]);
+    let facts = Facts::of(|facts| facts.resolve.addresses = vec![address]);
     let blank = Step {
         step: StepKind::Resolve,
         ok: false,
@@ -199,7 +199,7 @@ fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced
         initiator: None,
         at_ms: 0.0,
         ms: 0.0,
-        detail,
+        facts,
     };
     let mut step = Step {
         ok: false,
@@ -207,7 +207,7 @@ fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced
         initiator: Some(Initiator::Peer),
         ..looked_up.unwrap_or(blank)
     };
-    step.detail.insert("error".to_owned(), format!("{address} is {}", misplaced.words()).into());
+    step.facts.ended.error = Some(format!("{address} is {}", misplaced.words()));
     step
 }
 
@@ -219,32 +219,24 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
         initiator: None,
         at_ms: 0.0,
         ms,
-        detail: Detail::new(),
+        facts: Facts::default(),
     };
     match found {
         Ok(Found { addresses, aliases, unroutable, impatient }) => {
-            let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-            let mut detail = Detail::from([("addresses".to_owned(), addresses.into())]);
-            if !aliases.is_empty() {
-                detail.insert("aliases".into(), aliases.into());
-            }
-            if !unroutable.is_empty() {
-                detail.insert(
-                    "no_route".into(),
-                    unroutable.iter().map(IpAddr::to_string).collect::<Vec<_>>().into(),
-                );
-            }
-            if impatient {
-                detail.insert("resolver_gave_up".into(), true.into());
-            }
-            Step { detail, ..step }
+            let facts = Facts::of(|facts| {
+                facts.resolve.addresses = addresses;
+                facts.resolve.aliases = aliases;
+                facts.resolve.no_route = unroutable;
+                facts.resolve.resolver_gave_up = impatient;
+            });
+            Step { facts, ..step }
         }
-        Err(Failure { reason, initiator, detail }) => {
+        Err(Failure { reason, initiator, facts }) => {
             // A resolver that this machine is not set up for is a fault of this machine; any other
             // answer is the name's own.
             let initiator =
                 if initiator == Initiator::Local { Initiator::Local } else { Initiator::Peer };
-            Step { ok: false, reason: Some(reason), initiator: Some(initiator), detail, ..step }
+            Step { ok: false, reason: Some(reason), initiator: Some(initiator), facts, ..step }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::probed::Probed;
 use crate::matrix::model::{Expect, Locate};
 use crate::net::resolve::Resolver;
-use crate::observation::{PdcRole, Step, StepKind};
+use crate::observation::{PdcRole, StepKind};
 use crate::plan::model::{Hop, PlannedRole};
 use crate::result::{DirectoryGroup, HopResult, Nearer, Nearness};
 use crate::site::model::locator_name;
@@ -67,25 +67,19 @@ impl Told {
     fn of(probed: &Probed) -> Option<Self> {
         let steps = &probed.seen.as_ref()?.steps;
         let step = steps.iter().find(|s| s.ok && s.step == StepKind::Directory)?;
-        let text =
-            |fact: &str| step.detail.get(fact).and_then(|v| v.as_str()).map(str::to_lowercase);
-        let (hop, pdc) = (&probed.hop, fact(step, "pdc")?);
+        let (hop, told) = (&probed.hop, &step.facts.directory);
         Some(Told {
             host: hop.to.host.label(),
             address: hop.address,
-            pdc,
-            domain: text("domain")?,
-            name: text("host")?,
+            pdc: told.pdc?,
+            domain: told.domain.as_ref()?.to_lowercase(),
+            name: told.host.as_ref()?.to_lowercase(),
         })
     }
 
     fn is_of(&self, hop: &Hop) -> bool {
         self.host == hop.to.host.label() || (self.address.is_some() && self.address == hop.address)
     }
-}
-
-fn fact(step: &Step, name: &str) -> Option<bool> {
-    step.detail.get(name).and_then(|v| v.as_bool())
 }
 
 /// A group is nearer when the other one is farther than so much, and by so many milliseconds.

@@ -110,7 +110,7 @@ pub(super) fn is_mute(seen: &Observation) -> bool {
 /// handshake is a failed handshake, and no alert.
 fn is_wordless(step: &Step) -> bool {
     let closed =
-        step.reason == Some(Reason::TlsHandshakeFailed) && !step.detail.contains_key("alert");
+        step.reason == Some(Reason::TlsHandshakeFailed) && step.facts.ended.alert.is_none();
     closed || step.reason.is_some_and(|reason| MUTE.contains(&reason))
 }
 
@@ -208,7 +208,7 @@ mod tests {
             initiator: None,
             at_ms: 0.0,
             ms: 0.0,
-            detail: Default::default(),
+            facts: Default::default(),
         };
         Observation::of_steps("hop", clock::steady(), 0.0, steps.iter().map(step).collect())
     }

@@ -96,24 +96,17 @@ fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]
         addresses: own.iter().filter(|hop| hop.to.address.is_some() || hop.proxy.is_some()).count(),
         aliases: step(StepKind::Resolve)
             .filter(|_| own.iter().all(|hop| hop.proxy.is_none()))
-            .map(|step| texts(step, "aliases"))
+            .map(|step| step.facts.resolve.aliases.clone())
             .unwrap_or_default(),
-        issuer: step(StepKind::Tls)
-            .and_then(|step| step.detail.get("issuer")?.as_str())
-            .map(str::to_owned),
+        issuer: step(StepKind::Tls).and_then(|step| step.facts.certificate.issuer.clone()),
         status: own
             .iter()
             .flat_map(|hop| &hop.steps)
             .filter(|s| s.step == StepKind::Http)
-            .find_map(|s| s.detail.get("status")?.as_u64()),
+            .find_map(|s| s.facts.http.status),
         connect_ms: connect.min_by(f64::total_cmp),
         seen_as: Vec::new(),
     }
-}
-
-fn texts(step: &Step, fact: &str) -> Vec<String> {
-    let values = step.detail.get(fact).and_then(|v| v.as_array());
-    values.into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
 }
 
 /// By wildcard: names under it that were looked up.

@@ -105,18 +105,10 @@ fn named(hops: &[HopResult]) -> BTreeMap<Key, Named> {
     let mut all: BTreeMap<Key, Named> = BTreeMap::new();
     for hop in hops.iter().filter(|hop| hop.class.is_some()) {
         let tls = hop.steps.iter().filter(|step| step.step == StepKind::Tls && step.ok);
-        let public = tls
-            .filter(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(true));
-        for certificate in public.filter_map(|step| step.detail.get("chain")?.as_array()).flatten()
-        {
-            for purpose in ["crl", "ocsp"] {
-                for url in certificate
-                    .get(purpose)
-                    .and_then(|urls| urls.as_array())
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|url| url.as_str())
-                {
+        let public = tls.filter(|step| step.facts.tls.public_root == Some(true));
+        for certificate in public.flat_map(|step| &step.facts.tls.chain) {
+            for (purpose, urls) in [("crl", &certificate.crl), ("ocsp", &certificate.ocsp)] {
+                for url in urls {
                     let Some((host, port)) = place(url) else { continue };
                     let key =
                         Key { from: hop.from.host.clone(), proxy: hop.proxy.clone(), host, port };

@@ -168,7 +168,7 @@ fn turned_away(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::{Detail, Step, StepKind};
+    use crate::observation::{Facts, Step, StepKind};
     use jiff::Timestamp;
 
     fn seen(ok: bool, initiator: Initiator, outcomes: &[Option<Reason>]) -> Observation {
@@ -179,7 +179,7 @@ mod tests {
             initiator: Some(initiator),
             at_ms: 0.0,
             ms: 1.0,
-            detail: Detail::new(),
+            facts: Facts::default(),
         };
         let evidence = (1..).zip(outcomes).map(|(port, outcome)| Evidence {
             source: None,

@@ -11,17 +11,17 @@ use super::greeting::{self, Greeted};
 use super::http_status;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::notes;
-use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved, text};
+use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
 use super::relay::{self, Behind};
 use super::rpc;
 use super::tls;
 use crate::matrix::model::{NameClass, Protocol};
+use crate::observation::facts::Proof;
 use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
-use std::net::SocketAddr;
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes::notes(hop, seen);
@@ -264,11 +264,10 @@ fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
 /// Whether a proof names another port than the one that its connection was made to. Only probes of
 /// several ports note the latter.
 fn answered_by_another_port(step: &Step) -> bool {
-    let connected = step.detail.get("port").and_then(serde_json::Value::as_u64);
-    let local = text(step, "local").parse::<SocketAddr>().ok();
+    let Proof { port, local, .. } = &step.facts.proof;
     step.step == StepKind::Proof
         && step.ok
-        && connected.zip(local).is_some_and(|(port, local)| port != u64::from(local.port()))
+        && port.zip(*local).is_some_and(|(port, local)| port != local.port())
 }
 
 /// Whether every host behind the front has a listener that remembers all its requests, and none of
@@ -284,7 +283,7 @@ fn names_service(seen: &Observation) -> bool {
 }
 
 fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
-    let own_https = || seen.first_failure().is_some_and(|s| s.detail.contains_key("own_https"));
+    let own_https = || seen.first_failure().is_some_and(|s| s.facts.http.own_https);
     match reason {
         Reason::HttpRedirected if own_https() => AnsweredBy::Unproved,
         Reason::AnsweredByMiddlebox

@@ -1,7 +1,7 @@
 //! Whether a certificate is the one that ought to be there, is trusted, and will be for a while.
 
 use super::judgement::Verdict;
-use super::reading::{claims, text};
+use super::reading::claims;
 use super::tls;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
@@ -22,7 +22,7 @@ pub(super) fn judge(
     let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok)?;
     // The listener speaks for the certificate that it showed itself: in front of a reverse proxy
     // another one is seen, and judged.
-    let shown = text(step, "certificate_sha256");
+    let shown = step.facts.tls.certificate_sha256.as_deref().unwrap_or_default();
     if proved
         && claims(seen).any(|(c, _)| {
             c.tls.as_ref().is_some_and(|t| t.own_certificate && t.certificate_sha256 == shown)
@@ -47,7 +47,7 @@ pub(super) fn judge(
     if hop.flow.certificate.as_ref().is_some_and(|wanted| !is_for(wanted, step)) {
         return Some((failed, Reason::TlsSubjectMismatch));
     }
-    let days = step.detail.get("days_left").and_then(|v| v.as_i64());
+    let days = step.facts.certificate.days_left;
     days.is_some_and(|days| days < SOON_DAYS).then_some((Verdict::Warn, Reason::TlsExpiresSoon))
 }
 
@@ -56,52 +56,55 @@ pub(super) fn judge(
 /// not.
 pub(super) fn is_private(seen: &Observation) -> bool {
     let tls = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok);
-    tls.is_some_and(|step| step.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false))
+    tls.is_some_and(|step| step.facts.tls.public_root == Some(false))
 }
 
 /// Whether a certificate was shown for this very name that is trusted, and comes from a public
 /// root: then the service itself is at the other end.
 pub(super) fn is_public(seen: &Observation) -> bool {
-    let yes =
-        |step: &Step, fact: &str| step.detail.get(fact).and_then(|v| v.as_bool()) == Some(true);
-    seen.steps
-        .iter()
-        .any(|s| s.step == StepKind::Tls && s.ok && yes(s, "trusted") && yes(s, "public_root"))
+    seen.steps.iter().any(|s| {
+        let tls = &s.facts.tls;
+        s.step == StepKind::Tls
+            && s.ok
+            && tls.trusted == Some(true)
+            && tls.public_root == Some(true)
+    })
 }
 
 /// Whether the certificate shown is one that a listener made for itself, by what its subject says.
 /// Anybody can say so: good for doubt only.
 pub(super) fn showed_own(seen: &Observation) -> bool {
-    seen.steps
-        .iter()
-        .any(|s| s.step == StepKind::Tls && text(s, "subject").contains(OWN_CERTIFICATE))
+    seen.steps.iter().any(|s| s.step == StepKind::Tls && subject(s).contains(OWN_CERTIFICATE))
 }
 
 /// Whether a certificate has the subject that is configured: as its whole subject, as its common
 /// name, or as one of its alternative names. Exactly, as a client that was configured with it
 /// compares: a wildcard that covers the name is another subject.
 fn is_for(wanted: &str, step: &Step) -> bool {
-    let subject = text(step, "subject");
+    let subject = subject(step);
     let name = wanted.strip_prefix("CN=").unwrap_or(wanted);
     let common_name = subject.split(',').map(str::trim).find_map(|part| part.strip_prefix("CN="));
-    let alternatives = step.detail.get("names").and_then(|v| v.as_array());
     subject == wanted
         || common_name == Some(name)
-        || alternatives.is_some_and(|names| names.iter().any(|n| n.as_str() == Some(name)))
+        || step.facts.certificate.names.iter().any(|other| other == name)
+}
+
+/// The subject of the certificate that was shown; empty where none was.
+fn subject(step: &Step) -> &str {
+    step.facts.certificate.subject.as_deref().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Detail;
-    use serde_json::json;
+    use crate::observation::Facts;
 
     #[test]
     fn the_subject_is_compared_exactly() {
-        let detail = Detail::from([
-            ("subject".to_owned(), "O=Contoso, CN=psp01.contoso.com".into()),
-            ("names".to_owned(), json!(["psp.contoso.com", "*.apps.contoso.com"])),
-        ]);
+        let facts = Facts::of(|facts| {
+            facts.certificate.subject = Some("O=Contoso, CN=psp01.contoso.com".into());
+            facts.certificate.names = vec!["psp.contoso.com".into(), "*.apps.contoso.com".into()];
+        });
         let step = Step {
             step: StepKind::Tls,
             ok: true,
@@ -109,7 +112,7 @@ mod tests {
             initiator: None,
             at_ms: 0.0,
             ms: 1.0,
-            detail,
+            facts,
         };
         for right in [
             "psp01.contoso.com",

@@ -13,9 +13,7 @@ const HIDES_SECONDS: i64 = 26 * 3600;
 /// Seconds by which the other end's clock is ahead of this machine's, by what it said itself (a
 /// directory, or the `Date` of an HTTP answer), or on another hop of the same run.
 pub(super) fn offset(seen: &Observation) -> Option<i64> {
-    let said = |step: &crate::observation::Step| {
-        step.detail.get("clock_offset_s").and_then(|v| v.as_i64())
-    };
+    let said = |step: &crate::observation::Step| step.facts.clock_offset_s;
     seen.steps.iter().filter_map(said).max_by_key(|offset| offset.abs()).or(seen.known.host_clock)
 }
 
@@ -45,7 +43,7 @@ mod tests {
 
     fn told(offset: i64) -> Step {
         let mut step = rung(StepKind::Http, None, true);
-        step.detail.insert("clock_offset_s".into(), offset.into());
+        step.facts.clock_offset_s = Some(offset);
         step
     }
 

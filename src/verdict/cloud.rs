@@ -1,8 +1,8 @@
 //! What is particular about a cloud service: names and ranges that its owner publishes, and proxies
 //! on the way to them.
 
-use super::reading::text;
-use crate::observation::{Observation, Step, StepKind};
+use crate::observation::facts::{Family as _, Proxy};
+use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 use std::net::IpAddr;
@@ -19,13 +19,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             format!("Add {} to the DNS that this host asks.", hop.proxy.as_ref()?.host)
         }
         Reason::ProxyRefused if behind_proxy(seen) => {
-            let said = fact(seen, StepKind::Proxy, "squid_error")
-                .or(fact(seen, StepKind::Proxy, "status"))
-                .unwrap_or_default();
-            let what = match fact(seen, StepKind::Proxy, "squid_error")
-                .unwrap_or_default()
-                .to_ascii_uppercase()
-            {
+            let Proxy { squid_error, status, .. } = said_by_proxy(seen);
+            let error = squid_error.clone().unwrap_or_default().to_ascii_uppercase();
+            let said = squid_error.or(status.map(|s| s.to_string())).unwrap_or_default();
+            let what = match error {
                 error if error.contains("DNS_FAIL") => "it found no address for that name",
                 error if error.contains("CONNECT_FAIL") => "its connection did not open",
                 _ => "it got no answer from there",
@@ -38,7 +35,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             )
         }
         Reason::ProxyRefused => {
-            let status = fact(seen, StepKind::Proxy, "status")
+            let status = said_by_proxy(seen)
+                .status
                 .map(|status| format!(" (it says {status})"))
                 .unwrap_or_default();
             format!(
@@ -48,7 +46,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             )
         }
         Reason::ProxyAuthentication => {
-            let wants = fact(seen, StepKind::Proxy, "wants");
+            let wants = Some(said_by_proxy(seen).wants.join(", ")).filter(|w| !w.is_empty());
             let proxy = proxy_of(hop);
             match wants.as_deref() {
                 Some(ways) if !ways.contains("Basic") => format!(
@@ -68,7 +66,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
             let issuer = seen
                 .steps
                 .iter()
-                .find_map(|s| s.detail.get("issuer")?.as_str())
+                .find_map(|s| s.facts.certificate.issuer.as_deref())
                 .unwrap_or("a private authority");
             format!(
                 "Take {to} out of TLS inspection: \"{issuer}\" makes its certificates on the way \
@@ -138,10 +136,9 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
 /// Whether the proxy says that it could not reach the host, rather than that it may not.
 fn behind_proxy(seen: &Observation) -> bool {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.ok);
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name));
-    let status = fact("status").and_then(|v| v.as_u64());
-    let error =
-        fact("squid_error").and_then(|v| v.as_str()).unwrap_or_default().to_ascii_uppercase();
+    let Proxy { status, squid_error, .. } =
+        step.map(|step| step.facts.proxy.clone()).unwrap_or_default();
+    let error = squid_error.unwrap_or_default().to_ascii_uppercase();
     match status {
         _ if error.starts_with("ERR_ACCESS_DENIED") => false,
         _ if ["ERR_CONNECT_FAIL", "ERR_DNS_FAIL", "ERR_READ_TIMEOUT", "ERR_CANNOT_FORWARD"]
@@ -161,44 +158,39 @@ fn proxy_of(hop: &Hop) -> String {
     hop.proxy.as_ref().map(|proxy| proxy.label()).unwrap_or_default()
 }
 
-/// A fact of a rung, as words.
-fn fact(seen: &Observation, step: StepKind, name: &str) -> Option<String> {
-    let value = seen.steps.iter().filter(|s| s.step == step).find_map(|s| s.detail.get(name))?;
-    match value {
-        serde_json::Value::Array(all) => {
-            Some(all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
-                .filter(|w| !w.is_empty())
-        }
-        serde_json::Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+/// What the proxy said; of several answers the later adds what the first did not say.
+fn said_by_proxy(seen: &Observation) -> Proxy {
+    let said = seen.steps.iter().rev().filter(|s| s.step == StepKind::Proxy);
+    said.fold(Proxy::default(), |mut all, step| {
+        all.absorb(step.facts.proxy.clone());
+        all
+    })
 }
 
 /// What is worth knowing of a name of a cloud service, whatever became of it.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let mut notes = Vec::new();
     let step = |kind: StepKind| seen.steps.iter().find(move |s| s.step == kind);
-    let list = |step: &Step, fact: &str| {
-        step.detail
-            .get(fact)
-            .and_then(|v| v.as_array())
-            .map(|all| all.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "))
-    };
-    if let Some(words) = step(StepKind::Resolve).and_then(|s| list(s, "no_route")) {
+    let no_route = step(StepKind::Resolve).map(|s| s.facts.resolve.no_route.as_slice());
+    if let Some(addresses) = no_route.filter(|addresses| !addresses.is_empty()) {
+        let words = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         notes.push(format!(
             "not tried, since this machine has no route for that family of addresses: {words}"
         ));
     }
-    if let Some(tls) = step(StepKind::Tls)
-        .filter(|s| s.ok && s.detail.get("public_root").and_then(|v| v.as_bool()) == Some(false))
+    if let Some(tls) =
+        step(StepKind::Tls).filter(|s| s.ok && s.facts.tls.public_root == Some(false))
     {
-        let trusted = tls.detail.get("trusted").and_then(|v| v.as_bool()) == Some(true);
+        let trusted = tls.facts.tls.trusted == Some(true);
         let trust = if trusted {
             "this machine trusts it, and no public root knows it"
         } else {
             "this machine does not trust it"
         };
-        notes.push(format!("the certificate was issued by {}: {trust}", text(tls, "issuer")));
+        notes.push(format!(
+            "the certificate was issued by {}: {trust}",
+            tls.facts.certificate.issuer.as_deref().unwrap_or_default()
+        ));
     }
     if let Some(address) = hop.address.filter(|a| is_outside(hop, *a)) {
         notes.push(format!(

@@ -7,7 +7,8 @@ use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::{address_note, answered_without_proof, claims, proved};
 use super::relay::came_through_relay;
 use super::relay::{self, Behind};
-use crate::observation::{Evidence, Initiator, Observation, Shots, Step, StepKind};
+use crate::observation::facts::{Http, RefusedBy};
+use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::proto::http_status;
@@ -64,19 +65,13 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
 /// mapper is. `None` where they are as a rule leaves them.
 fn by_range(hop: &Hop, seen: &Observation) -> Option<Judgement> {
     hop.flow.range.as_ref()?;
-    let detail = &seen.first_failure()?.detail;
-    let Some(tried) = detail.get("range_tried").and_then(|tried| tried.as_u64()) else {
+    let range = &seen.first_failure()?.facts.range;
+    let Some(tried) = range.range_tried else {
         let note = "nothing of the dynamic range was tried: that its mapper is shut shows nothing \
             of it";
         return Some(otherwise(AnsweredBy::Nobody, note));
     };
-    let open_ports: Vec<String> = detail
-        .get("range_open")
-        .and_then(|ports| ports.as_array())
-        .into_iter()
-        .flatten()
-        .map(ToString::to_string)
-        .collect();
+    let open_ports: Vec<String> = range.range_open.iter().map(ToString::to_string).collect();
     let of = format!("of {tried} ports of the dynamic range that were tried");
     if !open_ports.is_empty() {
         let more = if open_ports.len() > MOST_PORTS { ", …" } else { "" };
@@ -85,11 +80,10 @@ fn by_range(hop: &Hop, seen: &Observation) -> Option<Judgement> {
         return Some(open(AnsweredBy::Unproved, &note));
     }
     // Whatever is no rule's doing, or nobody understands, is not shut by one.
-    let ended = detail.get("range_ended").and_then(|ended| ended.as_object());
-    let odd: Vec<String> = ended
-        .into_iter()
-        .flatten()
-        .filter(|(reason, _)| !FITTING.iter().any(|fitting| fitting.code() == reason.as_str()))
+    let odd: Vec<String> = range
+        .range_ended
+        .iter()
+        .filter(|(reason, _)| !FITTING.contains(reason))
         .map(|(reason, count)| format!("{count} ended with {reason}"))
         .collect();
     let note = format!("{of} {}: that shows no rule", odd.join(", "));
@@ -120,40 +114,28 @@ fn shut(answered_by: AnsweredBy, note: &str) -> Judgement {
     opinion(Verdict::Inconclusive, Reason::Denied, answered_by, note)
 }
 
-/// The rung of the last HTTP answer.
-fn last_http(seen: &Observation) -> Option<&Step> {
-    seen.steps.iter().rev().find(|s| s.step == StepKind::Http)
+/// The last HTTP answer.
+fn last_http(seen: &Observation) -> Option<&Http> {
+    seen.steps.iter().rev().find(|s| s.step == StepKind::Http).map(|s| &s.facts.http)
 }
 
 /// Whether an answer may be that of a listener whose proof was taken out on the way: a few octets
 /// of plain text.
 fn may_be_stand_in(seen: &Observation) -> bool {
-    let Some(step) = last_http(seen) else { return false };
-    let plain = step
-        .detail
-        .get("content_type")
-        .and_then(|v| v.as_str())
-        .is_some_and(|words| words.starts_with("text/plain"));
-    plain
-        && step
-            .detail
-            .get("body_octets")
-            .and_then(|v| v.as_u64())
-            .is_some_and(|octets| octets <= 16)
+    last_http(seen).is_some_and(|http| {
+        http.content_type.as_ref().is_some_and(|words| words.starts_with("text/plain"))
+            && http.body_octets.is_some_and(|octets| octets <= 16)
+    })
 }
 
 /// The last HTTP status that came.
-pub(super) fn status(seen: &Observation) -> Option<u64> {
-    last_http(seen)?.detail.get("status")?.as_u64()
-}
-
-pub(super) fn is_refusing(status: u64) -> bool {
-    u16::try_from(status).is_ok_and(http_status::is_refusing)
+pub(super) fn status(seen: &Observation) -> Option<u16> {
+    last_http(seen)?.status
 }
 
 /// Who refused a path, as far as other paths tell.
-pub(super) fn refused_by(seen: &Observation) -> Option<&str> {
-    last_http(seen)?.detail.get("refused_by")?.as_str()
+pub(super) fn refused_by(seen: &Observation) -> Option<RefusedBy> {
+    last_http(seen)?.refused_by
 }
 
 /// A listener of the site proved itself. On a path rule the front itself must refuse: our own
@@ -171,7 +153,10 @@ fn answered_with_proof(hop: &Hop, seen: &Observation, claims: &Claims) -> Judgem
         );
         return otherwise(AnsweredBy::StandIn, &note);
     }
-    if hop.flow.relayed_to.is_some() && !relayed && status(seen).is_some_and(is_refusing) {
+    if hop.flow.relayed_to.is_some()
+        && !relayed
+        && status(seen).is_some_and(http_status::is_refusing)
+    {
         return otherwise(AnsweredBy::StandIn, STAND_IN_REFUSED);
     }
     open(AnsweredBy::StandIn, "a listener behind it was reached and proved it")
@@ -198,7 +183,7 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
             "its requests arrived at the listener, which says so",
         ));
     }
-    if arrived.path > 0 && status(seen).is_some_and(is_refusing) {
+    if arrived.path > 0 && status(seen).is_some_and(http_status::is_refusing) {
         let note = "requests for this path arrive at the host behind the front; whether this one \
             did, nobody can tell";
         return Some(otherwise(AnsweredBy::Unproved, note));
@@ -256,19 +241,19 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
     // Without a key nothing proves who refused; a certificate that a listener made for itself says
     // that it was no front.
     let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
-    if is_refusing(status) && not_asked && showed_own(seen) {
+    if http_status::is_refusing(status) && not_asked && showed_own(seen) {
         return Some(otherwise(AnsweredBy::Unproved, STAND_IN_REFUSED));
     }
     Some(match &hop.flow.relayed_to {
         // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself
         // that answers so, on an open port.
-        None if is_refusing(status) => otherwise(
+        None if http_status::is_refusing(status) => otherwise(
             AnsweredBy::Unproved,
             &format!(
                 "something answers HTTP there (status {status}): no rule is seen that shuts the way"
             ),
         ),
-        Some(_) if is_refusing(status) => by_refusal(seen, status),
+        Some(_) if http_status::is_refusing(status) => by_refusal(seen, status),
         // It may be its way to refuse, or a sign-in that opens the path to whoever signs in.
         Some(_) if status < 400 && seen.known.arrived.is_some_and(Arrived::is_nothing) => {
             let note = format!(
@@ -292,7 +277,7 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
 }
 
 /// Who refused a path: the front itself, or whoever it passed the request on to.
-fn by_refusal(seen: &Observation, status: u64) -> Judgement {
+fn by_refusal(seen: &Observation, status: u16) -> Judgement {
     let nothing_arrived = seen.known.arrived.is_some_and(Arrived::is_nothing);
     let elsewhere = seen.known.arrived.is_some_and(|arrived| arrived.elsewhere > 0);
     let refused = format!("refused with HTTP status {status}");
@@ -304,7 +289,7 @@ fn by_refusal(seen: &Observation, status: u64) -> Judgement {
         );
     }
     match refused_by(seen) {
-        Some("stand-in") => unproved(
+        Some(RefusedBy::StandIn) => unproved(
             "in the words of a listener that did not prove itself to this key and clock: the front \
                 passed the request on",
         ),
@@ -315,18 +300,18 @@ fn by_refusal(seen: &Observation, status: u64) -> Judgement {
                 format!("{refused} by {product}, which is no front: the request was passed on");
             otherwise(AnsweredBy::Service, &note)
         }
-        Some("front") if elsewhere => unproved(
+        Some(RefusedBy::Front) if elsewhere => unproved(
             "in a front's words, while requests that nobody else makes arrived behind it under \
                 another path: this one may be among them",
         ),
-        Some("front") => shut(AnsweredBy::Unproved, &refused),
+        Some(RefusedBy::Front) => shut(AnsweredBy::Unproved, &refused),
         // A page that fronts make may be drawn in the place of what the service said.
         _ if nothing_arrived && is_front_page(seen) => shut(AnsweredBy::Unproved, &refused),
         _ if nothing_arrived => unproved(
             "and nothing arrived at the ports of the plan: by the front, or by another port or \
                 host behind it that is none of the plan's. Nothing names who made the page",
         ),
-        Some("service") => unproved(
+        Some(RefusedBy::Service) => unproved(
             "just as a path below one that the front passes on, which cannot be there: the service \
                 behind the front may have refused it",
         ),
@@ -336,17 +321,17 @@ fn by_refusal(seen: &Observation, status: u64) -> Judgement {
 
 /// Whether the refusal is a page that fronts make, or no page at all.
 fn is_front_page(seen: &Observation) -> bool {
-    last_http(seen).is_some_and(|step| step.detail.contains_key("front_page"))
+    last_http(seen).is_some_and(|step| step.front_page)
 }
 
 /// Whether a path below the refused one was answered otherwise.
 pub(super) fn refused_alone(seen: &Observation) -> bool {
-    last_http(seen).is_some_and(|step| step.detail.contains_key("refused_alone"))
+    last_http(seen).is_some_and(|step| step.refused_alone.is_some())
 }
 
 /// Whether an answer leads to another host.
 fn leads_elsewhere(seen: &Observation) -> bool {
-    last_http(seen).is_some_and(|step| step.detail.contains_key("leads_elsewhere"))
+    last_http(seen).is_some_and(|step| step.leads_elsewhere)
 }
 
 /// A front that took the request and ended the connection without a word (nginx's `return 444`, an

@@ -1,7 +1,6 @@
 //! What a directory says of itself, against what the site takes it for.
 
 use super::judgement::Verdict;
-use super::reading::text;
 use crate::matrix::model::Protocol;
 use crate::observation::{Observation, PdcRole, Step, StepKind};
 use crate::plan::model::Hop;
@@ -28,8 +27,8 @@ pub(super) fn judge(
         return Some((failed, Reason::NotPdcEmulator));
     }
     let told = told(hop, seen)?;
-    let yes = |fact: &str| told.detail.get(fact).and_then(|v| v.as_bool());
-    if !proved && hop.flow.locate.is_some() && yes("active_directory") == Some(false) {
+    let ldap = &told.facts.ldap;
+    if !proved && hop.flow.locate.is_some() && ldap.active_directory == Some(false) {
         // What does not name itself may be a listener whose key is another one or missing.
         let verdict = if seen.recognised.is_some() { failed } else { Verdict::Warn };
         return Some((verdict, Reason::NotActiveDirectory));
@@ -42,8 +41,8 @@ pub(super) fn judge(
         return Some((Verdict::Warn, Reason::DirectoryNameMismatch));
     }
     let wants_catalog = GLOBAL_CATALOG_PORTS.contains(&hop.port);
-    if yes("is_synchronized") == Some(false)
-        || (wants_catalog && yes("is_global_catalog_ready") == Some(false))
+    if ldap.is_synchronized == Some(false)
+        || (wants_catalog && ldap.is_global_catalog_ready == Some(false))
     {
         return Some((Verdict::Warn, Reason::DirectoryNotReady));
     }
@@ -57,19 +56,24 @@ pub(super) fn told<'o>(hop: &Hop, seen: &'o Observation) -> Option<&'o Step> {
     seen.steps
         .iter()
         .rev()
-        .find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.detail.contains_key("entries"))
+        .find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())
 }
 
 /// Seconds by which the directory's clock is ahead of this machine's.
 pub(super) fn clock_offset(told: &Step) -> Option<i64> {
-    told.detail.get("clock_offset_s").and_then(|v| v.as_i64())
+    told.facts.clock_offset_s
+}
+
+/// The name that a directory says it has; empty where it says none.
+fn own_name(told: &Step) -> &str {
+    told.facts.ldap.dns_host_name.as_deref().unwrap_or_default()
 }
 
 /// Whether a directory calls itself by another name than the one it was asked by. The first label
 /// alone, and the name of its domain, are names of it too.
 fn is_another_name(hop: &Hop, told: &Step) -> bool {
     let Host::Named { name, .. } = &hop.to.host else { return false };
-    let own = text(told, "dns_host_name").trim_end_matches('.').to_lowercase();
+    let own = own_name(told).trim_end_matches('.').to_lowercase();
     let Some((label, domain)) = own.split_once('.') else { return false };
     own != *name && label != name && domain != name
 }
@@ -91,12 +95,12 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         Some(PdcRole::HeldByAnother { .. }) | None => {}
     }
     let Some(told) = told(hop, seen) else { return notes };
-    let own = text(told, "dns_host_name");
+    let own = own_name(told);
     let is_domain = matches!(&hop.to.host, Host::Named { name, .. } if own.split_once('.').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(name)));
     if is_domain || (matches!(hop.to.host, Host::Address(_)) && !own.is_empty()) {
         notes.push(format!("{to} answers as {own}"));
     }
-    if told.detail.get("is_global_catalog_ready").and_then(|v| v.as_bool()) == Some(false) {
+    if told.facts.ldap.is_global_catalog_ready == Some(false) {
         notes.push(format!("{to} is no global catalog, or not ready to be one yet"));
     }
     if let Some(offset) = clock_offset(told).filter(|o| o.abs() > CLOCK_WARNS) {
@@ -142,7 +146,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
             )
         }
         Reason::DirectoryNameMismatch => {
-            let own = told(hop, seen).map(|t| text(t, "dns_host_name")).unwrap_or_default();
+            let own = told(hop, seen).map(own_name).unwrap_or_default();
             format!(
                 "Name it {own} in the site file, or mend the address that {to} has in DNS: \
                     Kerberos and certificates go by a directory's own name."

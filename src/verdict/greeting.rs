@@ -1,6 +1,5 @@
 //! What a greeting shows of who answered on a port of a known service.
 
-use super::reading::text;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
@@ -20,9 +19,7 @@ pub(super) enum Greeted {
 pub(super) fn greeted(seen: &Observation) -> Greeted {
     match step(seen) {
         None => Greeted::Nobody,
-        Some(step) if step.detail.get("stand_in").and_then(|v| v.as_bool()) == Some(true) => {
-            Greeted::ByStandIn
-        }
+        Some(step) if step.facts.greeting.stand_in => Greeted::ByStandIn,
         Some(_) => Greeted::ByService,
     }
 }
@@ -40,12 +37,10 @@ fn step(seen: &Observation) -> Option<&Step> {
 
 /// What is worth knowing beside the verdict.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Option<String> {
-    let words = text(step(seen)?, "turned_away");
+    let words = step(seen)?.facts.greeting.turned_away.as_ref()?;
     let to = hop.to.host.label();
     match greeted(seen) {
-        Greeted::ByService if !words.is_empty() => {
-            Some(format!("{to} is reached, and says: \"{words}\""))
-        }
+        Greeted::ByService => Some(format!("{to} is reached, and says: \"{words}\"")),
         _ => None,
     }
 }
@@ -53,9 +48,9 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Detail;
+    use crate::observation::Facts;
 
-    fn seen(ok: bool, detail: Detail) -> Observation {
+    fn seen(ok: bool, facts: Facts) -> Observation {
         let step = Step {
             step: StepKind::Greeting,
             ok,
@@ -63,23 +58,23 @@ mod tests {
             initiator: None,
             at_ms: 0.0,
             ms: 1.0,
-            detail,
+            facts,
         };
         Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, vec![step])
     }
 
     #[test]
     fn who_greets_says_whether_it_is_a_stand_in() {
-        assert_eq!(greeted(&seen(true, Detail::new())), Greeted::ByService);
-        assert_eq!(greeted(&seen(false, Detail::new())), Greeted::Nobody);
-        let stand_in = seen(true, Detail::from([("stand_in".to_owned(), true.into())]));
+        assert_eq!(greeted(&seen(true, Facts::default())), Greeted::ByService);
+        assert_eq!(greeted(&seen(false, Facts::default())), Greeted::Nobody);
+        let stand_in = seen(true, Facts::of(|facts| facts.greeting.stand_in = true));
         assert_eq!(greeted(&stand_in), Greeted::ByStandIn);
         assert!(
             !is_of_another(&stand_in)
-                && is_of_another(&seen(true, Detail::new()))
-                && !is_of_another(&seen(false, Detail::new()))
+                && is_of_another(&seen(true, Facts::default()))
+                && !is_of_another(&seen(false, Facts::default()))
         );
-        let mut other = seen(false, Detail::new());
+        let mut other = seen(false, Facts::default());
         other.steps[0].reason = Some(Reason::GreetingNotSpoken);
         assert!(is_of_another(&other));
         assert_eq!(

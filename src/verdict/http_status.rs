@@ -1,32 +1,29 @@
 //! HTTP answers that nobody proved: what they leave open, and what is to be said of those that are
 //! refusals.
 
-use super::reading::text;
 use super::relay;
+use crate::observation::facts::{Exchange, Facts, Families, NoSuchPath};
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::ProofOutcome;
+use crate::proto::grpc::Code;
 use crate::proto::http_status::{self, Meaning};
-use crate::proto::stand_in;
 use crate::reason::Reason;
 
 /// The answer of an HTTP request or gRPC call.
 fn answer(seen: &Observation) -> Option<&Step> {
     seen.steps.iter().find(|s| {
-        matches!(s.step, StepKind::Http | StepKind::Grpc) && s.detail.contains_key("status")
+        matches!(s.step, StepKind::Http | StepKind::Grpc) && s.facts.http.status.is_some()
     })
-}
-
-fn status(step: &Step) -> Option<u16> {
-    step.detail.get("status").and_then(|v| v.as_u64()).and_then(|status| u16::try_from(status).ok())
 }
 
 /// Why an answer does not show that the application gave it; `None` where it does, as far as an
 /// answer without a proof can.
 pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
     let step = answer(seen).filter(|step| step.ok && hop.class.is_none())?;
-    let status = status(step)?;
-    if step.detail.get("no_such_path").is_some_and(|v| v == "answered alike") {
+    let http = &step.facts.http;
+    let status = http.status?;
+    if http.no_such_path == Some(NoSuchPath::AnsweredAlike) {
         return Some(format!(
             "a path that cannot be there is answered in the same way (status {status}): whoever \
                 answers does so on every path, and nothing of the \
@@ -36,7 +33,7 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
     // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the
     // site asks nobody to prove himself.
     let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);
-    if is_asked && step.detail.get("no_such_path").is_some_and(|v| v == stand_in::REFUSED_ALIKE) {
+    if is_asked && http.no_such_path == Some(NoSuchPath::RefusedByStandIn) {
         return Some(
             "a listener of this program answers, and does not prove itself: it has another key, \
                 the clocks are more than 27 hours apart, or the challenge is taken out on the way"
@@ -44,25 +41,25 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
         );
     }
     let front = hop.to.host.label();
-    if let Some(age) = step.detail.get("age") {
+    if let Some(age) = http.age {
         return Some(format!(
             "the answer is {age} seconds old: a cache gave it, and nothing tells whether what it \
                 is a copy of is still there"
         ));
     }
     let sign_in = http_status::of(status).meaning == Meaning::SignIn
-        || step.detail.contains_key("sign_in")
-        || text(step, "grpc_status_name") == "UNAUTHENTICATED";
+        || http.sign_in
+        || step.facts.grpc.grpc_status == Some(Code::UNAUTHENTICATED.0);
     match &hop.flow.relayed_to {
         Some(behind) if sign_in => Some(format!(
             "a sign-in is wanted: by {front} itself, or by {} behind it; nothing tells which",
             behind.hosts.join(" or ")
         )),
-        _ if step.detail.contains_key("unclear") => Some(format!(
-            "answered with {status} ({}): nothing tells whether the path was reached",
-            text(step, "unclear")
-        )),
-        _ => None,
+        _ => http.unclear.as_ref().map(|unclear| {
+            format!(
+                "answered with {status} ({unclear}): nothing tells whether the path was reached"
+            )
+        }),
     }
 }
 
@@ -73,11 +70,11 @@ pub(super) fn notes(hop: &Hop, seen: &Observation, proved: bool) -> Vec<String> 
         notes.extend(doubt(hop, seen));
     }
     let Some(step) = answer(seen) else { return notes };
-    if notes.is_empty() && !proved && step.ok && status(step) == Some(401) {
+    if notes.is_empty() && !proved && step.ok && step.facts.http.status == Some(401) {
         notes.push("a sign-in is wanted (401), and nobody signed in".to_owned());
     }
-    if let Some(odd) = step.detail.get("odd").and_then(|v| v.as_array()) {
-        let odd: Vec<&str> = odd.iter().filter_map(|v| v.as_str()).collect();
+    let odd = &step.facts.http.odd;
+    if !odd.is_empty() {
         notes.push(format!("the answer is odd HTTP: {}", odd.join("; ")));
     }
     notes
@@ -88,31 +85,31 @@ pub(super) fn notes(hop: &Hop, seen: &Observation, proved: bool) -> Vec<String> 
 pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
     let step = seen.steps.iter().find(|s| !s.ok);
     let (to, port) = (hop.to.host.label(), hop.port);
-    let has = |name: &str| step.is_some_and(|s| s.detail.contains_key(name));
-    let fact = |name: &str| step.map_or("", |s| text(s, name));
-    let status = step.and_then(status);
+    let none = Facts::default();
+    let Families { http, ended, .. } = &**step.map_or(&none, |step| &step.facts);
+    let status = http.status;
     let said = status.map(|status| format!(" ({status})")).unwrap_or_default();
     let has_front = hop.flow.relayed_to.is_some();
     Some(match reason {
-        Reason::HttpStatus if has("rate_limit") => {
+        Reason::HttpStatus if http.rate_limit => {
             format!(
                 "{to} answers, and has a rate limit or too much to do{said}: raise the limit for \
                     {flow}, or test again later."
             )
         }
-        Reason::HttpStatus if has("http_sys") && status == Some(503) => format!(
+        Reason::HttpStatus if http.http_sys && status == Some(503) => format!(
             "HTTP.sys of Windows on {to}:{port} answers in its own name (503): the application \
                 pool is stopped, or its application does not start: look \
              into IIS Manager there, and into the event log."
         ),
-        Reason::HttpStatus if has("http_sys") => format!(
+        Reason::HttpStatus if http.http_sys => format!(
             "HTTP.sys of Windows on {to}:{port} refuses the request itself{said}: look at the \
                 bindings there (host name, port, path), and into httperr.log."
         ),
-        Reason::HttpStatus if has("turned_away") => {
+        Reason::HttpStatus if http.turned_away.is_some() => {
             format!(
                 "{to}:{port} turned the request away before its path was looked at{said}: {}.",
-                fact("turned_away")
+                http.turned_away.as_deref().unwrap_or_default()
             )
         }
         Reason::HttpStatus if status == Some(503) && !has_front => {
@@ -121,10 +118,10 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
                     log."
             )
         }
-        Reason::HttpRedirected if has("own_https") => format!(
+        Reason::HttpRedirected if http.own_https => format!(
             "{to}:{port} sends clients to its own HTTPS ({}): give the flow that port and https, \
                 where the product uses it.",
-            fact("location")
+            http.location.as_deref().unwrap_or_default()
         ),
         Reason::HttpRedirected if !has_front => format!(
             "Somebody sends this request elsewhere (the step `http` shows where): a sign-in page \
@@ -137,12 +134,11 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
              port there, and at devices that answer HTTP on the way of {flow}."
         ),
         Reason::GrpcFailed | Reason::ClosedAfterConnect | Reason::BadGateway
-            if (has("goaway") || has("reset_stream")) && (!has_front || has("goaway")) =>
+            if ended.goaway.is_some() || (ended.reset_stream.is_some() && !has_front) =>
         {
-            let code = if has("goaway") {
-                format!("GOAWAY {}", fact("goaway"))
-            } else {
-                format!("RST_STREAM {}", fact("reset_stream"))
+            let code = match (&ended.goaway, &ended.reset_stream) {
+                (Some(code), _) => format!("GOAWAY {code}"),
+                (None, code) => format!("RST_STREAM {}", code.as_deref().unwrap_or_default()),
             };
             format!(
                 "What answers at {to}:{port} takes no new requests, also on a second connection \
@@ -172,7 +168,8 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
 /// The same where it is what was said, or how, that is wrong.
 fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
     let (to, port) = (hop.to.host.label(), hop.port);
-    let has = |name: &str| seen.steps.iter().any(|s| !s.ok && s.detail.contains_key(name));
+    let exchange =
+        |is: fn(&Exchange) -> bool| seen.steps.iter().any(|s| !s.ok && is(&s.facts.exchange));
     Some(match reason {
         Reason::ProxyProtocol => format!(
             "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to \
@@ -180,13 +177,15 @@ fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option
              on`), or set the service up to expect it.",
             relay::proxy_protocol(seen).unwrap_or("v1")
         ),
-        Reason::ProofInvalid if has("changed") => {
+        Reason::ProofInvalid if exchange(|e| e.changed) => {
             format!(
                 "Somebody on the way changes the contents of what is sent: ask for {flow} to be \
                     left as it is."
             )
         }
-        Reason::ResetAfterConnect | Reason::SilentAfterConnect if has("fresh_connection") => {
+        Reason::ResetAfterConnect | Reason::SilentAfterConnect
+            if exchange(|e| e.fresh_connection.is_some()) =>
+        {
             format!(
                 "The other end of {flow} does not answer any more, not even on a fresh connection: \
                     look whether the program on {to}:{port} ended meanwhile."
@@ -214,7 +213,7 @@ mod tests {
     use super::*;
     use crate::plan::model::{PlannedFlow, RelayedTo};
     use crate::proto::challenge::ProofOutcome;
-    use crate::verdict::tests::fixture::{flow, hop, rung, seen};
+    use crate::verdict::tests::fixture::{flow, hop, named, rung, seen};
     use crate::verdict::{AnsweredBy, Policy, Verdict, judge};
 
     fn with_front() -> Hop {
@@ -230,7 +229,7 @@ mod tests {
 
     fn answered(reason: Option<Reason>, facts: &[(&str, serde_json::Value)]) -> Observation {
         let mut step = rung(StepKind::Http, reason, reason.is_none());
-        step.detail.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        step.facts.absorb(named(step.step, facts));
         seen(vec![rung(StepKind::Connect, None, true), step], vec![ProofOutcome::None])
     }
 
@@ -248,46 +247,49 @@ mod tests {
         assert!(notes(&hop(flow()), &sign_in, false)[0].contains("sign-in"));
         assert_eq!(stand(&with_front(), &sign_in), (Verdict::Inconclusive, Reason::NotProved));
         let alike =
-            answered(None, &[("status", 200.into()), ("no_such_path", "answered alike".into())]);
+            answered(None, &[("status", 200.into()), ("no_such_path", "answered-alike".into())]);
         assert_eq!(stand(&hop(flow()), &alike), (Verdict::Inconclusive, Reason::NotProved));
         let mut stand_in = answered(
             None,
-            &[("status", 200.into()), ("no_such_path", stand_in::REFUSED_ALIKE.into())],
+            &[("status", 200.into()), ("no_such_path", "refused-by-stand-in".into())],
         );
         stand_in.proofs = vec![ProofOutcome::NotAsked];
         assert_eq!(stand(&with_front(), &stand_in), (Verdict::Pass, Reason::Answered));
         stand_in.proofs = vec![ProofOutcome::None];
         assert_eq!(stand(&with_front(), &stand_in), (Verdict::Inconclusive, Reason::NotProved));
         assert_eq!(stand(&hop(flow()), &stand_in), (Verdict::Pass, Reason::Answered));
-        let other = answered(None, &[("status", 200.into()), ("no_such_path", 404.into())]);
+        let other = answered(
+            None,
+            &[("status", 200.into()), ("no_such_path", serde_json::json!({ "status": 404 }))],
+        );
         assert_eq!(stand(&hop(flow()), &other), (Verdict::Pass, Reason::Answered));
     }
 
-    type Facts = &'static [(&'static str, &'static str)];
+    type Named = Vec<(&'static str, serde_json::Value)>;
 
     #[test]
     fn fronts_are_blamed_only_where_there_are_any() {
-        let facts: [(Reason, u16, Facts, &str); 6] = [
-            (Reason::HttpStatus, 503, &[("http_sys", "true")], "application pool"),
-            (Reason::HttpStatus, 429, &[("rate_limit", "true")], "rate limit"),
+        let facts: [(Reason, u16, Named, &str); 6] = [
+            (Reason::HttpStatus, 503, vec![("http_sys", true.into())], "application pool"),
+            (Reason::HttpStatus, 429, vec![("rate_limit", true.into())], "rate limit"),
             (
                 Reason::HttpStatus,
                 400,
-                &[("turned_away", "it wants a client certificate")],
+                vec![("turned_away", "it wants a client certificate".into())],
                 "client certificate",
             ),
             (
                 Reason::HttpRedirected,
                 301,
-                &[("own_https", "true"), ("location", "https://psp/")],
+                vec![("own_https", true.into()), ("location", "https://psp/".into())],
                 "its own HTTPS",
             ),
-            (Reason::BadGateway, 502, &[], "502"),
-            (Reason::GrpcFailed, 200, &[("goaway", "NO_ERROR")], "takes no new requests"),
+            (Reason::BadGateway, 502, vec![], "502"),
+            (Reason::GrpcFailed, 200, vec![("goaway", "NO_ERROR".into())], "takes no new requests"),
         ];
         for (reason, status, facts, words) in facts {
             let mut all = vec![("status", serde_json::Value::from(status))];
-            all.extend(facts.iter().map(|(name, value)| (*name, serde_json::Value::from(*value))));
+            all.extend(facts);
             let judged =
                 judge(&hop(flow()), Some(&answered(Some(reason), &all)), Policy::default());
             let advice = judged.advice.unwrap_or_default();

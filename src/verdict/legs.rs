@@ -3,10 +3,11 @@
 //! behind it can know stays unknown, and unknown is never ok.
 
 use super::certificate::showed_own;
-use super::reading::{claims, failed_step, text};
+use super::reading::{claims, failed_step};
 use super::relay;
 use super::relay::came_through_relay;
 use crate::matrix::model::Expect;
+use crate::observation::facts::BehindSpeaks;
 use crate::observation::{Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::grpc::Code;
@@ -196,12 +197,12 @@ fn answered(names: &Names, seen: &Observation) -> Stand {
     let called = seen.steps.iter().find(|s| s.step == StepKind::Grpc);
     // Fronts refuse calls in the name of a service that is not there, but none makes up a health
     // check's answer.
-    match called.and_then(|s| s.detail.get("grpc_status")).and_then(|v| v.as_u64()) {
-        Some(0) if called.is_some_and(|s| !text(s, "health").is_empty()) => {
+    match called.and_then(|s| s.facts.grpc.grpc_status) {
+        Some(0) if called.is_some_and(|s| s.facts.grpc.health.is_some()) => {
             Carries(format!("a gRPC server answered through {front}"))
         }
         Some(code) => {
-            let name = u32::try_from(code).map_or("an unknown status", |code| Code(code).name());
+            let name = Code(code).name();
             Unknown(format!("the call was answered with {name}: by {behind}, or by {front} itself"))
         }
         None => Unknown(format!("nothing tells whether {front} itself answered, or {behind}")),
@@ -214,22 +215,18 @@ fn after_proof(names: &Names, step: &Step) -> [Stand; 2] {
     let reason = step.reason.unwrap_or(Reason::NotTested);
     let through = || Carries("it passes the flow on".to_owned());
     match reason {
-        Reason::HttpStatus
-            if step.step == StepKind::Http && !step.detail.contains_key("rate_limit") =>
-        {
-            [
-                through(),
-                Broken(
-                    reason,
-                    format!(
-                        "{behind} is reached, but answers with an error: is the path changed on \
+        Reason::HttpStatus if step.step == StepKind::Http && !step.facts.http.rate_limit => [
+            through(),
+            Broken(
+                reason,
+                format!(
+                    "{behind} is reached, but answers with an error: is the path changed on \
                             the way?"
-                    ),
                 ),
-            ]
-        }
+            ),
+        ],
         // On a connection that stays open, the front ends a stream.
-        Reason::IdleDropped if !text(step, "stream").is_empty() => [
+        Reason::IdleDropped if step.facts.grpc.stream.is_some() => [
             through(),
             Broken(reason, format!("{front} ended a quiet stream, and kept the connection")),
         ],
@@ -357,16 +354,16 @@ fn refused(names: &Names, step: &Step) -> [Stand; 2] {
             ),
             Unknown("not reached".to_owned()),
         ],
-        _ if step.detail.contains_key("rate_limit") => [
+        _ if step.facts.http.rate_limit => [
             Carries("it answers".to_owned()),
             Unknown(format!("a rate limit, or too much to do: {front} says so, or {behind}")),
         ],
-        _ if step.detail.contains_key("turned_away") => [
+        _ if step.facts.http.turned_away.is_some() => [
             Carries("it answers".to_owned()),
             Unknown(format!(
                 "the request was turned away before its path was looked at ({}): by {front}, or by \
                     {behind}",
-                text(step, "turned_away")
+                step.facts.http.turned_away.as_deref().unwrap_or_default()
             )),
         ],
         _ => {
@@ -390,10 +387,10 @@ fn lost(names: &Names, reason: Reason) -> [Stand; 2] {
 fn carried(names: &Names, step: &Step, reason: Reason) -> String {
     let Names { front, behind } = names;
     match (reason, status(step)) {
-        (Reason::BadGateway, _) if text(step, "behind_speaks") == "tls" => {
+        (Reason::BadGateway, _) if step.facts.http.behind_speaks == Some(BehindSpeaks::Tls) => {
             format!("{front} speaks plain HTTP there, to a port of {behind} that speaks TLS")
         }
-        (Reason::BadGateway, _) if !text(step, "behind_speaks").is_empty() => {
+        (Reason::BadGateway, _) if step.facts.http.behind_speaks.is_some() => {
             format!(
                 "what {front} got there is no HTTP: is it the right port of {behind}, and plain \
                     HTTP or HTTPS as it is spoken there?"
@@ -412,10 +409,12 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
         (Reason::BadGateway, None) => format!(
             "{front} gives the call back unprocessed: {behind} hung up on it, or said nothing"
         ),
-        (Reason::Http2NotCarried, _) => match text(step, "listener_saw_http") {
-            "" => format!("{front} speaks HTTP/1.1 there, or does not speak HTTP/2 to its end"),
-            version => format!("{behind} saw HTTP/{version} come"),
-        },
+        (Reason::Http2NotCarried, _) => {
+            match step.facts.grpc.listener_saw_http.as_deref().unwrap_or_default() {
+                "" => format!("{front} speaks HTTP/1.1 there, or does not speak HTTP/2 to its end"),
+                version => format!("{behind} saw HTTP/{version} come"),
+            }
+        }
         (Reason::GrpcTrailersLost, _) => {
             format!("the answer loses its trailers between {behind} and {front}")
         }
@@ -423,7 +422,7 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
         (Reason::GrpcFailed, None) if step.step == StepKind::Payload => {
             format!("{front} ends a call that carries a larger message")
         }
-        (_, Some(status)) if step.detail.contains_key("rate_limit") => {
+        (_, Some(status)) if step.facts.http.rate_limit => {
             format!("{front} has a rate limit or too much to do, or {behind} has ({status})")
         }
         (_, Some(413)) => format!("{front} takes no message of this size (413)"),
@@ -432,16 +431,16 @@ fn carried(names: &Names, step: &Step, reason: Reason) -> String {
     }
 }
 
-fn status(step: &Step) -> Option<u64> {
-    step.detail.get("status").and_then(|v| v.as_u64())
+fn status(step: &Step) -> Option<u16> {
+    step.facts.http.status
 }
 
 /// Whether what was sent last reached the other end's kernel, where this machine's tells. What was
 /// lost has been sent again by the time that a step gives up; what is under way for the first time
 /// is the step's own farewell.
 fn arrived(step: &Step) -> Option<bool> {
-    let count = |name: &str| step.detail.get(name).and_then(|v| v.as_u64());
-    Some(count("tcp_unacknowledged")? == 0 || count("tcp_retransmitted")? == 0)
+    let tcp = &step.facts.tcp;
+    Some(tcp.tcp_unacknowledged? == 0 || tcp.tcp_retransmitted? == 0)
 }
 
 #[cfg(test)]

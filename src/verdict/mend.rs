@@ -2,8 +2,8 @@
 //! it looks at the front, not at the client.
 
 use super::legs::legs;
-use super::reading::text;
 use crate::matrix::model::Protocol;
+use crate::observation::facts::BehindSpeaks;
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
@@ -15,14 +15,10 @@ pub(super) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Opt
     let leg = all.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
     let (front, behind) = (&leg.from, leg.to.join(" or "));
     let failed_at = seen.first_failure().map(|s| s.step);
-    let too_large = seen
-        .steps
-        .iter()
-        .any(|s| !s.ok && s.detail.get("status").and_then(|v| v.as_u64()) == Some(413));
-    let behind_speaks =
-        seen.steps.iter().find(|s| !s.ok).map(|s| text(s, "behind_speaks")).unwrap_or_default();
+    let too_large = seen.steps.iter().any(|s| !s.ok && s.facts.http.status == Some(413));
+    let behind_speaks = seen.first_failure().and_then(|s| s.facts.http.behind_speaks);
     let what = match reason {
-        Reason::BadGateway if behind_speaks == "tls" => {
+        Reason::BadGateway if behind_speaks == Some(BehindSpeaks::Tls) => {
             format!(
                 "the port that is set up in {front} as its upstream speaks TLS, and {front} does \
                     not: mend the port, or use https there."
@@ -34,9 +30,7 @@ pub(super) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Opt
                     `proxy_protocol on`), or have it expected there."
             )
         }
-        Reason::HttpStatus
-            if seen.steps.iter().any(|s| !s.ok && s.detail.contains_key("rate_limit")) =>
-        {
+        Reason::HttpStatus if seen.steps.iter().any(|s| !s.ok && s.facts.http.rate_limit) => {
             format!("raise the rate limit, of {front} or of the service, or test again later.")
         }
         Reason::BadGateway if matches!(hop.flow.protocol, Protocol::Grpc | Protocol::GrpcH2c) => {

@@ -1,9 +1,10 @@
 //! What else is worth knowing of a hop that must be open, whatever its verdict.
 
 use super::greeting;
-use super::reading::{address_note, claims, proved, text};
+use super::reading::{address_note, claims, proved};
 use super::relay::{self, came_through_relay};
 use super::{clock, cloud, http_status, several};
+use crate::observation::facts::Connect;
 use crate::observation::{Evidence, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 
@@ -25,10 +26,9 @@ fn another_try(evidence: &Evidence) -> String {
 
 /// Which addresses of a name did not open before one did, or none did.
 fn tried_before(step: &Step) -> Option<String> {
-    let tried = step.detail.get("tried_before")?.as_array()?;
-    let words: Vec<&str> = tried.iter().filter_map(|v| v.as_str()).collect();
-    let to = text(step, "destination");
-    Some(format!("tried before {to}: {}", words.join(", ")))
+    let Connect { tried_before, destination, .. } = &step.facts.connect;
+    let to = destination.filter(|_| !tried_before.is_empty())?;
+    Some(format!("tried before {to}: {}", tried_before.join(", ")))
 }
 
 /// A connection from an address to itself left this machine nowhere.
@@ -44,7 +44,7 @@ const SLOW_NAME_MS: f64 = 1000.0;
 
 fn slow_name(step: &Step) -> Option<String> {
     let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
-    let why = match step.detail.contains_key("resolver_gave_up") {
+    let why = match step.facts.resolve.resolver_gave_up {
         true => {
             "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its \
                 other programs do not find it"

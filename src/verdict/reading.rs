@@ -41,11 +41,6 @@ pub(super) fn answered_without_proof(hop: &Hop, seen: &Observation) -> bool {
     asked && !proved && failed_step(seen).is_none() && hop.proxy.is_none()
 }
 
-/// A text among the facts of a rung; empty where there is none.
-pub(super) fn text<'a>(step: &'a Step, name: &str) -> &'a str {
-    step.detail.get(name).and_then(|v| v.as_str()).unwrap_or_default()
-}
-
 /// What is wrong with the address.
 pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
     let (misplaced, address) = (seen.misplaced?, hop.address?);

@@ -1,7 +1,7 @@
 //! What a proof tells of the way through a front: whether it came from behind it, from which port,
 //! on which path, and with what ahead of it.
 
-use super::reading::{claims, text};
+use super::reading::claims;
 use crate::matrix::model::Protocol;
 use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
@@ -88,7 +88,10 @@ pub(super) fn another_path(hop: &Hop, seen: &Observation) -> Option<(String, Str
         }
         // The call is made once more at the root where the flow's path has none: the step says
         // which it was.
-        _ => text(seen.steps.iter().rev().find(|s| s.step == StepKind::Grpc)?, "path").to_owned(),
+        _ => {
+            let called = seen.steps.iter().rev().find(|s| s.step == StepKind::Grpc)?;
+            called.facts.grpc.path.clone().unwrap_or_default()
+        }
     };
     let planned = hop.flow.relayed_to.iter().flat_map(|r| &r.paths);
     let fits = |came: &str| {

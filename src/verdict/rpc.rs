@@ -1,7 +1,7 @@
 //! What the answers of an endpoint mapper and of the ports that it gave mean.
 
 use super::judgement::{AnsweredBy, Verdict};
-use super::reading::{claims, text};
+use super::reading::claims;
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::observation::{Observation, Step, StepKind};
@@ -27,9 +27,11 @@ fn outside(hop: &Hop, seen: &Observation) -> Vec<Given> {
     let Some(range) = &hop.flow.range else { return Vec::new() };
     let maps = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap);
     let given = maps.flat_map(|s| {
-        numbers(s, "ports")
-            .into_iter()
-            .map(|port| Given { interface: text(s, "interface").to_owned(), port })
+        s.facts
+            .rpc
+            .ports
+            .iter()
+            .map(|port| Given { interface: interface(s).to_owned(), port: *port })
     });
     given.filter(|given| !range.contains(given.port)).collect()
 }
@@ -42,15 +44,8 @@ fn shut(seen: &Observation) -> Vec<u16> {
         .iter()
         .filter(|s| s.step == StepKind::RpcPort && s.reason == Some(Reason::RpcPortBlocked))
     {
-        let listed =
-            step.detail.get("unreachable").and_then(|v| v.as_array()).into_iter().flatten();
-        let listed = listed.filter_map(|v| u16::try_from(v.get("port")?.as_u64()?).ok());
-        let own = step
-            .detail
-            .get("port")
-            .filter(|_| !step.ok)
-            .and_then(|v| v.as_u64())
-            .and_then(|port| u16::try_from(port).ok());
+        let listed = step.facts.rpc.unreachable.iter().map(|one| one.port);
+        let own = step.facts.rpc.port.filter(|_| !step.ok);
         for port in own.into_iter().chain(listed) {
             if !ports.contains(&port) {
                 ports.push(port);
@@ -60,9 +55,9 @@ fn shut(seen: &Observation) -> Vec<u16> {
     ports
 }
 
-fn numbers(step: &Step, name: &str) -> Vec<u16> {
-    let list = step.detail.get(name).and_then(|v| v.as_array()).into_iter().flatten();
-    list.filter_map(|v| v.as_u64()).filter_map(|port| u16::try_from(port).ok()).collect()
+/// The name of the interface that a rung is about.
+fn interface(step: &Step) -> &str {
+    step.facts.rpc.interface.as_deref().unwrap_or_default()
 }
 
 /// A port of an interface that answers in the place of the listener: the listener has proved itself
@@ -80,13 +75,13 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason
         .map(|(claims, _)| claims)
         .find(|c| c.host == host && c.local.port() == hop.port)?;
     let proofs = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
-    let proved: BTreeSet<u64> = proofs.filter_map(|s| s.detail.get("port")?.as_u64()).collect();
+    let proved: BTreeSet<u16> = proofs.filter_map(|s| s.facts.proof.port).collect();
     let answered = seen
         .steps
         .iter()
         .filter(|s| s.ok && s.step == StepKind::RpcPort)
-        .flat_map(|s| numbers(s, "answered"));
-    let unproved = || answered.clone().filter(|port| !proved.contains(&u64::from(*port)));
+        .flat_map(|s| s.facts.rpc.answered.iter().copied());
+    let unproved = || answered.clone().filter(|port| !proved.contains(port));
     unproved().next()?;
     // What another program has on the listener's host answers for itself, and proves nothing.
     let of_listener = |port: u16| mapper.ports.is_empty() || ports::holds(&mapper.ports, port);
@@ -124,7 +119,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason)> 
         return Some((Verdict::Warn, Reason::RpcPortOutsideRange));
     }
     let left_out =
-        seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.detail.contains_key("left_out"));
+        seen.steps.iter().any(|s| s.step == StepKind::RpcPort && s.facts.rpc.left_out.is_some());
     left_out.then_some((Verdict::Warn, Reason::RangePartlyTested))
 }
 
@@ -141,33 +136,32 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap) {
         // A listener's own word for its address stands in its proof.
-        let addresses =
-            step.detail.get("reported_addresses").filter(|_| claims(seen).next().is_none());
-        if let Some(addresses) = addresses.and_then(|v| v.as_array()) {
-            let list: Vec<&str> = addresses.iter().filter_map(|v| v.as_str()).collect();
+        let addresses = &step.facts.rpc.reported_addresses;
+        if !addresses.is_empty() && claims(seen).next().is_none() {
+            let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             notes.push(format!(
                 "the mapper gives another address for {}: {} (clients keep to the one that they \
                     asked)",
-                text(step, "interface"),
+                interface(step),
                 list.join(", ")
             ));
         }
     }
     for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcPort) {
-        let own = text(step, "sec_addr").parse::<u16>().ok();
-        let asked = step.detail.get("port").and_then(|v| v.as_u64());
+        let own = step.facts.rpc.sec_addr.as_ref().and_then(|own| own.parse::<u16>().ok());
+        let asked = step.facts.rpc.port;
         if let Some((own, asked)) =
-            own.zip(asked).filter(|(own, asked)| u64::from(*own) != *asked && *own != hop.port)
+            own.zip(asked).filter(|(own, asked)| own != asked && *own != hop.port)
         {
             notes.push(format!(
                 "whoever answers on port {asked} calls his own port {own} \
                 (`sec_addr`): NAT may change it on the way"
             ));
         }
-        if let Some(left) = step.detail.get("left_out").and_then(|v| v.as_u64()) {
+        if let Some(left) = step.facts.rpc.left_out {
             notes.push(format!(
                 "the mapper gives {left} more ports for {}, which were not tried",
-                text(step, "interface")
+                interface(step)
             ));
         }
     }
@@ -268,18 +262,12 @@ fn at_port(seen: &Observation) -> bool {
 /// Which interface the mapper does not know, and the setting that the port table knows for it.
 fn not_registered(to: &str, seen: &Observation) -> String {
     let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
-    let fact = |name: &str| step.and_then(|s| s.detail.get(name)).and_then(|v| v.as_str());
-    let interface = fact("interface").unwrap_or("the interface");
-    let versions: Vec<&str> = step
-        .and_then(|s| s.detail.get("other_versions"))
-        .and_then(|v| v.as_array())
-        .into_iter()
-        .flatten()
-        .filter_map(|v| v.as_str())
-        .collect();
-    match fact("hint") {
-        _ if !versions.is_empty() => {
-            let (wanted, has) = (fact("version").unwrap_or("?"), versions.join(", "));
+    let rpc = step.map(|step| step.facts.rpc.clone()).unwrap_or_default();
+    let interface = rpc.interface.as_deref().unwrap_or("the interface");
+    match rpc.hint {
+        _ if !rpc.other_versions.is_empty() => {
+            let wanted = rpc.version.as_deref().unwrap_or("?");
+            let has = rpc.other_versions.join(", ");
             format!(
                 "{to} offers {interface} in version {has}, and version {wanted} is needed: look \
                     which service or release runs there."
@@ -295,6 +283,7 @@ fn not_registered(to: &str, seen: &Observation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Facts;
     use crate::plan::model::PlannedFlow;
     use crate::proto::challenge::ProofOutcome;
     use crate::verdict::tests::fixture;
@@ -311,10 +300,9 @@ mod tests {
         }
     }
 
-    fn step(kind: StepKind, ok: bool, reason: Option<Reason>, detail: Value) -> Step {
-        let detail =
-            detail.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Step { step: kind, ok, reason, initiator: None, at_ms: 0.0, ms: 1.0, detail }
+    fn step(kind: StepKind, ok: bool, reason: Option<Reason>, facts: Value) -> Step {
+        let facts = Facts::of_flat(kind, serde_json::from_value(facts).expect("facts by name"));
+        Step { step: kind, ok, reason, initiator: None, at_ms: 0.0, ms: 1.0, facts }
     }
 
     fn map(ports: &[u16]) -> Step {

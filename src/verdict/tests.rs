@@ -5,7 +5,7 @@ pub(crate) mod fixture;
 use super::{AnsweredBy, Expected, Policy, Reached, Verdict, judge};
 use crate::matrix::model::Protocol;
 use crate::observation::{
-    Detail, Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, StepKind, Trace,
+    Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, StepKind, Trace,
 };
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
@@ -119,7 +119,7 @@ fn certificates_are_judged_unless_they_are_the_stand_ins_own() {
     );
     let mut strangers = seen(untrusted, vec![ProofOutcome::None]);
     assert_eq!(verdict(&hop(flow()), &strangers).1, Reason::TlsUntrusted);
-    strangers.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
+    strangers.steps[1].facts.certificate.subject = Some("O=portmatrix stand-in, CN=psp".into());
     assert_eq!(
         verdict(&hop(flow()), &strangers),
         (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved)
@@ -140,7 +140,7 @@ fn a_stand_in_behind_a_relay_does_not_vouch_for_the_certificate_in_front() {
         rung(StepKind::Connect, None, true),
         rung(StepKind::Tls, Some(Reason::TlsUntrusted), true),
     ];
-    steps[1].detail.insert("certificate_sha256".into(), "that of a device in front".into());
+    steps[1].facts.tls.certificate_sha256 = Some("that of a device in front".into());
     let seen = seen(steps, vec![proof("backend", 5000, true, Some(false))]);
     assert_eq!(
         verdict(&hop(relayed), &seen),
@@ -151,10 +151,10 @@ fn a_stand_in_behind_a_relay_does_not_vouch_for_the_certificate_in_front() {
 #[test]
 fn on_rpc_one_port_does_not_prove_another() {
     let rpc = || PlannedFlow { protocol: Protocol::Rpc, ..flow() };
-    let with = |port: u64| {
+    let with = |port: u16| {
         let mut step = rung(StepKind::Proof, None, true);
-        step.detail =
-            Detail::from([("port".into(), port.into()), ("local".into(), "127.0.0.1:135".into())]);
+        step.facts.proof.port = Some(port);
+        step.facts.proof.local = Some(([127, 0, 0, 1], 135).into());
         seen([up(), vec![step]].concat(), vec![proof("psp", 135, false, None)])
     };
     assert_eq!(

@@ -4,13 +4,15 @@
 //! "I do not speak this" is not "it is broken": where only this program lacks something, nothing is
 //! known of the way for other clients, and nothing is red.
 
-use super::reading::{failed_step, text};
+use super::reading::failed_step;
 use crate::matrix::model::Protocol;
+use crate::observation::facts::Facts;
+use crate::observation::facts::{ChainLink, Families};
 use crate::observation::{CertificateFault as Fault, Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::tls_alert::{About, Alert};
 use crate::reason::Reason;
-use serde_json::Value;
+use jiff::Timestamp;
 
 /// What this program offers, for people.
 const OFFERED: &str = "TLS 1.2 and 1.3 with the cipher suites of AES-GCM and ChaCha20-Poly1305, \
@@ -25,23 +27,18 @@ pub(super) fn is_unknown(reason: Reason) -> bool {
 /// What a certificate that passed leaves open, where nobody proved himself: a signature of the
 /// handshake that was not verified, or a root that may be a public one or not.
 pub(super) fn is_open(step: &Step, hop: &Hop, proved: bool) -> bool {
-    let unsigned = step.detail.contains_key("signature_not_checked") && !proved;
+    let unsigned = step.facts.tls.signature_not_checked.is_some() && !proved;
     unsigned || (hop.class.is_some() && root_unknown(step))
 }
 
 /// Whether a certificate is trusted, and it could not be found out whether its root is a public
 /// one.
 fn root_unknown(step: &Step) -> bool {
-    step.detail.get("trusted").and_then(Value::as_bool) == Some(true)
-        && !step.detail.contains_key("public_root")
+    step.facts.tls.trusted == Some(true) && step.facts.tls.public_root.is_none()
 }
 
 fn alert_of(step: &Step) -> Option<Alert> {
-    step.detail
-        .get("alert_code")
-        .and_then(Value::as_u64)
-        .and_then(|code| u8::try_from(code).ok())
-        .map(Alert)
+    step.facts.ended.alert_code.map(Alert)
 }
 
 /// What is worth knowing beside the verdict.
@@ -70,20 +67,20 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let said_already = failed_step(seen).and_then(|step| step.reason)
         == Some(Reason::ClientCertificateWanted)
         && !notes.is_empty();
-    if step.detail.contains_key("client_certificate_wanted") && !asks_everybody && !said_already {
+    if step.facts.tls.client_certificate_wanted && !asks_everybody && !said_already {
         notes.push(format!("{to} asked for a client certificate, and was given none"));
     }
-    if let Some(why) = step.detail.get("signature_not_checked").and_then(Value::as_str) {
+    if let Some(why) = &step.facts.tls.signature_not_checked {
         notes.push(format!("the signature of the TLS handshake was not checked: {why}"));
     }
-    if let Some(fault) = Fault::of_word(text(step, "finding")).filter(|fault| fault.is_unjudged()) {
+    if let Some(fault) = step.facts.tls.finding.filter(|fault| fault.is_unjudged()) {
         notes.push(format!(
             "the certificate could not be judged here: {}{}",
             fault.summary(),
             detail_of(fault, step)
         ));
     }
-    let usage = text(step, "key_usage");
+    let usage = step.facts.certificate.key_usage.as_deref().unwrap_or_default();
     if !usage.is_empty() && !usage.contains("Digital Signature") {
         notes.push(format!(
             "the key usage of the certificate ({usage}) lacks the digital signature that TLS makes \
@@ -102,12 +99,11 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
 
 /// What a server said to the greeting that offers more.
 fn second_greeting(to: &str, step: &Step) -> Option<String> {
-    let told = step.detail.get("second_greeting");
-    let fact = |name: &str| told.and_then(|told| told.get(name)).and_then(Value::as_str);
-    if let (Some(version), Some(cipher)) = (fact("version"), fact("cipher")) {
-        let group = fact("group").map(|group| format!(", the group {group}")).unwrap_or_default();
+    let told = step.facts.tls.second_greeting.clone().unwrap_or_default();
+    if let (Some(version), Some(cipher)) = (told.version, told.cipher) {
+        let group = told.group.map(|group| format!(", the group {group}")).unwrap_or_default();
         let signature =
-            fact("signature").map(|scheme| format!(", the signature {scheme}")).unwrap_or_default();
+            told.signature.map(|scheme| format!(", the signature {scheme}")).unwrap_or_default();
         let chosen = format!(
             "{to} answers a greeting that offers more with {version}, the cipher suite \
                 {cipher}{group}{signature}"
@@ -117,7 +113,7 @@ fn second_greeting(to: &str, step: &Step) -> Option<String> {
             _ => format!("{chosen}: it was nothing of these that it did not like at first"),
         });
     }
-    match (fact("alert"), step.reason) {
+    match (told.alert, step.reason) {
         (_, Some(Reason::TlsNotSupportedHere)) => Some(format!(
             "this program speaks {OFFERED}; {to} takes none of its versions or cipher suites"
         )),
@@ -131,21 +127,20 @@ fn second_greeting(to: &str, step: &Step) -> Option<String> {
 
 /// What exactly could not be judged, where the chain tells it.
 fn detail_of(fault: Fault, step: &Step) -> String {
-    let chain = step.detail.get("chain").and_then(Value::as_array).into_iter().flatten();
-    let all = |name: &str| {
-        chain.clone().filter_map(|one| one.get(name)?.as_str()).collect::<Vec<_>>().join(", ")
+    let all = |of: fn(&ChainLink) -> Option<&str>| {
+        step.facts.tls.chain.iter().filter_map(of).collect::<Vec<_>>().join(", ")
     };
     match fault {
         Fault::SignatureNotSupported => {
-            format!(" (signed with {}; keys: {})", all("signed_with"), all("key"))
+            let (signed, keys) =
+                (all(|one| one.signed_with.as_deref()), all(|one| one.key.as_deref()));
+            format!(" (signed with {signed}; keys: {keys})")
         }
         Fault::CriticalExtension => {
-            match step.detail.get("critical_unknown").and_then(Value::as_str) {
-                Some(oids) => format!(" ({oids})"),
-                None => String::new(),
-            }
+            let unknown = &step.facts.certificate.critical_unknown;
+            if unknown.is_empty() { String::new() } else { format!(" ({})", unknown.join(", ")) }
         }
-        _ => format!(" ({})", text(step, "problem_text")),
+        _ => format!(" ({})", step.facts.tls.problem_text.as_deref().unwrap_or_default()),
     }
 }
 
@@ -154,11 +149,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, port: u16, reason: Reason) -
     let to = hop.to.host.label();
     let step = failed_step(seen);
     let alert = step.and_then(alert_of);
-    let name = step
-        .map(|s| text(s, "server_name"))
-        .filter(|name| !name.is_empty())
-        .unwrap_or(&to)
-        .to_owned();
+    let name = step.and_then(|s| s.facts.tls.server_name.as_deref()).unwrap_or(&to).to_owned();
     match reason {
         Reason::ClientCertificateWanted => Some(format!(
             "Test with a client that has a certificate which {to}:{port} takes: it wants a client \
@@ -166,7 +157,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, port: u16, reason: Reason) -
              open, and TLS is spoken."
         )),
         Reason::TlsNotSupportedHere => Some(not_supported(&to, port, seen, step)),
-        Reason::TlsHandshakeFailed if step.is_some_and(|s| text(s, "signature") == "wrong") => {
+        Reason::TlsHandshakeFailed if step.is_some_and(|s| s.facts.tls.wrong_signature) => {
             Some(format!(
                 "The TLS handshake of {to}:{port} is signed with another key than that of the \
                     certificate which it shows: look whether certificate and key there \
@@ -200,7 +191,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, port: u16, reason: Reason) -
                 )
             }
             Some((About::Common, _))
-                if step.is_some_and(|s| s.detail.contains_key("second_greeting")) =>
+                if step.is_some_and(|s| s.facts.tls.second_greeting.is_some()) =>
             {
                 format!(
                     "{to}:{port} breaks off every TLS greeting, older ones too: look whether a \
@@ -228,27 +219,15 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
     let others =
         "clients that still speak it connect (`openssl s_client`, or the product itself, tells)";
     if let Some(step) = failed {
-        let told = |name: &str| {
-            step.detail
-                .get("second_greeting")
-                .and_then(|told| told.get(name))
-                .and_then(Value::as_str)
-        };
-        let foreign = step
-            .detail
-            .get("not_supported")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        let foreign = foreign.collect::<Vec<_>>().join(" and the ");
-        return match (told("version"), told("cipher")) {
+        let told = step.facts.tls.second_greeting.clone().unwrap_or_default();
+        let foreign = step.facts.tls.not_supported.join(" and the ");
+        return match (told.version, told.cipher) {
             (Some(version), Some(cipher)) if !foreign.is_empty() => format!(
                 "{to}:{port} is up and speaks TLS, and takes {version} with the cipher suite \
                     {cipher}{}; the {foreign} of these this program does not speak: \
                  {others}. If the product's own clients cannot either, switch TLS 1.2 or 1.3 with \
                  ECDHE and AES-GCM on there.",
-                told("group").map(|group| format!(" and the group {group}")).unwrap_or_default()
+                told.group.map(|group| format!(" and the group {group}")).unwrap_or_default()
             ),
             _ => format!(
                 "{to}:{port} is up and speaks TLS, but no version or cipher suite that this \
@@ -258,7 +237,7 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
         };
     }
     let step = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls);
-    let fault = step.and_then(|s| Fault::of_word(text(s, "finding")));
+    let fault = step.and_then(|s| s.facts.tls.finding);
     match fault {
         Some(Fault::SignatureNotSupported) => format!(
             "Judge the certificate of {to} with the product's own client: it is signed in a way \
@@ -290,12 +269,14 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
 /// What to do about the certificate that came, by what exactly is wrong with it.
 pub(super) fn certificate(to: &str, seen: &Observation) -> String {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Tls);
-    let fact = |name: &str| {
-        step.and_then(|s| s.detail.get(name)).and_then(Value::as_str).unwrap_or_default()
-    };
-    let Some(fault) = Fault::of_word(fact("finding")) else {
+    let none = Facts::default();
+    let Families { tls, certificate, .. } = &**step.map_or(&none, |step| &step.facts);
+    let day = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let (until, from) = (day(certificate.not_after), day(certificate.not_before));
+    let issuer = certificate.issuer.as_deref().unwrap_or_default();
+    let Some(fault) = tls.finding else {
         return match step.is_some_and(|s| s.ok && s.reason.is_none()) {
-            true => format!("Renew the certificate of {to} before {}.", fact("not_after")),
+            true => format!("Renew the certificate of {to} before {}.", until),
             false => format!(
                 "Give {to} a certificate for that name which this machine trusts (the step `tls` \
                     shows the one it has)."
@@ -311,10 +292,10 @@ pub(super) fn certificate(to: &str, seen: &Observation) -> String {
         }
         Fault::NotYetValid => format!(
             "The certificate of {to} is valid from {}: look at the clocks of both ends.",
-            fact("not_before")
+            from
         ),
         Fault::Expired => {
-            format!("Renew the certificate of {to}: it was valid until {}.", fact("not_after"))
+            format!("Renew the certificate of {to}: it was valid until {}.", until)
         }
         Fault::IssuerExpired | Fault::IssuerNotYetValid => format!(
             "Have {to} send a valid intermediate certificate: its own is in time, and one above it \
@@ -334,13 +315,13 @@ pub(super) fn certificate(to: &str, seen: &Observation) -> String {
             format!(
                 "Let {to} send its intermediate certificates with its own; it sends its own alone \
                     (issuer: {}).",
-                fact("issuer")
+                issuer
             )
         }
         Fault::IncompleteOrPrivateRoot => format!(
             "Let {to} send its intermediate certificates with its own, or, where its CA is a \
                 private one, let this machine trust it (issuer: {}).",
-            fact("issuer")
+            issuer
         ),
         Fault::Revoked => {
             format!("Give {to} a new certificate: the one it has, or one above it, is revoked.")
@@ -369,12 +350,8 @@ pub(super) fn certificate(to: &str, seen: &Observation) -> String {
 /// Whether a certificate for a cloud service may well be somebody else's: for another name, or from
 /// a root that is not known here.
 pub(super) fn may_be_somebody_elses(seen: &Observation) -> bool {
-    let finding = seen
-        .steps
-        .iter()
-        .find(|s| s.step == StepKind::Tls)
-        .map(|s| text(s, "finding"))
-        .and_then(Fault::of_word);
+    let finding =
+        seen.steps.iter().find(|s| s.step == StepKind::Tls).and_then(|s| s.facts.tls.finding);
     finding.is_none_or(|fault| {
         matches!(
             fault,

@@ -12,10 +12,10 @@ async fn http_is_proved() {
     for path in ["/Agent", "/aGENT", "/agent/below", "Agent"] {
         let seen = probe(Protocol::Http, listener.address.port(), Some(path), Some(key(1))).await;
         assert_eq!(seen.names(), ["connect", "http", "proof", "payload"], "{path}");
-        let back = seen.step(StepKind::Payload).detail["octets_received"].as_u64();
+        let back = seen.step(StepKind::Payload).facts.flat()["octets_received"].as_u64();
         assert!(back.is_some_and(|n| n >= 3000), "padding comes back: {back:?}");
         assert_eq!(seen.failed(), None, "{path}");
-        assert_eq!(seen.step(StepKind::Http).detail["status"], 200, "{path}");
+        assert_eq!(seen.step(StepKind::Http).facts.flat()["status"], 200, "{path}");
         let claims = seen.claims();
         assert_eq!((claims.host.as_str(), claims.local), ("psp", listener.address));
         assert_eq!(Some(claims.peer), seen.evidence[0].source);
@@ -32,7 +32,7 @@ async fn another_path_is_not_found_but_proved() {
         // A front that changes the path on the way reaches a listener that says 404: the proof does
         // not make that good.
         assert_eq!(seen.failed(), path.map(|_| (StepKind::Http, Reason::HttpStatus)), "{path:?}");
-        assert_eq!(seen.step(StepKind::Http).detail["status"], 404, "{path:?}");
+        assert_eq!(seen.step(StepKind::Http).facts.flat()["status"], 404, "{path:?}");
         seen.claims();
         let stranger = probe(Protocol::Http, listener.address.port(), path, None).await;
         assert_eq!(stranger.failed(), Some((StepKind::Http, Reason::HttpStatus)), "{path:?}");
@@ -46,7 +46,7 @@ async fn what_must_be_shut_is_recorded_and_not_judged() {
     let shut = hop(Protocol::Http, listener.address.port(), Some("/admin"), Expect::Deny);
     let seen = probe_for(&shut, None, 10_000).await;
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Http).detail["status"], 404);
+    assert_eq!(seen.step(StepKind::Http).facts.flat()["status"], 404);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
             seen.proofs
         );
         assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
-        assert_eq!(seen.step(StepKind::Grpc).detail["health"], "SERVING");
+        assert_eq!(seen.step(StepKind::Grpc).facts.flat()["health"], "SERVING");
     }
     // An entry is written when its connection has ended; nothing else marks that moment from
     // outside.
@@ -86,8 +86,8 @@ async fn https_is_proved_over_http2_within_one_tls_session() {
     let seen = probe(Protocol::Https, listener.address.port(), Some("/Agent"), Some(key(1))).await;
     assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "proof", "payload"]);
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Alpn).detail["selected"], "h2");
-    assert_eq!(seen.step(StepKind::Http).detail["version"], "2");
+    assert_eq!(seen.step(StepKind::Alpn).facts.flat()["selected"], "h2");
+    assert_eq!(seen.step(StepKind::Http).facts.flat()["version"], "2");
     assert_eq!(seen.claims().http.as_ref().map(|h| h.version.as_str()), Some("2"));
     assert!(matches!(seen.proofs[0], ProofOutcome::Valid { same_tls_session: Some(true), .. }));
 }
@@ -110,9 +110,10 @@ async fn grpc_is_proved_with_and_without_a_path() {
             let same =
                 matches!(seen.proofs[0], ProofOutcome::Valid { same_tls_session: Some(true), .. });
             assert_eq!(same, protocol == Protocol::Grpc);
-            let detail = &seen.step(StepKind::Grpc).detail;
+            let detail = &seen.step(StepKind::Grpc).facts.flat();
             assert_eq!((&detail["grpc_status"], &detail["health"]), (&0.into(), &"SERVING".into()));
-            let echoes = seen.step(StepKind::GrpcStream).detail["echo_ms"].as_array().map(Vec::len);
+            let echoes =
+                seen.step(StepKind::GrpcStream).facts.flat()["echo_ms"].as_array().map(Vec::len);
             assert_eq!(echoes, Some(2));
         }
     }
@@ -124,7 +125,7 @@ async fn the_health_check_of_another_path_is_unimplemented() {
     let seen = probe(Protocol::GrpcH2c, listener.address.port(), Some("/Other"), None).await;
     // A refusal with a grpc-status is gRPC all the same.
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Grpc).detail["grpc_status_name"], "UNIMPLEMENTED");
+    assert_eq!(seen.step(StepKind::Grpc).facts.flat()["grpc_status_name"], "UNIMPLEMENTED");
 }
 
 #[tokio::test]
@@ -145,7 +146,7 @@ async fn tls_where_there_is_none_and_none_where_there_is() {
             "{protocol}: {:#?}",
             seen.steps
         );
-        assert_eq!(seen.step(StepKind::Http).detail["looks_like"], "tls", "{protocol}");
+        assert_eq!(seen.step(StepKind::Http).facts.flat()["looks_like"], "tls", "{protocol}");
     }
 }
 
@@ -155,5 +156,5 @@ async fn a_grpc_port_serves_http_too() {
     let listener = listen(Protocol::Grpc, Some(key(1)), &["/Agent"]);
     let seen = probe(Protocol::Https, listener.address.port(), Some("/agent"), Some(key(1))).await;
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Http).detail["status"], 200);
+    assert_eq!(seen.step(StepKind::Http).facts.flat()["status"], 200);
 }

@@ -215,11 +215,11 @@ async fn a_server_that_routes_by_name_alone_is_found_behind_a_path() {
     .await;
     let seen = probe(Protocol::GrpcH2c, port, Some("/Agent"), None).await;
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Grpc).detail["path"], "/grpc.health.v1.Health/Check");
+    assert_eq!(seen.step(StepKind::Grpc).facts.flat()["path"], "/grpc.health.v1.Health/Check");
     // Where the path must be shut, only the path is asked.
     let shut =
         probe_for(&hop(Protocol::GrpcH2c, port, Some("/Agent"), Expect::Deny), None, 2000).await;
-    assert_eq!(shut.step(StepKind::Grpc).detail["status"], 404);
+    assert_eq!(shut.step(StepKind::Grpc).facts.flat()["status"], 404);
     assert_eq!(shut.recognised.as_deref(), Some("Kestrel"));
 }
 
@@ -236,7 +236,7 @@ async fn a_proxy_that_holds_requests_back_is_seen_by_the_stream_alone() {
         seen.steps
     );
     assert!(seen.step(StepKind::Grpc).ok);
-    assert_eq!(seen.step(StepKind::GrpcStream).detail["answered_after_close"], true);
+    assert_eq!(seen.step(StepKind::GrpcStream).facts.flat()["answered_after_close"], true);
     assert_eq!(
         seen.claims().http.as_ref().map(|h| h.added.clone()),
         Some(vec!["via: 2 relay".to_owned()])
@@ -249,7 +249,7 @@ async fn the_listeners_word_shows_that_http2_was_not_carried() {
     let port = relay(Behind::Http1, listener.address.port()).await;
     let seen = call(port).await;
     assert_eq!(seen.failed(), Some((StepKind::Grpc, Reason::Http2NotCarried)), "{:#?}", seen.steps);
-    assert_eq!(seen.step(StepKind::Grpc).detail["listener_saw_http"], "1.1");
+    assert_eq!(seen.step(StepKind::Grpc).facts.flat()["listener_saw_http"], "1.1");
     assert_eq!(seen.claims().http.as_ref().map(|h| h.version.as_str()), Some("1.1"));
 }
 
@@ -268,6 +268,6 @@ async fn a_front_without_http2_is_named_by_what_it_selected() {
         });
         let seen = probe(Protocol::Grpc, port, None, None).await;
         assert_eq!(seen.failed(), Some((StepKind::Alpn, Reason::Http2NotOffered)));
-        assert_eq!(seen.step(StepKind::Alpn).detail["selected"], selected);
+        assert_eq!(seen.step(StepKind::Alpn).facts.flat()["selected"], selected);
     }
 }

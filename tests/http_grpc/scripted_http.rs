@@ -189,7 +189,7 @@ async fn facts_are_told_and_bounded() {
     assert_eq!(seen.failed(), None);
     let recognised = seen.recognised.as_deref().expect("a server that names itself");
     assert!(recognised.starts_with("Kestrel.kkk") && recognised.len() <= 200, "{recognised}");
-    let detail = &seen.step(StepKind::Http).detail;
+    let detail = &seen.step(StepKind::Http).facts.flat();
     assert_eq!(
         (&detail["body_octets"], &detail["content_type"], &detail["via"]),
         (&4096.into(), &"text/html".into(), &"1.1 proxy".into())
@@ -202,29 +202,32 @@ async fn a_body_without_end_does_not_hold_the_probe() {
     let port = peer(Then::SayAndHold(head)).await;
     let seen = probe_for(&hop(Protocol::Http, port, None, Expect::Allow), None, 5000).await;
     assert_eq!(seen.failed(), None);
-    assert_eq!(seen.step(StepKind::Http).detail["body_octets"], 9);
+    assert_eq!(seen.step(StepKind::Http).facts.flat()["body_octets"], 9);
 }
 
 #[tokio::test]
 async fn what_is_unclear_or_odd_is_noted() {
     let seen = get(response("400 Bad Request", "", ""), Expect::Allow).await;
-    assert!(seen.step(StepKind::Http).detail.contains_key("unclear"));
+    assert!(seen.step(StepKind::Http).facts.flat().contains_key("unclear"));
     let seen = get(response("400 Bad Request", "server: Kestrel\r\n", "{}"), Expect::Allow).await;
-    assert!(!seen.step(StepKind::Http).detail.contains_key("unclear"), "an application says so");
+    assert!(
+        !seen.step(StepKind::Http).facts.flat().contains_key("unclear"),
+        "an application says so"
+    );
     let seen = get(
         response("400 Bad Request", "server: Kestrel\r\nconnection: close\r\n", ""),
         Expect::Allow,
     )
     .await;
     assert!(
-        seen.step(StepKind::Http).detail.contains_key("unclear"),
+        seen.step(StepKind::Http).facts.flat().contains_key("unclear"),
         "its server could not read the request"
     );
     let many = "set-cookie: a=b\r\n".repeat(300);
     let seen = get(response("200 OK", &many, "hello"), Expect::Allow).await;
-    assert_eq!(seen.step(StepKind::Http).detail["odd"][0], "more than 100 header lines");
+    assert_eq!(seen.step(StepKind::Http).facts.flat()["odd"][0], "more than 100 header lines");
     assert_eq!(
-        seen.step(StepKind::Http).detail["no_such_path"],
+        seen.step(StepKind::Http).facts.flat()["no_such_path"],
         "answered alike",
         "this one answers everything so"
     );
@@ -236,6 +239,6 @@ async fn a_hop_that_must_be_shut_keeps_the_status() {
     {
         let seen = get(response(status, "", ""), Expect::Deny).await;
         assert_eq!(seen.failed(), None, "{status}");
-        assert_eq!(seen.step(StepKind::Http).detail["status"], code);
+        assert_eq!(seen.step(StepKind::Http).facts.flat()["status"], code);
     }
 }

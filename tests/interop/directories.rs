@@ -39,22 +39,22 @@ fn ldap_passes(forests: &Forests, seen: &[Value]) {
                     "{hop:#}"
                 );
                 assert_eq!(word(&hop, "recognised"), "Samba", "{hop:#}");
-                let root = &climbed(&hop, "ldap").expect("a rootDSE")["detail"];
+                let root = &climbed(&hop, "ldap").expect("a rootDSE")["facts"];
                 assert_eq!(
-                    (&root["active_directory"], &root["dns_host_name"]),
+                    (&root["ldap"]["active_directory"], &root["ldap"]["dns_host_name"]),
                     (&true.into(), &domain.controller().into()),
                     "{hop:#}"
                 );
                 assert!(
-                    root["domain_functionality"].is_i64()
-                        && root["site"] == "Default-First-Site-Name",
+                    root["ldap"]["domain_functionality"].is_i64()
+                        && root["ldap"]["site"] == "Default-First-Site-Name",
                     "{hop:#}"
                 );
                 assert!(root["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 2), "{hop:#}");
                 let told = &climbed(&hop, "directory").expect(
                     "an answer to the Netlogon \
                     search",
-                )["detail"];
+                )["facts"]["directory"];
                 assert_eq!(
                     (&told["pdc"], &told["domain"]),
                     (&true.into(), &domain.name.as_str().into()),
@@ -178,7 +178,8 @@ fn what_is_shut_is_told(forests: &Forests) {
             .find(|s| s["reason"] == "rpc-port-blocked")
             .expect("a rung");
         assert!(
-            blocked["detail"]["interface"].is_string() && blocked["detail"]["port"].is_u64(),
+            blocked["facts"]["rpc"]["interface"].is_string()
+                && blocked["facts"]["rpc"]["port"].is_u64(),
             "{hop:#}"
         );
     }

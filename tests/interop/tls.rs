@@ -306,7 +306,7 @@ fn a_wanted_client_certificate_is_named() {
                 ssl_client_certificate {files}/ca.pem; ssl_verify_client on;"
         ));
         let hop = bed.connect("https", "ca");
-        assert_eq!(hop["steps"][1]["detail"]["client_certificate_wanted"], true, "{hop:#}");
+        assert_eq!(hop["steps"][1]["facts"]["tls"]["client_certificate_wanted"], true, "{hop:#}");
     }
     let _nginx = nginx("ssl_reject_handshake on;");
     assert_said(

@@ -112,7 +112,7 @@ impl Deployment {
         let done = self.net.host(host).run(PROGRAM, &args, LIMIT);
         let json: Value = serde_json::from_str(&done.out)
             .unwrap_or_else(|e| panic!("not one JSON document: {e}\n{done}"));
-        assert_eq!(json["schema"], "portmatrix/result/1", "{done}");
+        assert_eq!(json["schema"], "portmatrix/result/2", "{done}");
         let seen = Seen { done, json };
         let verdicts: Vec<&str> = seen.hops().iter().map(|h| text(h, "/verdict")).collect();
         let code = match () {

@@ -19,19 +19,18 @@ pub fn failure(icmp: &Icmp, to: IpAddr, own: bool) -> Failure {
         () if icmp.from == to.to_canonical() => Failure::peer(reason),
         // The neighbour table of this machine says so after three questions that nobody answered.
         () if own && reason == Reason::HostUnreachable => {
-            return told(Failure::unknown(reason), icmp).with(
-                "error",
+            return told(Failure::unknown(reason), icmp).saying(
                 "no machine answers for this address, or for the router to it, on \
                     the local network",
             );
         }
         () if own => {
             return told(Failure::local(Reason::LocalPermission), icmp)
-                .with("error", "a firewall on this machine rejects the connection");
+                .saying("a firewall on this machine rejects the connection");
         }
         () => Failure { initiator: Initiator::Path, ..Failure::unknown(reason) },
     };
-    told(failure, icmp).with("error", words)
+    told(failure, icmp).saying(words)
 }
 
 fn told(failure: Failure, icmp: &Icmp) -> Failure {
@@ -122,7 +121,7 @@ mod tests {
         ] {
             let failure = failure(&icmp, to, false);
             assert_eq!((failure.reason, failure.initiator), (reason, Initiator::Path), "{icmp:?}");
-            assert_eq!(failure.detail["icmp"], format!("{}/{}", icmp.kind, icmp.code));
+            assert_eq!(failure.facts.flat()["icmp"], format!("{}/{}", icmp.kind, icmp.code));
         }
     }
 

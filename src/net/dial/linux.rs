@@ -173,7 +173,7 @@ fn ended(error: &io::Error, to: SocketAddr) -> Failure {
     match error.raw_os_error() {
         // A reset of a SYN is `ECONNREFUSED`; this one came after the answer to it.
         Some(libc::ECONNRESET | libc::EPIPE) => {
-            Failure::unknown(Reason::ResetAfterConnect).with("error", error.to_string())
+            Failure::unknown(Reason::ResetAfterConnect).saying(error.to_string())
         }
         // Nothing on the way said so, and this machine's own neighbour table says it without a
         // sender.

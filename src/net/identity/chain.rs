@@ -2,7 +2,7 @@
 
 use crate::net::certificate::{self, sha256};
 use crate::net::tls::crypto;
-use crate::observation::Detail;
+use crate::observation::facts::Certificate;
 use crate::proto::challenge::OWN_CERTIFICATE;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -62,12 +62,8 @@ impl Identity {
     }
 
     /// Subject, issuer, names and validity of the leaf.
-    pub fn describe(&self) -> Detail {
-        let mut detail = Detail::new();
-        if let Some(leaf) = self.chain.first() {
-            certificate::describe(leaf, &mut detail);
-        }
-        detail
+    pub fn describe(&self) -> Certificate {
+        self.chain.first().map(certificate::describe).unwrap_or_default()
     }
 
     /// SHA-256 of the leaf, as hexadecimal text.

@@ -1,6 +1,6 @@
 //! The kernel's `struct tcp_info`.
 
-use crate::observation::Detail;
+use crate::observation::facts::Tcp;
 
 /// The part of Linux's `struct tcp_info` (include/uapi/linux/tcp.h) that tells why a connection is
 /// silent. What an older kernel does not know is absent.
@@ -52,18 +52,14 @@ impl TcpInfo {
     }
 
     /// As facts of a rung.
-    pub fn detail(&self) -> Detail {
-        let mut detail = Detail::from([
-            ("tcp_retransmitted".to_owned(), self.retransmitted.into()),
-            ("tcp_unacknowledged".to_owned(), self.unacknowledged.into()),
-            ("tcp_octets_acknowledged".to_owned(), self.octets_acknowledged.into()),
-            ("tcp_octets_received".to_owned(), self.octets_received.into()),
-            ("tcp_path_mtu".to_owned(), self.path_mtu.into()),
-        ]);
-        if self.is_window_shut() {
-            detail.insert("tcp_window".to_owned(), 0.into());
+    pub fn facts(&self) -> Tcp {
+        Tcp {
+            tcp_retransmitted: self.retransmitted,
+            tcp_unacknowledged: self.unacknowledged,
+            tcp_octets_acknowledged: self.octets_acknowledged,
+            tcp_octets_received: self.octets_received,
+            tcp_path_mtu: self.path_mtu,
+            tcp_window: self.is_window_shut().then_some(0),
         }
-        detail.retain(|_, v| !v.is_null());
-        detail
     }
 }

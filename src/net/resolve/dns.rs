@@ -83,10 +83,8 @@ impl Dns {
         kind: RecordType,
         deadline: Duration,
     ) -> Result<Lookup, Failure> {
-        let resolver = self
-            .inner
-            .as_ref()
-            .map_err(|e| Failure::local(Reason::DnsFailed).with("error", e.clone()))?;
+        let resolver =
+            self.inner.as_ref().map_err(|e| Failure::local(Reason::DnsFailed).saying(e.clone()))?;
         // Names with a dot are taken as complete: no search list is applied to them.
         let complete = if name.contains('.') && !name.ends_with('.') {
             format!("{name}.")
@@ -244,7 +242,7 @@ fn failure(error: &NetError) -> Failure {
         }
         _ => error.to_string(),
     };
-    found.with("error", words)
+    found.saying(words)
 }
 
 #[cfg(test)]

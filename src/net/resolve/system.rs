@@ -30,16 +30,13 @@ const WHY: Duration = Duration::from_secs(2);
 /// How long DNS is asked for the chain of names of which the system tells the end.
 const CHAIN: Duration = Duration::from_millis(500);
 
-/// The fact that the system's resolver gave up although a server answers.
-const GAVE_UP: &str = "answered_after_ms";
-
 /// An answer that took so long may have come too late for the system's resolver.
 const LATE_MS: f64 = 900.0;
 
 /// Asks the system, and where DNS is only slow, once more with patience.
 pub(super) async fn look_up(name: &str, dns: &Dns, patience: Patience) -> Result<Found, Failure> {
     match ask(name, dns, patience, false).await {
-        Err(failure) if names::CAN_WAIT && failure.detail.contains_key(GAVE_UP) => {
+        Err(failure) if names::CAN_WAIT && failure.facts.resolve.answered_after_ms.is_some() => {
             match ask(name, dns, patience, true).await {
                 Ok(found) => Ok(Found { impatient: true, ..found }),
                 Err(_) => Err(failure),
@@ -53,7 +50,7 @@ async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result
     let Ok(Ok(turn)) = tokio::time::timeout(patience.whole, THREADS.clone().acquire_owned()).await
     else {
         return Err(Failure::local(Reason::LocalResources)
-            .with("error", "too many names are being looked up that the system does not find"));
+            .saying("too many names are being looked up that the system does not find"));
     };
     let begun = clock::instant();
     let (tell, answer) = oneshot::channel();
@@ -66,7 +63,7 @@ async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result
             let _ = tell.send(answer);
         });
     if let Err(error) = thread {
-        return Err(Failure::local(Reason::LocalResources).with("error", error.to_string()));
+        return Err(Failure::local(Reason::LocalResources).saying(error.to_string()));
     }
     tokio::pin!(answer);
     let mut said = None;
@@ -94,7 +91,7 @@ async fn ask(name: &str, dns: &Dns, patience: Patience, patient: bool) -> Result
             () = tokio::time::sleep_until(until.into()) => {
                 let failure = Failure::unknown(Reason::DnsTimedOut).with("waited_ms", clock::ms_since(begun).round());
                 return Err(if answered {
-                    failure.with("error", "a DNS server answers, but this machine's own resolver \
+                    failure.saying( "a DNS server answers, but this machine's own resolver \
                         does not come to its end")
                 } else {
                     failure
@@ -118,9 +115,7 @@ async fn settle(
     dns: &Dns,
 ) -> Result<Found, Failure> {
     let Ok(answer) = answer else {
-        return Err(
-            Failure::local(Reason::OsError).with("error", "the system's resolver broke off")
-        );
+        return Err(Failure::local(Reason::OsError).saying("the system's resolver broke off"));
     };
     match answer {
         Ok(Named { addresses, canonical }) => {
@@ -166,9 +161,9 @@ fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
     };
     let told = |failure: Failure| {
         let failure = failure.with("code", error.code);
-        match failure.detail.contains_key("error") {
+        match failure.facts.ended.error.is_some() {
             true => failure.with("resolver", error.words.clone()),
-            false => failure.with("error", error.words.clone()),
+            false => failure.saying(error.words.clone()),
         }
     };
     let has = "DNS has addresses for it, this machine's own resolver has none (look at its name \
@@ -182,16 +177,18 @@ fn failure(error: &NameError, said: Option<&Said>, windows: bool) -> Failure {
             Failure::unknown(Reason::DnsTimedOut)
         }
         (NameFault::NotFound, _) if matches!(said, Some(Said::Addresses(_))) => {
-            Failure::peer(Reason::NameNotFound).with("error", has)
+            Failure::peer(Reason::NameNotFound).saying(has)
         }
         (NameFault::NotFound, _) => Failure::peer(Reason::NameNotFound),
         (NameFault::TryAgain, _) => match said {
             Some(Said::Addresses(ms)) if *ms >= LATE_MS => {
                 let words = "a DNS server answers, and this machine's own resolver gave up before: \
                     it waits no longer than it is told to";
-                Failure::unknown(Reason::DnsTimedOut).with("error", words).with(GAVE_UP, ms.round())
+                Failure::unknown(Reason::DnsTimedOut)
+                    .saying(words)
+                    .noting(|facts| facts.resolve.answered_after_ms = Some(ms.round()))
             }
-            Some(Said::Addresses(_)) => Failure::peer(Reason::DnsFailed).with("error", has),
+            Some(Said::Addresses(_)) => Failure::peer(Reason::DnsFailed).saying(has),
             Some(Said::Not(failure)) => failure.clone(),
             None => Failure::unknown(Reason::DnsFailed),
         },
@@ -280,7 +277,7 @@ mod tests {
             let failure = look_up(name, &nobody, Patience::new(Duration::from_secs(1)))
                 .await
                 .expect_err("no name");
-            assert!(!failure.detail.is_empty(), "{failure:?}");
+            assert!(!failure.facts.is_empty(), "{failure:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Climb, Stop};
 use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::{clock, dial};
-use crate::observation::{Detail, Evidence, StepKind};
+use crate::observation::{Evidence, Facts, StepKind};
 use crate::reason::Reason;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -49,30 +49,25 @@ impl Climb<'_> {
                 SocketAddr::new(addresses.get(place).copied().unwrap_or(self.target.address), port);
             let outcome = self.dial_to(to).await;
             place += 1;
-            let mut detail = Detail::from([("destination".to_owned(), to.to_string().into())]);
+            let mut facts = Facts::of(|facts| facts.connect.destination = Some(to));
             // Of several attempts, the one that opened; else the last.
             let of_this = self.evidence.iter().rev().filter(|e| e.destination == to);
-            if let Some(source) = of_this
+            facts.connect.source = of_this
                 .clone()
                 .find(|e| e.outcome.is_none())
                 .or(of_this.clone().next())
-                .and_then(|e| e.source)
-            {
-                detail.insert("source".into(), source.to_string().into());
-            }
-            if !tried.is_empty() {
-                detail.insert("tried_before".into(), tried.clone().into());
-            }
+                .and_then(|e| e.source);
+            facts.connect.tried_before = tried.clone();
             match outcome {
                 Ok(stream) => {
-                    self.note(StepKind::Connect, begun, Ok(detail));
+                    self.note(StepKind::Connect, begun, Ok(facts));
                     return Ok(stream);
                 }
                 Err(failure) if place < addresses.len() && self.in_time().is_ok() => {
                     tried.push(format!("{} ({})", to.ip(), failure.reason));
                 }
                 Err(mut failure) => {
-                    failure.detail.extend(detail);
+                    failure.facts.absorb(facts);
                     self.note(StepKind::Connect, begun, Err(failure));
                     return Err(Stop);
                 }

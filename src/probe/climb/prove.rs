@@ -4,7 +4,8 @@ use super::Climb;
 use super::asked::Asked;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
-use crate::observation::{Detail, StepKind};
+use crate::observation::facts::Proof;
+use crate::observation::{Facts, StepKind};
 use crate::proto::challenge::{self, Challenge, Exporter, ProofOutcome};
 use crate::reason::Reason;
 
@@ -73,24 +74,19 @@ impl Climb<'_> {
         let begun = clock::instant();
         match &outcome {
             ProofOutcome::Valid { claims, same_tls_session } => {
-                let mut detail = Detail::from([
-                    ("host".to_owned(), claims.host.clone().into()),
-                    ("local".to_owned(), claims.local.to_string().into()),
-                    ("peer".to_owned(), claims.peer.to_string().into()),
-                    ("clock".to_owned(), claims.now.to_string().into()),
-                ]);
-                detail
-                    .insert("http".into(), serde_json::to_value(&claims.http).unwrap_or_default());
-                detail.insert("tls".into(), serde_json::to_value(&claims.tls).unwrap_or_default());
-                detail.insert("proxy_protocol".into(), claims.proxy_protocol.clone().into());
-                detail.insert("same_tls_session".into(), (*same_tls_session).into());
-                detail.insert("port".into(), port.into());
-                detail.insert(
-                    "listener_ports".into(),
-                    Some(claims.ports.clone()).filter(|p| !p.is_empty()).into(),
-                );
-                detail.retain(|_, v| !v.is_null());
-                self.note(StepKind::Proof, begun, Ok(detail));
+                let proof = Proof {
+                    host: Some(claims.host.clone()),
+                    local: Some(claims.local),
+                    peer: Some(claims.peer),
+                    clock: Some(claims.now),
+                    http: claims.http.as_ref().and_then(|http| serde_json::to_value(http).ok()),
+                    tls: claims.tls.as_ref().and_then(|tls| serde_json::to_value(tls).ok()),
+                    proxy_protocol: claims.proxy_protocol.clone(),
+                    same_tls_session: *same_tls_session,
+                    port,
+                    listener_ports: Some(claims.ports.clone()).filter(|p| !p.is_empty()),
+                };
+                self.note(StepKind::Proof, begun, Ok(Facts::of(|facts| facts.proof = proof)));
             }
             ProofOutcome::Invalid { why } => {
                 self.note(

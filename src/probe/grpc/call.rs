@@ -3,7 +3,8 @@
 use super::connection::Connection;
 use crate::net::failure::Failure;
 use crate::net::fetch::AGENT;
-use crate::observation::Detail;
+use crate::observation::Facts;
+use crate::observation::facts::{Grpc, Http};
 use crate::probe::http::headers::{clock_offset, proof_of, text};
 use crate::probe::http2::ended_by_peer;
 use crate::probe::recognise::{Recognised, recognise};
@@ -74,9 +75,8 @@ pub async fn begin(
     if let Some(challenge) = &connection.challenge {
         request = request.header(CHALLENGE_HEADER, challenge);
     }
-    let request = request
-        .body(())
-        .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))?;
+    let request =
+        request.body(()).map_err(|e| Failure::local(Reason::NotTested).saying(e.to_string()))?;
     let mut sender =
         connection.sender.clone().ready().await.map_err(|e| failure(&e, &connection.head))?;
     sender.send_request(request, false).map_err(|e| failure(&e, &connection.head))
@@ -157,46 +157,40 @@ impl Answer {
     }
 
     /// What is told of it.
-    fn detail(&self) -> Detail {
-        let mut detail = Detail::from([
-            ("status".to_owned(), self.status.into()),
-            ("content_type".to_owned(), self.content_type.clone().into()),
-            ("server".to_owned(), self.server.clone().into()),
-            ("via".to_owned(), self.via.clone().into()),
-            ("clock_offset_s".to_owned(), self.clock_offset.into()),
-            ("location".to_owned(), self.location.clone().into()),
-            ("retry_after".to_owned(), self.retry_after.clone().into()),
-            ("turned_away".to_owned(), self.turned_away.into()),
-            (
-                "http_sys".to_owned(),
-                (self.recognised.http_sys && self.status >= 400).then_some(true).into(),
-            ),
-            (
-                "path".to_owned(),
-                format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK).into(),
-            ),
-            ("message_octets".to_owned(), self.octets.into()),
-            ("health".to_owned(), self.serving.into()),
-            ("trailers".to_owned(), self.trailers.into()),
-            ("grpc_message".to_owned(), self.grpc_message.clone().into()),
-        ]);
+    fn facts(&self) -> Facts {
+        let http = Http {
+            status: Some(self.status),
+            content_type: self.content_type.clone(),
+            server: self.server.clone(),
+            via: self.via.clone(),
+            location: self.location.clone(),
+            retry_after: self.retry_after.clone(),
+            turned_away: self.turned_away.map(str::to_owned),
+            http_sys: self.recognised.http_sys && self.status >= 400,
+            ..Http::default()
+        };
+        let mut grpc = Grpc {
+            path: Some(format!("{}{}", self.prefix, crate::proto::grpc::HEALTH_CHECK)),
+            message_octets: Some(self.octets),
+            health: self.serving.map(str::to_owned),
+            trailers: Some(self.trailers),
+            grpc_message: self.grpc_message.clone(),
+            ..Grpc::default()
+        };
         match self.grpc_status {
-            Some(code) => {
-                detail.insert("grpc_status".into(), code.0.into());
-                detail.insert("grpc_status_name".into(), code.name().into());
-            }
+            Some(code) => grpc.ended_with(code),
             // What every client of this service will report.
-            None => {
-                detail.insert("clients_see".into(), Code::from_http(self.status).name().into());
-            }
+            None => grpc.clients_see = Some(Code::from_http(self.status).name().to_owned()),
         }
-        detail.retain(|_, v| !v.is_null());
-        detail
+        Facts::of(|facts| {
+            (facts.http, facts.grpc) = (http, grpc);
+            facts.clock_offset_s = self.clock_offset;
+        })
     }
 
     /// This answer as a failed rung.
     pub fn failure(&self, reason: Reason) -> Failure {
-        Failure { detail: self.detail(), ..Failure::peer(reason) }
+        Failure { facts: self.facts(), ..Failure::peer(reason) }
     }
 
     /// Whether gRPC was spoken: any answer with a `grpc-status`, refusals too, except those that
@@ -204,10 +198,10 @@ impl Answer {
     ///
     /// # Errors
     /// The reason why not.
-    pub fn judge(&self) -> Result<Detail, Failure> {
+    pub fn judge(&self) -> Result<Facts, Failure> {
         if let Some(broken) = &self.broken {
             let mut failure = broken.clone();
-            failure.detail.extend(self.detail());
+            failure.facts.absorb(self.facts());
             return Err(failure);
         }
         let speaks = self.content_type.as_deref().is_some_and(is_grpc);
@@ -231,16 +225,16 @@ impl Answer {
                 _ => Reason::BadGateway,
             },
             (502..=504, _) | (_, Some(Code::UNAVAILABLE)) => Reason::BadGateway,
-            (_, Some(_)) => return Ok(self.detail()),
+            (_, Some(_)) => return Ok(self.facts()),
             (300..=399, None) => Reason::HttpRedirected,
             (200, None) if speaks && !self.trailers => Reason::GrpcTrailersLost,
             // Every client of gRPC makes UNAUTHENTICATED of it: an answer, as on HTTP.
-            (401, None) if !turned_away => return Ok(self.detail()),
+            (401, None) if !turned_away => return Ok(self.facts()),
             (400..=599, None) => Reason::HttpStatus,
             _ => Reason::GrpcFailed,
         };
         let failure = self.failure(reason);
-        Err(if rate_limit { failure.with("rate_limit", true) } else { failure })
+        Err(if rate_limit { failure.noting(|facts| facts.http.rate_limit = true) } else { failure })
     }
 }
 
@@ -262,12 +256,11 @@ pub fn failure(error: &h2::Error, head: &Head) -> Failure {
     // nginx gives status 000 when what is behind it did not answer in HTTP/1.x, and passes on the
     // `upgrade` of ASP.NET's 426, which has no place in HTTP/2.
     match raw_status(&head.octets()) {
-        Some(status @ ("000" | "426")) => {
-            Failure::peer(Reason::Http2NotCarried).with("status", status)
-        }
+        Some(status @ ("000" | "426")) => Failure::peer(Reason::Http2NotCarried)
+            .noting(|facts| facts.http.raw_status = Some(status.to_owned())),
         _ => Failure::peer(Reason::GrpcFailed),
     }
-    .with("error", words)
+    .saying(words)
 }
 
 #[cfg(test)]

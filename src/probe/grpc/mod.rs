@@ -20,8 +20,9 @@ use crate::matrix::model::{Expect, Protocol};
 use crate::net::failure::Failure;
 use crate::net::fetch::{Driver, drive};
 use crate::net::{Io, clock};
-use crate::observation::{Detail, StepKind};
+use crate::observation::{Facts, StepKind};
 use crate::plan::model::PlannedFlow;
+use crate::probe::http::alpn;
 use crate::proto::challenge::{Exporter, ProofOutcome};
 use crate::proto::grpc::HEALTH_CHECK;
 use crate::reason::Reason;
@@ -51,19 +52,16 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     // alone would get an alert from some and nothing from others.
     let offered = ["h2", "http/1.1"];
     let session = climb.tls(stream, &offered).await?;
-    let detail = Detail::from([
-        ("offered".to_owned(), offered.to_vec().into()),
-        ("selected".to_owned(), session.alpn.clone().into()),
-    ]);
+    let facts = alpn(&offered, session.alpn.as_deref());
     if session.alpn.as_deref() != Some("h2") {
         climb.note(
             StepKind::Alpn,
             clock::instant(),
-            Err(Failure { detail, ..Failure::peer(Reason::Http2NotOffered) }),
+            Err(Failure { facts, ..Failure::peer(Reason::Http2NotOffered) }),
         );
         return Err(Stop);
     }
-    climb.note(StepKind::Alpn, clock::instant(), Ok(detail));
+    climb.note(StepKind::Alpn, clock::instant(), Ok(facts));
     speak(climb, session.stream, "https", session.exporter).await
 }
 
@@ -105,9 +103,9 @@ async fn speak(
     let proof = climb.weigh(asked.as_ref(), answer.proof.as_deref(), exporter.as_ref());
     let proved = matches!(proof, ProofOutcome::Valid { .. });
     let outcome = match seen_by_listener(&proof) {
-        Some(version) if version != "2" => {
-            Err(answer.failure(Reason::Http2NotCarried).with("listener_saw_http", version))
-        }
+        Some(version) if version != "2" => Err(answer
+            .failure(Reason::Http2NotCarried)
+            .noting(|facts| facts.grpc.listener_saw_http = Some(version))),
         _ => answer.judge(),
     };
     let climbed = outcome.is_ok();
@@ -176,9 +174,7 @@ impl Exchange for Calls {
         let mut held = Held::open(&self.connection, &self.prefix).await?;
         let heard = held.echo(&self.connection, b"before").await?;
         if heard != b"before" {
-            return Err(
-                Failure::peer(Reason::GrpcFailed).with("error", "the echo is not what was said")
-            );
+            return Err(Failure::peer(Reason::GrpcFailed).saying("the echo is not what was said"));
         }
         self.held = Some(held);
         Ok(())
@@ -227,9 +223,8 @@ fn call_ended(failure: Failure) -> Failure {
         Reason::SilentAfterConnect | Reason::ResetAfterConnect => failure,
         Reason::ClosedAfterConnect => Failure { reason: Reason::ResetAfterConnect, ..failure }
             .with("closed", "in the middle of a call"),
-        code => {
-            Failure { reason: Reason::ResetAfterConnect, ..failure }.with("stream", code.code())
-        }
+        code => Failure { reason: Reason::ResetAfterConnect, ..failure }
+            .noting(|facts| facts.grpc.stream = Some(code)),
     }
 }
 
@@ -269,7 +264,7 @@ async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Fa
 /// Sends the preface and waits for the other end's own: a SETTINGS frame (RFC 9113 section 3.4).
 async fn settings(
     stream: impl Io + 'static,
-) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Detail), Failure> {
+) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Facts), Failure> {
     let (tap, head) = Tap::new(stream);
     let shaken = h2::client::Builder::new()
         .enable_push(false)
@@ -291,12 +286,12 @@ async fn settings(
     let octets = head.until(enough).await;
     first_frame(&octets)
         .unwrap_or_else(|| Err(head.failure(Reason::HttpNotSpoken)))
-        .map(|detail| ((sender, head, driver), detail))
+        .map(|facts| ((sender, head, driver), facts))
 }
 
 /// What the first octets of the answer to a preface mean; `None` when they are neither HTTP/2 nor
 /// HTTP/1.x.
-fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
+fn first_frame(octets: &[u8]) -> Option<Result<Facts, Failure>> {
     if looks_like(octets) == Some("http/1") {
         let line = octets.split(|&o| o == b'\r' || o == b'\n').next().unwrap_or_default();
         return Some(Err(
@@ -307,7 +302,7 @@ fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
         return None;
     }
     match octets[3] {
-        SETTINGS => Some(Ok(Detail::from([("first_frame".to_owned(), "SETTINGS".into())]))),
+        SETTINGS => Some(Ok(Facts::of(|facts| facts.more.add("first_frame", "SETTINGS")))),
         // An HTTP/1.x-only endpoint of Kestrel says GOAWAY HTTP_1_1_REQUIRED and nothing else.
         GOAWAY => {
             let code = octets
@@ -320,7 +315,7 @@ fn first_frame(octets: &[u8]) -> Option<Result<Detail, Failure>> {
                 Some(code @ (h2::Reason::NO_ERROR | h2::Reason::ENHANCE_YOUR_CALM)) => {
                     Failure::peer(Reason::GrpcFailed)
                         .with("first_frame", "GOAWAY")
-                        .with("goaway", format!("{code:?}"))
+                        .noting(|facts| facts.ended.goaway = Some(format!("{code:?}")))
                 }
                 Some(code) => Failure::peer(Reason::Http2NotOffered)
                     .with("first_frame", "GOAWAY")

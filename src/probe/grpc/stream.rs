@@ -6,7 +6,7 @@ use super::call::{begin, failure};
 use super::connection::Connection;
 use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::observation::Detail;
+use crate::observation::Facts;
 use crate::probe::http::headers::text;
 use crate::proto::grpc::{Code, Deframer, PING_PONG, STATUS_HEADER, frame};
 use crate::reason::Reason;
@@ -34,7 +34,7 @@ pub async fn ping_pong(
     connection: &Connection,
     prefix: &str,
     deadline: Duration,
-) -> Result<Detail, Failure> {
+) -> Result<Facts, Failure> {
     let begun = begin(connection, prefix, PING_PONG);
     let (response, mut send) =
         tokio::time::timeout(deadline, begun).await.map_err(|_| Failure::silent())??;
@@ -47,11 +47,12 @@ pub async fn ping_pong(
         match tokio::time::timeout(deadline, hear(connection, &mut answers, &mut messages)).await {
             Ok(Ok(heard)) if heard == word => times.push(clock::ms_since(said)),
             Ok(Ok(_)) => {
-                return Err(Failure::peer(Reason::GrpcFailed)
-                    .with("error", "the echo is not what was said"));
+                return Err(
+                    Failure::peer(Reason::GrpcFailed).saying("the echo is not what was said")
+                );
             }
-            Ok(Err(failure)) => return Err(failure.with("echoes", times.len())),
-            Err(_) if sent.is_err() => return Err(Failure::silent().with("echoes", times.len())),
+            Ok(Err(failure)) => return Err(echoed(failure, times.len())),
+            Err(_) if sent.is_err() => return Err(echoed(Failure::silent(), times.len())),
             Err(_) => {
                 // Once the request is closed a device that held it back lets it go: that settles
                 // it.
@@ -66,7 +67,8 @@ pub async fn ping_pong(
                 } else {
                     Reason::SilentAfterConnect
                 });
-                return Err(failure.with("echoes", times.len()).with("answered_after_close", came));
+                return Err(echoed(failure, times.len())
+                    .noting(|facts| facts.grpc.answered_after_close = Some(came)));
             }
         }
     }
@@ -74,13 +76,13 @@ pub async fn ping_pong(
     let last = tokio::time::timeout(deadline, end(connection, answers))
         .await
         .map_err(|_| Failure::silent())??;
-    let detail = Detail::from([("echo_ms".to_owned(), times.clone().into())]);
+    let facts = Facts::of(|facts| facts.grpc.echo_ms.clone_from(&times));
     match last {
-        Some(Code::OK) => Ok(detail),
-        Some(code) => Err(Failure::peer(Reason::GrpcFailed)
-            .with("grpc_status", code.0)
-            .with("grpc_status_name", code.name())),
-        None => Err(Failure::peer(Reason::GrpcTrailersLost).with("echoes", times.len())),
+        Some(Code::OK) => Ok(facts),
+        Some(code) => {
+            Err(Failure::peer(Reason::GrpcFailed).noting(|facts| facts.grpc.ended_with(code)))
+        }
+        None => Err(echoed(Failure::peer(Reason::GrpcTrailersLost), times.len())),
     }
 }
 
@@ -96,7 +98,7 @@ pub async fn answered_while_open(
     prefix: &str,
     behind_front: bool,
     deadline: Duration,
-) -> Result<Option<Detail>, Failure> {
+) -> Result<Option<Facts>, Failure> {
     let begun = tokio::time::timeout(deadline, begin(connection, prefix, PING_PONG)).await;
     let Ok(Ok((mut response, mut send))) = begun else { return Ok(None) };
     let _ = send.send_data(Bytes::from(frame(WORDS[0])), false);
@@ -107,25 +109,27 @@ pub async fn answered_while_open(
             // through, and nothing else, says so in words of HTTP.
             if behind_front && status.is_none() && answer.status().as_u16() >= 300 {
                 return Err(Failure::peer(Reason::HttpStatus)
-                    .with("status", answer.status().as_u16())
+                    .noting(|facts| facts.http.status = Some(answer.status().as_u16()))
                     .with("method", PING_PONG));
             }
-            Ok(Some(Detail::from([(
-                "answered_while_open".to_owned(),
-                status.map_or_else(|| true.into(), Into::into),
-            )])))
+            let said = status.map_or_else(|| true.into(), serde_json::Value::from);
+            Ok(Some(Facts::of(|facts| facts.more.add("answered_while_open", said))))
         }
         Ok(Err(_)) => Ok(None),
         Err(_) => {
             let _ = send.send_data(Bytes::new(), true);
             match tokio::time::timeout(deadline, response).await {
-                Ok(Ok(_)) => Err(Failure::unknown(Reason::GrpcBuffered)
-                    .with("echoes", 0)
-                    .with("answered_after_close", true)),
+                Ok(Ok(_)) => Err(echoed(Failure::unknown(Reason::GrpcBuffered), 0)
+                    .noting(|facts| facts.grpc.answered_after_close = Some(true))),
                 _ => Ok(None),
             }
         }
     }
+}
+
+/// A failure after so many echoes.
+fn echoed(failure: Failure, echoes: usize) -> Failure {
+    failure.noting(|facts| facts.grpc.echoes = Some(echoes))
 }
 
 /// A call that is kept open from one echo to the next.
@@ -177,7 +181,7 @@ async fn hear(
             Ok(Some(message)) => return Ok(message.body),
             Ok(None) => {}
             Err(error) => {
-                return Err(Failure::peer(Reason::GrpcFailed).with("error", error.to_string()));
+                return Err(Failure::peer(Reason::GrpcFailed).saying(error.to_string()));
             }
         }
         let body = match answers {
@@ -202,18 +206,14 @@ async fn hear(
 
 /// The call was ended before the echo.
 fn ended_early(answers: &Answers) -> Failure {
-    let failure =
-        Failure::peer(Reason::GrpcFailed).with("error", "the call was ended before the echo");
+    let failure = Failure::peer(Reason::GrpcFailed).saying("the call was ended before the echo");
     match answers {
-        Answers::Open(status @ 502..=504, ..) => {
-            Failure { reason: Reason::BadGateway, ..failure }.with("status", *status)
-        }
+        Answers::Open(status @ 502..=504, ..) => Failure { reason: Reason::BadGateway, ..failure }
+            .noting(|facts| facts.http.status = Some(*status)),
         Answers::Open(status, headers, _) => {
-            let failure = failure.with("status", *status);
+            let failure = failure.noting(|facts| facts.http.status = Some(*status));
             match status_of(headers) {
-                Some(code) => {
-                    failure.with("grpc_status", code.0).with("grpc_status_name", code.name())
-                }
+                Some(code) => failure.noting(|facts| facts.grpc.ended_with(code)),
                 // Said by somebody who knows nothing of the call: a front to whom a message was too
                 // large (413).
                 None if (400..600).contains(status) => {

@@ -2,7 +2,7 @@
 
 use super::headers::{clock_offset, proof_of, text};
 use super::origin::Origin;
-use crate::observation::Detail;
+use crate::observation::facts::{Facts, Http};
 use crate::probe::recognise::{Recognised, recognise};
 use crate::proto::http_status::{self, Place, Said, Shown};
 use crate::reason::Reason;
@@ -28,51 +28,46 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
     pub(super) closes: bool,
-    pub(super) detail: Detail,
+    pub(super) facts: Facts,
 }
 
 impl Answer {
     pub(super) fn of(status: u16, version: &str, headers: &HeaderMap, body: Vec<u8>) -> Answer {
         let value = |name: &str| text(headers, &HeaderName::try_from(name).ok()?);
-        let mut answer = Answer {
-            status,
-            recognised: recognise(status, headers, &body),
+        let recognised = recognise(status, headers, &body);
+        let (body_octets, is_error) = (body.len(), status >= 400);
+        let http = Http {
+            status: Some(status),
+            version: Some(version.to_owned()),
+            server: value("server"),
             location: value("location"),
             content_type: value("content-type"),
+            age: value("age").and_then(|age| age.trim().parse().ok()).filter(|age| *age > 0),
+            via: value("via"),
+            retry_after: value("retry-after"),
+            body_octets: Some(body_octets),
+            turned_away: http_status::turned_away(&body).filter(|_| is_error).map(str::to_owned),
+            http_sys: is_error && recognised.http_sys,
+            ..Http::default()
+        };
+        let mut answer = Answer {
+            status,
+            recognised,
+            location: http.location.clone(),
+            content_type: http.content_type.clone(),
             retry_after: headers.contains_key(RETRY_AFTER),
             proof: proof_of(headers),
             headers: headers.keys().map(|name| name.as_str().to_owned()).collect(),
             makers: MAKERS.iter().filter_map(|name| Some((*name, value(name)?))).collect(),
             body,
             closes: false,
-            detail: Detail::new(),
+            facts: Facts::of(|facts| {
+                facts.http = http;
+                facts.clock_offset_s = clock_offset(headers);
+            }),
         };
-        answer.detail.insert("status".into(), answer.status.into());
-        answer.detail.insert("version".into(), version.into());
-        answer.detail.insert("server".into(), value("server").into());
-        answer.detail.insert("location".into(), answer.location.clone().into());
-        answer.detail.insert("content_type".into(), answer.content_type.clone().into());
-        answer.detail.insert(
-            "age".into(),
-            value("age")
-                .and_then(|age| age.trim().parse::<u64>().ok())
-                .filter(|age| *age > 0)
-                .into(),
-        );
-        answer.detail.insert("via".into(), value("via").into());
-        answer.detail.insert("clock_offset_s".into(), clock_offset(headers).into());
-        answer.detail.insert("retry_after".into(), value("retry-after").into());
-        answer.detail.insert("body_octets".into(), answer.body.len().into());
-        if status >= 400 {
-            answer
-                .detail
-                .insert("turned_away".into(), http_status::turned_away(&answer.body).into());
-            if answer.recognised.http_sys {
-                answer.detail.insert("http_sys".into(), true.into());
-            }
-        }
         if answer.wants_tls() {
-            answer.detail.insert("looks_like".into(), "tls".into());
+            answer.facts.ended.looks_like = Some("tls".to_owned());
         }
         answer
     }
@@ -86,13 +81,13 @@ impl Answer {
         let place =
             self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
         if place == Place::OwnHttps {
-            self.detail.insert("own_https".into(), true.into());
+            self.facts.http.own_https = true;
         }
         if place == Place::Here
             && (300..400).contains(&self.status)
             && self.location.as_deref().is_some_and(http_status::leads_to_sign_in)
         {
-            self.detail.insert("sign_in".into(), true.into());
+            self.facts.http.sign_in = true;
         }
         let recognised = &self.recognised;
         let shown = Shown {
@@ -112,7 +107,7 @@ impl Answer {
         if said == Said::No(Reason::HttpStatus)
             && (self.status == 429 || (self.status == 503 && self.retry_after))
         {
-            self.detail.insert("rate_limit".into(), true.into());
+            self.facts.http.rate_limit = true;
         }
         said
     }

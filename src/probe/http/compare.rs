@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::connection::{Connection, Sender, aside};
 use super::origin::rooted;
 use crate::net::random;
+use crate::observation::facts::{NoSuchPath, RefusedBy};
 use crate::probe::climb::Climb;
 use crate::proto::hex::hex;
 use crate::proto::http_status::{Meaning, is_refusing, of};
@@ -48,17 +49,17 @@ pub(super) async fn with_no_such_path(
     if let Some(other) = ask_for(climb, connection, &unlikely).await {
         let same = answer.is_like(&other, &path, &unlikely);
         let said = if is_in_its_words && other.is_a_stand_ins() {
-            stand_in::REFUSED_ALIKE.into()
+            NoSuchPath::RefusedByStandIn
         } else if same && is_asked_for {
-            "answered alike".into()
+            NoSuchPath::AnsweredAlike
         } else {
-            other.status.into()
+            NoSuchPath::Status(other.status)
         };
-        answer.detail.insert("no_such_path".into(), said);
+        answer.facts.http.no_such_path = Some(said);
     }
 }
 
-/// Who refused a path that must be refused at the front, by what other paths get. Detail
+/// Who refused a path that must be refused at the front, by what other paths get. Facts
 /// `refused_by` says
 ///
 /// - `stand-in`: it is in the words of a listener that does not prove itself;
@@ -80,7 +81,7 @@ pub(super) async fn refusal(
         return;
     }
     if answer.is_a_stand_ins() {
-        answer.detail.insert("refused_by".into(), "stand-in".into());
+        answer.facts.http.refused_by = Some(RefusedBy::StandIn);
         return;
     }
     let path = rooted(climb.target.hop.flow.path.as_deref());
@@ -101,28 +102,24 @@ pub(super) async fn refusal(
         && !answer.is_of_one_maker(&other, &path, &below)
         && (!is_refusing(other.status) || other.is_a_stand_ins() || is_of_service(&other, &below))
     {
-        answer.detail.insert("refused_alone".into(), other.status.into());
+        answer.facts.http.refused_alone = Some(other.status);
     }
     let is_bare = answer.body.is_empty() && answer.content_type.is_none();
     let refused_by = match &of_service {
-        Some(_) if is_of_service(answer, &path) => Some("service"),
+        Some(_) if is_of_service(answer, &path) => Some(RefusedBy::Service),
         // That a maker's name is missing names nobody, unless nothing else is there either.
         Some(other)
             if answer.makers.iter().any(|(k, v)| other.makers.get(k) != Some(v))
                 || (answer.makers != other.makers && is_bare) =>
         {
-            Some("front")
+            Some(RefusedBy::Front)
         }
         // Where the tables do not say what is passed on, there is nothing to compare it with.
-        Some(_) => answer.recognised.front_page.then_some("front"),
-        None => (answer.recognised.front_page && passed_on.is_none()).then_some("front"),
+        Some(_) => answer.recognised.front_page.then_some(RefusedBy::Front),
+        None => (answer.recognised.front_page && passed_on.is_none()).then_some(RefusedBy::Front),
     };
-    if answer.recognised.front_page || is_bare {
-        answer.detail.insert("front_page".into(), true.into());
-    }
-    if let Some(refused_by) = refused_by {
-        answer.detail.insert("refused_by".into(), refused_by.into());
-    }
+    answer.facts.http.front_page = answer.recognised.front_page || is_bare;
+    answer.facts.http.refused_by = refused_by;
 }
 
 /// A path below another one that cannot be there.

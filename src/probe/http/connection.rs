@@ -6,6 +6,7 @@ use crate::matrix::model::Protocol;
 use crate::net::failure::Failure;
 use crate::net::fetch::{AGENT, Driver, drive};
 use crate::net::{Io, tls};
+use crate::observation::facts::BehindSpeaks;
 use crate::probe::again::{Exchange, Heard};
 use crate::probe::climb::{Asked, Climb};
 use crate::probe::http1::Http1;
@@ -102,7 +103,7 @@ impl Form {
         // The name or the path cannot stand in a request: nothing was sent.
         builder
             .body(Empty::new())
-            .map_err(|e| Failure::local(Reason::NotTested).with("error", e.to_string()))
+            .map_err(|e| Failure::local(Reason::NotTested).saying(e.to_string()))
     }
 }
 
@@ -149,7 +150,7 @@ impl Connection {
         padding: &str,
     ) -> Result<Answer, Failure> {
         let request = self.form.request(challenge, padding)?;
-        let mut answer = match &mut self.sender {
+        let answer = match &mut self.sender {
             Sender::Closed => {
                 return Err(Failure::after_connect(&io::ErrorKind::NotConnected.into()));
             }
@@ -162,16 +163,12 @@ impl Connection {
                 } else if let Ok(outcome) = tokio::time::timeout(BODY_DEADLINE, reading).await {
                     // One that does not end is a stream, perhaps; one that is cut off in its middle
                     // is none.
-                    outcome.map_err(|failure| {
-                        failure.with("status", head.status).with("cut_off", true)
-                    })?;
+                    outcome.map_err(|failure| cut_off(failure, head.status))?;
                 }
                 let body = http.take_body(framing, MAX_BODY);
                 let mut answer = Answer::of(head.status, &head.version, &head.headers, body);
                 answer.closes = head.closes(framing);
-                if !head.odd.is_empty() {
-                    answer.detail.insert("odd".into(), head.odd.into());
-                }
+                answer.facts.http.odd = head.odd.into_iter().map(str::to_owned).collect();
                 answer
             }
             Sender::V2(sender, head, _) => {
@@ -185,15 +182,12 @@ impl Connection {
                 if parts.headers.contains_key(PROOF_HEADER) {
                     reading.await.map_err(|e| failure(&e, head))?;
                 } else if let Ok(Err(error)) = tokio::time::timeout(BODY_DEADLINE, reading).await {
-                    return Err(failure(&error, head)
-                        .with("status", parts.status.as_u16())
-                        .with("cut_off", true));
+                    return Err(cut_off(failure(&error, head), parts.status.as_u16()));
                 }
                 Answer::of(parts.status.as_u16(), "2", &parts.headers, body)
             }
         };
         self.closes = answer.closes || self.form.by_http2;
-        answer.detail.retain(|_, v| !v.is_null());
         Ok(answer)
     }
 }
@@ -233,6 +227,11 @@ impl Exchange for Connection {
     }
 }
 
+/// An answer that was cut off in the middle.
+fn cut_off(failure: Failure, status: u16) -> Failure {
+    failure.noting(|facts| (facts.http.status, facts.http.cut_off) = (Some(status), true))
+}
+
 /// Why no answer came by HTTP/2.
 fn failure(error: &hyper::Error, head: &Head) -> Failure {
     let mut source = std::error::Error::source(error);
@@ -243,9 +242,10 @@ fn failure(error: &hyper::Error, head: &Head) -> Failure {
             }
             // nginx, when what is behind it did not answer in HTTP.
             if raw_status(&head.octets()) == Some("000") {
-                return Failure::peer(Reason::BadGateway)
-                    .with("status", "000")
-                    .with("behind_speaks", "no HTTP");
+                return Failure::peer(Reason::BadGateway).noting(|facts| {
+                    facts.http.raw_status = Some("000".to_owned());
+                    facts.http.behind_speaks = Some(BehindSpeaks::NoHttp);
+                });
             }
         }
         source = cause.source();
@@ -258,5 +258,5 @@ fn failure(error: &hyper::Error, head: &Head) -> Failure {
     {
         failure.reason = Reason::ClosedAfterConnect;
     }
-    failure.with("error", error.to_string())
+    failure.saying(error.to_string())
 }

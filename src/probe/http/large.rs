@@ -6,7 +6,8 @@ use super::connection::aside;
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::random;
-use crate::observation::{Detail, StepKind};
+use crate::observation::{Facts, StepKind};
+use crate::probe::again::of_stranger;
 use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{CHALLENGE_LEN, PADDING, padding};
 
@@ -25,30 +26,18 @@ pub(super) async fn to_service(climb: &mut Climb<'_>) -> Result<(), Stop> {
         match tokio::time::timeout(climb.step_deadline(), connection.ask(None, &words)).await {
             // Who tires of waiting has not had all of it (RFC 9110 section 15.5.9).
             Ok(Ok(answer)) if answer.status != 408 => {
-                let detail = [
-                    ("octets_sent", PADDING.into()),
-                    ("status", answer.status.into()),
-                    ("unproved", true.into()),
-                ];
-                climb.note(
-                    StepKind::Payload,
-                    begun,
-                    Ok(detail
-                        .map(|(name, value)| (name.to_owned(), value))
-                        .into_iter()
-                        .collect::<Detail>()),
-                );
+                let facts = Facts::of(|facts| {
+                    of_stranger(facts);
+                    facts.http.status = Some(answer.status);
+                });
+                climb.note(StepKind::Payload, begun, Ok(facts));
                 Ok(())
             }
             // What has arrived is not lost for its size: whoever took it is silent, or does not
             // like it.
             Ok(Err(_)) | Err(_) if climb.was_delivered() != Some(false) => Ok(()),
             _ => {
-                climb.note(
-                    StepKind::Payload,
-                    begun,
-                    Err(Failure::silent().with("octets_sent", PADDING).with("unproved", true)),
-                );
+                climb.note(StepKind::Payload, begun, Err(Failure::silent().noting(of_stranger)));
                 Err(Stop)
             }
         };

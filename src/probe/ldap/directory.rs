@@ -5,7 +5,8 @@ use super::root_dse;
 use super::talk::Searches;
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
-use crate::observation::{Detail, Spread, StepKind};
+use crate::observation::facts::Directory;
+use crate::observation::{Facts, Spread, StepKind};
 use crate::probe::climb::Climb;
 use crate::proto::ldap::netlogon::{self, Netlogon};
 use crate::reason::Reason;
@@ -106,25 +107,20 @@ impl<S: Io> Searches<S> {
     }
 }
 
-fn facts(told: &Netlogon) -> Detail {
-    let mut detail = Detail::from([
-        ("pdc".to_owned(), told.is_pdc().into()),
-        ("global_catalog".to_owned(), told.is_global_catalog().into()),
-        ("writable".to_owned(), told.is_writable().into()),
-        ("time_service".to_owned(), told.keeps_time().into()),
-        ("closest".to_owned(), told.is_closest().into()),
-    ]);
-    for (name, text) in [
-        ("forest", &told.forest),
-        ("domain", &told.domain),
-        ("host", &told.host),
-        ("netbios_domain", &told.netbios_domain),
-        ("site", &told.site),
-        ("client_site", &told.client_site),
-    ] {
-        if !text.is_empty() {
-            detail.insert(name.to_owned(), text.clone().into());
-        }
-    }
-    detail
+fn facts(told: &Netlogon) -> Facts {
+    let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let directory = Directory {
+        pdc: Some(told.is_pdc()),
+        global_catalog: Some(told.is_global_catalog()),
+        writable: Some(told.is_writable()),
+        time_service: Some(told.keeps_time()),
+        closest: Some(told.is_closest()),
+        forest: said(&told.forest),
+        domain: said(&told.domain),
+        host: said(&told.host),
+        netbios_domain: said(&told.netbios_domain),
+        site: said(&told.site),
+        client_site: said(&told.client_site),
+    };
+    Facts::of(|facts| facts.directory = directory)
 }

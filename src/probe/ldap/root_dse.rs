@@ -2,7 +2,8 @@
 //! Everything in it comes from the network.
 
 use crate::net::clock;
-use crate::observation::Detail;
+use crate::observation::Facts;
+use crate::observation::facts::Ldap;
 use crate::proto::ldap::{clean, time};
 use ldap3_proto::proto::LdapPartialAttribute;
 
@@ -55,53 +56,38 @@ fn value(entry: &[LdapPartialAttribute], name: &str) -> Option<String> {
     values(entry, name).into_iter().next().filter(|v| !v.is_empty())
 }
 
-/// Puts the facts into `detail`. What the directory does not say is not there.
-pub(super) fn describe(entry: &[LdapPartialAttribute], detail: &mut Detail) {
-    let mut put = |name: &str, value: serde_json::Value| detail.insert(name.to_owned(), value);
-    for (name, attribute) in [
-        ("dns_host_name", "dnsHostName"),
-        ("default_naming_context", "defaultNamingContext"),
-        ("root_domain_naming_context", "rootDomainNamingContext"),
-        ("server_name", "serverName"),
-        ("vendor_name", "vendorName"),
-        ("vendor_version", "vendorVersion"),
-        ("current_time", "currentTime"),
-    ] {
-        if let Some(text) = value(entry, attribute) {
-            put(name, text.into());
-        }
-    }
-    for (name, attribute) in [
-        ("domain_functionality", "domainFunctionality"),
-        ("forest_functionality", "forestFunctionality"),
-        ("domain_controller_functionality", "domainControllerFunctionality"),
-    ] {
-        if let Some(level) = value(entry, attribute).and_then(|v| v.parse::<i64>().ok()) {
-            put(name, level.into());
-        }
-    }
-    for (name, attribute) in
-        [("is_global_catalog_ready", "isGlobalCatalogReady"), ("is_synchronized", "isSynchronized")]
-    {
-        if let Some(yes) = value(entry, attribute).and_then(|v| truth(&v)) {
-            put(name, yes.into());
-        }
-    }
-    let versions: Vec<i64> =
-        values(entry, "supportedLDAPVersion").iter().filter_map(|v| v.parse().ok()).collect();
-    if !versions.is_empty() {
-        put("supported_ldap_version", versions.into());
-    }
-    let site = ["dsServiceName", "serverName"]
-        .iter()
-        .find_map(|name| value(entry, name).and_then(|dn| site_of(&dn)));
-    if let Some(site) = site {
-        put("site", site.into());
-    }
-    if let Some(theirs) = value(entry, "currentTime").and_then(|t| time::parse(&t)) {
-        put("clock_offset_s", (theirs.as_second() - clock::now().as_second()).into());
-    }
-    put("active_directory", is_active_directory(entry).into());
+/// What it says. What the directory does not say is not there.
+pub(super) fn describe(entry: &[LdapPartialAttribute]) -> Facts {
+    let level = |attribute| value(entry, attribute).and_then(|v| v.parse::<i64>().ok());
+    let yes = |attribute| value(entry, attribute).and_then(|v| truth(&v));
+    let ldap = Ldap {
+        dns_host_name: value(entry, "dnsHostName"),
+        default_naming_context: value(entry, "defaultNamingContext"),
+        root_domain_naming_context: value(entry, "rootDomainNamingContext"),
+        server_name: value(entry, "serverName"),
+        vendor_name: value(entry, "vendorName"),
+        vendor_version: value(entry, "vendorVersion"),
+        current_time: value(entry, "currentTime"),
+        domain_functionality: level("domainFunctionality"),
+        forest_functionality: level("forestFunctionality"),
+        domain_controller_functionality: level("domainControllerFunctionality"),
+        is_global_catalog_ready: yes("isGlobalCatalogReady"),
+        is_synchronized: yes("isSynchronized"),
+        supported_ldap_version: values(entry, "supportedLDAPVersion")
+            .iter()
+            .filter_map(|v| v.parse().ok())
+            .collect(),
+        site: ["dsServiceName", "serverName"]
+            .iter()
+            .find_map(|name| value(entry, name).and_then(|dn| site_of(&dn))),
+        active_directory: Some(is_active_directory(entry)),
+        ..Ldap::default()
+    };
+    let theirs = value(entry, "currentTime").and_then(|t| time::parse(&t));
+    Facts::of(|facts| {
+        facts.ldap = ldap;
+        facts.clock_offset_s = theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
+    })
 }
 
 /// `TRUE` and `FALSE` (RFC 4517 section 3.3.3).
@@ -241,16 +227,12 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_there() {
-        let mut detail = Detail::new();
-        describe(
-            &entry(&[
-                ("isSynchronized", &["maybe"]),
-                ("domainFunctionality", &["high"]),
-                ("currentTime", &["noon"]),
-            ]),
-            &mut detail,
-        );
-        let names: Vec<_> = detail.keys().map(String::as_str).collect();
+        let facts = describe(&entry(&[
+            ("isSynchronized", &["maybe"]),
+            ("domainFunctionality", &["high"]),
+            ("currentTime", &["noon"]),
+        ]));
+        let names: Vec<String> = facts.flat().into_keys().collect();
         assert_eq!(names, ["active_directory", "current_time"]);
     }
 }

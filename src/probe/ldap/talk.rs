@@ -4,7 +4,7 @@ use super::root_dse;
 
 use crate::net::Io;
 use crate::net::failure::Failure;
-use crate::observation::Detail;
+use crate::observation::Facts;
 use crate::probe::again::{Exchange, Heard};
 use crate::probe::climb::Asked;
 use crate::probe::climb::Climb;
@@ -77,14 +77,14 @@ impl<S: Io> Talk<S> {
         &mut self,
         id: i32,
         more: &[&str],
-    ) -> Result<(Vec<LdapPartialAttribute>, Detail), Failure> {
+    ) -> Result<(Vec<LdapPartialAttribute>, Facts), Failure> {
         let attrs = root_dse::ASKED.iter().copied().chain(more.iter().copied());
         let entry = self.entry(id, LdapFilter::Present("objectClass".to_owned()), attrs).await?;
-        let mut detail =
-            Detail::from([("entries".to_owned(), usize::from(entry.is_some()).into())]);
+        let entries = usize::from(entry.is_some());
         let entry = entry.unwrap_or_default();
-        root_dse::describe(&entry, &mut detail);
-        Ok((entry, detail))
+        let mut facts = root_dse::describe(&entry);
+        facts.ldap.entries = Some(entries);
+        Ok((entry, facts))
     }
 
     /// The attributes of the entry without a name, where it fits the filter.
@@ -133,7 +133,7 @@ impl<S: Io> Talk<S> {
     }
 
     /// Asks for TLS (RFC 4511 section 4.14).
-    pub(super) async fn start_tls(&mut self, id: i32) -> Result<((), Detail), Failure> {
+    pub(super) async fn start_tls(&mut self, id: i32) -> Result<((), Facts), Failure> {
         let request = LdapExtendedRequest { name: STARTTLS.to_owned(), value: None };
         self.send(LdapMsg::new(id, LdapOp::ExtendedRequest(request))).await?;
         for _ in 0..MAX_MESSAGES {
@@ -155,7 +155,7 @@ impl<S: Io> Talk<S> {
                     &self.buffer,
                 ));
             }
-            return Ok(((), Detail::from([("result_code".to_owned(), 0.into())])));
+            return Ok(((), Facts::of(|facts| facts.ldap.result_code = Some(0))));
         }
         Err(not_ldap("no answer to StartTLS among many messages", &[]))
     }
@@ -212,16 +212,14 @@ pub(super) fn not_ldap(why: &str, seen: &[u8]) -> Failure {
     let mut failure = Failure::peer(Reason::LdapNotSpoken).with("why", why);
     if !seen.is_empty() {
         let first = &seen[..seen.len().min(64)];
-        failure = failure.with("first_octets", wire::clean(first));
+        failure.facts.ended.first_octets = Some(wire::clean(first));
         let speaks = match first {
             [b'H', b'T', b'T', b'P', b'/', ..] => Some("HTTP"),
             [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
             [0x14..=0x17, 3, ..] => Some("TLS"),
             _ => None,
         };
-        if let Some(speaks) = speaks {
-            failure = failure.with("looks_like", speaks);
-        }
+        failure.facts.ended.looks_like = speaks.map(str::to_owned);
     }
     failure
 }
@@ -234,21 +232,17 @@ pub(super) fn success(frame: &Frame) -> Result<(), Failure> {
     if code == 0 {
         return Ok(());
     }
-    let mut failure = Failure::peer(Reason::LdapRefused)
-        .with("result_code", code)
-        .with("result", wire::code_name(code));
-    if !text.is_empty() {
-        failure = failure.with("text", text);
-    }
-    if !referral.is_empty() {
-        failure = failure.with("referral", referral);
-    }
-    Err(failure)
+    Err(Failure::peer(Reason::LdapRefused).noting(|facts| {
+        facts.ldap.result_code = Some(code);
+        facts.ldap.result = Some(wire::code_name(code).to_owned());
+        facts.ldap.text = Some(text).filter(|text| !text.is_empty());
+        facts.ldap.referral = referral;
+    }))
 }
 
 /// Adds what a refusal of StartTLS usually comes from.
 fn explain_starttls(failure: Failure) -> Failure {
-    let hint = match failure.detail.get("result_code").and_then(serde_json::Value::as_i64) {
+    let hint = match failure.facts.ldap.result_code {
         Some(52) => {
             "the host has no certificate that it can use for TLS: on a domain controller one for \
                 Server Authentication, with the host's \

@@ -4,11 +4,10 @@ use super::session::{Called, hex, not_spoken, of_fault};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
-use crate::observation::Detail;
+use crate::observation::Facts;
 use crate::proto::rpc::epm::{Handle, MapResponse, NO_HANDLE};
 use crate::proto::rpc::{Syntax, Tower};
 use crate::reason::Reason;
-use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Ports of one interface that are tried; a server with several network stacks names each a time or
@@ -33,18 +32,12 @@ pub(super) struct Located {
 
 impl Located {
     /// Facts for the rung; addresses only where they are not the one that is in use already.
-    pub(super) fn detail(&self, in_use: IpAddr) -> Detail {
-        let mut detail = Detail::from([("ports".to_owned(), json!(self.ports))]);
-        let others: Vec<String> = self
-            .addresses
-            .iter()
-            .filter(|a| IpAddr::V4(**a) != in_use.to_canonical())
-            .map(Ipv4Addr::to_string)
-            .collect();
-        if !others.is_empty() {
-            detail.insert("reported_addresses".to_owned(), json!(others));
-        }
-        detail
+    pub(super) fn facts(&self, in_use: IpAddr) -> Facts {
+        let others = |a: &&Ipv4Addr| IpAddr::V4(**a) != in_use.to_canonical();
+        Facts::of(|facts| {
+            facts.rpc.ports.clone_from(&self.ports);
+            facts.rpc.reported_addresses = self.addresses.iter().filter(others).copied().collect();
+        })
     }
 
     /// Ports that the flow's range, and so the rule of a firewall, does not have.
@@ -55,12 +48,12 @@ impl Located {
 }
 
 /// What the rungs of an interface are about.
-pub(super) fn about(interface: &Interface) -> Detail {
-    Detail::from([
-        ("interface".to_owned(), interface.name.clone().into()),
-        ("uuid".to_owned(), interface.uuid.clone().into()),
-        ("version".to_owned(), format!("{}.{}", interface.version.0, interface.version.1).into()),
-    ])
+pub(super) fn about(interface: &Interface) -> Facts {
+    Facts::of(|facts| {
+        facts.rpc.interface = Some(interface.name.clone());
+        facts.rpc.uuid = Some(interface.uuid.clone());
+        facts.rpc.version = Some(format!("{}.{}", interface.version.0, interface.version.1));
+    })
 }
 
 /// The answers to an `ept_map` call, of which each holds a few towers, and a handle to ask for
@@ -127,7 +120,7 @@ impl Pages {
         if said.reason != Reason::RpcBindRejected {
             return Err(Failure::peer(said.reason).with("status", hex(self.status)));
         }
-        let mut failure = Failure::peer(Reason::RpcNotRegistered)
+        let failure = Failure::peer(Reason::RpcNotRegistered)
             .with("status", hex(self.status))
             .with("towers", self.towers.len());
         let others = self
@@ -138,10 +131,7 @@ impl Pages {
         let mut versions: Vec<String> =
             others.map(|i| format!("{}.{}", i.major, i.minor)).collect();
         versions.dedup();
-        if !versions.is_empty() {
-            failure = failure.with("other_versions", json!(versions));
-        }
-        Err(failure)
+        Err(failure.noting(|facts| facts.rpc.other_versions = versions))
     }
 }
 
@@ -190,20 +180,20 @@ mod tests {
     fn only_another_address_is_reported() {
         let located = answer(vec![tower(49152, 1)], 0).expect("ports");
         assert!(
-            !located
-                .detail("10.0.0.1".parse().expect("an address"))
-                .contains_key("reported_addresses")
+            located
+                .facts("10.0.0.1".parse().expect("an address"))
+                .rpc
+                .reported_addresses
+                .is_empty()
         );
         assert_eq!(
-            located.detail("192.0.2.1".parse().expect("an address"))["reported_addresses"],
-            json!(["10.0.0.1"])
+            located.facts("192.0.2.1".parse().expect("an address")).rpc.reported_addresses,
+            [Ipv4Addr::new(10, 0, 0, 1)]
         );
         let empty =
             answer(vec![Tower::tcp(WANTED, 49152, Ipv4Addr::UNSPECIFIED)], 0).expect("ports");
         assert!(
-            !empty
-                .detail("192.0.2.1".parse().expect("an address"))
-                .contains_key("reported_addresses")
+            empty.facts("192.0.2.1".parse().expect("an address")).rpc.reported_addresses.is_empty()
         );
     }
 
@@ -287,8 +277,8 @@ mod tests {
         )
         .expect_err("a failure");
         assert_eq!(
-            (failure.reason, &failure.detail["other_versions"]),
-            (Reason::RpcNotRegistered, &json!(["3.0"]))
+            (failure.reason, failure.facts.rpc.other_versions.clone()),
+            (Reason::RpcNotRegistered, vec!["3.0".to_owned()])
         );
     }
 }

@@ -54,8 +54,8 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let bound = climb
         .step(StepKind::RpcBind, async {
             let bound = unless_busy(binding.await, anew).await?;
-            let detail = bound.detail.clone();
-            Ok((bound, detail))
+            let facts = bound.facts.clone();
+            Ok((bound, facts))
         })
         .await?;
     let mut mapper = prove(climb, climb.target.hop.port, bound, asked.as_ref()).await;
@@ -180,13 +180,13 @@ async fn one_interface(
         }
         // The loader of matrices has checked it; a plan that was made by other means may still be
         // wrong.
-        Err(error) => Err(Failure::local(Reason::NotTested).with("error", error.to_string())),
+        Err(error) => Err(Failure::local(Reason::NotTested).saying(error.to_string())),
     };
     match found {
         Ok(located) => {
-            let mut detail = located.detail(climb.target.address);
-            detail.extend(look_up::about(interface));
-            climb.note(StepKind::RpcMap, begun, Ok(detail));
+            let mut facts = located.facts(climb.target.address);
+            facts.absorb(look_up::about(interface));
+            climb.note(StepKind::RpcMap, begun, Ok(facts));
             let tried = port::try_all(climb, interface, &located).await;
             *dynamic = dynamic
                 .take()
@@ -194,9 +194,9 @@ async fn one_interface(
             tried
         }
         Err(mut failure) => {
-            failure.detail.extend(look_up::about(interface));
-            if let (Reason::RpcNotRegistered, Some(hint)) = (failure.reason, &interface.hint) {
-                failure = failure.with("hint", hint.clone());
+            failure.facts.absorb(look_up::about(interface));
+            if failure.reason == Reason::RpcNotRegistered {
+                failure.facts.rpc.hint.clone_from(&interface.hint);
             }
             climb.note(StepKind::RpcMap, begun, Err(failure));
             Err(Stop)

@@ -6,16 +6,16 @@ use super::session::{Bound, Session, unless_busy};
 use crate::matrix::model::Interface;
 use crate::net::clock;
 use crate::net::failure::Failure;
-use crate::observation::{Detail, Initiator, PortState, Segment, StepKind};
+use crate::observation::facts::Unreachable;
+use crate::observation::{Facts, Initiator, PortState, Segment, StepKind};
 use crate::probe::climb::Asked;
 use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
-use serde_json::json;
 use tokio::net::TcpStream;
 
 /// Tries every port, since a client may take any of them: rung `rpc-port`, climbed when one port
-/// answers a bind. Ports that do not answer then stand in the rung's `detail.unreachable`, and its
+/// answers a bind. Ports that do not answer then stand in the rung's `facts.rpc.unreachable`, and its
 /// `reason` is `rpc-port-blocked`.
 ///
 /// # Errors
@@ -35,26 +35,19 @@ pub(super) async fn try_all(
             Err(failure) => shut.push((*port, failure)),
         }
     }
-    let mut detail = about(interface);
-    if located.left_out > 0 {
-        detail.insert("left_out".to_owned(), located.left_out.into());
-    }
+    let mut facts = about(interface);
+    facts.rpc.left_out = Some(located.left_out).filter(|left_out| *left_out > 0);
     let range = climb.target.hop.flow.range.clone();
     if !located.outside(range.as_ref()).is_empty() {
-        detail.insert("outside_range".to_owned(), true.into());
-        detail.insert("range".to_owned(), range.map(|r| r.to_string()).into());
+        facts.rpc.outside_range = true;
+        facts.rpc.range = range.map(|r| r.to_string());
     }
     if let Some((port, bound, _)) = open.first() {
-        detail.insert("port".to_owned(), (*port).into());
-        detail.insert(
-            "answered".to_owned(),
-            open.iter().map(|(port, ..)| *port).collect::<Vec<_>>().into(),
-        );
-        detail.extend(bound.detail.clone());
-        if !shut.is_empty() {
-            detail.insert("unreachable".to_owned(), list(&shut));
-        }
-        climb.note(StepKind::RpcPort, begun, Ok(detail));
+        facts.rpc.port = Some(*port);
+        facts.rpc.answered = open.iter().map(|(port, ..)| *port).collect();
+        facts.absorb(bound.facts.clone());
+        facts.rpc.unreachable = list(&shut);
+        climb.note(StepKind::RpcPort, begun, Ok(facts));
         // What is shut is worse than what answers and says no.
         let blocked = shut
             .iter()
@@ -64,7 +57,7 @@ pub(super) async fn try_all(
             climb.remark(failure.reason);
         }
     } else {
-        climb.note(StepKind::RpcPort, begun, Err(all_shut(detail, shut)));
+        climb.note(StepKind::RpcPort, begun, Err(all_shut(facts, shut)));
         return Err(Stop);
     }
     let mut outcome = Ok(());
@@ -109,22 +102,22 @@ async fn bind(
         // A fault of this machine is not the path's.
         let reason =
             if failure.initiator == Initiator::Local { cause } else { Reason::RpcPortBlocked };
-        Failure { reason, ..failure }.with("cause", cause.code())
+        Failure { reason, ..failure }.noting(|facts| facts.ended.cause = Some(cause))
     })?;
     let binding = Session::bind(stream, located.interface, asked.map(|a| &a.octets));
     within(climb.step_deadline(), binding).await
 }
 
 /// The failure of the first port, which the others follow in `unreachable`.
-fn all_shut(detail: Detail, shut: Vec<(u16, Failure)>) -> Failure {
-    let unreachable = (shut.len() > 1).then(|| list(&shut));
+fn all_shut(facts: Facts, shut: Vec<(u16, Failure)>) -> Failure {
+    let unreachable = if shut.len() > 1 { list(&shut) } else { Vec::new() };
     let Some((port, mut failure)) = shut.into_iter().next() else {
         // The look-up gives at least one port.
-        return Failure { detail, ..Failure::peer(Reason::RpcNotRegistered) };
+        return Failure { facts, ..Failure::peer(Reason::RpcNotRegistered) };
     };
-    failure.detail.extend(detail);
-    failure.detail.insert("port".to_owned(), port.into());
-    failure.detail.extend(unreachable.map(|list| ("unreachable".to_owned(), list)));
+    failure.facts.absorb(facts);
+    failure.facts.rpc.port = Some(port);
+    failure.facts.rpc.unreachable = unreachable;
     failure
 }
 
@@ -132,8 +125,8 @@ fn all_shut(detail: Detail, shut: Vec<(u16, Failure)>) -> Failure {
 /// since. Gives whether nothing else is wrong.
 pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
     let Some(sweep) = climb.sweep.clone() else { return false };
-    let is_proved = |port: u64| {
-        let of = |s: &&Segment| (u64::from(s.first)..=u64::from(s.last)).contains(&port);
+    let is_proved = |port: u16| {
+        let of = |s: &&Segment| (s.first..=s.last).contains(&port);
         sweep
             .segments
             .iter()
@@ -144,32 +137,21 @@ pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
         if step.step != StepKind::RpcPort || step.reason != Some(Reason::RpcPortBlocked) {
             return;
         }
-        let listed = step
-            .detail
-            .get("unreachable")
-            .and_then(|v| v.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|v| v.get("port")?.as_u64());
-        let own = step.detail.get("port").filter(|_| !step.ok).and_then(|v| v.as_u64());
+        let listed = step.facts.rpc.unreachable.iter().map(|one| one.port);
+        let own = step.facts.rpc.port.filter(|_| !step.ok);
         let mut shut = listed.chain(own).peekable();
         if shut.peek().is_some() && shut.all(is_proved) {
             (step.ok, step.reason, step.initiator) = (true, Some(Reason::Retried), None);
-            step.detail.insert("proved_by_sweep".to_owned(), true.into());
+            step.facts.rpc.proved_by_sweep = true;
         }
     });
     climb.is_unbroken()
 }
 
-fn list(shut: &[(u16, Failure)]) -> serde_json::Value {
-    shut.iter()
-        .map(|(port, failure)| {
-            let cause = failure
-                .detail
-                .get("cause")
-                .cloned()
-                .unwrap_or_else(|| failure.reason.code().into());
-            json!({ "port": port, "cause": cause })
-        })
-        .collect()
+fn list(shut: &[(u16, Failure)]) -> Vec<Unreachable> {
+    let one = |(port, failure): &(u16, Failure)| Unreachable {
+        port: *port,
+        cause: failure.facts.ended.cause.unwrap_or(failure.reason),
+    };
+    shut.iter().map(one).collect()
 }

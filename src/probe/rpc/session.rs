@@ -2,7 +2,7 @@
 
 use crate::net::Io;
 use crate::net::failure::Failure;
-use crate::observation::Detail;
+use crate::observation::Facts;
 use crate::proto::challenge::CHALLENGE_LEN;
 use crate::proto::rpc::{
     BindAck, BindNak, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid, status,
@@ -30,7 +30,7 @@ pub(super) struct Session<S> {
 pub(super) struct Bound<S> {
     pub(super) session: Session<S>,
     /// What the server said of itself.
-    pub(super) detail: Detail,
+    pub(super) facts: Facts,
     /// Whether the challenge's context was accepted too. Only a stand-in with the key does that:
     /// other servers say that they do not have such an interface, or (Samba) that a second one in a
     /// bind has no encoding left.
@@ -63,11 +63,11 @@ impl<S: Io> Session<S> {
         let octets = session.client.bind(contexts);
         match session.exchange(&octets).await?.body {
             Body::BindAck(ack) => {
-                let detail = read_ack(&ack)?;
+                let facts = read_ack(&ack)?;
                 let challenge_accepted =
                     challenge.is_some() && ack.results.get(1).is_some_and(|r| r.is_accepted());
                 session.challenged = challenge_accepted;
-                Ok(Bound { session, detail, challenge_accepted })
+                Ok(Bound { session, facts, challenge_accepted })
             }
             Body::BindNak(nak) => {
                 let busy = [BindNak::CONGESTION, BindNak::LIMIT].contains(&nak.reason);
@@ -138,33 +138,31 @@ fn challenge_context(octets: &[u8; CHALLENGE_LEN]) -> Context {
     }
 }
 
-fn read_ack(ack: &BindAck) -> Result<Detail, Failure> {
-    let mut detail = Detail::from([
-        ("max_xmit".to_owned(), ack.max_xmit.into()),
-        ("sec_addr".to_owned(), ack.sec_addr.clone().into()),
-        ("assoc_group".to_owned(), hex(ack.assoc_group).into()),
-    ]);
+fn read_ack(ack: &BindAck) -> Result<Facts, Failure> {
+    let mut facts = Facts::of(|facts| {
+        facts.rpc.sec_addr = Some(ack.sec_addr.clone());
+        facts.more.add("max_xmit", ack.max_xmit);
+        facts.more.add("assoc_group", hex(ack.assoc_group));
+    });
     // Results come in the order of the contexts; an answer without any is no answer to a bind.
     let Some(result) = ack.results.first() else {
         return Err(not_spoken("a bind_ack without a result"));
     };
     if result.is_accepted() {
-        return Ok(detail);
+        return Ok(facts);
     }
-    detail.extend([
-        ("result".to_owned(), result.result.into()),
-        ("result_reason".to_owned(), result.reason.into()),
-        ("said".to_owned(), result.words().into()),
-    ]);
+    facts.more.add("result", result.result);
+    facts.more.add("result_reason", result.reason);
+    facts.more.add("said", result.words());
     if result.transfer.uuid != Uuid::nil() {
-        detail.insert("encoding".to_owned(), result.transfer.uuid.to_string().into());
+        facts.more.add("encoding", result.transfer.uuid.to_string());
     }
     let reason = if (result.result, result.reason) == PROVIDER_LIMIT {
         Reason::RpcServerBusy
     } else {
         Reason::RpcBindRejected
     };
-    Err(Failure { detail, ..Failure::peer(reason) })
+    Err(Failure { facts, ..Failure::peer(reason) })
 }
 
 /// A context that was turned down for a limit of the server (C706 12.6.3.1).
@@ -206,7 +204,7 @@ pub(super) fn hex(code: u32) -> String {
 }
 
 pub(super) fn not_spoken(error: impl std::fmt::Display) -> Failure {
-    Failure::peer(Reason::RpcNotSpoken).with("error", error.to_string())
+    Failure::peer(Reason::RpcNotSpoken).saying(error.to_string())
 }
 
 fn unexpected(body: &Body) -> Failure {

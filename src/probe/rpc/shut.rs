@@ -3,7 +3,9 @@
 use crate::matrix::model::Expect;
 use crate::matrix::port_set::PortSet;
 use crate::net::dial;
+use crate::observation::facts::Range;
 use crate::probe::climb::{Climb, RangeMode};
+use crate::reason::Reason;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,16 +28,17 @@ pub(super) async fn look(climb: &mut Climb<'_>) {
         let to = SocketAddr::new(climb.target.address, *port);
         async move { dial::connect(source, to, deadline, 0).await.1.map(drop) }
     });
-    let (mut open, mut ended) = (Vec::new(), BTreeMap::<&str, u32>::new());
+    let (mut open, mut ended) = (Vec::new(), BTreeMap::<Reason, u32>::new());
     for (port, outcome) in ports.iter().zip(join_all(tries).await) {
         match outcome {
             Ok(()) => open.push(*port),
-            Err(failure) => *ended.entry(failure.reason.code()).or_default() += 1,
+            Err(failure) => *ended.entry(failure.reason).or_default() += 1,
         }
     }
-    climb.add_detail("range_tried", ports.len());
-    climb.add_detail("range_open", open);
-    climb.add_detail("range_ended", serde_json::json!(ended));
+    climb.add(|facts| {
+        facts.range =
+            Range { range_tried: Some(ports.len()), range_open: open, range_ended: ended };
+    });
 }
 
 /// Ports of a range, evenly apart, its edges among them.

@@ -4,6 +4,7 @@ use super::super::control::{Again, Control, Reached, Still, same_again};
 use super::super::tests::fixture::{deny, hop, proof, rung, seen, up, verdict, with_control};
 use super::super::{Policy, Verdict, judge};
 use crate::matrix::port_set::PortSet;
+use crate::observation::facts::{Facts, RefusedBy};
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
@@ -45,7 +46,7 @@ fn an_open_deny_hop_fails() {
     let open = seen(up(), vec![proof("psp", 443, true, None)]);
     assert_eq!(verdict(&hop(deny()), &open).1, Reason::UnexpectedlyOpen);
     let mut page = seen(up(), vec![]);
-    page.steps[2].detail.insert("status".into(), 200.into());
+    page.steps[2].facts.http.status = Some(200);
     assert_eq!(verdict(&hop(deny()), &page).1, Reason::UnexpectedlyOpen);
     let silent = seen(
         vec![
@@ -68,34 +69,34 @@ fn a_front_that_refuses_the_path_denies() {
         ..deny()
     };
     let mut refused = seen(up(), vec![ProofOutcome::None]);
-    refused.steps[2].detail.insert("status".into(), 404.into());
+    refused.steps[2].facts.http.status = Some(404);
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
         Reason::DeniedOtherwise,
         "nothing tells who refused"
     );
     for (by, reason) in [
-        ("front", Reason::Denied),
-        ("service", Reason::DeniedOtherwise),
-        ("stand-in", Reason::DeniedOtherwise),
+        (RefusedBy::Front, Reason::Denied),
+        (RefusedBy::Service, Reason::DeniedOtherwise),
+        (RefusedBy::StandIn, Reason::DeniedOtherwise),
     ] {
-        refused.steps[2].detail.insert("refused_by".into(), by.into());
-        assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by}");
+        refused.steps[2].facts.http.refused_by = Some(by);
+        assert_eq!(verdict(&hop(relayed.clone()), &refused).1, reason, "{by:?}");
     }
-    refused.steps[2].detail.insert("refused_by".into(), "service".into());
+    refused.steps[2].facts.http.refused_by = Some(RefusedBy::Service);
     refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
         Reason::DeniedOtherwise,
         "nothing came to the listener behind; there may be another host behind"
     );
-    refused.steps[2].detail.insert("front_page".into(), true.into());
+    refused.steps[2].facts.http.front_page = true;
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
         Reason::Denied,
         "the listener behind knows that nothing came"
     );
-    refused.steps[2].detail.insert("refused_by".into(), "front".into());
+    refused.steps[2].facts.http.refused_by = Some(RefusedBy::Front);
     refused.known.arrived = Some(Arrived { whole: true, elsewhere: 1, ..Arrived::default() });
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
@@ -103,37 +104,37 @@ fn a_front_that_refuses_the_path_denies() {
         "the front's own page, and something came under another path"
     );
     refused.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
-    refused.steps[2].detail.insert("refused_alone".into(), 200.into());
+    refused.steps[2].facts.http.refused_alone = Some(200);
     assert_eq!(
         verdict(&hop(relayed.clone()), &refused).1,
         Reason::DeniedOtherwise,
         "a path below it is passed on"
     );
-    refused.steps[2].detail.remove("refused_alone");
+    refused.steps[2].facts.http.refused_alone = None;
     refused.known.arrived = None;
     // Where no front is meant it is the host that says 404, on a port that is open.
     assert_eq!(verdict(&hop(deny()), &refused).1, Reason::DeniedOtherwise);
     // Who is asked for a password has reached it.
-    refused.steps[2].detail.insert("status".into(), 401.into());
+    refused.steps[2].facts.http.status = Some(401);
     assert_eq!(verdict(&hop(relayed.clone()), &refused).1, Reason::DeniedOtherwise);
     // Our own listener in the front's place refuses as well, and shows nothing.
     let mut stand_in = seen(up(), vec![proof("psp", 443, true, Some(true))]);
-    stand_in.steps[2].detail.insert("status".into(), 404.into());
+    stand_in.steps[2].facts.http.status = Some(404);
     assert_eq!(verdict(&hop(relayed.clone()), &stand_in).0, Verdict::Inconclusive);
     // Without a key only the certificate says so.
     let mut without_key = seen(up(), vec![ProofOutcome::NotAsked]);
-    without_key.steps[2].detail.insert("status".into(), 404.into());
-    without_key.steps[2].detail.insert("refused_by".into(), "front".into());
+    without_key.steps[2].facts.http.status = Some(404);
+    without_key.steps[2].facts.http.refused_by = Some(RefusedBy::Front);
     assert_eq!(
         verdict(&hop(relayed.clone()), &without_key).1,
         Reason::Denied,
         "a certificate of somebody else's"
     );
-    without_key.steps[1].detail.insert("subject".into(), "O=portmatrix stand-in, CN=psp".into());
+    without_key.steps[1].facts.certificate.subject = Some("O=portmatrix stand-in, CN=psp".into());
     assert_eq!(verdict(&hop(relayed.clone()), &without_key).1, Reason::DeniedOtherwise);
     // A front that passes the path on is a finding, whatever the host behind it says.
     let mut passed_on = seen(up(), vec![proof("backend", 5000, true, Some(false))]);
-    passed_on.steps[2].detail.insert("status".into(), 404.into());
+    passed_on.steps[2].facts.http.status = Some(404);
     assert_eq!(verdict(&hop(relayed), &passed_on).1, Reason::UnexpectedlyOpen);
 }
 
@@ -150,33 +151,33 @@ fn a_front_that_answers_by_itself_may_refuse_or_want_a_sign_in() {
     let mut page = seen(up(), vec![ProofOutcome::None]);
     page.known.arrived = Some(Arrived { whole: true, ..Arrived::default() });
     for status in [200, 302, 401, 429, 502] {
-        page.steps[2].detail.insert("status".into(), status.into());
+        page.steps[2].facts.http.status = Some(status);
         assert_eq!(verdict(&hop(relayed.clone()), &page).0, Verdict::Inconclusive, "{status}");
         assert_eq!(verdict(&hop(relayed.clone()), &page).1, Reason::DeniedOtherwise, "{status}");
     }
     // Who names himself was reached, though it is none of the plan's hosts.
-    page.steps[2].detail.insert("status".into(), 404.into());
+    page.steps[2].facts.http.status = Some(404);
     page.recognised = Some("Kestrel".into());
     assert_eq!(verdict(&hop(relayed), &page).1, Reason::DeniedOtherwise);
 }
 
 #[test]
 fn only_the_same_refusal_is_still_shut() {
-    let refused = |status: u64, by: Option<&str>, proofs| {
+    let refused = |status: u16, by: Option<RefusedBy>, proofs| {
         let mut seen = seen(up(), proofs);
-        seen.steps[2].detail.insert("status".into(), status.into());
-        seen.steps[2].detail.extend(by.map(|by| ("refused_by".to_owned(), by.into())));
+        seen.steps[2].facts.http.status = Some(status);
+        seen.steps[2].facts.http.refused_by = by;
         seen
     };
-    let first = refused(403, Some("front"), vec![ProofOutcome::None]);
+    let first = refused(403, Some(RefusedBy::Front), vec![ProofOutcome::None]);
     let again = |now: &Observation| same_again(&first, now);
-    assert_eq!(again(&refused(403, Some("front"), vec![ProofOutcome::None])), Again::Shut);
+    assert_eq!(again(&refused(403, Some(RefusedBy::Front), vec![ProofOutcome::None])), Again::Shut);
     assert_eq!(
-        again(&refused(404, Some("service"), vec![ProofOutcome::None])),
+        again(&refused(404, Some(RefusedBy::Service), vec![ProofOutcome::None])),
         Again::Otherwise(Reason::HttpStatus)
     );
     assert_eq!(
-        again(&refused(403, Some("service"), vec![ProofOutcome::None])),
+        again(&refused(403, Some(RefusedBy::Service), vec![ProofOutcome::None])),
         Again::Otherwise(Reason::HttpStatus)
     );
     assert_eq!(
@@ -279,7 +280,8 @@ fn a_row_of_rpc_is_as_shut_as_its_range() {
     let rpc = PlannedFlow { range: Some(PortSet::run(50000, 50019)), ..deny() };
     let judged = |facts: serde_json::Value| {
         let mut shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
-        shut.steps[0].detail.extend(facts.as_object().cloned().unwrap_or_default());
+        let facts = serde_json::from_value(facts).expect("facts by name");
+        shut.steps[0].facts = Facts::of_flat(StepKind::Connect, facts);
         let (verdict, reason, _) = verdict(&hop(rpc.clone()), &shut);
         (verdict, reason)
     };

@@ -2,7 +2,7 @@ use super::*;
 use crate::matrix::model::Protocol;
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::proto::challenge::ProofOutcome;
-use crate::verdict::tests::fixture::{flow, hop, proof, rung, seen};
+use crate::verdict::tests::fixture::{flow, hop, named, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 
 fn front(protocol: Protocol) -> Hop {
@@ -22,7 +22,7 @@ fn ends(
     let mut steps: Vec<Step> = climbed.iter().map(|s| rung(*s, None, true)).collect();
     steps.extend(failed.map(|(step, reason)| rung(step, Some(reason), false)));
     if let Some(last) = steps.last_mut() {
-        last.detail.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        last.facts.absorb(named(last.step, facts));
     }
     steps
 }
@@ -202,7 +202,7 @@ fn a_proof_from_behind_shows_both_legs_and_what_failed_after_it() {
         (
             StepKind::Idle,
             IdleDropped,
-            vec![("stream", "INTERNAL_ERROR".into())],
+            vec![("stream", "http2-not-carried".into())],
             [OK, broken(IdleDropped)],
         ),
         (

@@ -1,7 +1,7 @@
 //! Hops and observations for tests of verdicts.
 
 use crate::matrix::model::{Expect, Protocol};
-use crate::observation::{Detail, Initiator, Observation, Step, StepKind};
+use crate::observation::{Facts, Initiator, Observation, Step, StepKind};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow};
 use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
 use crate::reason::Reason;
@@ -52,7 +52,7 @@ pub(crate) fn hop(flow: PlannedFlow) -> Hop {
 
 pub(crate) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
     let initiator = (!ok).then_some(Initiator::Unknown);
-    Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, detail: Detail::new() }
+    Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, facts: Facts::default() }
 }
 
 pub(crate) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {
@@ -110,4 +110,10 @@ pub(crate) fn with_control(
     opened: bool,
 ) -> crate::verdict::Judgement {
     crate::verdict::with_control(judgement, &Control::that_holds(reached), opened)
+}
+
+/// Facts of a step by their names.
+pub fn named(step: StepKind, facts: &[(&str, serde_json::Value)]) -> Facts {
+    let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Facts::of_flat(step, facts)
 }

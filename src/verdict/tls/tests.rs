@@ -1,12 +1,12 @@
-use super::super::tests::fixture::{flow, hop, rung, seen};
+use super::super::tests::fixture::{flow, hop, named, rung, seen};
 use super::super::{AnsweredBy, Policy, Verdict, judge};
 use super::*;
 use crate::matrix::model::NameClass;
 use crate::proto::challenge::ProofOutcome;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn with(mut step: Step, facts: &[(&str, Value)]) -> Step {
-    step.detail.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    step.facts.absorb(named(step.step, facts));
     step
 }
 

@@ -173,9 +173,9 @@ mod tests {
     fn what_is_not_understood_has_its_number_and_words() {
         let failure =
             super::super::failure(&std::io::Error::from_raw_os_error(c::EIO), Phase::Open);
-        assert_eq!((failure.reason, &failure.detail["code"]), (Reason::OsError, &5.into()));
+        assert_eq!((failure.reason, &failure.facts.flat()["code"]), (Reason::OsError, &5.into()));
         assert!(
-            failure.detail["error"].as_str().is_some_and(|words| words.contains("Input/output")),
+            failure.facts.ended.error.as_ref().is_some_and(|words| words.contains("Input/output")),
             "{failure:?}"
         );
     }

@@ -31,8 +31,7 @@ pub fn failure(error: &io::Error, phase: Phase) -> Failure {
     let code = error.raw_os_error();
     let Meaning { reason, initiator } =
         code.map_or(Meaning::NOT_UNDERSTOOD, |code| meaning(code, phase));
-    let failure =
-        Failure { initiator, ..Failure::unknown(reason) }.with("error", error.to_string());
+    let failure = Failure { initiator, ..Failure::unknown(reason) }.saying(error.to_string());
     match code {
         Some(code) if reason == Reason::OsError => failure.with("code", code),
         _ => failure,
@@ -59,7 +58,7 @@ impl Failure {
             _ if error.get_ref().is_some() => Failure::unknown(Reason::ClosedAfterConnect),
             _ => Failure::local(Reason::OsError),
         };
-        told.with("error", error.to_string())
+        told.saying(error.to_string())
     }
 }
 

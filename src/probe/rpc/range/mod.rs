@@ -13,9 +13,7 @@ mod survey;
 use crate::matrix::port_set::PortSet;
 use crate::net::failure::Failure;
 use crate::net::{clock, random};
-use crate::observation::{
-    Detail, Evidence, Outage, PortState, Segment, StepKind, Sweep, SweepMode,
-};
+use crate::observation::{Evidence, Facts, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::probe::climb::RangeMode;
 use crate::probe::climb::{Climb, Stop};
 use crate::proto::challenge::{Challenge, ProofOutcome};
@@ -51,10 +49,10 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         climb.note(
             StepKind::RpcRange,
             begun,
-            Ok(Detail::from([
-                ("ports".to_owned(), range.len().into()),
-                ("tried".to_owned(), 0.into()),
-            ])),
+            Ok(Facts::of(|facts| {
+                facts.more.add("ports", range.len());
+                facts.more.add("tried", 0);
+            })),
         );
         climb.remark(Reason::RangePartlyTested);
         return Ok(());
@@ -113,8 +111,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }),
         // Who listened is not there any more, or not for this host: what was not proved says
         // nothing of the way.
-        Err(_) if gone => Err(Failure::local(Reason::NotTested).with(
-            "error",
+        Err(_) if gone => Err(Failure::local(Reason::NotTested).saying(
             "the mapper's port does not answer any more: the listener was ended, or \
                 a device took the sweep for a scan and shuts this host out",
         )),
@@ -143,7 +140,7 @@ fn could_not(climb: &mut Climb<'_>, begun: std::time::Instant) -> Result<(), Sto
     climb.note(
         StepKind::RpcRange,
         begun,
-        Err(Failure::local(Reason::LocalResources).with("error", "the sweep could not be made")),
+        Err(Failure::local(Reason::LocalResources).saying("the sweep could not be made")),
     );
     Err(Stop)
 }

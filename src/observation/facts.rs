@@ -1,0 +1,222 @@
+//! What a step of a probe saw, each fact with a type of its own: probes write them, and the verdict
+//! reads them by name, so that neither can be renamed without the other.
+
+mod encrypted;
+mod family;
+mod network;
+mod spoken;
+
+pub use encrypted::{Alpn, Certificate, ChainLink, SecondGreeting, Tls};
+pub use family::{Family, Flat, More};
+pub use network::{Connect, Ended, Exchange, Proof, Proxy, Resolve, Tcp};
+pub use spoken::{
+    BehindSpeaks, Directory, Greeting, Grpc, Http, Ldap, NoSuchPath, Range, RefusedBy, Rpc,
+    Unreachable,
+};
+
+use super::StepKind;
+use family::is_default;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
+
+/// The facts of one step, by what they are about. A step has those of several families where one
+/// protocol lies in another: an HTTP request that TLS broke off has an alert.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Facts(Box<Families>);
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $name:ident: $family:ty,)+) => {
+        /// Facts by family. What was not seen is not there.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(default)]
+        pub struct Families {
+            $($(#[$doc])* #[serde(skip_serializing_if = "is_default")] pub $name: $family,)+
+            /// Seconds by which the other end's clock is ahead of this machine's, by its own word.
+            #[serde(skip_serializing_if = "is_default")]
+            pub clock_offset_s: Option<i64>,
+            /// What is shown to people, and read by nothing.
+            #[serde(skip_serializing_if = "is_default")]
+            pub more: More,
+            /// Families of a newer version.
+            #[serde(flatten)]
+            newer: Flat,
+        }
+
+        impl Families {
+            /// Takes over what another step, or another look, has seen: of two values of one fact
+            /// the other's.
+            pub fn absorb(&mut self, other: Facts) {
+                let other = *other.0;
+                $(self.$name.absorb(other.$name);)+
+                self.clock_offset_s = other.clock_offset_s.or(self.clock_offset_s);
+                self.more.absorb(other.more);
+                self.newer.extend(other.newer);
+            }
+
+            /// All facts by name, without their families. For people: whoever decides by a fact
+            /// reads its field.
+            pub fn flat(&self) -> Flat {
+                let mut flat = self.newer.clone();
+                flat.extend(self.more.flat());
+                $(flat.extend(self.$name.flat());)+
+                flat.extend(self.clock_offset_s.map(|s| ("clock_offset_s".to_owned(), s.into())));
+                flat
+            }
+
+            /// Sets facts by their names, as they stood in files of version 1; others are kept to
+            /// be shown.
+            pub fn of_flat(step: StepKind, mut flat: Flat) -> Facts {
+                let mut facts = Facts::default();
+                let families = of_step(step);
+                $(if families.contains(&stringify!($name)) { facts.$name = <$family>::take(&mut flat); })+
+                facts.clock_offset_s =
+                    flat.get("clock_offset_s").and_then(serde_json::Value::as_i64);
+                if facts.clock_offset_s.is_some() {
+                    flat.remove("clock_offset_s");
+                }
+                facts.more = More::of(flat);
+                facts
+            }
+        }
+    };
+}
+
+families! {
+    /// The look-up of a name.
+    resolve: Resolve,
+    /// A TCP handshake.
+    connect: Connect,
+    /// An outbound proxy.
+    proxy: Proxy,
+    /// A TLS session, or what broke it off.
+    tls: Tls,
+    /// The certificate of a server.
+    certificate: Certificate,
+    /// ALPN.
+    alpn: Alpn,
+    /// An answer of HTTP.
+    http: Http,
+    /// A gRPC call.
+    grpc: Grpc,
+    /// What a directory says.
+    ldap: Ldap,
+    /// What a domain controller tells those who locate one.
+    directory: Directory,
+    /// RPC.
+    rpc: Rpc,
+    /// Ports of a dynamic range that must be shut.
+    range: Range,
+    /// A listener's proof.
+    proof: Proof,
+    /// The greeting of a known service.
+    greeting: Greeting,
+    /// A large exchange, or one after a silence.
+    exchange: Exchange,
+    /// What the kernel knows of a connection that failed.
+    tcp: Tcp,
+    /// How a step ended that was not climbed.
+    ended: Ended,
+}
+
+impl Deref for Facts {
+    type Target = Families;
+
+    fn deref(&self) -> &Families {
+        &self.0
+    }
+}
+
+impl DerefMut for Facts {
+    fn deref_mut(&mut self) -> &mut Families {
+        &mut self.0
+    }
+}
+
+impl Facts {
+    /// See [`Families::of_flat`].
+    pub fn of_flat(step: StepKind, flat: Flat) -> Facts {
+        Families::of_flat(step, flat)
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        is_default(self)
+    }
+
+    /// With what `note` writes into them.
+    pub fn of(note: impl FnOnce(&mut Families)) -> Self {
+        let mut facts = Facts::default();
+        note(&mut facts);
+        facts
+    }
+}
+
+/// Families that steps of a kind have had in files of version 1, where a fact had no family.
+fn of_step(step: StepKind) -> &'static [&'static str] {
+    match step {
+        StepKind::Resolve => &["resolve", "tcp", "ended"],
+        StepKind::Connect => &["connect", "range", "tcp", "ended"],
+        StepKind::Proxy => &["proxy", "tcp", "ended"],
+        StepKind::Tls => &["tls", "certificate", "tcp", "ended"],
+        StepKind::Alpn => &["alpn", "tcp", "ended"],
+        StepKind::Http => &["http", "tcp", "ended"],
+        StepKind::Grpc | StepKind::GrpcStream => &["http", "grpc", "tcp", "ended"],
+        StepKind::Ldap | StepKind::StartTls => &["ldap", "tcp", "ended"],
+        StepKind::Directory => &["directory", "tcp", "ended"],
+        StepKind::RpcBind => &["rpc", "range", "tcp", "ended"],
+        StepKind::RpcMap | StepKind::RpcPort => &["rpc", "tcp", "ended"],
+        StepKind::RpcRange => &["tcp", "ended"],
+        StepKind::Proof => &["proof", "tcp", "ended"],
+        StepKind::Greeting | StepKind::Settle => &["greeting", "tcp", "ended"],
+        StepKind::Payload | StepKind::Idle => &["exchange", "http", "grpc", "tcp", "ended"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn facts_are_the_same_after_a_file() {
+        let mut facts = Facts::of(|f| {
+            f.http.status = Some(404);
+            f.http.no_such_path = Some(NoSuchPath::Status(200));
+            f.clock_offset_s = Some(-3);
+        });
+        facts.more.add("towers", 7);
+        let text = serde_json::to_string(&facts).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON"),
+            json!({ "http": { "status": 404, "no_such_path": { "status": 200 } },
+                "clock_offset_s": -3, "more": { "towers": 7 } })
+        );
+        assert_eq!(serde_json::from_str::<Facts>(&text).expect("facts"), facts);
+    }
+
+    #[test]
+    fn a_family_of_a_newer_version_is_kept() {
+        let newer = json!({ "smtp": { "banner": "hello" } });
+        let facts: Facts = serde_json::from_value(newer.clone()).expect("facts");
+        assert_eq!(serde_json::to_value(&facts).expect("JSON"), newer);
+        assert_eq!(facts.flat()["smtp"], newer["smtp"], "and shown");
+    }
+
+    #[test]
+    fn facts_of_version_1_find_their_families() {
+        let flat = json!({ "status": 404, "server": "nginx", "towers": 7, "age": "not a number" });
+        let flat: Flat = serde_json::from_value(flat).expect("facts");
+        let facts = Facts::of_flat(StepKind::Http, flat.clone());
+        assert_eq!((facts.http.status, facts.http.age), (Some(404), None));
+        assert_eq!(facts.flat(), flat, "nothing is lost");
+    }
+
+    #[test]
+    fn a_second_look_adds_to_the_first() {
+        let mut facts = Facts::of(|f| (f.http.status, f.ended.alert_code) = (Some(404), Some(40)));
+        facts.absorb(Facts::of(|f| f.http.status = Some(503)));
+        assert_eq!((facts.http.status, facts.ended.alert_code), (Some(503), Some(40)));
+    }
+}
