@@ -197,6 +197,25 @@ fn no_file_is_in_a_circle() {
     );
 }
 
+/// A verdict that reads a fact by a text is right until somebody renames it; the fields of
+/// `observation/facts` cannot be renamed on one side alone.
+#[test]
+fn facts_are_read_by_their_fields() {
+    let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let readers = |by: &str| -> Vec<String> {
+        let found = files.iter().filter(|f| f.code.contains(by));
+        let is_theirs =
+            |path: &str| path.starts_with("report/") || path.starts_with("observation/facts");
+        found.map(|f| f.path.clone()).filter(|path| !is_theirs(path)).collect()
+    };
+    assert!(
+        files.iter().any(|f| f.path.starts_with("report/") && f.code.contains(".flat()")),
+        "nobody shows facts by name: is the test looking for the right word?"
+    );
+    assert_eq!(readers(".flat()"), Vec::<String>::new(), "facts by name are for people alone");
+    assert_eq!(readers("detail.get("), Vec::<String>::new());
+}
+
 #[test]
 fn circles_are_found_however_they_are_written() {
     let circle = |one: &str, other: &str| {

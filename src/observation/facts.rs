@@ -14,7 +14,7 @@ pub use spoken::{
     Unreachable,
 };
 
-use super::StepKind;
+use super::step_kind::StepKind;
 use family::is_default;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -178,7 +178,7 @@ async fn large_to_service(
         match tokio::time::timeout(climb.step_deadline(), connection.exchange(&asked, &padding))
             .await
         {
-            Ok(Ok(_)) => Ok(Facts::of(|facts| of_stranger(facts))),
+            Ok(Ok(_)) => Ok(Facts::of(of_stranger)),
             // Whoever ends the connection has had something of it, or does not like it.
             Ok(Err(_)) => return Ok(()),
             // What has arrived is not lost for its size: whoever took it is silent.

@@ -228,7 +228,7 @@ async fn what_is_unclear_or_odd_is_noted() {
     assert_eq!(seen.step(StepKind::Http).facts.flat()["odd"][0], "more than 100 header lines");
     assert_eq!(
         seen.step(StepKind::Http).facts.flat()["no_such_path"],
-        "answered alike",
+        "answered-alike",
         "this one answers everything so"
     );
 }

@@ -1,7 +1,7 @@
 //! Facts of TLS and of certificates.
 
 use super::family::family;
-use crate::observation::CertificateFault;
+use crate::observation::fault::CertificateFault;
 use crate::reason::Reason;
 use jiff::Timestamp;
 

@@ -75,7 +75,7 @@ macro_rules! family {
                 )+
             }
 
-            impl crate::observation::facts::Family for $name {
+            impl crate::observation::facts::family::Family for $name {
                 fn absorb(&mut self, other: Self) {
                     $(if !crate::observation::facts::family::is_default(&other.$field) {
                         self.$field = other.$field;
