@@ -31,8 +31,11 @@ pub(super) enum Pattern {
 
 /// A few runs are no more than this part of those that chance would make.
 const FEW: f64 = 1.0 / 3.0;
-/// So many runs are few whatever chance would make.
+/// So many runs are few whatever chance would make, where it makes them seldom enough.
 const AT_LEAST: usize = 3;
+/// How often chance may put a few losses one after the other, for that to be taken for a time in
+/// which everything was shut.
+const SELDOM: f64 = 1.0 / 500.0;
 
 /// What "shut" goes by, among these tries.
 pub(super) fn pattern(tries: &[Tried]) -> Pattern {
@@ -49,7 +52,8 @@ pub(super) fn pattern(tries: &[Tried]) -> Pattern {
     // Wald and Wolfowitz: so many runs has a random order of so many of one kind and the other.
     let by_chance = 2.0 * as_f64(shut) * as_f64(good) / as_f64(shut + good) + 1.0;
     let few = |runs: usize| runs <= AT_LEAST || as_f64(runs) <= by_chance * FEW;
-    if few(by_time) && by_time * 2 <= by_number {
+    let is_no_chance = by_time > AT_LEAST || chance(by_time, shut, tries.len()) <= SELDOM;
+    if few(by_time) && is_no_chance && by_time * 2 <= by_number {
         let ends = (tries.iter().find(|t| !t.good), tries.iter().rev().find(|t| !t.good));
         let last = tries.last().copied();
         return match ends {
@@ -116,6 +120,14 @@ pub(super) fn first_tries(tries: &[Tried]) -> Vec<Tried> {
         }
     }
     first.into_values().collect()
+}
+
+/// How often a random order of `shut` among `count` has no more than `runs` runs, for up to three:
+/// all shut ones at one end, or one behind the other anywhere.
+fn chance(runs: usize, shut: usize, count: usize) -> f64 {
+    let few = shut.min(count - shut);
+    let orders: f64 = (0..few).map(|n| as_f64(count - n) / as_f64(n + 1)).product();
+    (if runs <= 2 { 2.0 } else { as_f64(count) }) / orders
 }
 
 fn runs(tries: &[Tried]) -> usize {
@@ -190,6 +202,9 @@ mod tests {
             );
         }
         assert_eq!(word(&tries(20, |_, port| port != 50007)), "none", "one port tells nothing");
+        let four = |place: u16| !(9..13).contains(&place);
+        assert_ne!(word(&tries(20, |place, _| four(place))), "time, for a while", "may be chance");
+        assert_eq!(word(&tries(65, |place, _| four(place))), "time, for a while", "hardly chance");
         assert_eq!(word(&tries(65, |_, port| (u32::from(port) * 7919) % 5 > 1)), "scattered");
     }
 
