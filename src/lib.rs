@@ -46,3 +46,4 @@ pub mod run;
 pub mod site;
 pub mod text;
 pub mod verdict;
+pub mod word;

@@ -6,6 +6,7 @@ mod known;
 mod step_kind;
 mod sweep;
 
+use crate::word::words;
 pub use facts::Facts;
 pub use fault::CertificateFault;
 pub use known::{Change, Known, Shots, Spread as PortSpread};
@@ -24,18 +25,19 @@ use std::net::{IpAddr, SocketAddr};
 /// might have been HTTP/2.
 pub const BY_HTTP1: &str = ", by HTTP/1.1";
 
-/// Who ended a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Initiator {
-    /// This machine.
-    Local,
-    /// Something between the two ends.
-    Path,
-    /// The other end, as far as can be told.
-    Peer,
-    /// Nobody said anything.
-    Unknown,
+words! {
+    /// Who ended a step.
+    "a word for who ended a step"
+    Initiator {
+        /// This machine.
+        Local = "local",
+        /// Something between the two ends.
+        Path = "path",
+        /// The other end, as far as can be told.
+        Peer = "peer",
+        /// Nobody said anything.
+        Unknown = "unknown",
+    }
 }
 
 /// One step, climbed or not.

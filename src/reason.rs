@@ -3,16 +3,16 @@
 //! Text is for people; everything that decides (verdicts, exit codes, diffs) uses these codes
 //! alone. A code says what was *seen*; what it means for a hop is decided in [`crate::verdict`].
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::word::{Open, Word, by_word};
 
 macro_rules! reasons {
     ($($(#[$meta:meta])* $name:ident = $code:literal, $summary:literal;)+) => {
         /// How a step of a probe, or a whole hop, ended.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[non_exhaustive]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
-            $($(#[$meta])* #[doc = $summary] #[serde(rename = $code)] $name,)+
+            $($(#[$meta])* #[doc = $summary] $name,)+
+            /// A reason of a newer version: known from files alone.
+            Other(Word),
         }
 
         impl Reason {
@@ -21,14 +21,35 @@ macro_rules! reasons {
 
             /// The code as it stands in result files: lower case with hyphens.
             pub fn code(self) -> &'static str {
-                match self { $(Reason::$name => $code,)+ }
+                match self {
+                    $(Reason::$name => $code,)+
+                    Reason::Other(word) => word.text(),
+                }
             }
 
             /// What was seen, in one short sentence for a table.
             pub fn summary(self) -> &'static str {
-                match self { $(Reason::$name => $summary,)+ }
+                match self {
+                    $(Reason::$name => $summary,)+
+                    Reason::Other(_) => "A newer version of this program says so, and this one does not know it",
+                }
             }
         }
+
+        impl Open for Reason {
+            const WHAT: &'static str = "a reason";
+            const KNOWN: &'static [(Self, &'static str)] = &[$((Reason::$name, $summary),)+];
+
+            fn word(self) -> &'static str {
+                self.code()
+            }
+
+            fn other(word: Word) -> Self {
+                Reason::Other(word)
+            }
+        }
+
+        by_word!(Reason);
     };
 }
 

@@ -4,7 +4,7 @@
 pub mod published;
 pub mod v1;
 
-use crate::matrix::model::{Expect, NameClass, Protocol};
+use crate::matrix::model::{Expect, NameClass};
 use crate::matrix::port_set::PortSet;
 use crate::observation::{
     Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
@@ -15,6 +15,7 @@ use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
+use crate::word::Word;
 use jiff::Timestamp;
 use published::{Published, Revocation};
 use schemars::JsonSchema;
@@ -199,8 +200,9 @@ pub struct HopResult {
     pub tested_by: Option<TestedBy>,
     /// To side.
     pub to: End,
-    /// Application protocol.
-    pub protocol: Protocol,
+    /// Application protocol: one that port tables have, or a newer one.
+    #[schemars(with = "String")]
+    pub protocol: Word,
     /// HTTP path, where one is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -305,7 +307,7 @@ impl HopResult {
                 range: hop.flow.range.clone(),
                 ..end(&hop.to)
             },
-            protocol: hop.flow.protocol,
+            protocol: Word::of_this_version(hop.flow.protocol.name()),
             path: hop.flow.path.clone(),
             expect: hop.flow.expect,
             required: hop.flow.required,

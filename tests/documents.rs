@@ -155,3 +155,50 @@ fn results_of_version_1_are_read_as_they_were() {
     let done = sealed(changed.path());
     assert_eq!(done.status.code(), Some(2), "{}", String::from_utf8_lossy(&done.stderr));
 }
+
+/// What a newer version says in words that this one does not know is kept, shown, and never green
+/// by that.
+#[test]
+fn words_of_a_newer_version_are_kept_and_shown() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/results-1");
+    let report = |file: &Path, format: &str| {
+        let done = Command::new(env!("CARGO_BIN_EXE_portmatrix"))
+            .arg("report")
+            .arg(file)
+            .args(["--format", format])
+            .output()
+            .expect("it runs");
+        assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).expect("text")
+    };
+    let mut json: serde_json::Value =
+        serde_json::from_str(&report(&folder.join("refused.json"), "json")).expect("JSON");
+    let hop = &mut json["hops"][0];
+    hop["reason"] = "smtp-greylisted".into();
+    hop["protocol"] = "smtp".into();
+    hop["ended_at"] = "smtp-rcpt".into();
+    hop["answered_by"] = "relay".into();
+    hop["initiator"] = "spam-filter".into();
+    let step = &mut hop["steps"][0];
+    step["step"] = "smtp-rcpt".into();
+    step["reason"] = "smtp-greylisted".into();
+    step["facts"] = serde_json::json!({ "smtp": { "code": 450 } });
+    let newer = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(newer.path(), json.to_string()).expect("it can be written");
+    let again: serde_json::Value =
+        serde_json::from_str(&report(newer.path(), "json")).expect("JSON");
+    assert_eq!(again["hops"], json["hops"]);
+    let table = report(newer.path(), "table");
+    for word in ["smtp-greylisted", "smtp-rcpt", "relay", "450"] {
+        assert!(table.contains(word), "{word}: {table}");
+    }
+    json["hops"][0]["reason"] = "No Word".into();
+    std::fs::write(newer.path(), json.to_string()).expect("it can be written");
+    let done = Command::new(env!("CARGO_BIN_EXE_portmatrix"))
+        .arg("report")
+        .arg(newer.path())
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.code() == Some(2) && said.contains("is not a reason"), "{said}");
+}

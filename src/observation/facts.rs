@@ -171,6 +171,7 @@ fn of_step(step: StepKind) -> &'static [&'static str] {
         StepKind::Proof => &["proof", "tcp", "ended"],
         StepKind::Greeting | StepKind::Settle => &["greeting", "tcp", "ended"],
         StepKind::Payload | StepKind::Idle => &["exchange", "http", "grpc", "tcp", "ended"],
+        StepKind::Other(_) => &[],
     }
 }
 

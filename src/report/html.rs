@@ -180,7 +180,7 @@ fn row(hop: &HopResult, next: &mut usize) -> Row {
         verdict: hop.verdict.name(),
         from: hop.from_text(),
         to: to_text(hop, &hop.to.host),
-        protocol: [hop.protocol.name(), hop.path.as_deref().unwrap_or_default()].join(" "),
+        protocol: [hop.protocol.text(), hop.path.as_deref().unwrap_or_default()].join(" "),
         deny: hop.expect == Expect::Deny,
         reason: hop.reason.code(),
         answered_by: hop.answered_by.shown(),

@@ -20,7 +20,7 @@ pub fn render(hops: &[HopResult]) -> String {
             hop.verdict.name(),
             &hop.from_text(),
             &to_text(hop, &hop.to.host),
-            hop.protocol.name(),
+            hop.protocol.text(),
         ]
         .map(markdown_safe);
         let _ = writeln!(

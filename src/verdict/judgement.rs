@@ -2,6 +2,7 @@
 
 use crate::observation::{Initiator, StepKind};
 use crate::reason::Reason;
+use crate::word::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -37,21 +38,22 @@ impl Verdict {
     }
 }
 
-/// Who was at the other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AnsweredBy {
-    /// A listener of this site, proved with the site key.
-    StandIn,
-    /// Something that speaks the protocol and names itself as a product that can be the service,
-    /// not as one that only stands in front.
-    Service,
-    /// Something that speaks the protocol; nothing says who it is.
-    Unproved,
-    /// A device on the way, in the place of the host.
-    Middlebox,
-    /// Nobody.
-    Nobody,
+words! {
+    /// Who was at the other end.
+    "a word for who answered"
+    AnsweredBy {
+        /// A listener of this site, proved with the site key.
+        StandIn = "stand-in",
+        /// Something that speaks the protocol and names itself as a product that can be the service,
+        /// not as one that only stands in front.
+        Service = "service",
+        /// Something that speaks the protocol; nothing says who it is.
+        Unproved = "unproved",
+        /// A device on the way, in the place of the host.
+        Middlebox = "middlebox",
+        /// Nobody.
+        Nobody = "nobody",
+    }
 }
 
 impl AnsweredBy {
@@ -61,17 +63,6 @@ impl AnsweredBy {
             AnsweredBy::Unproved => "unidentified",
             AnsweredBy::Nobody => "none",
             other => other.name(),
-        }
-    }
-
-    /// The word used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            AnsweredBy::StandIn => "stand-in",
-            AnsweredBy::Service => "service",
-            AnsweredBy::Unproved => "unproved",
-            AnsweredBy::Middlebox => "middlebox",
-            AnsweredBy::Nobody => "nobody",
         }
     }
 }
