@@ -147,9 +147,9 @@ fn measure(c: &mut Criterion, group: &str, cases: &[(&str, Wanted)], hops: usize
                     |_| {},
                 ));
                 assert!(
-                    results.iter().all(|r| r.verdict == Verdict::Pass),
+                    results.iter().all(|r| r.judgement.verdict == Verdict::Pass),
                     "a hop of the benchmark was not proved: {:?}",
-                    results[0].notes
+                    results[0].judgement.notes
                 );
             });
         });

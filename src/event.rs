@@ -1,10 +1,11 @@
-//! The one vocabulary in which the engine speaks to all outputs.
+//! The one vocabulary in which the engine speaks to all outputs. Events own what they say: they may
+//! cross threads and machines.
 
-use crate::result::HopResult;
+use crate::verdict::Verdict;
 
 /// Something happened in a run.
-#[derive(Debug)]
-pub enum Event<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
     /// The hops are known. Said again when a name turns out to have several addresses, and so
     /// several hops.
     RunStarted {
@@ -14,12 +15,14 @@ pub enum Event<'a> {
     /// A probe began.
     HopStarted {
         /// Id of the hop.
-        hop: &'a str,
+        hop: String,
     },
     /// A probe ended and was judged. A deny hop may still change when the run ends.
     HopFinished {
-        /// The result so far.
-        result: &'a HopResult,
+        /// Id of the hop.
+        hop: String,
+        /// How it stands so far.
+        verdict: Verdict,
     },
     /// All probes ended.
     RunFinished,

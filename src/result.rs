@@ -108,6 +108,25 @@ pub enum Nearer {
 }
 
 impl ResultFile {
+    /// Of this version of the program, with nothing in it yet.
+    pub fn empty(site: &str, from: FromHost, started: Timestamp) -> Self {
+        ResultFile {
+            schema: SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            site: site.to_owned(),
+            from,
+            started,
+            finished: started,
+            key_fingerprint: None,
+            nothing_begins_here: false,
+            hops: Vec::new(),
+            untested: Vec::new(),
+            nearness: Vec::new(),
+            published: Vec::new(),
+            revocation: Vec::new(),
+        }
+    }
+
     /// The worst verdict of all: flows that cannot be tested count as skipped.
     pub fn worst(&self) -> Verdict {
         let hops = self.hops.iter().map(|h| h.verdict);

@@ -16,14 +16,13 @@ use super::{files, progress::Progress};
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
 use crate::net::sweep::Allowance;
-use crate::net::{clock, host, os};
+use crate::net::{host, os};
 use crate::plan::model::{Plan, Unplanned};
 use crate::probe::Tools;
 use crate::proto::challenge::SiteKey;
 use crate::report;
-use crate::result::{FromHost, ResultFile, SCHEMA};
-use crate::run::published::published;
-use crate::run::{self, Settings};
+use crate::result::{FromHost, ResultFile};
+use crate::run::{self, Session, Settings};
 use crate::site::proxy::{NoProxy, Route};
 use crate::verdict::{AnsweredBy, Expected, Policy, Verdict};
 use std::io::Write as _;
@@ -64,7 +63,6 @@ pub fn run(args: &Args) -> Outcome {
     if let Some(out) = &args.out {
         files::check_writable(out)?;
     }
-    let key_fingerprint = key.as_ref().map(SiteKey::fingerprint);
     let sealing = key.clone();
     if plan.hops.is_empty() && untested(args, &inputs.plan, &from.roles).is_empty() {
         return nothing_to_test(args, &inputs, from, sealing.as_ref());
@@ -94,43 +92,24 @@ pub fn run(args: &Args) -> Outcome {
         loopback_sources: inputs.site.port_offset != 0,
         trace: args.trace.into(),
     };
-    let untested = untested(args, &inputs.plan, &from.roles);
-    let started = clock::now();
     let sweeps = tools.allowance.clone();
-    let hops = runtime.block_on(async {
+    let session = Session {
+        site: &inputs.site.name,
+        untested: untested(args, &inputs.plan, &from.roles),
+        from,
+        plan: &plan,
+        roles: &inputs.plan.roles,
+        resolver: &resolver,
+        settings: &settings,
+        ranges: args.ranges.0,
+        deadline: args.connect_timeout,
+    };
+    let file = runtime.block_on(async {
         tokio::spawn(files::cancel_when_interrupted(stop.clone()));
         let mut progress = Progress::new(args.idle, Some(sweeps));
-        let run =
-            run::run(&plan, tools, &resolver, &settings, &stop, |event| progress.event(&event));
-        Box::pin(run).await
+        Box::pin(session.run(tools, &stop, |event| progress.event(&event))).await
     });
     let interrupted = stop.is_cancelled();
-    let mut published = published(&inputs.plan.roles, &plan.hops, &hops, clock::now());
-    if args.ranges.0 > 0 {
-        runtime.block_on(run::sample(&mut published, args.ranges.0, args.connect_timeout, &stop));
-    }
-    let revocation = runtime.block_on(run::revocation(
-        &plan.hops,
-        &hops,
-        &resolver,
-        args.connect_timeout,
-        &stop,
-    ));
-    let file = ResultFile {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        site: inputs.site.name,
-        from,
-        started,
-        finished: clock::now(),
-        key_fingerprint,
-        nothing_begins_here: false,
-        nearness: run::nearness(&inputs.plan.roles, &hops),
-        published,
-        revocation,
-        hops,
-        untested,
-    };
     keep(args, &file, sealing.as_ref())?;
     print(&args.format.render_sealed(&file, sealing.as_ref()))?;
     if args.format == Format::Table {
@@ -229,7 +208,6 @@ fn untested(args: &Args, plan: &Plan, roles: &[RoleId]) -> Vec<Unplanned> {
 
 /// An empty result, for a host where no hop begins: the same job may run on every host of the site.
 fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&SiteKey>) -> Outcome {
-    let now = clock::now();
     let who = if from.roles.is_empty() {
         from.host.clone()
     } else {
@@ -237,21 +215,7 @@ fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&Si
     };
     let listens = inputs::selection(&args.who, &host::this_host(), &inputs.plan)
         .is_ok_and(|selection| !selection.listen.is_empty());
-    let file = ResultFile {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        site: inputs.site.name.clone(),
-        from,
-        started: now,
-        finished: now,
-        key_fingerprint: key.map(SiteKey::fingerprint),
-        nothing_begins_here: true,
-        hops: Vec::new(),
-        untested: Vec::new(),
-        nearness: Vec::new(),
-        published: Vec::new(),
-        revocation: Vec::new(),
-    };
+    let file = Session::without_hops(&inputs.site.name, from, key);
     keep(args, &file, key)?;
     let what = if args.flows.is_empty() {
         "No hop of the plan begins"
@@ -278,6 +242,7 @@ fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&Si
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::SCHEMA;
 
     #[test]
     fn passes_without_proof_and_interruptions_are_remarked() {

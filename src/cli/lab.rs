@@ -13,7 +13,7 @@ use crate::lab::sites::{SAMPLES, Sample};
 use crate::lab::{self, LabHop, LabSite};
 use crate::net::{clock, keyfile, os};
 use crate::report;
-use crate::result::{Counts, FromHost, HopResult, ResultFile, SCHEMA};
+use crate::result::{Counts, FromHost, HopResult, ResultFile};
 use clap::Args as ClapArgs;
 use futures_util::future::try_join_all;
 use std::cell::RefCell;
@@ -161,7 +161,7 @@ impl Together {
     }
 
     /// What takes note of the events of one of them.
-    fn of(&self, place: usize) -> impl FnMut(Event<'_>) {
+    fn of(&self, place: usize) -> impl FnMut(Event) {
         move |event| match event {
             Event::RunStarted { hops } => {
                 self.hops.borrow_mut()[place] = hops;
@@ -191,20 +191,11 @@ fn result_file(site: &LabSite, started: jiff::Timestamp, hops: Vec<LabHop>) -> R
     let mut roles: Vec<String> = hops.iter().map(|h| h.result.from.role.clone()).collect();
     roles.sort();
     roles.dedup();
+    let from = FromHost { host: "lab".to_owned(), roles, elsewhere: Vec::new() };
     ResultFile {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        site: site.plan.site.clone(),
-        from: FromHost { host: "lab".to_owned(), roles, elsewhere: Vec::new() },
-        started,
         finished: clock::now(),
-        key_fingerprint: None,
-        nothing_begins_here: false,
         hops: hops.into_iter().map(|h| h.result).collect(),
-        untested: Vec::new(),
-        nearness: Vec::new(),
-        published: Vec::new(),
-        revocation: Vec::new(),
+        ..ResultFile::empty(&site.plan.site, from, started)
     }
 }
 

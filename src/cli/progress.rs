@@ -42,7 +42,7 @@ impl Progress {
     }
 
     /// Takes note of what happened.
-    pub fn event(&mut self, event: &Event<'_>) {
+    pub fn event(&mut self, event: &Event) {
         match event {
             Event::RunStarted { hops } => {
                 self.bar.set_length(u64::try_from(*hops).unwrap_or(u64::MAX));
@@ -51,8 +51,8 @@ impl Progress {
                 self.bar.enable_steady_tick(Duration::from_secs(1));
             }
             Event::HopStarted { .. } => {}
-            Event::HopFinished { result } => {
-                self.failed += usize::from(result.verdict == Verdict::Fail);
+            Event::HopFinished { verdict, .. } => {
+                self.failed += usize::from(*verdict == Verdict::Fail);
                 if self.failed > 0 {
                     self.bar.set_message(format!("{} failed", self.failed));
                 }

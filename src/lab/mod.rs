@@ -13,6 +13,7 @@ use crate::listen::sightings::Sightings;
 use crate::listen::wanted::{Shared, Wanted};
 use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};
+use crate::net::host;
 use crate::net::identity::Identity;
 use crate::net::resolve::Resolver;
 use crate::net::serve::BindProblem;
@@ -100,7 +101,7 @@ pub async fn run(
     site: &LabSite,
     key: &SiteKey,
     stop: &CancellationToken,
-    listener: impl FnMut(Event<'_>),
+    listener: impl FnMut(Event),
 ) -> Result<Vec<LabHop>, String> {
     let ended = CancellationToken::new();
     let tracker = TaskTracker::new();
@@ -134,13 +135,13 @@ pub async fn run(
     ended.cancel();
     tracker.close();
     let _ = tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await;
-    let results = outcome?;
+    let (results, this) = (outcome?, host::this_host());
     Ok(site
         .plan
         .hops
         .iter()
         .zip(results)
-        .map(|(hop, result)| LabHop { shut: site.is_shut(hop), result })
+        .map(|(hop, judged)| LabHop { shut: site.is_shut(hop), result: judged.result(&this) })
         .collect())
 }
 

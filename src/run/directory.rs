@@ -1,12 +1,13 @@
 //! What the hops of a run tell about each other's directories: who holds the PDC emulator role, and
 //! which directories this host is near to.
 
+use super::judged::Judged;
 use super::probed::Probed;
 use crate::matrix::model::{Expect, Locate};
 use crate::net::resolve::Resolver;
 use crate::observation::{PdcRole, StepKind};
 use crate::plan::model::{Hop, PlannedRole};
-use crate::result::{DirectoryGroup, HopResult, Nearer, Nearness};
+use crate::result::{DirectoryGroup, Nearer, Nearness};
 use crate::site::model::locator_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,16 +89,18 @@ const CLEARLY_MS: f64 = 0.5;
 
 /// For each role of this host that belongs nearer to some directories than to others: which ones it
 /// is nearer to. Nothing where those of one group were not measured.
-pub fn nearness(roles: &[PlannedRole], hops: &[HopResult]) -> Vec<Nearness> {
-    let from: BTreeSet<(&str, &str)> =
-        hops.iter().map(|h| (h.from.role.as_str(), h.from.host.as_str())).collect();
+pub fn nearness(roles: &[PlannedRole], hops: &[Judged]) -> Vec<Nearness> {
+    let from: BTreeSet<(&str, String)> =
+        hops.iter().map(|j| (j.hop.from.role.as_str(), j.hop.from.host.label())).collect();
     let mut all = Vec::new();
     for (role, host) in from {
         let Some(planned) = roles.iter().find(|r| r.id == role && !r.nearer_to.is_empty()) else {
             continue;
         };
-        let mine: Vec<&HopResult> =
-            hops.iter().filter(|h| h.from.role == role && h.from.host == host).collect();
+        let mine: Vec<&Judged> = hops
+            .iter()
+            .filter(|j| j.hop.from.role == role && j.hop.from.host.label() == host)
+            .collect();
         let (near, far) = (hosts(roles, &planned.nearer_to), hosts(roles, &planned.than_to));
         // A host of both groups tells nothing about either.
         let (Some(wanted), Some(other)) = (
@@ -107,7 +110,7 @@ pub fn nearness(roles: &[PlannedRole], hops: &[HopResult]) -> Vec<Nearness> {
             continue;
         };
         let nearer = nearer(wanted.median_ms, other.median_ms);
-        all.push(Nearness { role: role.to_owned(), host: host.to_owned(), wanted, other, nearer });
+        all.push(Nearness { role: role.to_owned(), host, wanted, other, nearer });
     }
     all
 }
@@ -133,17 +136,14 @@ fn hosts(roles: &[PlannedRole], ids: &[String]) -> BTreeSet<String> {
 }
 
 /// The nearest of some hosts, by the median of their answers.
-fn group(
-    roles: &[String],
-    hosts: &BTreeSet<String>,
-    hops: &[&HopResult],
-) -> Option<DirectoryGroup> {
+fn group(roles: &[String], hosts: &BTreeSet<String>, hops: &[&Judged]) -> Option<DirectoryGroup> {
     let measured = hops
         .iter()
-        .filter(|h| hosts.contains(&h.to.host))
-        .filter_map(|h| Some((h, h.latency?.request?.median_ms)));
+        .map(|j| (j.hop.to.host.label(), j.seen.as_ref().and_then(|seen| seen.latency)))
+        .filter(|(host, _)| hosts.contains(host))
+        .filter_map(|(host, latency)| Some((host, latency?.request?.median_ms)));
     let (nearest, median_ms) = measured.min_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(DirectoryGroup { roles: roles.to_vec(), nearest: nearest.to.host.clone(), median_ms })
+    Some(DirectoryGroup { roles: roles.to_vec(), nearest, median_ms })
 }
 
 #[cfg(test)]

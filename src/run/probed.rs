@@ -2,7 +2,6 @@
 
 use crate::observation::Observation;
 use crate::plan::model::Hop;
-use crate::result::HopResult;
 use crate::verdict::{self, Judgement, Policy};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,10 +15,6 @@ pub(super) struct Probed {
 impl Probed {
     pub fn judgement(&self, policy: Policy) -> Judgement {
         verdict::judge(&self.hop, self.seen.as_ref(), policy)
-    }
-
-    pub fn judge(&self, policy: Policy) -> HopResult {
-        HopResult::new(&self.hop, self.seen.as_ref(), self.judgement(policy))
     }
 }
 

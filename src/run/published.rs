@@ -1,23 +1,24 @@
 //! What became of the names and ranges that a cloud service publishes, from the results of its
 //! hops.
 
+use super::judged::Judged;
 use crate::matrix::endpoints::day;
 use crate::matrix::model::{NameClass, covers};
 use crate::observation::{Initiator, Step, StepKind};
 use crate::plan::model::{Hop, PlannedRole};
-use crate::result::HopResult;
 use crate::result::published::{Published, PublishedName, PublishedRange, RangeState, Through};
+use crate::text::sanitise;
 use crate::verdict::Verdict;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// What became of every published role that hops of `planned` go to; `hops` are their results.
+/// What became of every published role that hops of `planned` go to; `hops` is what became of them.
 pub fn published(
     roles: &[PlannedRole],
     planned: &[Hop],
-    hops: &[HopResult],
+    hops: &[Judged],
     now: Timestamp,
 ) -> Vec<Published> {
     let mut all = Vec::new();
@@ -30,10 +31,13 @@ pub fn published(
             }
         }
         for (from, proxy) in ways {
-            let on_it = |h: &&HopResult| {
-                h.to.role == role.id && h.from.host == from && h.proxy == proxy && h.class.is_some()
+            let on_it = |Judged { hop, .. }: &&Judged| {
+                hop.to.role == role.id
+                    && hop.from.host.label() == from
+                    && hop.proxy.as_ref().map(|proxy| proxy.label()) == proxy
+                    && hop.class.is_some()
             };
-            let own: Vec<&HopResult> = hops.iter().filter(on_it).collect();
+            let own: Vec<&Judged> = hops.iter().filter(on_it).collect();
             let of = |name: &String| {
                 let class = declared.class(name).unwrap_or(NameClass::Ordinary);
                 of_name(&name.to_lowercase(), class, &own, &declared.networks)
@@ -62,6 +66,9 @@ pub fn published(
     all
 }
 
+/// Longest name that is told, in characters.
+const MAX_NAME: usize = 1024;
+
 /// Days from the version of a list to now.
 fn age(version: &str, now: Timestamp) -> Option<i64> {
     let begun = jiff::tz::Offset::UTC
@@ -70,38 +77,42 @@ fn age(version: &str, now: Timestamp) -> Option<i64> {
     Some(now.duration_since(begun).as_hours() / 24)
 }
 
-fn of_name(name: &str, class: NameClass, hops: &[&HopResult], networks: &[IpNet]) -> PublishedName {
-    let own: Vec<&&HopResult> = hops.iter().filter(|hop| hop.to.host == name).collect();
-    let worst = own.iter().max_by_key(|hop| hop.verdict);
+fn of_name(name: &str, class: NameClass, hops: &[&Judged], networks: &[IpNet]) -> PublishedName {
+    let own: Vec<&&Judged> = hops.iter().filter(|j| j.hop.to.host.label() == name).collect();
+    let worst = own.iter().max_by_key(|j| j.judgement.verdict);
     let step = |kind: StepKind| {
-        own.iter().flat_map(|hop| &hop.steps).find(move |step| step.step == kind && step.ok)
+        own.iter().flat_map(|j| j.steps()).find(move |step| step.step == kind && step.ok)
     };
-    let addresses: Vec<IpAddr> = own.iter().filter_map(|hop| hop.to.address).collect();
+    let addresses: Vec<IpAddr> = own.iter().filter_map(|j| j.hop.address).collect();
     let measured = |step: &&Step| step.step == StepKind::Connect && step.ok;
-    let connect = own.iter().flat_map(|hop| &hop.steps).filter(measured).map(|step| step.ms);
+    let connect = own.iter().flat_map(|j| j.steps()).filter(measured).map(|step| step.ms);
     PublishedName {
         name: name.to_owned(),
         class,
-        verdict: worst.map(|hop| hop.verdict),
-        reason: worst.map(|hop| hop.reason),
+        verdict: worst.map(|j| j.judgement.verdict),
+        reason: worst.map(|j| j.judgement.reason),
         working: own
             .iter()
-            .filter(|hop| hop.verdict <= Verdict::Warn && hop.steps.iter().all(|s| s.ok))
+            .filter(|j| j.judgement.verdict <= Verdict::Warn && j.steps().iter().all(|s| s.ok))
             .count(),
         outside: addresses
             .iter()
             .copied()
             .filter(|a| !networks.is_empty() && !networks.iter().any(|n| n.contains(a)))
             .collect(),
-        addresses: own.iter().filter(|hop| hop.to.address.is_some() || hop.proxy.is_some()).count(),
+        addresses: own.iter().filter(|j| j.hop.address.is_some() || j.hop.proxy.is_some()).count(),
         aliases: step(StepKind::Resolve)
-            .filter(|_| own.iter().all(|hop| hop.proxy.is_none()))
-            .map(|step| step.facts.resolve.aliases.clone())
+            .filter(|_| own.iter().all(|j| j.hop.proxy.is_none()))
+            .map(|step| {
+                step.facts.resolve.aliases.iter().map(|name| sanitise(name, MAX_NAME)).collect()
+            })
             .unwrap_or_default(),
-        issuer: step(StepKind::Tls).and_then(|step| step.facts.certificate.issuer.clone()),
+        issuer: step(StepKind::Tls)
+            .and_then(|step| step.facts.certificate.issuer.as_ref())
+            .map(|issuer| sanitise(issuer, MAX_NAME)),
         status: own
             .iter()
-            .flat_map(|hop| &hop.steps)
+            .flat_map(|j| j.steps())
             .filter(|s| s.step == StepKind::Http)
             .find_map(|s| s.facts.http.status),
         connect_ms: connect.min_by(f64::total_cmp),
@@ -131,23 +142,24 @@ fn of_wildcards(names: &[PublishedName]) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-fn of_range(network: IpNet, hops: &[&HopResult]) -> PublishedRange {
+fn of_range(network: IpNet, hops: &[&Judged]) -> PublishedRange {
     let mut through: Vec<Through> = Vec::new();
-    for hop in hops {
-        let Some(address) = hop.to.address.filter(|a| network.contains(a)) else { continue };
+    for judged in hops {
+        let Some(address) = judged.hop.address.filter(|a| network.contains(a)) else { continue };
         if through.iter().any(|t| t.address == address) {
             continue;
         }
-        let connect = hop.steps.iter().find(|s| s.step == StepKind::Connect);
+        let connect = judged.steps().iter().find(|s| s.step == StepKind::Connect);
         let local = connect.is_some_and(|s| s.initiator == Some(Initiator::Local));
         through.push(Through {
             address,
-            name: Some(hop.to.host.clone()),
+            name: Some(judged.hop.to.host.label()),
             reached: connect.filter(|_| !local).map(|s| s.ok),
             reason: connect.filter(|s| !s.ok).and_then(|s| s.reason),
-            last_seen: hop
-                .trace
+            last_seen: judged
+                .seen
                 .as_ref()
+                .and_then(|seen| seen.trace.as_ref())
                 .filter(|t| t.destination.ip() == address)
                 .and_then(|t| t.last_router()),
         });

@@ -2,13 +2,14 @@
 //! certificates of cloud services name, on the port that they name. A client that cannot reach them
 //! waits, and then goes on without knowing, or breaks off.
 
+use super::judged::Judged;
 use crate::net::fetch;
 use crate::net::resolve::Resolver;
 use crate::observation::StepKind;
 use crate::plan::model::Hop;
-use crate::result::HopResult;
 use crate::result::published::Revocation;
 use crate::site::proxy::Proxy;
+use crate::text::sanitise;
 use hyper::Uri;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// Hosts of one run, and how many are asked at a time.
 const MOST: usize = 64;
 const AT_A_TIME: usize = 16;
+/// Longest URL that is told, in characters.
+const MAX_URL: usize = 1024;
 /// Time for each: a client that has not had an answer by then has gone on without, or given up.
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -27,7 +30,7 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// section 4.2.1.13) or OCSP (section 4.2.2.1).
 pub async fn revocation(
     planned: &[Hop],
-    hops: &[HopResult],
+    hops: &[Judged],
     resolver: &Resolver,
     deadline: Duration,
     stop: &CancellationToken,
@@ -101,20 +104,26 @@ struct Named {
 
 /// The hosts that the certificates name which were met, by the way on which they were met. Only
 /// those that come from public roots: a device on the way writes what it likes.
-fn named(hops: &[HopResult]) -> BTreeMap<Key, Named> {
+fn named(hops: &[Judged]) -> BTreeMap<Key, Named> {
     let mut all: BTreeMap<Key, Named> = BTreeMap::new();
-    for hop in hops.iter().filter(|hop| hop.class.is_some()) {
-        let tls = hop.steps.iter().filter(|step| step.step == StepKind::Tls && step.ok);
+    for judged in hops.iter().filter(|judged| judged.hop.class.is_some()) {
+        let hop = &judged.hop;
+        let tls = judged.steps().iter().filter(|step| step.step == StepKind::Tls && step.ok);
         let public = tls.filter(|step| step.facts.tls.public_root == Some(true));
         for certificate in public.flat_map(|step| &step.facts.tls.chain) {
             for (purpose, urls) in [("crl", &certificate.crl), ("ocsp", &certificate.ocsp)] {
                 for url in urls {
                     let Some((host, port)) = place(url) else { continue };
-                    let key =
-                        Key { from: hop.from.host.clone(), proxy: hop.proxy.clone(), host, port };
-                    let named = all
-                        .entry(key)
-                        .or_insert_with(|| Named { url: url.to_owned(), purposes: Vec::new() });
+                    let key = Key {
+                        from: hop.from.host.label(),
+                        proxy: hop.proxy.as_ref().map(|proxy| proxy.label()),
+                        host,
+                        port,
+                    };
+                    let named = all.entry(key).or_insert_with(|| Named {
+                        url: sanitise(url, MAX_URL),
+                        purposes: Vec::new(),
+                    });
                     if !named.purposes.iter().any(|p| p == purpose) {
                         named.purposes.push(purpose.to_owned());
                     }
