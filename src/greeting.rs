@@ -37,6 +37,8 @@ pub enum Greeting {
     Mqtt,
     /// Kafka: which versions of requests the broker knows.
     Kafka,
+    /// Kerberos: a ticket for a client that nobody has.
+    Kerberos,
 }
 
 impl Greeting {
@@ -55,6 +57,7 @@ impl Greeting {
         Greeting::Memcached,
         Greeting::Mqtt,
         Greeting::Kafka,
+        Greeting::Kerberos,
     ];
 
     /// The word used in files and results.
@@ -73,6 +76,7 @@ impl Greeting {
             Greeting::Memcached => "memcached",
             Greeting::Mqtt => "mqtt",
             Greeting::Kafka => "kafka",
+            Greeting::Kerberos => "kerberos",
         }
     }
 }

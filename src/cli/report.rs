@@ -44,7 +44,7 @@ pub enum Format {
     /// For a terminal
     #[default]
     Table,
-    /// One JSON document (`portmatrix/result/1`)
+    /// One JSON document (`portmatrix/result/2`)
     Json,
     /// For a spreadsheet
     Csv,

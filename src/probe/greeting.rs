@@ -43,10 +43,15 @@ pub async fn greet(
             turned_away: answer.turned_away,
             stand_in: answer.stand_in,
         };
+        let theirs = answer.clock;
         if !answer.stand_in {
             climb.recognised = Some(answer.words);
         }
-        Facts::of(|facts| facts.greeting = said)
+        Facts::of(|facts| {
+            facts.greeting = said;
+            facts.clock_offset_s =
+                theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
+        })
     });
     let climbed = outcome.is_ok();
     climb.note(StepKind::Greeting, begun, outcome);

@@ -1,6 +1,7 @@
 //! What a directory says of itself, against what the site takes it for.
 
 use super::judgement::Verdict;
+use crate::greeting::Greeting;
 use crate::matrix::model::Protocol;
 use crate::observation::{Observation, PdcRole, Step, StepKind};
 use crate::plan::model::Hop;
@@ -26,16 +27,16 @@ pub(super) fn judge(
     if matches!(seen.pdc, Some(PdcRole::HeldByAnother { .. })) {
         return Some((failed, Reason::NotPdcEmulator));
     }
-    let told = told(hop, seen)?;
+    let apart = said_clock(hop, seen).map_or(0, i64::abs);
+    let Some(told) = told(hop, seen) else { return clock(apart, failed) };
     let ldap = &told.facts.ldap;
     if !proved && hop.flow.locate.is_some() && ldap.active_directory == Some(false) {
         // What does not name itself may be a listener whose key is another one or missing.
         let verdict = if seen.recognised.is_some() { failed } else { Verdict::Warn };
         return Some((verdict, Reason::NotActiveDirectory));
     }
-    let apart = clock_offset(told).map_or(0, i64::abs);
     if apart > CLOCK_FAILS {
-        return Some((failed, Reason::ClockSkewed));
+        return clock(apart, failed);
     }
     if is_another_name(hop, told) {
         return Some((Verdict::Warn, Reason::DirectoryNameMismatch));
@@ -46,7 +47,22 @@ pub(super) fn judge(
     {
         return Some((Verdict::Warn, Reason::DirectoryNotReady));
     }
-    (apart > CLOCK_WARNS).then_some((Verdict::Warn, Reason::ClockSkewed))
+    clock(apart, failed)
+}
+
+/// What two clocks mean that are so many seconds apart.
+fn clock(apart: i64, failed: Verdict) -> Option<(Verdict, Reason)> {
+    let verdict = if apart > CLOCK_FAILS { failed } else { Verdict::Warn };
+    (apart > CLOCK_WARNS).then_some((verdict, Reason::ClockSkewed))
+}
+
+/// Seconds by which the clock is ahead of a directory that answered, or of a KDC: who asks one for
+/// a ticket is refused for it.
+fn said_clock(hop: &Hop, seen: &Observation) -> Option<i64> {
+    let of_kdc = seen.steps.iter().find(|s| {
+        hop.flow.greeting == Some(Greeting::Kerberos) && s.ok && s.step == StepKind::Greeting
+    });
+    told(hop, seen).or(of_kdc)?.facts.clock_offset_s
 }
 
 /// The rung on which a directory told of itself: on the connection's last one, inside TLS where
@@ -57,11 +73,6 @@ pub(super) fn told<'o>(hop: &Hop, seen: &'o Observation) -> Option<&'o Step> {
         .iter()
         .rev()
         .find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())
-}
-
-/// Seconds by which the directory's clock is ahead of this machine's.
-pub(super) fn clock_offset(told: &Step) -> Option<i64> {
-    told.facts.clock_offset_s
 }
 
 /// The name that a directory says it has; empty where it says none.
@@ -94,6 +105,12 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         }
         Some(PdcRole::HeldByAnother { .. }) | None => {}
     }
+    if let Some(offset) = said_clock(hop, seen).filter(|o| o.abs() > CLOCK_WARNS) {
+        let (apart, way) = (offset.abs(), if offset > 0 { "ahead of" } else { "behind" });
+        notes.push(format!(
+            "the clock of {to} is {apart} s {way} this machine's; Kerberos allows {CLOCK_FAILS} s"
+        ));
+    }
     let Some(told) = told(hop, seen) else { return notes };
     let own = own_name(told);
     let is_domain = matches!(&hop.to.host, Host::Named { name, .. } if own.split_once('.').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(name)));
@@ -102,12 +119,6 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     }
     if told.facts.ldap.is_global_catalog_ready == Some(false) {
         notes.push(format!("{to} is no global catalog, or not ready to be one yet"));
-    }
-    if let Some(offset) = clock_offset(told).filter(|o| o.abs() > CLOCK_WARNS) {
-        let (apart, way) = (offset.abs(), if offset > 0 { "ahead of" } else { "behind" });
-        notes.push(format!(
-            "the clock of {to} is {apart} s {way} this machine's; Kerberos allows {CLOCK_FAILS} s"
-        ));
     }
     notes
 }
@@ -162,4 +173,30 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
         ),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fixture::{flow, hop, rung, seen};
+    use super::*;
+    use crate::plan::model::PlannedFlow;
+
+    #[test]
+    fn a_kdc_whose_clock_is_off_refuses_tickets() {
+        let kdc = hop(PlannedFlow {
+            protocol: Protocol::Tcp,
+            greeting: Some(Greeting::Kerberos),
+            ..flow()
+        });
+        let judged = |hop: &Hop, apart: i64| {
+            let mut greeted = rung(StepKind::Greeting, None, true);
+            greeted.facts.clock_offset_s = Some(apart);
+            let seen = seen(vec![rung(StepKind::Connect, None, true), greeted], Vec::new());
+            (judge(hop, &seen, false, Verdict::Fail), notes(hop, &seen).len())
+        };
+        assert_eq!(judged(&kdc, -3), (None, 0));
+        assert_eq!(judged(&kdc, 200), (Some((Verdict::Warn, Reason::ClockSkewed)), 1));
+        assert_eq!(judged(&kdc, -301), (Some((Verdict::Fail, Reason::ClockSkewed)), 1));
+        assert_eq!(judged(&hop(flow()), -301), (None, 0), "others do not go by the clock");
+    }
 }

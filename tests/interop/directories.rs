@@ -16,8 +16,12 @@ fn real_directories_pass_and_are_told_for_what_they_are() {
     let seen = forests.connect();
     ldap_passes(&forests, &seen);
     rpc_passes(&forests, &seen);
+    kerberos_passes(&forests, &seen);
     if let Some(capture) = capture {
-        capture.assert_well_formed(&["tcp.port==51001,dcerpc"], &["ldap", "dcerpc", "epm", "tls"]);
+        capture.assert_well_formed(
+            &["tcp.port==51001,dcerpc"],
+            &["ldap", "dcerpc", "epm", "tls", "kerberos"],
+        );
     }
     they_are_found_through_their_own_dns(&forests);
     the_near_and_the_far_are_told_apart(&forests);
@@ -98,6 +102,22 @@ fn rpc_passes(forests: &Forests, seen: &[Value]) {
     assert!(pinned.contains("51001"), "the pinned port is the one that was used: {pinned}");
     for hop in &rpc {
         assert_eq!(hop["pdc"]["state"], "held", "the role is verified by the hop on 389: {hop:#}");
+    }
+}
+
+/// A ticket for a client that is not there is refused: so the KDC is there, with its clock.
+fn kerberos_passes(forests: &Forests, seen: &[Value]) {
+    for domain in [&forests.source, &forests.target] {
+        for hop in to(seen, &domain.controller(), 88, "tcp") {
+            assert_eq!(
+                (word(&hop, "verdict"), word(&hop, "reason"), word(&hop, "answered_by")),
+                ("pass", "answered", "service"),
+                "{hop:#}"
+            );
+            assert!(word(&hop, "recognised").starts_with("Kerberos"), "{hop:#}");
+            let facts = &climbed(&hop, "greeting").expect("a greeting")["facts"];
+            assert!(facts["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 2), "{hop:#}");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_portmatrix");
 pub const LIMIT: Duration = Duration::from_secs(90);
-/// Port tables of the tests' own: LDAP with StartTLS, which the product's tables do not have.
+/// Port tables of the tests' own: LDAP with StartTLS, and Kerberos to both domains.
 const EXTRA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/tables");
 
 /// Two domains, the service's host, and everything that was written for them.

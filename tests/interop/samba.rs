@@ -164,7 +164,7 @@ impl Domain {
             "--debug-stdout".into(),
         ];
         let mut options = vec![
-            "server services=rpc, ldap, cldap, dns".to_owned(),
+            "server services=rpc, ldap, cldap, dns, kdc".to_owned(),
             "dns update command=/bin/true".into(),
             "dns forwarder=".into(),
             format!("pid directory={folder}"),

@@ -17,7 +17,9 @@ fn what_no_port_shows_is_told() {
     // A clock that is off.
     for (ahead, verdict) in [(200, "warn"), (-400, "fail")] {
         let _samba = forests.target.start_at_time(dst, &[], ahead);
-        for hop in to(&forests.connect(), &controller, 389, "ldap") {
+        let seen = forests.connect();
+        let of_kdc = to(&seen, &controller, 88, "tcp");
+        for hop in to(&seen, &controller, 389, "ldap").into_iter().chain(of_kdc) {
             assert_eq!(
                 (word(&hop, "verdict"), word(&hop, "reason")),
                 (verdict, "clock-skewed"),

@@ -1,5 +1,7 @@
 //! What is done after what came so far, and what a server is recognised as.
 
+use jiff::Timestamp;
+
 /// By this word in the place of a product, a stand-in says that it is none. Anybody may say it: it
 /// only ever makes less of an answer.
 pub const STAND_IN: &str = "portmatrix stand-in";
@@ -32,6 +34,8 @@ pub struct Answer {
     pub turned_away: Option<String>,
     /// Whether it says itself that it is a stand-in.
     pub stand_in: bool,
+    /// Its clock, where it tells the time.
+    pub clock: Option<Timestamp>,
     /// With which octets one takes leave.
     pub bye: &'static [u8],
 }
@@ -46,6 +50,7 @@ impl Answer {
             stand_in: says.contains(STAND_IN),
             bye,
             turned_away: None,
+            clock: None,
         }
     }
 

@@ -10,6 +10,7 @@
 mod amqp;
 mod answer;
 mod kafka;
+mod kerberos;
 mod lines;
 mod mail;
 mod memcached;
@@ -45,6 +46,7 @@ pub fn next(greeting: Greeting, heard: &[u8], said: usize) -> Next {
         Greeting::Memcached => memcached::next(heard, said),
         Greeting::Mqtt => mqtt::next(heard, said),
         Greeting::Kafka => kafka::next(heard, said),
+        Greeting::Kerberos => kerberos::next(heard, said),
     }
 }
 
@@ -65,5 +67,6 @@ pub fn stand_in(greeting: Greeting, heard: &[u8], said: usize) -> Option<Vec<u8>
         Greeting::Memcached => memcached::stand_in(heard, said),
         Greeting::Mqtt => mqtt::stand_in(heard, said),
         Greeting::Kafka => kafka::stand_in(heard, said),
+        Greeting::Kerberos => kerberos::stand_in(heard, said),
     }
 }

@@ -53,6 +53,12 @@ fn samples() -> Vec<Sample> {
     .concat();
     let kafka =
         [&16_u32.to_be_bytes()[..], b"pmtx", &[0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3]].concat();
+    // KDC_ERR_WRONG_REALM.
+    let kerberos =
+        b"\x00\x00\x00_~]0[\xa0\x03\x02\x01\x05\xa1\x03\x02\x01\x1e\xa4\x11\x18\x0f2026112\
+          9153000Z\xa5\x04\x02\x02\x02\x9a\xa6\x03\x02\x01D\xa9\x0e\x1b\x0cCORP.EXAMPLE\
+          \xaa!0\x1f\xa0\x03\x02\x01\x02\xa1\x180\x16\x1b\x06krbtgt\x1b\x0cCORP.EXAMPLE"
+            .to_vec();
     vec![
         (
             Greeting::Ssh,
@@ -124,6 +130,7 @@ fn samples() -> Vec<Sample> {
             Some("unacceptable protocol version"),
         ),
         (Greeting::Kafka, vec![kafka], "Kafka", None),
+        (Greeting::Kerberos, vec![kerberos], "Kerberos CORP.EXAMPLE", None),
     ]
 }
 
