@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::Journal;
+use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::open;
 use portmatrix::listen::wanted::{Shared, Wanted};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};

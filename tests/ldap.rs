@@ -1,7 +1,7 @@
 //! LDAP on loopback: the probe against the stand-in, and against peers that follow a script.
 
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::{Arrival, Journal};
+use portmatrix::listen::memory::journal::{Arrival, Journal};
 use portmatrix::listen::server;
 use portmatrix::listen::stand_in::{ServerTls, StandIn};
 use portmatrix::matrix::model::{Expect, Protocol};

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::Journal;
+use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
 use portmatrix::listen::stand_in::{ServerTls, StandIn};
 use portmatrix::matrix::model::Protocol;

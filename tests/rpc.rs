@@ -1,7 +1,7 @@
 //! DCE/RPC on loopback: the probe against the stand-in, and against peers that follow a script.
 
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::Journal;
+use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
 use portmatrix::listen::stand_in::StandIn;
 use portmatrix::matrix::model::{Expect, Interface, Protocol};

@@ -2,7 +2,7 @@
 //! a stranger nothing.
 
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::Journal;
+use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
 use portmatrix::listen::stand_in::{Seen, StandIn};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
@@ -422,7 +422,7 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
     let told =
         format!("{:?} {:?}", result.recognised, serde_json::to_value(&result.steps).expect("JSON"));
     let style = portmatrix::report::Style { width: 200, color: false };
-    let shown = portmatrix::report::table::render(std::slice::from_ref(&result), style);
+    let shown = portmatrix::report::format::table::render(std::slice::from_ref(&result), style);
     for text in [subject, &shown, result.recognised.as_deref().unwrap_or_default()] {
         assert!(
             !text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),

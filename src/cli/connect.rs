@@ -7,11 +7,12 @@ pub use self::args::Args;
 
 use self::args::{RangeHow, Rate};
 use self::choice::select;
-use super::access::{routes, trust};
 use super::inputs::{self, Inputs};
 use super::outcome::{Outcome, Problem};
 use super::report::{Format, exit};
+use super::routes::routes;
 use super::terminal::print;
+use super::trust::trust;
 use super::{files, progress::Progress};
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> Outcome {
 /// Writes the result to the file that was asked for, sealed.
 fn keep(args: &Args, file: &ResultFile, key: Option<&SiteKey>) -> Result<(), Problem> {
     let out = args.out.as_ref();
-    out.map_or(Ok(()), |out| files::write(out, &report::json::sealed(file, key)))
+    out.map_or(Ok(()), |out| files::write(out, &report::format::json::sealed(file, key)))
 }
 
 /// Who is to answer. A proof takes a key.

@@ -2,7 +2,7 @@
 
 use super::outcome::{Exit, Outcome, Problem};
 use super::report::read;
-use super::seal::SealArgs;
+use super::seal_check::SealArgs;
 use super::terminal::{print, style};
 use crate::report::diff;
 use crate::verdict::Verdict;

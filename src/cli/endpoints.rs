@@ -4,7 +4,7 @@ use super::inputs::{self, MatrixArgs};
 use super::outcome::{Exit, Outcome, Problem};
 use super::service::{self, Access, Fetched};
 use super::terminal::print;
-use super::{access, files};
+use super::{files, routes, trust};
 use crate::input;
 use crate::matrix::Registry;
 use crate::matrix::endpoints::changes::{Announced, announced};
@@ -114,7 +114,7 @@ impl Source {
 
     fn fetch(&self, since: Option<&str>) -> Result<Fetched, Problem> {
         let said: Vec<String> = self.proxy.iter().cloned().collect();
-        let (routes, except) = access::routes(&said, &[], |name| std::env::var(name).ok())?;
+        let (routes, except) = routes::routes(&said, &[], |name| std::env::var(name).ok())?;
         let host = self
             .source
             .parse::<hyper::Uri>()
@@ -125,7 +125,7 @@ impl Source {
             routes.into_iter().next().filter(|_| !except.covers(&host)).unwrap_or(Route::Direct);
         let access = Access {
             route,
-            trust: access::trust(self.ca.as_deref(), None)?,
+            trust: trust::trust(self.ca.as_deref(), None)?,
             resolver: Resolver::new(self.dns, Duration::from_secs(5)),
         };
         files::runtime()?.block_on(service::list(&self.source, self.instance, since, &access))

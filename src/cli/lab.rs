@@ -121,7 +121,7 @@ pub fn run(args: &Args) -> Outcome {
                 text,
                 "── {} ──\n{}",
                 site.plan.site,
-                report::table::render(&results, style())
+                report::format::table::render(&results, style())
             );
         }
         let all: Vec<&LabHop> = done.iter().flat_map(|(_, _, hops)| hops).collect();
@@ -139,7 +139,7 @@ pub fn run(args: &Args) -> Outcome {
         text = args.format.render(&file);
     }
     if let Some(out) = &args.out {
-        files::write(out, &report::json::sealed(&file, Some(&key)))?;
+        files::write(out, &report::format::json::sealed(&file, Some(&key)))?;
     }
     print(&text)?;
     Ok(if unexpected == 0 { Exit::AsExpected } else { Exit::NotAsExpected })

@@ -5,7 +5,7 @@ use super::inputs::{self, SiteArgs};
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::{print, style};
 use crate::listen::gate::{Gate, Limits};
-use crate::listen::journal::Journal;
+use crate::listen::memory::journal::Journal;
 use crate::listen::merge::merge;
 use crate::listen::open::{self, Opened, Port};
 use crate::listen::range::{OpenRange, leaves_enough};

@@ -1,6 +1,5 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
-mod access;
 mod completions;
 mod connect;
 mod diff;
@@ -18,9 +17,11 @@ mod outcome;
 mod plan;
 mod progress;
 mod report;
-mod seal;
+mod routes;
+mod seal_check;
 mod service;
 mod terminal;
+mod trust;
 
 pub use outcome::{Exit, Outcome, Problem};
 pub use terminal::{print, style};

@@ -1,7 +1,7 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
 use super::outcome::{Exit, Outcome, Problem};
-use super::seal::{SealArgs, Seals};
+use super::seal_check::{SealArgs, Seals};
 use super::terminal::{print, style};
 use crate::input;
 use crate::proto::challenge::SiteKey;
@@ -60,7 +60,7 @@ impl Format {
     /// Renders a result of this run: as JSON with the seal of its key.
     pub fn render_sealed(self, file: &ResultFile, key: Option<&SiteKey>) -> String {
         match self {
-            Format::Json => report::json::sealed(file, key),
+            Format::Json => report::format::json::sealed(file, key),
             other => other.render(file),
         }
     }
@@ -70,26 +70,26 @@ impl Format {
         match self {
             Format::Table if file.nothing_begins_here => format!("{NOTHING}\n"),
             Format::Table => [
-                report::table::head(file, style()),
-                report::table::render(&file.hops, style()),
-                report::directories::table(file, style()),
-                report::ranges::table(&file.hops, style()),
-                report::published::table(file, style()),
-                report::table::untested(&file.untested, style()),
+                report::format::table::head(file, style()),
+                report::format::table::render(&file.hops, style()),
+                report::section::directories::table(file, style()),
+                report::section::ranges::table(&file.hops, style()),
+                report::section::published::table(file, style()),
+                report::format::table::untested(&file.untested, style()),
             ]
             .concat(),
-            Format::Json => report::json::render(file),
-            Format::Csv => report::csv::render(&file.hops),
-            Format::Html => report::html::render(file),
-            Format::Junit => report::junit::render(file),
+            Format::Json => report::format::json::render(file),
+            Format::Csv => report::format::csv::render(&file.hops),
+            Format::Html => report::format::html::render(file),
+            Format::Junit => report::format::junit::render(file),
             Format::Markdown if file.nothing_begins_here => format!("{NOTHING}\n"),
             Format::Markdown => [
-                report::markdown::head(file),
-                report::markdown::render(&file.hops),
-                report::directories::markdown(file),
-                report::ranges::markdown(&file.hops),
-                report::published::markdown(file),
-                report::markdown::untested(&file.untested),
+                report::format::markdown::head(file),
+                report::format::markdown::render(&file.hops),
+                report::section::directories::markdown(file),
+                report::section::ranges::markdown(&file.hops),
+                report::section::published::markdown(file),
+                report::format::markdown::untested(&file.untested),
             ]
             .concat(),
         }
@@ -102,7 +102,7 @@ impl Format {
 /// All files that cannot be read or are not result files.
 pub fn run(args: &Args) -> Outcome {
     if args.schema {
-        print(&report::json::schema())?;
+        print(&report::format::json::schema())?;
         return Ok(Exit::AsExpected);
     }
     let seals = args.seals.open()?;

@@ -7,9 +7,9 @@ pub mod sites;
 
 use crate::event::Event;
 use crate::listen::gate::{Gate, Limits};
-use crate::listen::journal::Journal;
+use crate::listen::memory::journal::Journal;
+use crate::listen::memory::sightings::Sightings;
 use crate::listen::open::{self, Opened, Port};
-use crate::listen::sightings::Sightings;
 use crate::listen::wanted::{Shared, Wanted};
 use crate::listen::watch;
 use crate::matrix::model::{Expect, Protocol};

@@ -1,7 +1,7 @@
 //! The accept loop of one open port, under limits.
 
 use super::gate::{Gate, IDLE, Pass};
-use super::journal::{Arrival, Journal};
+use super::memory::journal::{Arrival, Journal};
 use super::patience::within;
 use super::rewound::Rewound;
 use super::stand_in::{Seen, StandIn};

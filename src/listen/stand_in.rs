@@ -1,7 +1,7 @@
 //! What all stand-ins of a listener share: who they are, and how they answer a challenge.
 
-use super::receipts::{Receipts, SweepId};
-use super::sightings::Sightings;
+use super::memory::receipts::{Receipts, SweepId};
+use super::memory::sightings::Sightings;
 use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;

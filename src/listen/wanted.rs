@@ -1,9 +1,9 @@
 //! What is opened: the ports that the plan wants on this host, and what they share.
 
 use super::gate::Gate;
-use super::journal::Journal;
-use super::receipts::Receipts;
-use super::sightings::Sightings;
+use super::memory::journal::Journal;
+use super::memory::receipts::Receipts;
+use super::memory::sightings::Sightings;
 use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;

@@ -1,7 +1,7 @@
 //! Reads the kernel's table of connections again and again: what is half open is told to no
 //! program.
 
-use super::sightings::{MANY, Sightings};
+use super::memory::sightings::{MANY, Sightings};
 use crate::net::clock;
 use crate::net::half_open::{self, Table};
 use std::collections::BTreeSet;

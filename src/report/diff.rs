@@ -1,8 +1,8 @@
 //! What changed between two results of the same hops: what stands otherwise, who answers now, what
 //! came and what went.
 
-use super::{Style, table::LINES};
 use crate::reason::Reason;
+use crate::report::style::{LINES, Style};
 use crate::result::{HopResult, ResultFile, TestedBy};
 use crate::verdict::{AnsweredBy, Verdict};
 use comfy_table::{Cell, ContentArrangement, Table};

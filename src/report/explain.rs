@@ -1,6 +1,6 @@
 //! The pages behind the reasons, for a terminal and for a document.
 
-use super::Style;
+use crate::report::style::Style;
 use crate::text::wrap;
 use crate::verdict::explain::{Group, Page, Produced};
 use std::fmt::Write as _;

@@ -1,15 +1,15 @@
 //! What a listener says: its ports when it begins, what came when it ends, and the file of both.
 
-use super::Style;
-use crate::listen::journal::{Arrival, Counts};
+use crate::listen::memory::journal::{Arrival, Counts};
+use crate::listen::memory::sightings::HalfOpen;
 use crate::listen::open::Port;
 use crate::listen::range::OpenRange;
-use crate::listen::sightings::HalfOpen;
 use crate::listen::wanted::Wanted;
 use crate::net::serve::BindProblem;
 use crate::proto::challenge::SiteKey;
 use crate::proto::ports;
 use crate::proto::seal::Seal;
+use crate::report::style::Style;
 use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use jiff::Timestamp;
@@ -227,7 +227,7 @@ impl RangeEntry {
 
 /// The file's text, with the seal of a site key.
 pub fn json(file: &ListenFile, key: Option<&SiteKey>) -> String {
-    super::json::document(file, key)
+    super::format::json::document(file, key)
 }
 
 /// The word for how a port stands.
@@ -250,7 +250,7 @@ fn note(port: &Port) -> String {
 fn table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(super::table::LINES)
+        .load_style(super::style::LINES)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(style.width);
     table.force_no_tty().set_header(header.to_vec());

@@ -9,17 +9,16 @@ use super::expected::Policy;
 use super::expected::{self, Expected};
 use super::greeting::{self, Greeted};
 use super::http_status;
+use super::impostor;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::notes;
 use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
-use super::relay::{self, Behind};
+use super::relay;
 use super::rpc;
 use super::tls;
 use crate::matrix::model::{NameClass, Protocol};
-use crate::observation::facts::Proof;
-use crate::observation::{Evidence, Initiator, Observation, Step, StepKind};
+use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::ProofOutcome;
 use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
 
@@ -42,7 +41,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     };
 
     let told = both_ends::told(hop, seen);
-    let impostor = impostor(hop, seen);
+    let impostor = impostor::impostor(hop, seen);
     // Whoever answers at such an address is not the host, unless that proves itself: one machine
     // may have two names.
     if let Some(misplaced) = seen.misplaced
@@ -73,8 +72,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if without_proof || (seen.known.listener_holds && greeting::is_of_another(seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
-    // Who opened the session says what he likes in it, or nothing.
-    if hop.class.is_some() && certificate::is_private(seen) {
+    if impostor::opens_cloud_sessions(hop, seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
     }
     // A listener whose clock is days off answers as a stranger's: with an error, or as a directory
@@ -227,47 +225,6 @@ fn strangers_answer(reason: Reason) -> bool {
             | Reason::RpcNotRegistered
             | Reason::RpcBindRejected
     )
-}
-
-/// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS
-/// session.
-fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, AnsweredBy)> {
-    if seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Invalid { .. })) {
-        return Some((Reason::ProofInvalid, AnsweredBy::Middlebox));
-    }
-    // Two listeners with one name and one key: the other one has the host's address.
-    if seen.known.clone_at.is_some() || relay::two_of_one_name(seen).is_some() {
-        return Some((Reason::WrongListener, AnsweredBy::StandIn));
-    }
-    // RPC has several connections: each must be proved by the port that it was made to, or one true
-    // port could speak for a false one.
-    if seen.steps.iter().any(answered_by_another_port) {
-        return Some((Reason::WrongListener, AnsweredBy::StandIn));
-    }
-    for (claims, same_tls_session) in claims(seen) {
-        match relay::behind(hop, claims) {
-            Behind::Right => continue,
-            Behind::AnotherPort => return Some((Reason::WrongListener, AnsweredBy::StandIn)),
-            Behind::No => {}
-        }
-        let right_port = claims.local.port() == hop.port || hop.flow.protocol == Protocol::Rpc;
-        if claims.host != hop.to.host.label() || !right_port {
-            return Some((Reason::WrongListener, AnsweredBy::StandIn));
-        }
-        if same_tls_session == Some(false) {
-            return Some((Reason::TlsIntercepted, AnsweredBy::Middlebox));
-        }
-    }
-    relay::proxy_protocol(seen).map(|_| (Reason::ProxyProtocol, AnsweredBy::Middlebox))
-}
-
-/// Whether a proof names another port than the one that its connection was made to. Only probes of
-/// several ports note the latter.
-fn answered_by_another_port(step: &Step) -> bool {
-    let Proof { port, local, .. } = &step.facts.proof;
-    step.step == StepKind::Proof
-        && step.ok
-        && port.zip(*local).is_some_and(|(port, local)| port != local.port())
 }
 
 /// Whether every host behind the front has a listener that remembers all its requests, and none of

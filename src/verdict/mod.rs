@@ -14,6 +14,7 @@ mod expected;
 pub mod explain;
 mod greeting;
 mod http_status;
+mod impostor;
 mod judgement;
 mod legs;
 mod mend;

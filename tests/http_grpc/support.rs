@@ -3,7 +3,7 @@
 
 use portmatrix::listen::StandIn;
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::journal::Journal;
+use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
 use portmatrix::listen::stand_in::ServerTls;
 use portmatrix::matrix::model::{Expect, Protocol};

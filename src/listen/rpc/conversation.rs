@@ -1,7 +1,7 @@
 //! What the stand-in answers, one PDU after the other. No I/O: values in, octets out.
 
 use super::registry::{Registration, Registry, UnknownHandle};
-use crate::listen::receipts::SweepId;
+use crate::listen::memory::receipts::SweepId;
 use crate::listen::{Seen, StandIn};
 use crate::net::random;
 use crate::proto::challenge::{CHALLENGE_LEN, MAX_PADDING};

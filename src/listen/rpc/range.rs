@@ -4,8 +4,8 @@
 
 use super::conversation::stamp;
 use crate::listen::gate::Gate;
-use crate::listen::journal::Journal;
-use crate::listen::receipts::{Receipts, SweepId};
+use crate::listen::memory::journal::Journal;
+use crate::listen::memory::receipts::{Receipts, SweepId};
 use crate::listen::server::Arrived;
 use crate::listen::stand_in::StandIn;
 use crate::net::clock;

@@ -36,7 +36,7 @@ pub fn sealed(file: &ResultFile, key: Option<&SiteKey>) -> String {
 }
 
 /// A document that is evidence, ended by a newline.
-pub(super) fn document(content: &impl Serialize, key: Option<&SiteKey>) -> String {
+pub(in crate::report) fn document(content: &impl Serialize, key: Option<&SiteKey>) -> String {
     // The types hold nothing that JSON cannot: keys are text and no number is infinite.
     let text = match key {
         None => serde_json::to_string_pretty(content),

@@ -1,15 +1,14 @@
 //! The matrix for a terminal: one line per hop, then what is not as expected, with evidence and
 //! advice.
 
-use super::{Style, facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
+use crate::report::style::{LINES, Style};
+use crate::report::words::{facts, steps, to_text};
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
-use comfy_table::{
-    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
-};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -25,10 +24,6 @@ const VERY_WIDE: u16 = 150;
 
 /// Hops that are explained one by one below the table.
 const MAX_TROUBLES: usize = 100;
-
-/// A rule under the header, and nothing else.
-pub(super) const LINES: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The whole report of some hops.
 pub fn render(hops: &[HopResult], style: Style) -> String {

@@ -1,8 +1,8 @@
 //! For a ticket or a wiki page: a table, then what is not as expected, with evidence and advice.
 
-use super::{facts, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
+use crate::report::words::{facts, steps, to_text};
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::{markdown_code, markdown_safe};
 use crate::verdict::Verdict;

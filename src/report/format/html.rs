@@ -1,9 +1,12 @@
 //! One page for the firewall team or an archive: nothing is loaded from anywhere, and no script
 //! runs in it.
 
-use super::{Style, directories, facts, published, steps, to_text};
 use crate::matrix::model::Expect;
 use crate::observation::{Segment, Sweep};
+use crate::report::section::directories;
+use crate::report::section::published;
+use crate::report::style::Style;
+use crate::report::words::{facts, steps, to_text};
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::verdict::Verdict;
 use askama::Template;

@@ -1,7 +1,8 @@
 //! Dynamic ranges as they were swept: a strip, and the runs of ports that stand alike.
 
-use super::{Style, to_text};
 use crate::observation::{Segment, Sweep};
+use crate::report::style::Style;
+use crate::report::words::to_text;
 use crate::result::HopResult;
 use crate::text::{markdown_safe, wrap};
 use std::fmt::Write as _;

@@ -20,7 +20,7 @@ use std::sync::Mutex;
 const MAX_ENTRIES: usize = 8192;
 /// With more own ports than this, who listens is read only once in so many readings: it would cost
 /// more than everything else here.
-pub(super) const MANY: usize = 1024;
+pub(in crate::listen) const MANY: usize = 1024;
 /// What is noted of one port of the other end later than this is another connection.
 const ANOTHER: SignedDuration = SignedDuration::from_secs(3);
 /// For how long after it turned a connection away a listener does not say that it would have
@@ -157,13 +157,13 @@ impl Sightings {
     }
 
     /// How many ports are its own.
-    pub(super) fn own_ports(&self) -> usize {
+    pub(in crate::listen) fn own_ports(&self) -> usize {
         self.inner.lock().map_or(0, |inner| inner.own.len())
     }
 
     /// The listener's own ports, where the system's table cannot be read: nothing else is known to
     /// be listened on.
-    pub(super) fn own_alone(&self) -> BTreeSet<SocketAddr> {
+    pub(in crate::listen) fn own_alone(&self) -> BTreeSet<SocketAddr> {
         self.inner.lock().map(|inner| inner.own.clone()).unwrap_or_default()
     }
 

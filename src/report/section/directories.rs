@@ -1,9 +1,10 @@
 //! Directories as a host sees them: what they say of themselves, how far away they are, and what an
 //! open port does not show.
 
-use super::table::LINES;
-use super::{Style, to_text};
 use crate::observation::{Spread, Step, StepKind};
+use crate::report::style::LINES;
+use crate::report::style::Style;
+use crate::report::words::to_text;
 use crate::result::{HopResult, Nearer, Nearness, ResultFile};
 use crate::text::{markdown_safe, wrap};
 use comfy_table::{Cell, ContentArrangement, Table};

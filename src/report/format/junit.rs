@@ -1,8 +1,8 @@
 //! JUnit XML for build servers: one suite for each flow, one case for each hop. What is unknown is an
 //! error, and never a skipped test: most readers show those as fine.
 
-use super::{evidence, summary};
 use crate::observation::Evidence;
+use crate::report::words::{evidence, summary};
 use crate::result::{HopResult, ResultFile};
 use crate::text::sanitise;
 use crate::verdict::Verdict;

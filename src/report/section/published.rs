@@ -1,9 +1,9 @@
 //! Names and ranges of cloud services: one line for each, whatever the number of addresses behind
 //! it.
 
-use super::Style;
-use super::table::LINES;
 use crate::matrix::endpoints::day;
+use crate::report::Style;
+use crate::report::style::LINES;
 use crate::result::ResultFile;
 use crate::result::published::{
     Published, PublishedName, PublishedRange, RangeState, Revocation, Through,
