@@ -154,14 +154,16 @@ impl std::fmt::Display for Reason {
     }
 }
 
+/// A word that is no reason of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no reason is called \"{0}\"")]
+pub struct UnknownReason(String);
+
 impl std::str::FromStr for Reason {
-    type Err = String;
+    type Err = UnknownReason;
+
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|r| r.code() == s)
-            .ok_or_else(|| format!("no reason is called \"{s}\""))
+        Self::ALL.iter().copied().find(|r| r.code() == s).ok_or_else(|| UnknownReason(s.to_owned()))
     }
 }
 

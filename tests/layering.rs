@@ -216,6 +216,38 @@ fn facts_are_read_by_their_fields() {
     assert_eq!(readers("detail.get("), Vec::<String>::new());
 }
 
+/// Callers tell errors apart by their type, and not by their words. The command line only shows
+/// them.
+#[test]
+fn no_public_function_gives_its_error_as_a_text() {
+    let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let signatures = |file: &source::File| -> Vec<String> {
+        let code = file.code.split_whitespace().collect::<Vec<_>>().join(" ");
+        let functions = code.split("pub ").skip(1).filter_map(|rest| {
+            let end = rest.find(['{', ';'])?;
+            let signature = &rest[..end];
+            let is_function = ["fn ", "async fn "].iter().any(|word| signature.starts_with(word));
+            is_function.then(|| signature.trim().to_owned())
+        });
+        functions.collect()
+    };
+    let all: Vec<(String, String)> = files
+        .iter()
+        .filter(|file| !file.path.starts_with("cli/"))
+        .flat_map(|file| signatures(file).into_iter().map(|s| (file.path.clone(), s)))
+        .collect();
+    assert!(all.len() > 500, "only {} functions found", all.len());
+    let texts: Vec<&(String, String)> = all
+        .iter()
+        .filter(|(_, signature)| {
+            signature.split("-> ").last().is_some_and(|result| {
+                result.starts_with("Result<") && result.ends_with(", String>")
+            })
+        })
+        .collect();
+    assert!(texts.is_empty(), "{texts:#?}");
+}
+
 #[test]
 fn circles_are_found_however_they_are_written() {
     let circle = |one: &str, other: &str| {

@@ -188,7 +188,7 @@ impl Question<'_> {
         let url = |what: &str| format!("{}/{what}?ClientRequestId={}", self.base, self.client);
         let name = self.instance.name();
         let version = service::version(&self.get(&url(&format!("version/{name}"))).await?)
-            .map_err(Fault::Words)?;
+            .map_err(|wrong| Fault::Words(wrong.to_string()))?;
         let list = match &known.list {
             list if version == known.version && !list.is_empty() => list.clone(),
             _ => self.get(&url(&format!("endpoints/{name}"))).await?,
@@ -251,26 +251,26 @@ impl Question<'_> {
 
     async fn reply(&self, uri: &Uri) -> Result<Reply, String> {
         let Access { route, trust, resolver } = self.access;
-        let host = uri.host().ok_or("the URL has no host")?;
+        let host = uri.host().ok_or_else(|| "the URL has no host".to_owned())?;
         let tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         match route {
             Route::Proxy(through) if tls => {
-                let stream = fetch::connect(resolver, &through.host, through.port, CONNECT).await?;
+                let stream = fetch::connect(resolver, &through.host, through.port, CONNECT)
+                    .await
+                    .map_err(|e| e.to_string())?;
                 let way = proxy::ask(stream, &format!("{host}:{port}"), through).await;
                 let (way, _) = way.map_err(|failure| {
                     format!("proxy {}: {}", through.label(), failure.reason.summary())
                 })?;
-                fetch::get(way, uri, trust, MAX_OCTETS).await
+                fetch::get(way, uri, trust, MAX_OCTETS).await.map_err(|e| e.to_string())
             }
             _ => {
-                fetch::get(
-                    fetch::connect(resolver, host, port, CONNECT).await?,
-                    uri,
-                    trust,
-                    MAX_OCTETS,
-                )
-                .await
+                let got = async {
+                    let stream = fetch::connect(resolver, host, port, CONNECT).await?;
+                    fetch::get(stream, uri, trust, MAX_OCTETS).await
+                };
+                got.await.map_err(|e| e.to_string())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Whose certificates are believed.
 
 use super::outcome::Problem;
-use crate::net::tls::Trust;
+use crate::net::tls::{RootsError, Trust};
 use std::path::Path;
 
 /// How certificates are judged: by the operating system's store or the roots of a file, and what
@@ -10,7 +10,7 @@ use std::path::Path;
 /// # Errors
 /// A store or a file that cannot be read, or holds no root.
 pub(super) fn trust(ca: Option<&Path>, public: Option<&Path>) -> Result<Trust, Problem> {
-    let unusable = |path: &Path, e: String| {
+    let unusable = |path: &Path, e: RootsError| {
         Problem::text(format!("{} cannot serve as a list of trusted roots: {e}", path.display()))
     };
     let read = |path: &Path| crate::net::identity::certificates(path).map_err(Problem::text);

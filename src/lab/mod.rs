@@ -2,6 +2,7 @@
 //! sockets. Nothing is simulated: the same code as in `listen` and `connect` does the work, only
 //! all hosts are addresses of 127/8.
 
+mod error;
 mod relay;
 pub mod sites;
 
@@ -27,6 +28,7 @@ use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::run::{self, Settings};
 use crate::verdict::Verdict;
+pub use error::LabError;
 use ipnet::IpNet;
 use relay::Relay;
 use std::net::{IpAddr, SocketAddr};
@@ -96,13 +98,13 @@ impl LabHop {
 /// Listens on every host of a site and connects from every host, on loopback.
 ///
 /// # Errors
-/// In words, when a port of the lab cannot be opened: it names the port and how to move the lab.
+/// When a port of the lab cannot be opened: it names the port and how to move the lab.
 pub async fn run(
     site: &LabSite,
     key: &SiteKey,
     stop: &CancellationToken,
     listener: impl FnMut(Event),
-) -> Result<Vec<LabHop>, String> {
+) -> Result<Vec<LabHop>, LabError> {
     let ended = CancellationToken::new();
     let tracker = TaskTracker::new();
     let front = front(site)?;
@@ -129,7 +131,7 @@ pub async fn run(
         };
         let settings = Settings { rate: 1000, loopback_sources: true, ..Settings::default() };
         let resolver = Resolver::system(Duration::from_secs(2));
-        Ok::<_, String>(run::run(&site.plan, tools, &resolver, &settings, stop, listener).await)
+        Ok::<_, LabError>(run::run(&site.plan, tools, &resolver, &settings, stop, listener).await)
     }
     .await;
     ended.cancel();
@@ -147,7 +149,7 @@ pub async fn run(
 
 /// The reverse proxy of the site: one that really relays, so that the proof comes from the service
 /// behind it.
-fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, String> {
+fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, LabError> {
     let Some(hop) = site
         .plan
         .hops
@@ -165,7 +167,7 @@ fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, String> {
         return Ok(None);
     };
     let (Some(front), Some(backend)) = (hop.address, leg.address) else {
-        return Err("the lab's front has no address".to_owned());
+        return Err(LabError::NoAddress);
     };
     let relay = Relay {
         front: SocketAddr::new(front, hop.port),
@@ -182,12 +184,12 @@ fn open_listeners(
     key: &SiteKey,
     ended: &CancellationToken,
     tracker: &TaskTracker,
-) -> Result<(), String> {
+) -> Result<(), LabError> {
     let all: Vec<&Hop> =
         site.plan.hops.iter().filter(|h| h.flow.relayed_to.is_none() && !site.is_shut(h)).collect();
     let (endpoints, conflicts) = listening::endpoints(&all);
     if let Some(conflict) = conflicts.first() {
-        return Err(format!("the lab cannot open {conflict}"));
+        return Err(LabError::Conflict(conflict.to_string()));
     }
     let names: Vec<String> = endpoints.iter().map(|e| e.host.label()).collect();
     let identity = Arc::new(Identity::self_signed(&names)?);
@@ -207,8 +209,8 @@ fn open_listeners(
             stop: ended.clone(),
         };
         let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
-        if let Some(words) = ports.iter().find_map(unopened) {
-            return Err(words);
+        if let Some(error) = ports.iter().find_map(unopened) {
+            return Err(error);
         }
         tracker.spawn(async move { opened.wait().await });
     }
@@ -217,17 +219,13 @@ fn open_listeners(
     Ok(())
 }
 
-fn unopened(port: &Port) -> Option<String> {
+fn unopened(port: &Port) -> Option<LabError> {
     let (problem, advice) = port.problem.as_ref()?;
-    let advice = match problem {
-        BindProblem::Taken => "somebody has it already, another lab perhaps",
-        _ => advice,
+    let why = match problem {
+        BindProblem::Taken => "somebody has it already, another lab perhaps".to_owned(),
+        _ => advice.clone(),
     };
-    Some(format!(
-        "the lab cannot open {}: {advice}; `portmatrix lab --port-offset 21000` moves the lab to \
-            other ports",
-        port.address
-    ))
+    Some(LabError::Port { address: port.address, why })
 }
 
 /// Where a way to a port must be shut, the lab's listener itself turns those away who may not come:

@@ -1,6 +1,7 @@
 //! The lab's reverse proxy: ends TLS, passes one path on to the service over HTTP/1.1, and refuses
 //! every other path, as the real one should.
 
+use super::error::LabError;
 use crate::net::identity::Identity;
 use crate::net::serve::bind;
 use bytes::Bytes;
@@ -35,16 +36,16 @@ impl Relay {
     /// Opens the front and relays until `stop`.
     ///
     /// # Errors
-    /// In words, when the port cannot be opened or the certificate cannot be used.
+    /// When the port cannot be opened or the certificate cannot be used.
     pub fn start(
         self,
         identity: &Identity,
         stop: CancellationToken,
         tracker: &TaskTracker,
-    ) -> Result<(), String> {
+    ) -> Result<(), LabError> {
         let acceptor = identity.acceptor(&["h2", "http/1.1"])?;
-        let listener = bind(self.front)
-            .map_err(|e| format!("the lab's reverse proxy cannot open {}: {e}", self.front))?;
+        let listener =
+            bind(self.front).map_err(|error| LabError::Front { address: self.front, error })?;
         let connections = tracker.clone();
         tracker.spawn(async move {
             loop {

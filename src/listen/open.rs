@@ -7,6 +7,7 @@ use super::stand_in::{ServerTls, StandIn};
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
+use crate::net::identity::IdentityError;
 use crate::net::serve::{BindProblem, bind};
 use crate::net::{clock, os};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -43,8 +44,8 @@ pub struct Opened {
 /// Opens the wanted ports and begins to accept on those that opened.
 ///
 /// # Errors
-/// In words, when the certificate and its key cannot be used.
-pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, String> {
+/// When the certificate and its key cannot be used.
+pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError> {
     let tracker = TaskTracker::new();
     let mut ports = Vec::new();
     let mut ranges = Vec::new();
@@ -153,7 +154,7 @@ fn opened_port(listener: &TcpListener, protocol: Protocol, purpose: String) -> P
     Port { address: listener.local_addr().unwrap_or(unknown), protocol, purpose, problem: None }
 }
 
-fn server_tls(protocol: Protocol, shared: &Shared) -> Result<Option<ServerTls>, String> {
+fn server_tls(protocol: Protocol, shared: &Shared) -> Result<Option<ServerTls>, IdentityError> {
     let alpn: &[&str] = match protocol {
         Protocol::Https | Protocol::Grpc => &["h2", "http/1.1"],
         Protocol::Tls | Protocol::Ldaps | Protocol::Ldap => &[],

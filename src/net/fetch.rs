@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::resolve::Resolver;
 use super::tls::{self, Trust};
 use super::{Io, dial};
+use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -20,6 +21,76 @@ use tokio::net::TcpStream;
 /// What this program calls itself.
 pub const AGENT: &str = concat!("portmatrix/", env!("CARGO_PKG_VERSION"));
 
+/// Why there is no document. Messages name the host.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A URL without a host.
+    #[error("the URL has no host")]
+    NoHost,
+    /// A URL that cannot stand in a request.
+    #[error("the URL cannot be asked for: {0}")]
+    OddUrl(hyper::http::Error),
+    /// No address of the host can be used.
+    #[error("{0} has no address that this machine has a route for")]
+    NoRoute(String),
+    /// Its name, a connection, or TLS failed.
+    #[error("{what}: {}{}", .failure.reason.summary(), in_brackets(.failure))]
+    Failed {
+        /// The host, or one address of it.
+        what: String,
+        /// How.
+        failure: Failure,
+    },
+    /// Its certificate is not right.
+    #[error("{host}: {} (issued by {issuer}); --ca FILE names other roots", .problem.summary())]
+    Certificate {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        problem: Reason,
+        /// Who issued it.
+        issuer: String,
+    },
+    /// The signature of the handshake could not be verified.
+    #[error("{host}: who answers could not be checked ({why})")]
+    NotChecked {
+        /// The host.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// No answer of HTTP.
+    #[error("{host} did not answer in HTTP: {error}")]
+    NoAnswer {
+        /// The host.
+        host: String,
+        /// How it ended.
+        error: hyper::Error,
+    },
+    /// The proxy answered in the place of the host.
+    #[error("the proxy answered with status {0}")]
+    Proxy(u16),
+    /// The document did not come to its end, or is longer than it may be.
+    #[error("{host}: the answer broke off or is too long: {error}")]
+    BrokeOff {
+        /// The host.
+        host: String,
+        /// How.
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing came back before the deadline.
+    #[error("nothing came back in time")]
+    Late,
+    /// The document is no text.
+    #[error("{0}: the answer is no text")]
+    NoText(String),
+}
+
+/// The words of the system, where there are any.
+fn in_brackets(failure: &Failure) -> String {
+    failure.facts.ended.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default()
+}
+
 /// What came back.
 #[derive(Debug)]
 pub struct Reply {
@@ -34,13 +105,13 @@ pub struct Reply {
 /// Opens a connection to a host by its name or address.
 ///
 /// # Errors
-/// What went wrong, in words.
+/// What went wrong.
 pub async fn connect(
     resolver: &Resolver,
     host: &str,
     port: u16,
     deadline: Duration,
-) -> Result<TcpStream, String> {
+) -> Result<TcpStream, FetchError> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => vec![address],
@@ -48,37 +119,35 @@ pub async fn connect(
             .look_up(host)
             .await
             .map(|found| found.routable())
-            .map_err(|failure| words(host, &failure))?,
+            .map_err(|failure| failed(host.to_owned(), failure))?,
     };
-    let mut last = format!("{host} has no address that this machine has a route for");
+    let mut last = FetchError::NoRoute(host.to_owned());
     for address in addresses {
         match dial::connect(None, SocketAddr::new(address, port), deadline, 0).await.1 {
             Ok(stream) => return Ok(stream),
-            Err(failure) => last = words(&format!("{host} ({address}), port {port}"), &failure),
+            Err(failure) => last = failed(format!("{host} ({address}), port {port}"), failure),
         }
     }
     Err(last)
 }
 
-fn words(what: &str, failure: &Failure) -> String {
-    let error = failure.facts.ended.error.as_ref();
-    let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
-    format!("{what}: {}{error}", failure.reason.summary())
+fn failed(what: String, failure: Failure) -> FetchError {
+    FetchError::Failed { what, failure }
 }
 
 /// Gets a document on a connection that is there, inside TLS where the URL says so.
 ///
 /// # Errors
-/// What went wrong, in words; a certificate that is not right is an error.
+/// What went wrong; a certificate that is not right is an error.
 pub async fn get(
     stream: impl Io + 'static,
     uri: &Uri,
     trust: &Trust,
     most: usize,
-) -> Result<Reply, String> {
+) -> Result<Reply, FetchError> {
     let host = uri
         .host()
-        .ok_or("the URL has no host")?
+        .ok_or(FetchError::NoHost)?
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
@@ -87,17 +156,14 @@ pub async fn get(
     }
     let session = tls::connect(trust, stream, &host, &["http/1.1"])
         .await
-        .map_err(|failure| words(&host, &failure))?;
+        .map_err(|failure| failed(host.clone(), failure))?;
     if let Some(problem) = session.problem {
-        let issuer = session.facts.certificate.issuer.as_deref().unwrap_or("nobody");
-        return Err(format!(
-            "{host}: {} (issued by {issuer}); --ca FILE names other roots",
-            problem.summary()
-        ));
+        let issuer = session.facts.certificate.issuer.as_deref().unwrap_or("nobody").to_owned();
+        return Err(FetchError::Certificate { host, problem, issuer });
     }
     // A probe goes on, and proves nothing by it; a document from somebody unknown is worth nothing.
     if let Some(why) = &session.facts.tls.signature_not_checked {
-        return Err(format!("{host}: who answers could not be checked ({why})"));
+        return Err(FetchError::NotChecked { host, why: why.clone() });
     }
     ask(session.stream, uri, most).await
 }
@@ -106,12 +172,12 @@ pub async fn get(
 /// proxy, with what that is told of who asks.
 ///
 /// # Errors
-/// What went wrong, in words.
+/// What went wrong.
 pub async fn head(
     stream: impl Io + 'static,
     uri: &Uri,
     through: Option<Option<&str>>,
-) -> Result<u16, String> {
+) -> Result<u16, FetchError> {
     // A proxy is told the whole URL (RFC 9112 section 3.2.2).
     let target = if through.is_some() { uri.to_string() } else { path_of(uri).to_owned() };
     let mut request = Request::head(target);
@@ -120,27 +186,26 @@ pub async fn head(
     }
     let (response, _driver) = send(stream, uri, request).await?;
     match response.status().as_u16() {
-        status @ (407 | 502..=504) if through.is_some() => {
-            Err(format!("the proxy answered with status {status}"))
-        }
+        status @ (407 | 502..=504) if through.is_some() => Err(FetchError::Proxy(status)),
         status => Ok(status),
     }
 }
 
-async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, String> {
+async fn ask(stream: impl Io + 'static, uri: &Uri, most: usize) -> Result<Reply, FetchError> {
     let (response, _driver) =
         send(stream, uri, Request::get(path_of(uri)).header(ACCEPT, "application/json")).await?;
-    let authority = authority_of(uri);
+    let host = authority_of(uri).to_owned();
     let status = response.status().as_u16();
     let retry_after = response
         .headers()
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let body = Limited::new(response.into_body(), most).collect().await;
-    let body =
-        body.map_err(|e| format!("{authority}: the answer broke off or is too long: {e}"))?;
-    let body = String::from_utf8(body.to_bytes().to_vec())
-        .map_err(|_| format!("{authority}: the answer is no text"))?;
+    let body = match body {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Err(FetchError::BrokeOff { host, error }),
+    };
+    let body = String::from_utf8(body.to_vec()).map_err(|_| FetchError::NoText(host))?;
     Ok(Reply { status, retry_after, body: body.trim_start_matches('\u{feff}').to_owned() })
 }
 
@@ -159,12 +224,12 @@ async fn send(
     stream: impl Io + 'static,
     uri: &Uri,
     request: Builder,
-) -> Result<(Response<Incoming>, Driver), String> {
+) -> Result<(Response<Incoming>, Driver), FetchError> {
     let authority = authority_of(uri);
     let request =
         request.header(HOST, authority).header(USER_AGENT, AGENT).body(Empty::<Bytes>::new());
-    let request = request.map_err(|e| format!("the URL cannot be asked for: {e}"))?;
-    let wrong = |e: hyper::Error| format!("{authority} did not answer in HTTP: {e}");
+    let request = request.map_err(FetchError::OddUrl)?;
+    let wrong = |error| FetchError::NoAnswer { host: authority.to_owned(), error };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
     let driver = drive(connection);
     let response = sender.send_request(request).await.map_err(wrong)?;

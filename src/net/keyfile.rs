@@ -5,24 +5,68 @@ use crate::input;
 use crate::proto::challenge::SiteKey;
 use crate::proto::hex::{hex, unhex};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Most octets of a key file that are read: a key, and room for what an editor may add.
 const MAX_FILE: u64 = 1024;
+
+/// What is wrong with the file of a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// A new key would replace another.
+    #[error(
+        "{} exists already; a key is never overwritten. Remove it first, or name another file",
+        .0.display()
+    )]
+    Exists(PathBuf),
+    /// It cannot be written.
+    #[error("cannot write {}: {error}", path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not there. A new key would be another one: the hosts of a site have one key together.
+    #[error(
+        "the site key {} is not on this host: copy the file from the host where it was made, over a \
+            way that you trust. Both ends need the same key (`portmatrix key --help`)", .0.display()
+    )]
+    NotHere(PathBuf),
+    /// It cannot be read.
+    #[error("cannot read the site key {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Others may read it.
+    #[error("the site key {} can be read by others: {how}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// By what right.
+        how: String,
+    },
+    /// It holds something else.
+    #[error(
+        "{} is not a site key: 64 hexadecimal digits were expected; copy the file again from the \
+            host where it was made", .0.display()
+    )]
+    NoKey(PathBuf),
+}
 
 /// Makes a new key. The file is made exclusively, so that it never replaces another nor follows a
 /// link, whoever makes one at the same time.
 ///
 /// # Errors
-/// In words, when the file exists or cannot be written.
-pub fn create(path: &Path) -> Result<(), String> {
+/// When the file exists or cannot be written.
+pub fn create(path: &Path) -> Result<(), KeyFileError> {
     if path.exists() {
-        return Err(format!(
-            "{} exists already; a key is never overwritten. Remove it first, or name another file",
-            path.display()
-        ));
+        return Err(KeyFileError::Exists(path.into()));
     }
-    let wrong = |e: std::io::Error| format!("cannot write {}: {e}", path.display());
+    let wrong = |error: std::io::Error| KeyFileError::NotWritten { path: path.into(), error };
     let mut file = os::create_private(path).map_err(wrong)?;
     writeln!(file, "{}", hex(&super::random::<32>())).and_then(|()| file.sync_all()).map_err(|e| {
         // It is ours, and half a key is none.
@@ -31,42 +75,31 @@ pub fn create(path: &Path) -> Result<(), String> {
     })
 }
 
-/// A new key would be another one: the hosts of a site have one key together.
-fn cannot_read(path: &Path, error: &std::io::Error) -> String {
-    let shown = path.display();
+fn cannot_read(path: &Path, error: std::io::Error) -> KeyFileError {
     match error.kind() {
-        std::io::ErrorKind::NotFound => format!(
-            "the site key {shown} is not on this host: copy the file from the host where it was \
-                made, over a way that you trust. Both ends need \
-             the same key (`portmatrix key --help`)"
-        ),
-        _ => format!("cannot read the site key {shown}: {error}"),
+        std::io::ErrorKind::NotFound => KeyFileError::NotHere(path.into()),
+        _ => KeyFileError::Unreadable { path: path.into(), error },
     }
 }
 
 /// Reads a key.
 ///
 /// # Errors
-/// In words: no such file, readable by others, or not a key.
-pub fn read(path: &Path) -> Result<SiteKey, String> {
-    let shown = path.display();
-    let others = os::readable_by_others(path).map_err(|e| cannot_read(path, &e))?;
-    if let Some(mode) = others {
-        return Err(format!("the site key {shown} can be read by others: {mode}"));
+/// When there is no such file, others may read it, or it is no key.
+pub fn read(path: &Path) -> Result<SiteKey, KeyFileError> {
+    let others = os::readable_by_others(path).map_err(|e| cannot_read(path, e))?;
+    if let Some(how) = others {
+        return Err(KeyFileError::Open { path: path.into(), how: how.to_string() });
     }
     let mut octets = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets))
-        .map_err(|e| cannot_read(path, &e))?;
+        .map_err(|e| cannot_read(path, e))?;
     // An editor on Windows may have put a byte order mark before it, and a line end behind it.
     let text = input::decode("", octets).unwrap_or_default();
-    let secret: [u8; 32] =
-        unhex(text.trim()).and_then(|octets| octets.try_into().ok()).ok_or_else(|| {
-            format!(
-                "{shown} is not a site key: 64 hexadecimal digits were expected; copy the file \
-            again from the host where it was made"
-            )
-        })?;
+    let secret: [u8; 32] = unhex(text.trim())
+        .and_then(|octets| octets.try_into().ok())
+        .ok_or_else(|| KeyFileError::NoKey(path.into()))?;
     Ok(SiteKey::new(&secret))
 }
 
@@ -95,7 +128,7 @@ mod tests {
         os::create_private(&path)
             .and_then(|file| file.set_len(1 << 40))
             .expect("a large file of nothing");
-        assert!(read(&path).expect_err("no key").contains("64 hexadecimal digits"));
+        assert!(read(&path).expect_err("no key").to_string().contains("64 hexadecimal digits"));
     }
 
     #[test]
@@ -128,13 +161,14 @@ mod tests {
         }
         for octets in [&b""[..], &digits.as_bytes()[..63], b"\xff\x00\x80"] {
             std::fs::write(&path, octets).expect("written");
-            let words = read(&path).map(|_| ()).expect_err("not a key");
+            let words = read(&path).map(|_| ()).expect_err("not a key").to_string();
             assert!(
                 words.contains("is not a site key") && words.contains("copy the file again"),
                 "{words}"
             );
         }
-        let words = read(&folder.path().join("gone.key")).map(|_| ()).expect_err("no file");
+        let words =
+            read(&folder.path().join("gone.key")).map(|_| ()).expect_err("no file").to_string();
         assert!(
             words.contains("is not on this host: copy the file from the host")
                 && !words.contains("key new"),

@@ -78,7 +78,7 @@ impl Trust {
     ///
     /// # Errors
     /// When no certificate of the list can serve as a root.
-    pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, String> {
+    pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, RootsError> {
         let roots = certificates.iter().filter_map(chain::root).collect();
         Ok(Trust {
             verifier: of_roots(certificates)?,
@@ -94,7 +94,7 @@ impl Trust {
     pub fn with_public_roots(
         self,
         certificates: Vec<CertificateDer<'static>>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, RootsError> {
         Ok(Trust { public: of_roots(certificates)?, ..self })
     }
 
@@ -108,6 +108,17 @@ impl Trust {
     fn root_names(&self) -> Option<&Roots> {
         self.roots.as_deref().or_else(|| machine_roots())
     }
+}
+
+/// Certificates that are no list of roots.
+#[derive(Debug, thiserror::Error)]
+pub enum RootsError {
+    /// One of them cannot serve as a root.
+    #[error(transparent)]
+    Certificate(#[from] rustls::Error),
+    /// There is none.
+    #[error(transparent)]
+    List(#[from] rustls::client::VerifierBuilderError),
 }
 
 /// The names of the roots of this machine. Windows and macOS judge by more than a list.
@@ -126,14 +137,13 @@ fn machine_roots() -> Option<&'static Roots> {
 
 fn of_roots(
     certificates: Vec<CertificateDer<'static>>,
-) -> Result<Arc<dyn ServerCertVerifier>, String> {
+) -> Result<Arc<dyn ServerCertVerifier>, RootsError> {
     let mut store = RootCertStore::empty();
     for certificate in certificates {
-        store.add(certificate).map_err(|e| e.to_string())?;
+        store.add(certificate)?;
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto())
-        .build()
-        .map_err(|e| e.to_string())?;
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build()?;
     Ok(verifier)
 }
 

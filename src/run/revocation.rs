@@ -3,7 +3,7 @@
 //! waits, and then goes on without knowing, or breaks off.
 
 use super::judged::Judged;
-use crate::net::fetch;
+use crate::net::fetch::{self, FetchError};
 use crate::net::resolve::Resolver;
 use crate::observation::StepKind;
 use crate::plan::model::Hop;
@@ -56,7 +56,7 @@ pub async fn revocation(
                 .await
                 {
                     Ok(answer) => answer,
-                    Err(_) => Err("nothing came back in time".to_owned()),
+                    Err(_) => Err(FetchError::Late),
                 }
             };
             let answer = tokio::select! {
@@ -65,8 +65,10 @@ pub async fn revocation(
                 answer = work => answer,
             };
             let Key { from, proxy, host, port } = key;
-            let (status, error) =
-                answer.map_or_else(|error| (None, Some(error)), |status| (Some(status), None));
+            let (status, error) = answer.map_or_else(
+                |error| (None, Some(error.to_string())),
+                |status| (Some(status), None),
+            );
             Some(Revocation {
                 from,
                 proxy,
@@ -148,8 +150,8 @@ async fn ask(
     proxy: Option<&Proxy>,
     resolver: &Resolver,
     deadline: Duration,
-) -> Result<u16, String> {
-    let uri: Uri = url.parse().map_err(|e| format!("the certificate names no URL: {e}"))?;
+) -> Result<u16, FetchError> {
+    let uri: Uri = url.parse().map_err(|_| FetchError::NoHost)?;
     match proxy {
         Some(proxy) => {
             let stream = fetch::connect(resolver, &proxy.host, proxy.port, deadline).await?;

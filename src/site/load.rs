@@ -168,14 +168,14 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
 fn routes(table: &TableReader<'_>) -> Vec<Route> {
     let Some(value) = table.value("proxy") else { return Vec::new() };
     let said = if value.is_list() { value.list().unwrap_or_default() } else { vec![value] };
-    let route = |text: At<String>| match text.value.parse() {
+    let route = |text: At<String>| match text.value.parse::<Route>() {
         Ok(route) => Some(route),
         Err(fault) => {
             table.report(
                 table
                     .mistake(&text.span, "this is no proxy that can be used")
                     .label("here")
-                    .help(fault),
+                    .help(fault.to_string()),
             );
             None
         }

@@ -42,12 +42,35 @@ pub enum Route {
 /// What a mistake in a proxy's address ends with.
 const FORM: &str = "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, or `direct`";
 
+/// What is wrong with the address of a proxy, and what to write. A password is not repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// A file that says which proxy to take.
+    #[error(
+        "a proxy auto-config file is a program, which portmatrix does not run: look up in it which \
+            proxy it returns for login.microsoftonline.com (the word after PROXY), and name that one"
+    )]
+    AutoConfig,
+    /// Another scheme than `http`.
+    #[error("proxies are spoken to with http, not with {0}: {FORM}")]
+    Scheme(String),
+    /// A port that is no port.
+    #[error("the port of the proxy is no number from 1 to 65535: {FORM}")]
+    OddPort,
+    /// No port.
+    #[error("the port of the proxy is missing: {FORM}")]
+    NoPort,
+    /// A host that is neither a name nor an address.
+    #[error("the host of the proxy is no name and no address: {FORM}")]
+    OddHost,
+}
+
 impl std::str::FromStr for Route {
-    type Err = String;
+    type Err = RouteError;
 
     /// # Errors
     /// What is wrong, and what to write. A password is not repeated.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, RouteError> {
         let text = text.trim();
         if matches!(text, "direct" | "none") {
             return Ok(Route::Direct);
@@ -57,7 +80,7 @@ impl std::str::FromStr for Route {
 }
 
 impl Proxy {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, RouteError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let path = rest.split_once('/').map_or("", |(_, path)| path);
         if path.to_ascii_lowercase().contains(".pac")
@@ -65,15 +88,10 @@ impl Proxy {
             || scheme.starts_with("pac")
             || scheme == "file"
         {
-            return Err(
-                "a proxy auto-config file is a program, which portmatrix does not run: look \
-                up in it which proxy it returns for \
-                        login.microsoftonline.com (the word after PROXY), and name that one"
-                    .to_owned(),
-            );
+            return Err(RouteError::AutoConfig);
         }
         if scheme != "http" {
-            return Err(format!("proxies are spoken to with http, not with {scheme}: {FORM}"));
+            return Err(RouteError::Scheme(scheme.to_owned()));
         }
         let authority = rest.split('/').next().unwrap_or_default();
         let (user, place) = match authority.rsplit_once('@') {
@@ -88,9 +106,9 @@ impl Proxy {
         let port: u16 = match port.map(str::parse) {
             Some(Ok(port)) if port > 0 => port,
             Some(_) => {
-                return Err(format!("the port of the proxy is no number from 1 to 65535: {FORM}"));
+                return Err(RouteError::OddPort);
             }
-            None => return Err(format!("the port of the proxy is missing: {FORM}")),
+            None => return Err(RouteError::NoPort),
         };
         let address: Option<IpAddr> = host.parse().ok();
         let is_name = |host: &str| {
@@ -98,7 +116,7 @@ impl Proxy {
                 .all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_of_a_name))
         };
         if address.is_none() && !is_name(host) {
-            return Err(format!("the host of the proxy is no name and no address: {FORM}"));
+            return Err(RouteError::OddHost);
         }
         let authorization = user.map(|user| {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
@@ -241,7 +259,7 @@ mod tests {
             ("file:///etc/proxy.pac", "auto-config"),
             ("", "port of the proxy is missing"),
         ] {
-            let fault = text.parse::<Route>().expect_err(text);
+            let fault = text.parse::<Route>().expect_err(text).to_string();
             assert!(fault.contains(words) && !fault.contains("secret"), "{text}: {fault}");
         }
     }

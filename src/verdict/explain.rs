@@ -118,65 +118,25 @@ const WHO: &str = "Who can fix it";
 const CLOSER: &str = "Look closer";
 const WINDOWS: &str = "On Windows";
 
+/// What is wrong with a page: a fault of ours, which a test rules out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PageError {
+    /// It is not there.
+    #[error("{0}.md is missing")]
+    Missing(Reason),
+    /// It cannot be read.
+    #[error("{0}.md: {1}")]
+    Page(Reason, String),
+}
+
 impl Page {
     /// Reads a page. Every heading must be there once, in the order of the fields, `On Windows`
     /// alone may be missing.
     ///
     /// # Errors
     /// The first thing that is wrong, in words.
-    pub fn parse(reason: Reason, text: &str) -> Result<Page, String> {
-        let mut chunks = text.split("\n## ");
-        let head: Vec<&str> =
-            chunks.next().unwrap_or_default().lines().filter(|l| !l.trim().is_empty()).collect();
-        let [title, group, produced] = head.as_slice() else {
-            return Err("the head is a title, `group:` and `produced:`".to_owned());
-        };
-        if title.strip_prefix("# ") != Some(reason.code()) {
-            return Err(format!("the title is not \"# {reason}\""));
-        }
-        let group = group
-            .strip_prefix("group: ")
-            .and_then(|word| Group::ALL.into_iter().find(|g| g.name() == word));
-        let mut sections = Vec::new();
-        for chunk in chunks {
-            let (heading, body) = chunk.split_once('\n').unwrap_or((chunk, ""));
-            sections.push((heading.trim(), body.trim()));
-        }
-        if let Some((heading, _)) = sections.iter().find(|(_, body)| body.is_empty()) {
-            return Err(format!("\"{heading}\" is empty"));
-        }
-        let headings: Vec<&str> = sections.iter().map(|(heading, _)| *heading).collect();
-        let needed = [SEEN, MEANS, NOT, WHO, CLOSER];
-        let (needed_there, rest) = headings.split_at(headings.len().min(needed.len()));
-        if needed_there != needed || !matches!(rest, [] | [WINDOWS]) {
-            return Err(format!(
-                "the headings are {headings:?}, and should be {needed:?} and perhaps \"{WINDOWS}\""
-            ));
-        }
-        let body = |wanted: &str| {
-            sections.iter().find(|(heading, _)| *heading == wanted).map(|(_, body)| *body)
-        };
-        let paragraph = |wanted: &str| match body(wanted).unwrap_or_default() {
-            text if text.contains('\n') => Err(format!("\"{wanted}\" is more than one line")),
-            text => Ok(text.to_owned()),
-        };
-        let closer: Option<Vec<String>> = body(CLOSER)
-            .unwrap_or_default()
-            .lines()
-            .map(|line| line.strip_prefix("- ").map(|item| item.trim().to_owned()))
-            .collect();
-        Ok(Page {
-            reason,
-            summary: reason.summary(),
-            group: group.ok_or("`group:` names no group")?,
-            seen: paragraph(SEEN)?,
-            means: paragraph(MEANS)?,
-            not: paragraph(NOT)?,
-            who: paragraph(WHO)?,
-            closer: closer.ok_or(format!("\"{CLOSER}\" is a list"))?,
-            windows: body(WINDOWS).map(|_| paragraph(WINDOWS)).transpose()?,
-            produced: read_produced(produced)?,
-        })
+    pub fn parse(reason: Reason, text: &str) -> Result<Page, PageError> {
+        read_page(reason, text).map_err(|what| PageError::Page(reason, what))
     }
 
     /// The texts with their headings, in order; the list of ways to look closer is not among them.
@@ -186,6 +146,62 @@ impl Page {
             .into_iter()
             .chain(windows)
     }
+}
+
+/// The same, with what is wrong in words.
+fn read_page(reason: Reason, text: &str) -> Result<Page, String> {
+    let mut chunks = text.split("\n## ");
+    let head: Vec<&str> =
+        chunks.next().unwrap_or_default().lines().filter(|l| !l.trim().is_empty()).collect();
+    let [title, group, produced] = head.as_slice() else {
+        return Err("the head is a title, `group:` and `produced:`".to_owned());
+    };
+    if title.strip_prefix("# ") != Some(reason.code()) {
+        return Err(format!("the title is not \"# {reason}\""));
+    }
+    let group = group
+        .strip_prefix("group: ")
+        .and_then(|word| Group::ALL.into_iter().find(|g| g.name() == word));
+    let mut sections = Vec::new();
+    for chunk in chunks {
+        let (heading, body) = chunk.split_once('\n').unwrap_or((chunk, ""));
+        sections.push((heading.trim(), body.trim()));
+    }
+    if let Some((heading, _)) = sections.iter().find(|(_, body)| body.is_empty()) {
+        return Err(format!("\"{heading}\" is empty"));
+    }
+    let headings: Vec<&str> = sections.iter().map(|(heading, _)| *heading).collect();
+    let needed = [SEEN, MEANS, NOT, WHO, CLOSER];
+    let (needed_there, rest) = headings.split_at(headings.len().min(needed.len()));
+    if needed_there != needed || !matches!(rest, [] | [WINDOWS]) {
+        return Err(format!(
+            "the headings are {headings:?}, and should be {needed:?} and perhaps \"{WINDOWS}\""
+        ));
+    }
+    let body = |wanted: &str| {
+        sections.iter().find(|(heading, _)| *heading == wanted).map(|(_, body)| *body)
+    };
+    let paragraph = |wanted: &str| match body(wanted).unwrap_or_default() {
+        text if text.contains('\n') => Err(format!("\"{wanted}\" is more than one line")),
+        text => Ok(text.to_owned()),
+    };
+    let closer: Option<Vec<String>> = body(CLOSER)
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.strip_prefix("- ").map(|item| item.trim().to_owned()))
+        .collect();
+    Ok(Page {
+        reason,
+        summary: reason.summary(),
+        group: group.ok_or("`group:` names no group")?,
+        seen: paragraph(SEEN)?,
+        means: paragraph(MEANS)?,
+        not: paragraph(NOT)?,
+        who: paragraph(WHO)?,
+        closer: closer.ok_or(format!("\"{CLOSER}\" is a list"))?,
+        windows: body(WINDOWS).map(|_| paragraph(WINDOWS)).transpose()?,
+        produced: read_produced(produced)?,
+    })
 }
 
 fn read_produced(line: &str) -> Result<Produced, String> {
@@ -203,23 +219,23 @@ fn read_produced(line: &str) -> Result<Produced, String> {
 ///
 /// # Errors
 /// When the page is missing or cannot be read: a fault of ours, which a test rules out.
-pub fn page(reason: Reason) -> Result<Page, String> {
+pub fn page(reason: Reason) -> Result<Page, PageError> {
     let name = format!("{reason}.md");
     let text = PAGES
         .get_file(&name)
         .and_then(|file| file.contents_utf8())
-        .ok_or_else(|| format!("{name} is missing"))?;
+        .ok_or(PageError::Missing(reason))?;
     // An editor on Windows may have changed the line ends.
-    Page::parse(reason, &text.replace("\r\n", "\n")).map_err(|what| format!("{name}: {what}"))
+    Page::parse(reason, &text.replace("\r\n", "\n"))
 }
 
 /// All pages, by group, and in a group in the order of [`Reason::ALL`].
 ///
 /// # Errors
 /// As for [`page`].
-pub fn pages() -> Result<Vec<Page>, String> {
+pub fn pages() -> Result<Vec<Page>, PageError> {
     let mut pages =
-        Reason::ALL.iter().map(|reason| page(*reason)).collect::<Result<Vec<Page>, String>>()?;
+        Reason::ALL.iter().map(|reason| page(*reason)).collect::<Result<Vec<Page>, PageError>>()?;
     pages.sort_by_key(|page| page.group);
     Ok(pages)
 }
@@ -230,8 +246,11 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_page_and_every_page_a_reason() {
-        let broken: Vec<String> =
-            Reason::ALL.iter().filter_map(|reason| page(*reason).err()).collect();
+        let broken: Vec<String> = Reason::ALL
+            .iter()
+            .filter_map(|reason| page(*reason).err())
+            .map(|e| e.to_string())
+            .collect();
         assert!(broken.is_empty(), "{broken:#?}");
         let strangers: Vec<_> = PAGES
             .entries()
@@ -320,7 +339,9 @@ mod tests {
             ("A reset.", "A\nreset.", "more than one line"),
             ("- Linux", "Linux", "is a list"),
         ] {
-            let error = Page::parse(Reason::Refused, &GOOD.replacen(from, to, 1)).expect_err(words);
+            let error = Page::parse(Reason::Refused, &GOOD.replacen(from, to, 1))
+                .expect_err(words)
+                .to_string();
             assert!(error.contains(words), "{error}");
         }
     }

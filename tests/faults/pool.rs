@@ -41,7 +41,7 @@ pub fn main() -> Result<(), String> {
         println!("no scenario is called {names:?}");
         return Ok(());
     }
-    let pages = portmatrix::verdict::explain::pages()?;
+    let pages = portmatrix::verdict::explain::pages().map_err(|e| e.to_string())?;
     let document = check_document(&scenarios, &pages)
         .and(check_reasons(&scenarios, &pages))
         .and(judge::words_are_said());

@@ -5,6 +5,20 @@ use super::service::Wanted;
 use crate::matrix::model::{Role, covers};
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
+/// A text into which a list cannot be put.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// It is no TOML.
+    #[error(transparent)]
+    Toml(#[from] toml_edit::TomlError),
+    /// It is another file.
+    #[error("the file declares no role `{0}`")]
+    NoRole(String),
+    /// The role has no published list.
+    #[error("the role does not say which sets it stands for")]
+    NoSets,
+}
+
 /// Puts a list into the role of a file. `version` is that of the list, and `today` (`YYYY-MM-DD`)
 /// the day when it was read.
 ///
@@ -16,11 +30,10 @@ pub fn rewrite(
     wanted: &Wanted,
     version: Option<&str>,
     today: &str,
-) -> Result<String, String> {
-    let mut document: DocumentMut =
-        text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-    let table = role_table(&mut document, &role.id)
-        .ok_or_else(|| format!("the file declares no role `{}`", role.id))?;
+) -> Result<String, RewriteError> {
+    let mut document: DocumentMut = text.parse()?;
+    let table =
+        role_table(&mut document, &role.id).ok_or_else(|| RewriteError::NoRole(role.id.clone()))?;
     // What is said of names that are gone goes with them.
     let still_there = |name: &String| wanted.names.contains(name);
     put(table, "names", &wanted.names);
@@ -45,10 +58,8 @@ pub fn rewrite(
             concrete.remove(&key);
         }
     }
-    let origin = table
-        .get_mut("endpoints")
-        .and_then(Item::as_table_like_mut)
-        .ok_or("the role does not say which sets it stands for")?;
+    let origin =
+        table.get_mut("endpoints").and_then(Item::as_table_like_mut).ok_or(RewriteError::NoSets)?;
     match version {
         Some(version) => origin.insert("version", toml_edit::value(version)),
         None => origin.remove("version"),

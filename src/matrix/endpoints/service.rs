@@ -188,21 +188,28 @@ fn records(value: serde_json::Value) -> Result<Vec<serde_json::Value>, Vec<Strin
     }
 }
 
+/// What is wrong with a version.
+#[derive(Debug, thiserror::Error)]
+pub enum VersionError {
+    /// It is no JSON.
+    #[error("the version is no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It has another form.
+    #[error("\"{0}\" is no version of the list: ten digits, YYYYMMDDNN, were expected")]
+    Odd(String),
+}
+
 /// The version in the answer to `/version/INSTANCE`.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn version(text: &str) -> Result<String, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| format!("the version is no JSON: {e}"))?;
+pub fn version(text: &str) -> Result<String, VersionError> {
+    let value: serde_json::Value = serde_json::from_str(text)?;
     let one = value.as_array().and_then(|all| all.first()).unwrap_or(&value);
     let latest = one.get("latest").and_then(|v| v.as_str()).unwrap_or_default();
     match super::day(latest) {
         Some(_) => Ok(latest.to_owned()),
-        None => Err(format!(
-            "\"{}\" is no version of the list: ten digits, YYYYMMDDNN, were expected",
-            shown(latest)
-        )),
+        None => Err(VersionError::Odd(shown(latest).to_string())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A certificate chain with its key, made for a run or given.
 
+use super::error::IdentityError;
 use crate::net::certificate::{self, sha256};
 use crate::net::tls::crypto;
 use crate::observation::facts::Certificate;
@@ -24,10 +25,9 @@ impl Identity {
     /// that are days behind: only as long as it runs is its key anywhere.
     ///
     /// # Errors
-    /// In words, when a name cannot stand in a certificate.
-    pub fn self_signed(names: &[String]) -> Result<Self, String> {
-        let mut parameters = rcgen::CertificateParams::new(names.to_vec())
-            .map_err(|e| format!("cannot make a certificate: {e}"))?;
+    /// When a name cannot stand in a certificate.
+    pub fn self_signed(names: &[String]) -> Result<Self, IdentityError> {
+        let mut parameters = rcgen::CertificateParams::new(names.to_vec())?;
         parameters.distinguished_name.push(rcgen::DnType::OrganizationName, OWN_CERTIFICATE);
         parameters
             .distinguished_name
@@ -36,9 +36,8 @@ impl Identity {
         let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         parameters.not_before = (now - std::time::Duration::from_secs(30 * 86_400)).into();
         parameters.not_after = (now + std::time::Duration::from_secs(90 * 86_400)).into();
-        let key = rcgen::KeyPair::generate().map_err(|e| format!("cannot make a key: {e}"))?;
-        let certificate =
-            parameters.self_signed(&key).map_err(|e| format!("cannot make a certificate: {e}"))?;
+        let key = rcgen::KeyPair::generate()?;
+        let certificate = parameters.self_signed(&key)?;
         Ok(Identity {
             chain: vec![certificate.der().clone()],
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
@@ -49,14 +48,12 @@ impl Identity {
     /// Accepts TLS with this certificate and these ALPN protocols, the preferred one first.
     ///
     /// # Errors
-    /// In words, when key and certificate do not fit together.
-    pub fn acceptor(&self, alpn: &[&str]) -> Result<TlsAcceptor, String> {
+    /// When key and certificate do not fit together.
+    pub fn acceptor(&self, alpn: &[&str]) -> Result<TlsAcceptor, IdentityError> {
         let mut config = ServerConfig::builder_with_provider(crypto())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| e.to_string())?
+            .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(|e| format!("certificate and key cannot be used: {e}"))?;
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }

@@ -132,7 +132,7 @@ fn mistakes_with_pem_files_are_told_in_words() {
     let (chain, key) = (made.chain_file(), made.file("key.pem", &made.key));
     let other = made.file("other.pem", rcgen::KeyPair::generate().expect("a key").serialize_pem());
     let problem = |certificate: &Path, key: &Path| {
-        Identity::from_pem(certificate, key).expect_err("a mistake")
+        Identity::from_pem(certificate, key).expect_err("a mistake").to_string()
     };
     let told = |problem: String, words: &[&str]| {
         words.iter().for_each(|w| assert!(problem.contains(w), "no \"{w}\" in: {problem}"))
@@ -213,6 +213,7 @@ fn keys_of_every_label_are_read() {
     assert!(
         Identity::from_pem(&made.chain_file(), &encrypted)
             .expect_err("encrypted")
+            .to_string()
             .contains("is encrypted")
     );
 }
@@ -238,7 +239,8 @@ fn pfx_files_are_read_whether_new_or_old() {
         is_usable(
             &Identity::from_pfx(&pfx, password).unwrap_or_else(|e| panic!("{protection:?}: {e}")),
         );
-        let problem = Identity::from_pfx(&pfx, "wrong").expect_err("the wrong password");
+        let problem =
+            Identity::from_pfx(&pfx, "wrong").expect_err("the wrong password").to_string();
         assert!(
             problem.contains("the password does not open") && problem.contains("test.pfx"),
             "{problem}"
@@ -255,13 +257,18 @@ fn pfx_files_are_read_whether_new_or_old() {
         "-passout",
         "pass:x",
     ]);
-    assert!(Identity::from_pfx(&pfx, "x").expect_err("no key").contains("holds no private key"));
+    assert!(
+        Identity::from_pfx(&pfx, "x")
+            .expect_err("no key")
+            .to_string()
+            .contains("holds no private key")
+    );
 }
 
 #[test]
 fn mistakes_with_pfx_files_are_told_in_words() {
     let made = Made::new();
-    let problem = |path: &Path| Identity::from_pfx(path, "x").expect_err("a mistake");
+    let problem = |path: &Path| Identity::from_pfx(path, "x").expect_err("a mistake").to_string();
     assert!(problem(&made.chain_file()).contains("is a PEM file"));
     assert!(
         problem(&made.file("odd.pfx", b"\x30\x03\x02\x01\x03")).contains("odd.pfx is no PFX file")

@@ -322,8 +322,11 @@ impl Program {
                     .and_then(|s| s.listen(128))
                     .map_err(|e| format!("port {port}: {e}"))?;
                 let root = roots[0].clone();
-                let context =
-                    Context { recorded: Mutex::new(None), trust: Trust::roots(roots)?, root };
+                let context = Context {
+                    recorded: Mutex::new(None),
+                    trust: Trust::roots(roots).map_err(|e| e.to_string())?,
+                    root,
+                };
                 Ok(accept(listener, Arc::new(kind), Arc::new(context), made))
             }),
         }
