@@ -286,7 +286,8 @@ pub enum PdcRole {
 }
 
 /// What an address is that cannot be another machine's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Misplaced {
     /// Of the loopback interface: no packet leaves this machine.
     Loopback,
@@ -321,44 +322,59 @@ impl Misplaced {
     }
 }
 
-/// Everything one probe of one hop saw.
-#[derive(Debug, Clone, PartialEq)]
+/// Everything one probe of one hop saw. It can be written and read: whoever judges need not be who
+/// probed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// Id of the hop.
     pub hop: String,
     /// When the probe began.
+    #[schemars(with = "String")]
     pub started: Timestamp,
     /// Duration of the whole probe in milliseconds.
     pub ms: f64,
     /// Steps in the order in which they were tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
     /// Connection attempts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
     /// One outcome per connection on which the challenge was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<ProofOutcome>,
     /// What the other end was recognised as, from what it sent (`Active Directory`, `Kestrel`); a
     /// detail, never a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recognised: Option<String>,
     /// Whether all that was recognised only passes on what others say: nothing is known of the
     /// service behind it then.
+    #[serde(default)]
     pub only_fronts: bool,
     /// Where several connections were made, because the way may be shared out: what became of each,
     /// in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spread: Vec<String>,
     /// The way, where it was walked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
     /// What the listener at the other end said that it saw of this hop, asked over another hop that
     /// works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sighting: Option<Sighting>,
     /// How far away a directory is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
     /// For a hop to a PDC emulator: whether it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pdc: Option<PdcRole>,
     /// The dynamic range, port by port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
     /// What is wrong with the address, where it cannot be another machine's and the host is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub misplaced: Option<Misplaced>,
     /// What the rest of the run tells about it.
+    #[serde(default)]
     pub known: Known,
 }
 
@@ -388,5 +404,33 @@ impl Observation {
     /// The first step that was not climbed.
     pub fn first_failure(&self) -> Option<&Step> {
         self.steps.iter().find(|s| !s.ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_is_the_same_after_a_file() {
+        let step = Step {
+            step: StepKind::Http,
+            ok: false,
+            reason: Some(Reason::HttpStatus),
+            initiator: Some(Initiator::Peer),
+            at_ms: 1.5,
+            ms: 2.5,
+            facts: Facts::of(|facts| facts.http.status = Some(404)),
+        };
+        let mut seen = Observation::of_steps("a/b", Timestamp::UNIX_EPOCH, 4.0, vec![step]);
+        seen.proofs = vec![ProofOutcome::NotAsked, ProofOutcome::Invalid { why: "old".into() }];
+        seen.misplaced = Some(Misplaced::Own);
+        seen.known.shots = Some(Shots::QueueFull);
+        seen.known.at_other_host = Some((([10, 0, 0, 1], 443).into(), "other".into()));
+        let text = serde_json::to_string(&seen).expect("JSON");
+        assert_eq!(serde_json::from_str::<Observation>(&text).expect("an observation"), seen);
+        let least = r#"{"hop":"a/b","started":"1970-01-01T00:00:00Z","ms":4.0,"steps":[]}"#;
+        let least: Observation = serde_json::from_str(least).expect("the least there is");
+        assert_eq!(least, Observation::of_steps("a/b", Timestamp::UNIX_EPOCH, 4.0, Vec::new()));
     }
 }

@@ -3,10 +3,13 @@
 
 use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// What is known of a hop beside what its own probe saw.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Known {
     /// Of requests of this hop, what the listener knows that they go to in the end.
     pub arrived: Option<Arrived>,
@@ -18,9 +21,11 @@ pub struct Known {
     pub at_host: Option<bool>,
     /// Where a proof of this hop came from, and where the listener is that has the address: two
     /// listeners with one name and one key.
+    #[schemars(with = "Option<String>")]
     pub clone_at: Option<SocketAddr>,
     /// Where a proof of this hop came from, and the host to which the site gives that address and
     /// whose own listener there is another one.
+    #[schemars(with = "Option<(String, String)>")]
     pub at_other_host: Option<(SocketAddr, String)>,
     /// What became of the listener while the run was under way.
     pub listener: Option<Change>,
@@ -51,7 +56,8 @@ pub struct Known {
 }
 
 /// What became of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// It proved itself, and does not listen any more.
     Ended,
@@ -61,7 +67,8 @@ pub enum Change {
 
 /// What the other end's kernel counted while more attempts were made: the connection that is asked
 /// for is there for no time at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Shots {
     /// Each was reset while it was half open.
     Reset,
@@ -76,7 +83,8 @@ pub enum Shots {
 }
 
 /// Connections from several source ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PortSpread")]
 pub struct Spread {
     /// How many opened, or were answered.
     pub opened: u32,
