@@ -274,8 +274,8 @@ impl Program {
                 // One socket for all addresses of both families, so that no connection from here
                 // can have the port. One that is left out would be one that is left to the
                 // connector.
-                let held =
-                    (first..=last).map(|port| bind(port).map_err(|e| format!("port {port}: {e}")));
+                let held = (first..=last)
+                    .map(|port| bind_soon(port).map_err(|e| format!("port {port}: {e}")));
                 let held = held.collect::<Result<Vec<_>, _>>()?;
                 Ok(async move {
                     match seconds {
@@ -334,6 +334,19 @@ impl Program {
 }
 
 /// A socket on a port of all addresses of both families.
+/// The same, where a connection of the run before may still be ending on the port.
+fn bind_soon(port: u16) -> std::io::Result<TcpSocket> {
+    for _ in 0..100 {
+        match bind(port) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            outcome => return outcome,
+        }
+    }
+    bind(port)
+}
+
 fn bind(port: u16) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v6()?;
     socket2::SockRef::from(&socket).set_only_v6(false)?;
