@@ -362,9 +362,13 @@ impl HopResult {
 /// A step whose facts steer no terminal: certificates, headers and directories are written by
 /// whoever answers.
 fn safe(mut step: Step) -> Step {
-    if let Ok(mut facts) = serde_json::to_value(&step.facts) {
-        sanitise_fact(&mut facts);
-        step.facts = serde_json::from_value(facts).unwrap_or_default();
+    if let Ok(facts) = serde_json::to_value(&step.facts) {
+        let mut safe = facts.clone();
+        sanitise_fact(&mut safe);
+        // Most steps say nothing that has to be changed.
+        if safe != facts {
+            step.facts = serde_json::from_value(safe).unwrap_or_default();
+        }
     }
     step
 }
@@ -457,6 +461,7 @@ impl std::fmt::Display for Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Facts;
     use serde_json::json;
 
     #[test]
@@ -468,5 +473,28 @@ mod tests {
         .expect("a sweep");
         let words = safe_sweep(sweep).words(9);
         assert!(words.ends_with(", pid 7)") && !words.contains(['\u{1b}', '\u{7}']), "{words:?}");
+    }
+
+    #[test]
+    fn facts_from_the_network_steer_no_terminal() {
+        let step = |server: &str| Step {
+            step: StepKind::Http,
+            ok: true,
+            reason: None,
+            initiator: None,
+            at_ms: 0.0,
+            ms: 1.0,
+            facts: Facts::of(|facts| {
+                facts.http.server = Some(server.to_owned());
+                facts.http.status = Some(200);
+                facts.more.add("words", server);
+            }),
+        };
+        let plain = step("nginx");
+        assert_eq!(safe(plain.clone()), plain);
+        let told = safe(step("\u{1b}]0;mine\u{7}")).facts;
+        assert_eq!(told.http.status, Some(200), "the others stay");
+        let shown = format!("{told:?} {:?}", told.flat());
+        assert!(!shown.contains("\\u{1b}") && !shown.contains('\u{1b}'), "{shown}");
     }
 }

@@ -17,7 +17,6 @@ pub async fn look_again(climb: &mut Climb<'_>) -> Result<(), Stop> {
         return Err(Stop);
     }
     let mut again = Climb::new(climb.target, climb.tools);
-    // The ladder is the one that this look belongs to: boxed, it has a size.
     let climbed = ladder(&mut again).await;
     let repeated = self::said(&again).is_some();
     climb.take_over(again);

@@ -62,7 +62,6 @@ async fn compare(climb: &mut Climb<'_>) {
 async fn once_more(target: &Target<'_>, tools: &Tools, small_words: usize) -> Option<Step> {
     let mut again = Climb::new(target, tools);
     again.small_words = small_words;
-    // The ladder is the one that this look belongs to: boxed, it has a size.
     let _ = ladder(&mut again).await;
     again.last_step().filter(|s| s.step == StepKind::Payload).cloned()
 }

@@ -35,7 +35,6 @@ pub async fn look(climb: &mut Climb<'_>) {
         further.light = true;
         // One of them as clients do that know nothing newer.
         further.by_http1 = number == 1;
-        // The ladder is the one that this look belongs to: boxed, it has a size.
         let _ = ladder(&mut further).await;
         let seen = further.finish();
         // What this machine lacks for one more connection says nothing of the way.
