@@ -391,7 +391,7 @@ fn describe<S: super::Io>(
         fault.reason()
     });
     if let Some(leaf) = &finding.leaf {
-        facts.certificate = certificate::describe(leaf);
+        *facts.certificate = certificate::describe(leaf);
     }
     let told = Told::new(asked);
     Session {

@@ -15,7 +15,7 @@ pub use spoken::{
 };
 
 use super::step_kind::StepKind;
-use family::is_default;
+use family::{Rare, is_default};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
@@ -32,7 +32,7 @@ macro_rules! families {
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(default)]
         pub struct Families {
-            $($(#[$doc])* #[serde(skip_serializing_if = "is_default")] pub $name: $family,)+
+            $($(#[$doc])* #[serde(skip_serializing_if = "is_default")] pub $name: Rare<$family>,)+
             /// Seconds by which the other end's clock is ahead of this machine's, by its own word.
             #[serde(skip_serializing_if = "is_default")]
             pub clock_offset_s: Option<i64>,
@@ -49,7 +49,9 @@ macro_rules! families {
             /// the other's.
             pub fn absorb(&mut self, other: Facts) {
                 let other = *other.0;
-                $(self.$name.absorb(other.$name);)+
+                $(if !is_default(&other.$name) {
+                    self.$name.absorb((*other.$name).clone());
+                })+
                 self.clock_offset_s = other.clock_offset_s.or(self.clock_offset_s);
                 self.more.absorb(other.more);
                 self.newer.extend(other.newer);
@@ -70,7 +72,7 @@ macro_rules! families {
             pub fn of_flat(step: StepKind, mut flat: Flat) -> Facts {
                 let mut facts = Facts::default();
                 let families = of_step(step);
-                $(if families.contains(&stringify!($name)) { facts.$name = <$family>::take(&mut flat); })+
+                $(if families.contains(&stringify!($name)) { facts.$name = <$family>::take(&mut flat).into(); })+
                 facts.clock_offset_s =
                     flat.get("clock_offset_s").and_then(serde_json::Value::as_i64);
                 if facts.clock_offset_s.is_some() {

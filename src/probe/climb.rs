@@ -225,7 +225,7 @@ impl<'a> Climb<'a> {
         else {
             return;
         };
-        failure.facts.tcp = info.facts();
+        *failure.facts.tcp = info.facts();
         if failure.reason == Reason::SilentAfterConnect && info.is_window_shut() {
             *failure = Failure {
                 reason: Reason::AnsweredByMiddlebox,

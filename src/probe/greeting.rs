@@ -48,7 +48,7 @@ pub async fn greet(
             climb.recognised = Some(answer.words);
         }
         Facts::of(|facts| {
-            facts.greeting = said;
+            *facts.greeting = said;
             facts.clock_offset_s =
                 theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
         })

@@ -137,7 +137,7 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
 fn behind_proxy(seen: &Observation) -> bool {
     let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.ok);
     let Proxy { status, squid_error, .. } =
-        step.map(|step| step.facts.proxy.clone()).unwrap_or_default();
+        step.map(|step| Proxy::clone(&step.facts.proxy)).unwrap_or_default();
     let error = squid_error.unwrap_or_default().to_ascii_uppercase();
     match status {
         _ if error.starts_with("ERR_ACCESS_DENIED") => false,
@@ -162,7 +162,7 @@ fn proxy_of(hop: &Hop) -> String {
 fn said_by_proxy(seen: &Observation) -> Proxy {
     let said = seen.steps.iter().rev().filter(|s| s.step == StepKind::Proxy);
     said.fold(Proxy::default(), |mut all, step| {
-        all.absorb(step.facts.proxy.clone());
+        all.absorb(Proxy::clone(&step.facts.proxy));
         all
     })
 }

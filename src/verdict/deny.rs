@@ -116,7 +116,7 @@ fn shut(answered_by: AnsweredBy, note: &str) -> Judgement {
 
 /// The last HTTP answer.
 fn last_http(seen: &Observation) -> Option<&Http> {
-    seen.steps.iter().rev().find(|s| s.step == StepKind::Http).map(|s| &s.facts.http)
+    seen.steps.iter().rev().find(|s| s.step == StepKind::Http).map(|s| &*s.facts.http)
 }
 
 /// Whether an answer may be that of a listener whose proof was taken out on the way: a few octets

@@ -47,7 +47,7 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, Answere
 /// Whether a proof names another port than the one that its connection was made to. Only probes of
 /// several ports note the latter.
 fn answered_by_another_port(step: &Step) -> bool {
-    let Proof { port, local, .. } = &step.facts.proof;
+    let Proof { port, local, .. } = &*step.facts.proof;
     step.step == StepKind::Proof
         && step.ok
         && port.zip(*local).is_some_and(|(port, local)| port != local.port())

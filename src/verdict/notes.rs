@@ -26,7 +26,7 @@ fn another_try(evidence: &Evidence) -> String {
 
 /// Which addresses of a name did not open before one did, or none did.
 fn tried_before(step: &Step) -> Option<String> {
-    let Connect { tried_before, destination, .. } = &step.facts.connect;
+    let Connect { tried_before, destination, .. } = &*step.facts.connect;
     let to = destination.filter(|_| !tried_before.is_empty())?;
     Some(format!("tried before {to}: {}", tried_before.join(", ")))
 }

@@ -4,6 +4,7 @@ use super::judgement::{AnsweredBy, Verdict};
 use super::reading::claims;
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
+use crate::observation::facts::Rpc;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::proto::challenge::Claims;
@@ -262,7 +263,7 @@ fn at_port(seen: &Observation) -> bool {
 /// Which interface the mapper does not know, and the setting that the port table knows for it.
 fn not_registered(to: &str, seen: &Observation) -> String {
     let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
-    let rpc = step.map(|step| step.facts.rpc.clone()).unwrap_or_default();
+    let rpc = step.map(|step| Rpc::clone(&step.facts.rpc)).unwrap_or_default();
     let interface = rpc.interface.as_deref().unwrap_or("the interface");
     match rpc.hint {
         _ if !rpc.other_versions.is_empty() => {

@@ -4,18 +4,74 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 /// Facts by name.
 pub type Flat = BTreeMap<String, Value>;
 
 /// Facts about one matter.
-pub trait Family: Sized {
+pub trait Family: Default + PartialEq + 'static {
+    /// One in which nothing was seen.
+    fn none() -> &'static Self;
     /// Takes over what another look has seen.
     fn absorb(&mut self, other: Self);
     /// All of them by name.
     fn flat(&self) -> Flat;
     /// Takes those out of `flat` that are of this family; what is not of the right type stays.
     fn take(flat: &mut Flat) -> Self;
+}
+
+/// A family of which most steps have nothing: it takes room only where something was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Rare<T>(Option<Box<T>>);
+
+impl<T: Family> Deref for Rare<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().unwrap_or_else(|| T::none())
+    }
+}
+
+impl<T: Family> DerefMut for Rare<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl<T: Family> From<T> for Rare<T> {
+    fn from(facts: T) -> Self {
+        Rare(Some(Box::new(facts)))
+    }
+}
+
+/// That nothing was seen is the same whether there is room for it or not.
+impl<T: Family> PartialEq for Rare<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Family + Serialize> Serialize for Rare<T> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(to)
+    }
+}
+
+impl<'de, T: Family + Deserialize<'de>> Deserialize<'de> for Rare<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        T::deserialize(from).map(Rare::from)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Rare<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
 }
 
 /// Free facts: for people, read by nothing.
@@ -76,6 +132,12 @@ macro_rules! family {
             }
 
             impl crate::observation::facts::family::Family for $name {
+                fn none() -> &'static Self {
+                    static NONE: std::sync::LazyLock<$name> =
+                        std::sync::LazyLock::new($name::default);
+                    &NONE
+                }
+
                 fn absorb(&mut self, other: Self) {
                     $(if !crate::observation::facts::family::is_default(&other.$field) {
                         self.$field = other.$field;

@@ -86,7 +86,7 @@ impl Climb<'_> {
                     port,
                     listener_ports: Some(claims.ports.clone()).filter(|p| !p.is_empty()),
                 };
-                self.note(StepKind::Proof, begun, Ok(Facts::of(|facts| facts.proof = proof)));
+                self.note(StepKind::Proof, begun, Ok(Facts::of(|facts| *facts.proof = proof)));
             }
             ProofOutcome::Invalid { why } => {
                 self.note(

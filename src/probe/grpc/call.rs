@@ -183,7 +183,7 @@ impl Answer {
             None => grpc.clients_see = Some(Code::from_http(self.status).name().to_owned()),
         }
         Facts::of(|facts| {
-            (facts.http, facts.grpc) = (http, grpc);
+            (*facts.http, *facts.grpc) = (http, grpc);
             facts.clock_offset_s = self.clock_offset;
         })
     }

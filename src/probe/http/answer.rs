@@ -62,7 +62,7 @@ impl Answer {
             body,
             closes: false,
             facts: Facts::of(|facts| {
-                facts.http = http;
+                *facts.http = http;
                 facts.clock_offset_s = clock_offset(headers);
             }),
         };

@@ -122,5 +122,5 @@ fn facts(told: &Netlogon) -> Facts {
         site: said(&told.site),
         client_site: said(&told.client_site),
     };
-    Facts::of(|facts| facts.directory = directory)
+    Facts::of(|facts| *facts.directory = directory)
 }

@@ -85,7 +85,7 @@ pub(super) fn describe(entry: &[LdapPartialAttribute]) -> Facts {
     };
     let theirs = value(entry, "currentTime").and_then(|t| time::parse(&t));
     Facts::of(|facts| {
-        facts.ldap = ldap;
+        *facts.ldap = ldap;
         facts.clock_offset_s = theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
     })
 }

@@ -36,7 +36,7 @@ pub(super) async fn look(climb: &mut Climb<'_>) {
         }
     }
     climb.add(|facts| {
-        facts.range =
+        *facts.range =
             Range { range_tried: Some(ports.len()), range_open: open, range_ended: ended };
     });
 }
