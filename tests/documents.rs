@@ -202,3 +202,35 @@ fn words_of_a_newer_version_are_kept_and_shown() {
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.code() == Some(2) && said.contains("is not a reason"), "{said}");
 }
+
+/// Source files that the documents for developers name are there, under that path or the end of it.
+#[test]
+fn documents_name_files_that_are_there() {
+    fn files(folder: &Path, into: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry")) {
+            if entry.path().is_dir() {
+                files(&entry.path(), into);
+            } else {
+                into.push(entry.path().to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut there = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        files(&root.join(folder), &mut there);
+    }
+    let (mut named, mut gone) = (0, Vec::new());
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "README.md"] {
+        let text = std::fs::read_to_string(root.join(document)).expect("the document is there");
+        for word in text.split('`').skip(1).step_by(2).filter(|w| w.ends_with(".rs")) {
+            named += 1;
+            if !word.contains(' ') && !there.iter().any(|path| path.ends_with(&format!("/{word}")))
+            {
+                gone.push(format!("{document}: {word}"));
+            }
+        }
+    }
+    assert!(named > 50, "only {named} files are named");
+    assert!(gone.is_empty(), "{gone:#?}");
+}

@@ -15,7 +15,7 @@ pub use spoken::{
 };
 
 use super::step_kind::StepKind;
-use family::{Rare, is_default};
+use family::{Rare, is_default, take};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
@@ -73,11 +73,7 @@ macro_rules! families {
                 let mut facts = Facts::default();
                 let families = of_step(step);
                 $(if families.contains(&stringify!($name)) { facts.$name = <$family>::take(&mut flat).into(); })+
-                facts.clock_offset_s =
-                    flat.get("clock_offset_s").and_then(serde_json::Value::as_i64);
-                if facts.clock_offset_s.is_some() {
-                    flat.remove("clock_offset_s");
-                }
+                facts.clock_offset_s = take(&mut flat, "clock_offset_s");
                 facts.more = More::of(flat);
                 facts
             }

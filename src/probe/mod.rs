@@ -17,6 +17,7 @@ mod legacy;
 pub mod proxy;
 mod recognise;
 pub mod rpc;
+mod same;
 mod shared;
 mod starved;
 mod tap;

@@ -2,10 +2,10 @@
 //! came and what went.
 
 use crate::reason::Reason;
-use crate::report::style::{LINES, Style};
+use crate::report::style::Style;
 use crate::result::{HopResult, ResultFile, TestedBy};
 use crate::verdict::{AnsweredBy, Verdict};
-use comfy_table::{Cell, ContentArrangement, Table};
+use comfy_table::Cell;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -212,12 +212,8 @@ pub fn table(diff: &Diff, style: Style) -> String {
     rows.extend(diff.added.iter().map(|s| ("new", s.lane(), "–".to_owned(), s.words())));
     let mut text = String::new();
     if !rows.is_empty() {
-        let mut table = Table::new();
-        table
-            .load_style(LINES)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(style.width);
-        table.force_no_tty().set_header(vec!["", "Hop", "Before", "Now"]);
+        let mut table = style.table();
+        table.set_header(vec!["", "Hop", "Before", "Now"]);
         for (word, hop, before, now) in rows {
             table.add_row(vec![Cell::new(word), Cell::new(hop), Cell::new(before), Cell::new(now)]);
         }

@@ -11,7 +11,7 @@ use crate::proto::ports;
 use crate::proto::seal::Seal;
 use crate::report::style::Style;
 use crate::text::wrap;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -248,12 +248,8 @@ fn note(port: &Port) -> String {
 }
 
 fn table(style: Style, header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(super::style::LINES)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width);
-    table.force_no_tty().set_header(header.to_vec());
+    let mut table = style.table();
+    table.set_header(header.to_vec());
     table
 }
 

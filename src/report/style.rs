@@ -1,6 +1,6 @@
 //! How tables for people are drawn.
 
-use comfy_table::{LineStyle, TableStyle};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 /// How a table for people is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,5 +12,18 @@ pub struct Style {
 }
 
 /// A rule under the header, and nothing else.
-pub(super) const LINES: TableStyle =
+const LINES: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+impl Style {
+    /// An empty table of this width.
+    pub(super) fn table(self) -> Table {
+        let mut table = Table::new();
+        table
+            .load_style(LINES)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(self.width)
+            .force_no_tty();
+        table
+    }
+}

@@ -3,12 +3,12 @@
 
 use crate::matrix::model::Expect;
 use crate::plan::model::Unplanned;
-use crate::report::style::{LINES, Style};
+use crate::report::style::Style;
 use crate::report::words::{facts, steps, to_text};
 use crate::result::{Counts, HopResult, ResultFile};
 use crate::text::wrap;
 use crate::verdict::Verdict;
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -146,15 +146,9 @@ fn alike<'h>(
 fn matrix(hops: &[&HopResult], style: Style) -> String {
     let (wide, very_wide) = (style.width >= WIDE, style.width >= VERY_WIDE);
     let names = Names::of(hops);
-    let mut table = Table::new();
-    table
-        .load_style(LINES)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width);
+    let mut table = style.table();
     if style.color {
         table.enforce_styling();
-    } else {
-        table.force_no_tty();
     }
     let narrow = style.width < NARROW;
     let mut header = match narrow {

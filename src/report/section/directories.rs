@@ -2,12 +2,11 @@
 //! open port does not show.
 
 use crate::observation::{Spread, Step, StepKind};
-use crate::report::style::LINES;
 use crate::report::style::Style;
 use crate::report::words::to_text;
 use crate::result::{HopResult, Nearer, Nearness, ResultFile};
 use crate::text::{markdown_safe, wrap};
-use comfy_table::{Cell, ContentArrangement, Table};
+use comfy_table::Cell;
 use std::fmt::Write as _;
 
 /// From this many columns on, domain, site and functional level have columns of their own.
@@ -30,12 +29,7 @@ pub fn table(file: &ResultFile, style: Style) -> String {
             from: rows.iter().any(|r| r.from != rows[0].from),
             wide: style.width >= WIDE,
         };
-        let mut table = Table::new();
-        table
-            .load_style(LINES)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(style.width)
-            .force_no_tty();
+        let mut table = style.table();
         table.set_header(columns.header());
         for row in &rows {
             table.add_row(columns.cells(row).map(Cell::new));

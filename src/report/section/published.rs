@@ -3,13 +3,12 @@
 
 use crate::matrix::endpoints::day;
 use crate::report::Style;
-use crate::report::style::LINES;
 use crate::result::ResultFile;
 use crate::result::published::{
     Published, PublishedName, PublishedRange, RangeState, Revocation, Through,
 };
 use crate::text::{markdown_safe, wrap};
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{Cell, ColumnConstraint};
 use std::fmt::Write as _;
 
 /// From this many columns on, class, HTTP status, time and certificate have columns of their own;
@@ -225,12 +224,7 @@ fn coverage(ranges: &[PublishedRange]) -> String {
 }
 
 fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(LINES)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(style.width)
-        .force_no_tty();
+    let mut table = style.table();
     table.set_header(columns.to_vec());
     for row in rows {
         table.add_row(row.into_iter().map(Cell::new));
