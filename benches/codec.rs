@@ -1,8 +1,8 @@
 //! How fast the DCE/RPC codec reads and writes what it meets most often.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use portmatrix::proto::rpc::epm::{Entry, LookupResponse, MapRequest, NO_HANDLE};
-use portmatrix::proto::rpc::{
+use portmatrix::protocol::rpc::codec::epm::{Entry, LookupResponse, MapRequest, NO_HANDLE};
+use portmatrix::protocol::rpc::codec::{
     Assembler, Body, Client, Context, MAX_FRAG, Order, Pdu, Response, Syntax, Tower, Uuid,
 };
 use std::hint::black_box;

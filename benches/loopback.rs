@@ -3,8 +3,8 @@
 //! `peers/range.py`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use portmatrix::climb::{RangeMode, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::open;
 use portmatrix::listen::wanted::{Shared, Wanted};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
@@ -13,11 +13,11 @@ use portmatrix::net::identity::Identity;
 use portmatrix::net::resolve::Resolver;
 use portmatrix::net::tls::Trust;
 use portmatrix::plan::model::{Hop, HopEnd, Plan, PlannedFlow};
-use portmatrix::probe::{RangeMode, Tools};
-use portmatrix::proto::challenge::SiteKey;
 use portmatrix::run::{self, Settings};
 use portmatrix::site::model::Host;
+use portmatrix::stand_in::memory::journal::Journal;
 use portmatrix::verdict::Verdict;
+use portmatrix::wire::challenge::SiteKey;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,8 +10,8 @@
 //! 2. [`plan::build`] binds the tables to the site: a [`plan::model::Hop`] for each pair of hosts.
 //!    [`plan::select`] says whose hops are whose, [`plan::listening`] what a host must open.
 //! 3. On the To host [`listen::open`] opens ports; behind each stands a stand-in that speaks the
-//!    protocol, and proves itself to whoever shows the site key ([`proto::challenge`]).
-//! 4. On the From host [`run::run`] probes every hop: [`probe::probe`] climbs its rungs and writes an
+//!    protocol, and proves itself to whoever shows the site key ([`wire::challenge`]).
+//! 4. On the From host [`run::run`] probes every hop: [`probe::probe`] climbs its rungs ([`protocol`]) and writes an
 //!    [`observation::Observation`]: what was seen, without an opinion. What the listener saw is asked
 //!    over hops that work.
 //! 5. [`verdict::judge`] makes an opinion of it, a pure function: [`verdict::Verdict`], [`reason::Reason`],
@@ -19,8 +19,8 @@
 //! 6. [`result`] holds what stands in a file, [`report`] shows it, [`cli`] prints it and says the exit
 //!    code.
 //!
-//! [`proto`] has the codecs, pure as the verdict is; [`net`] is the only place that opens sockets and
-//! reads a clock. Nothing is green that nobody looked at.
+//! A folder under [`protocol`] has all of one protocol: its codec, pure as the verdict is, its probe and
+//! its stand-in. [`net`] is the only place that opens sockets and reads a clock. Nothing is green that nobody looked at.
 //!
 //! ARCHITECTURE.md has the layers, which a test holds, and the reasons.
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
@@ -28,8 +28,8 @@
 #![cfg_attr(not(test), deny(clippy::large_futures))]
 
 pub mod cli;
+pub mod climb;
 pub mod event;
-pub mod greeting;
 pub mod input;
 pub mod lab;
 pub mod listen;
@@ -38,12 +38,14 @@ pub mod net;
 pub mod observation;
 pub mod plan;
 pub mod probe;
-pub mod proto;
+pub mod protocol;
 pub mod reason;
 pub mod report;
 pub mod result;
 pub mod run;
 pub mod site;
+pub mod stand_in;
 pub mod text;
 pub mod verdict;
+pub mod wire;
 pub mod word;

@@ -13,9 +13,9 @@ pub use known::{Change, Known, Shots, Spread as PortSpread};
 pub use step_kind::StepKind;
 pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
 
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
+use crate::wire::sighting::Sighting;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

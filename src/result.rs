@@ -10,11 +10,11 @@ use crate::observation::{
     Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
 };
 use crate::plan::model::{Hop, HopEnd, Unplanned};
-use crate::proto::sighting::Sighting;
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
+use crate::wire::sighting::Sighting;
 use crate::word::Word;
 use jiff::Timestamp;
 use published::{Published, Revocation};

@@ -7,14 +7,16 @@ mod support {
     pub mod source;
 }
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use support::modules::{circles, graph};
+use support::modules::{absolute, circles, graph, module_of};
 use support::source::{self, File};
 
 /// The line that begins the table in ARCHITECTURE.md: one line per layer, from the ground up, each
-/// with its folders (or single files) and whether they are pure. A folder may import from folders
-/// of the lines above its own, never from its own line or the lines below.
+/// with its folders (or single files) and whether they are pure. A place may lie deeper
+/// (`protocol/*/codec`, where `*` is any one name); a file belongs to the deepest that it lies in. A
+/// file may import from places of the lines above its own, never from others of its own line or
+/// from the lines below.
 const HEADER: &str = "| layer | folders | pure |";
 
 /// Opens a socket, or asks DNS. Types that only carry a socket which somebody else opened
@@ -96,6 +98,20 @@ fn read_table(document: &str) -> Result<BTreeMap<String, Place>, String> {
     if places.is_empty() { Err("the table has no folders".into()) } else { Ok(places) }
 }
 
+/// The deepest place of the table that a module lies in.
+fn place_of<'p>(
+    module: &[String],
+    places: &'p BTreeMap<String, Place>,
+) -> Option<(&'p String, &'p Place)> {
+    let lies_in = |place: &&String| {
+        let names: Vec<&str> = place.split('/').collect();
+        names.len() <= module.len()
+            && names.iter().zip(module).all(|(name, own)| *name == "*" || name == own)
+    };
+    let found = places.keys().filter(lies_in).max_by_key(|place| place.matches('/').count())?;
+    places.get_key_value(found)
+}
+
 /// Every breach of one file, in words.
 fn check(file: &File, places: &BTreeMap<String, Place>) -> Vec<String> {
     let mut found = Vec::new();
@@ -115,23 +131,30 @@ fn check(file: &File, places: &BTreeMap<String, Place>) -> Vec<String> {
     if matches!(folder, "lib" | "main") {
         return found;
     }
-    let Some(place) = places.get(folder) else {
+    let Some((own, place)) = place_of(&module_of(&file.path), places) else {
         found.push(say(format!("`{folder}` is not in the table of ARCHITECTURE.md")));
         return found;
     };
+    let module = module_of(&file.path);
+    let named: BTreeSet<&String> = file
+        .paths()
+        .iter()
+        .filter_map(|path| place_of(&absolute(&module, path)?, places))
+        .map(|(name, _)| name)
+        .collect();
     for import in file.imports() {
-        match places.get(&import) {
-            _ if import == folder => {}
-            None => found.push(say(format!(
+        if places.keys().all(|place| place.split('/').next() != Some(&import)) {
+            found.push(say(format!(
                 "imports `{import}`, which is not in the table of ARCHITECTURE.md"
-            ))),
-            Some(other) if other.line == place.line => {
-                found.push(say(format!("imports `{import}`, a sibling on the same line")))
-            }
-            Some(other) if other.line > place.line => {
-                found.push(say(format!("imports `{import}`, which stands above it")))
-            }
-            Some(_) => {}
+            )));
+        }
+    }
+    for import in named.into_iter().filter(|import| *import != own) {
+        let other = places[import];
+        if other.line == place.line {
+            found.push(say(format!("imports `{import}`, a sibling on the same line")));
+        } else if other.line > place.line {
+            found.push(say(format!("imports `{import}`, which stands above it")));
         }
     }
     if !MAY_OPEN_SOCKETS.contains(&folder) {
@@ -293,7 +316,10 @@ fn the_table_names_no_folder_that_is_gone() {
     let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let gone: Vec<String> = places()
         .into_keys()
-        .filter(|folder| files.iter().all(|f| f.top_level() != folder))
+        .filter(|place| {
+            let only = BTreeMap::from([(place.clone(), Place { line: 0, pure: false })]);
+            files.iter().all(|f| place_of(&module_of(&f.path), &only).is_none())
+        })
         .collect();
     assert!(gone.is_empty(), "in the table of ARCHITECTURE.md, but not in src/: {gone:?}");
 }
@@ -301,8 +327,9 @@ fn the_table_names_no_folder_that_is_gone() {
 /// What `check` finds in one made-up file of a small made-up table.
 fn breaches(path: &str, text: &str) -> String {
     let table = format!(
-        "# A\n\n{HEADER}\n|---|---|---|\n| ground | `reason`, `proto/` | yes |\n| world | `net/` | \
-            |\n| ends | `probe/`, `listen/` | |\n\
+        "# A\n\n{HEADER}\n|---|---|---|\n| ground | `reason`, `proto/` | yes |\n\
+         | codecs | `spoken/*/codec` | yes |\n| world | `net/` | |\n| spoken | `spoken/` | |\n\
+         | ends | `probe/`, `listen/` | |\n\
          | lab | `lab/` | |\n| top | `cli/` | |\n\nText | with | bars\n"
     );
     let places = read_table(&table).expect("the made-up table can be read");
@@ -330,6 +357,10 @@ fn imports_upwards_and_sideways_are_found_however_they_are_written() {
         ("net/os/mod.rs", "use super::super::probe::Climb;", "imports `probe`"),
         ("net/dial.rs", "use crate::nowhere::X;", "`nowhere`, which is not in the table"),
         ("nowhere/x.rs", "", "`nowhere` is not in the table"),
+        ("net/dial.rs", "use crate::spoken::ldap::probe;", "imports `spoken`, which stands above"),
+        ("spoken/ldap/codec.rs", "use super::probe::X;", "imports `spoken`, which stands above"),
+        ("spoken/ldap/codec.rs", "use crate::net;", "imports `net`, which stands above it"),
+        ("spoken/ldap/codec/time.rs", "use tokio::x;", "its folder is pure"),
         ("cli/lab.rs", "#[cfg(test)]\nmod tests { }\nuse crate::nowhere::X;", "`nowhere`"),
     ] {
         let found = breaches(path, text);
@@ -384,6 +415,9 @@ fn what_is_allowed_is_not_found() {
         ("net/clock.rs", "pub fn now() -> Timestamp { Timestamp::now() }"),
         ("lab/mod.rs", "const PRODUCT: &str = \"powersyncpro\"; fn f() { TcpListener::bind(a); }"),
         ("net/serve.rs", "use socket2::Socket; // https_proxy, ldapsprobe"),
+        ("net/dial.rs", "use crate::spoken::ldap::codec::time;"),
+        ("spoken/ldap/probe.rs", "use super::codec;\nuse crate::net;\nuse tokio::x;"),
+        ("spoken/ldap/codec.rs", "use crate::spoken::rpc::codec::x;"),
         ("lib.rs", "pub mod cli;"),
     ] {
         let found = breaches(path, text);

@@ -1,18 +1,19 @@
 //! LDAP on loopback: the probe against the stand-in, and against peers that follow a script.
 
+use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::{Arrival, Journal};
 use portmatrix::listen::server;
-use portmatrix::listen::stand_in::{ServerTls, StandIn};
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
-use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::{PADDING, ProofOutcome, SiteKey};
+use portmatrix::probe::probe;
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
+use portmatrix::stand_in::memory::journal::{Arrival, Journal};
+use portmatrix::stand_in::{ServerTls, StandIn};
+use portmatrix::wire::challenge::{PADDING, ProofOutcome, SiteKey};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,7 +141,7 @@ async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {
         retries: 0,
         step_deadline: Duration::from_millis(1500),
         idle: None,
-        range: portmatrix::probe::RangeMode::Never,
+        range: portmatrix::climb::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target {

@@ -9,10 +9,10 @@ mod support;
 use jiff::Timestamp;
 use portmatrix::matrix::model::Protocol;
 use portmatrix::observation::StepKind;
-use portmatrix::proto::challenge::{
+use portmatrix::reason::Reason;
+use portmatrix::wire::challenge::{
     CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify,
 };
-use portmatrix::reason::Reason;
 use std::io::BufRead as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -2,12 +2,12 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
-use portmatrix::listen::stand_in::{ServerTls, StandIn};
 use portmatrix::matrix::model::Protocol;
 use portmatrix::net::identity::Identity;
-use portmatrix::proto::challenge::SiteKey;
+use portmatrix::stand_in::memory::journal::Journal;
+use portmatrix::stand_in::{ServerTls, StandIn};
+use portmatrix::wire::challenge::SiteKey;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;

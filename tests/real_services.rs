@@ -3,14 +3,15 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
-use portmatrix::greeting::Greeting;
+use portmatrix::climb::{RangeMode, Target, Tools};
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
 use portmatrix::net::sweep::Allowance;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
-use portmatrix::probe::{RangeMode, Target, Tools, probe};
+use portmatrix::probe::probe;
+use portmatrix::protocol::greeting::list::Greeting;
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
 use portmatrix::verdict::{AnsweredBy, Judgement, Policy, Verdict, judge};

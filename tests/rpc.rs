@@ -1,24 +1,25 @@
 //! DCE/RPC on loopback: the probe against the stand-in, and against peers that follow a script.
 
+use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
-use portmatrix::listen::stand_in::StandIn;
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
 use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
-use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::{ProofOutcome, SiteKey};
-use portmatrix::proto::rpc::epm::{self, MapRequest, MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{
+use portmatrix::probe::probe;
+use portmatrix::protocol::rpc::codec::epm::{self, MapRequest, MapResponse, NO_HANDLE};
+use portmatrix::protocol::rpc::codec::{
     Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Order, Pdu, Response,
     Syntax, Tower, status,
 };
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
+use portmatrix::stand_in::StandIn;
+use portmatrix::stand_in::memory::journal::Journal;
+use portmatrix::wire::challenge::{ProofOutcome, SiteKey};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,7 +158,7 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
         retries: 0,
         step_deadline: Duration::from_millis(700),
         idle: None,
-        range: portmatrix::probe::RangeMode::Never,
+        range: portmatrix::climb::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     probe(
@@ -202,7 +203,7 @@ async fn with_the_key_every_connection_is_proved() {
     assert_eq!(rungs(&seen), wanted, "{seen:#?}");
     assert_eq!(
         step(&seen, Payload).facts.flat()["octets_received"],
-        portmatrix::proto::challenge::PADDING
+        portmatrix::wire::challenge::PADDING
     );
     let ports: Vec<u16> = seen
         .proofs

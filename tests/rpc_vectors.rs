@@ -1,10 +1,10 @@
 //! Recorded, synthetic and hostile PDUs (`tests/vectors`, most of them from Samba 4.17): read to
 //! the right values, written back octet for octet.
 
-use portmatrix::proto::rpc::epm::{
+use portmatrix::protocol::rpc::codec::epm::{
     self, LookupRequest, LookupResponse, MapRequest, MapResponse, NO_HANDLE,
 };
-use portmatrix::proto::rpc::{
+use portmatrix::protocol::rpc::codec::{
     Assembler, Body, Client, Error, MAX_FRAG, Order, Pdu, Syntax, Tower, Uuid, mgmt, status,
 };
 use std::net::Ipv4Addr;
@@ -152,7 +152,11 @@ fn stubs_are_written_back_octet_for_octet() {
 fn our_own_requests_are_those_of_a_plain_client() {
     let mut client = Client::default();
     let context = |interface| {
-        vec![portmatrix::proto::rpc::Context { id: 0, interface, transfers: vec![Syntax::NDR32] }]
+        vec![portmatrix::protocol::rpc::codec::Context {
+            id: 0,
+            interface,
+            transfers: vec![Syntax::NDR32],
+        }]
     };
     assert_eq!(client.bind(context(Syntax::EPM)), octets("bind_epm_ndr32_only_req"));
     assert_eq!(

@@ -1,27 +1,28 @@
 //! Hostile peers on loopback: no probe hangs, panics or shows green for them, and a listener tells
 //! a stranger nothing.
 
+use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
-use portmatrix::listen::stand_in::{Seen, StandIn};
 use portmatrix::matrix::model::{Expect, Interface, Protocol};
 use portmatrix::net::clock;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::{Trust, crypto};
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
-use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::{Challenge, SiteKey};
-use portmatrix::proto::hex::unhex;
-use portmatrix::proto::rpc::epm::{MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{
+use portmatrix::probe::probe;
+use portmatrix::protocol::rpc::codec::epm::{MapResponse, NO_HANDLE};
+use portmatrix::protocol::rpc::codec::{
     Assembler, BindAck, Body, ContextResult, MAX_FRAG, Pdu, Response, Syntax, Tower, Uuid,
 };
 use portmatrix::reason::Reason;
 use portmatrix::result::HopResult;
 use portmatrix::site::model::Host;
+use portmatrix::stand_in::memory::journal::Journal;
+use portmatrix::stand_in::{Seen, StandIn};
 use portmatrix::verdict::{Judgement, Policy, Verdict, judge};
+use portmatrix::wire::challenge::{Challenge, SiteKey};
+use portmatrix::wire::hex::unhex;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -96,7 +97,7 @@ async fn climb(hop: &Hop) -> (Observation, Judgement) {
         retries: 0,
         step_deadline: STEP,
         idle: None,
-        range: portmatrix::probe::RangeMode::Never,
+        range: portmatrix::climb::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let seen = probe(
@@ -384,7 +385,7 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
     // The name under which a stand-in shows itself is anybody's to use.
     parameters
         .distinguished_name
-        .push(rcgen::DnType::OrganizationName, portmatrix::proto::challenge::OWN_CERTIFICATE);
+        .push(rcgen::DnType::OrganizationName, portmatrix::wire::challenge::OWN_CERTIFICATE);
     let pair = rcgen::KeyPair::generate().expect("a key");
     let certificate = parameters.self_signed(&pair).expect("a certificate");
     let config = rustls::ServerConfig::builder_with_provider(crypto())
@@ -434,7 +435,7 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
 #[tokio::test]
 async fn a_tls_handshake_that_never_ends_is_ended() {
     let identity = Identity::self_signed(&[HOST.to_owned()]).expect("a certificate");
-    let server = portmatrix::listen::stand_in::ServerTls {
+    let server = portmatrix::stand_in::ServerTls {
         acceptor: identity.acceptor(&[]).expect("an acceptor"),
         certificate_sha256: identity.sha256().into(),
         own: true,

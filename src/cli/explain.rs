@@ -230,7 +230,7 @@ mod tests {
         options(&Cli::command(), &mut known);
         facts(schemars::schema_for!(crate::observation::Facts).as_value(), &mut seen);
         let mut code = String::new();
-        for folder in ["probe", "net", "run"] {
+        for folder in ["climb", "net", "probe", "protocol", "run"] {
             sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder), &mut code);
         }
         let mut wrong = Vec::new();

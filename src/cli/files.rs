@@ -4,7 +4,7 @@ use std::future::{Future, pending};
 
 use super::outcome::Problem;
 use crate::net::keyfile;
-use crate::proto::challenge::SiteKey;
+use crate::wire::challenge::SiteKey;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;

@@ -3,11 +3,10 @@
 use super::outcome::{Exit, Outcome, Problem};
 use super::seal_check::{SealArgs, Seals};
 use super::terminal::{print, style};
-use crate::input;
-use crate::proto::challenge::SiteKey;
-use crate::report;
 use crate::result::v1::{self, SCHEMA_1};
 use crate::result::{FromHost, ResultFile, SCHEMA};
+use crate::wire::challenge::SiteKey;
+use crate::{input, report};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 
 use super::files;
 use super::outcome::Problem;
-use crate::proto::challenge::SiteKey;
-use crate::proto::seal::{self, Found};
+use crate::wire::challenge::SiteKey;
+use crate::wire::seal::{self, Found};
 use clap::Args as ClapArgs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

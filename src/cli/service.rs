@@ -9,7 +9,7 @@ use crate::net::fetch::{self, Reply};
 use crate::net::resolve::Resolver;
 use crate::net::tls::Trust;
 use crate::net::{clock, random};
-use crate::probe::proxy;
+use crate::protocol::http::probe::proxy;
 use crate::site::proxy::Route;
 use hyper::Uri;
 use jiff::{SignedDuration, Timestamp};

@@ -6,10 +6,9 @@ mod error;
 mod relay;
 pub mod sites;
 
+use crate::climb::Tools;
 use crate::event::Event;
 use crate::listen::gate::{Gate, Limits};
-use crate::listen::memory::journal::Journal;
-use crate::listen::memory::sightings::Sightings;
 use crate::listen::open::{self, Opened, Port};
 use crate::listen::wanted::{Shared, Wanted};
 use crate::listen::watch;
@@ -21,13 +20,14 @@ use crate::net::serve::BindProblem;
 use crate::net::tls::Trust;
 use crate::plan::listening;
 use crate::plan::model::{Hop, Plan};
-use crate::probe::Tools;
-use crate::proto::challenge::SiteKey;
-use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::result::HopResult;
 use crate::run::{self, Settings};
+use crate::stand_in::memory::journal::Journal;
+use crate::stand_in::memory::sightings::Sightings;
 use crate::verdict::Verdict;
+use crate::wire::challenge::SiteKey;
+use crate::wire::sighting::Seen;
 pub use error::LabError;
 use ipnet::IpNet;
 use relay::Relay;
@@ -126,7 +126,7 @@ pub async fn run(
             retries: 0,
             step_deadline: Duration::from_secs(5),
             idle: None,
-            range: crate::probe::RangeMode::Never,
+            range: crate::climb::RangeMode::Never,
             allowance: crate::net::sweep::Allowance::unlimited(),
         };
         let settings = Settings { rate: 1000, loopback_sources: true, ..Settings::default() };

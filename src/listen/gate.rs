@@ -1,7 +1,7 @@
 //! Who is let in: limits of a listener, as they are used up by all its ports together.
 
-use crate::proto::sighting;
-use crate::proto::sighting::Seen::{NotAllowed, TurnedAway};
+use crate::wire::sighting;
+use crate::wire::sighting::Seen::{NotAllowed, TurnedAway};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

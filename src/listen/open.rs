@@ -3,13 +3,13 @@
 
 use super::range::{self, OpenRange};
 use super::server;
-use super::stand_in::{ServerTls, StandIn};
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::IdentityError;
 use crate::net::serve::{BindProblem, bind};
 use crate::net::{clock, os};
+use crate::stand_in::{ServerTls, StandIn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;

@@ -2,7 +2,7 @@
 //! answered to nobody.
 
 use crate::net::Io;
-use crate::proto::proxy_header::{Found, find};
+use crate::wire::proxy_header::{Found, find};
 use std::io;
 use tokio::io::AsyncReadExt as _;
 
@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 ///
 /// # Errors
 /// Those of the connection.
-pub(super) async fn take_off(stream: &mut impl Io) -> io::Result<(Option<&'static str>, Vec<u8>)> {
+pub(crate) async fn take_off(stream: &mut impl Io) -> io::Result<(Option<&'static str>, Vec<u8>)> {
     let mut came = Vec::new();
     let mut chunk = [0; 2048];
     loop {

@@ -1,14 +1,16 @@
 //! Opens what is free of a whole dynamic range, and says what is not.
 
-use super::rpc::range::Doorman;
-use super::stand_in::StandIn;
+pub mod greeter;
+
+use super::range::greeter::Doorman;
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::net::half_open::holders;
 use crate::net::many::Many;
 use crate::net::serve::{BindProblem, bind_one_of_many};
-use crate::proto::rpc::{Syntax, Uuid};
+use crate::protocol::rpc::codec::{Syntax, Uuid};
+use crate::stand_in::StandIn;
 use crate::text::sanitise;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,16 +1,16 @@
 //! The accept loop of one open port, under limits.
 
 use super::gate::{Gate, IDLE, Pass};
-use super::memory::journal::{Arrival, Journal};
-use super::patience::within;
-use super::rewound::Rewound;
-use super::stand_in::{Seen, StandIn};
+use super::proxy_header;
 use super::stream::Limited;
-use super::tls::{HANDSHAKE, shake_hands};
-use super::{greeting, http, ldap, proxy_header, rpc, tcp};
-use crate::matrix::model::Protocol;
-use crate::net::{Io, clock, serve as sockets, tls};
-use crate::proto::sighting::Seen::Opened;
+use crate::net::{clock, serve as sockets, tls};
+use crate::protocol;
+use crate::stand_in::memory::journal::{Arrival, Journal};
+use crate::stand_in::patience::within;
+use crate::stand_in::rewound::Rewound;
+use crate::stand_in::tls::{HANDSHAKE, shake_hands};
+use crate::stand_in::{Seen, StandIn};
+use crate::wire::sighting::Seen::Opened;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ async fn serve(
     // said.
     let speaks_first = here
         .greeting
-        .is_some_and(|greeting| crate::proto::greeting::stand_in(greeting, &[], 0).is_some());
+        .is_some_and(|greeting| protocol::greeting::codec::stand_in(greeting, &[], 0).is_some());
     let (proxy_protocol, head) = match here.protocol.is_tls() {
         true => tokio::time::timeout(HANDSHAKE, proxy_header::take_off(&mut stream))
             .await
@@ -131,22 +131,8 @@ async fn serve(
             let stream = shake_hands(&server.acceptor, stream).await?;
             let (tls, exporter) =
                 tls::seen_by_server(&stream, &server.certificate_sha256, server.own);
-            speak(stream, seen.with_tls(tls, exporter), here).await
+            protocol::serve(here.protocol, stream, seen.with_tls(tls, exporter), here).await
         }
-        _ => speak(stream, seen, here).await,
-    }
-}
-
-async fn speak(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
-    match here.protocol {
-        Protocol::Tcp | Protocol::Tls if here.greeting.is_some() => {
-            greeting::serve(stream, seen, here).await
-        }
-        Protocol::Tcp | Protocol::Tls | Protocol::Udp => tcp::serve(stream, seen, here).await,
-        Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c => {
-            http::serve(stream, seen, here.clone()).await
-        }
-        Protocol::Ldap | Protocol::Ldaps => ldap::serve(stream, seen, here).await,
-        Protocol::Rpc => rpc::serve(stream, seen, here).await,
+        _ => protocol::serve(here.protocol, stream, seen, here).await,
     }
 }

@@ -1,7 +1,7 @@
 //! A connection under limits: of octets, and of silence.
 
-use super::patience::within;
 use crate::net::clock;
+use crate::stand_in::patience::within;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;

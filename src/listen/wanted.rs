@@ -1,15 +1,15 @@
 //! What is opened: the ports that the plan wants on this host, and what they share.
 
 use super::gate::Gate;
-use super::memory::journal::Journal;
-use super::memory::receipts::Receipts;
-use super::memory::sightings::Sightings;
-use crate::greeting::Greeting;
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::plan::listening::Endpoint;
-use crate::proto::challenge::SiteKey;
+use crate::protocol::greeting::list::Greeting;
+use crate::stand_in::memory::journal::Journal;
+use crate::stand_in::memory::receipts::Receipts;
+use crate::stand_in::memory::sightings::Sightings;
+use crate::wire::challenge::SiteKey;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;

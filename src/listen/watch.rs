@@ -1,9 +1,9 @@
 //! Reads the kernel's table of connections again and again: what is half open is told to no
 //! program.
 
-use super::memory::sightings::{MANY, Sightings};
 use crate::net::clock;
 use crate::net::half_open::{self, Table};
+use crate::stand_in::memory::sightings::{MANY, Sightings};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -3,8 +3,8 @@
 use super::forms;
 use super::model::{Condition, Expect, Flow, Port, Protocol};
 use super::names::{Kind, Use};
-use crate::greeting::Greeting;
 use crate::input::{At, Span, TableReader};
+use crate::protocol::greeting::list::Greeting;
 
 /// Reads all rows; notes the names that they use.
 pub(super) fn read(rows: Vec<TableReader<'_>>, uses: &mut Vec<Use>) -> Vec<Flow> {

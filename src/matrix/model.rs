@@ -3,7 +3,8 @@
 
 use super::endpoints::Origin;
 use super::port_set::PortSet;
-use crate::greeting::Greeting;
+use crate::protocol::greeting::list::Greeting;
+pub use crate::protocol::list::Protocol;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -249,77 +250,6 @@ pub enum Port {
     Literal(u16),
     /// A named port of the matrix, which a site may override.
     Named(String),
-}
-
-/// The application protocol of a flow.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Protocol {
-    /// TCP with an application protocol of its own that portmatrix does not speak.
-    Tcp,
-    /// TLS with an application protocol of its own inside.
-    Tls,
-    /// HTTP without TLS.
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// gRPC over TLS (ALPN h2).
-    Grpc,
-    /// gRPC over HTTP/2 without TLS, by prior knowledge.
-    GrpcH2c,
-    /// LDAP, with StartTLS where the flow asks for it.
-    Ldap,
-    /// LDAP over TLS from the first octet.
-    Ldaps,
-    /// DCE/RPC: the endpoint mapper and then dynamic ports.
-    Rpc,
-    /// UDP: carried in the tables for the firewall rules; not probed.
-    Udp,
-}
-
-impl Protocol {
-    /// Every protocol.
-    pub const ALL: &'static [Protocol] = &[
-        Protocol::Tcp,
-        Protocol::Tls,
-        Protocol::Http,
-        Protocol::Https,
-        Protocol::Grpc,
-        Protocol::GrpcH2c,
-        Protocol::Ldap,
-        Protocol::Ldaps,
-        Protocol::Rpc,
-        Protocol::Udp,
-    ];
-
-    /// The word used in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Tls => "tls",
-            Protocol::Http => "http",
-            Protocol::Https => "https",
-            Protocol::Grpc => "grpc",
-            Protocol::GrpcH2c => "grpc-h2c",
-            Protocol::Ldap => "ldap",
-            Protocol::Ldaps => "ldaps",
-            Protocol::Rpc => "rpc",
-            Protocol::Udp => "udp",
-        }
-    }
-
-    /// Whether TLS begins with the first octet.
-    pub fn is_tls(self) -> bool {
-        matches!(self, Protocol::Tls | Protocol::Https | Protocol::Grpc | Protocol::Ldaps)
-    }
-}
-
-impl std::fmt::Display for Protocol {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// What a flow is expected to be.

@@ -9,7 +9,7 @@
 #![allow(dead_code)]
 
 use super::model::{Expect, Locate, Protocol};
-use crate::greeting::Greeting;
+use crate::protocol::greeting::list::Greeting;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use super::tls::chain::{algorithm_name, is_for_servers, names};
 use crate::observation::facts::{Certificate, ChainLink};
-use crate::proto::der;
-use crate::proto::hex::hex;
+use crate::wire::der;
+use crate::wire::hex::hex;
 use rustls::pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};

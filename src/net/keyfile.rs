@@ -2,8 +2,8 @@
 
 use super::os;
 use crate::input;
-use crate::proto::challenge::SiteKey;
-use crate::proto::hex::{hex, unhex};
+use crate::wire::challenge::SiteKey;
+use crate::wire::hex::{hex, unhex};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! What the rest of a run tells about one hop: of its host, by the hops that reached it, and of
 //! this machine.
 
-use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
+use crate::wire::sighting::Arrived;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

@@ -1,10 +1,10 @@
 //! What a host must accept: the ports to open, and what each stands in for.
 
-use crate::greeting::Greeting;
 use crate::matrix::model::{Expect, Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
 use crate::plan::select::{NotFound, Selection, Who};
+use crate::protocol::greeting::list::Greeting;
 use crate::site::model::Host;
 use std::net::{IpAddr, Ipv4Addr};
 

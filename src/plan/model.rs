@@ -1,8 +1,8 @@
 //! The plan: flows bound to the hosts of one site.
 
-use crate::greeting::Greeting;
 use crate::matrix::model::{Expect, Interface, Locate, NameClass, Protocol, Role, RoleId};
 use crate::matrix::port_set::PortSet;
+use crate::protocol::greeting::list::Greeting;
 use crate::site::model::Host;
 use crate::site::proxy::{NoProxy, Proxy, Route};
 use ipnet::IpNet;

@@ -1,9 +1,9 @@
 //! A server that is about to end, or has too much to do, says so in HTTP/2 (GOAWAY,
 //! REFUSED_STREAM), and clients then try a new connection.
 
-use super::climb::{Climb, Stop};
-use super::ladder::ladder;
+use crate::climb::{Climb, Stop};
 use crate::net::failure::Failure;
+use crate::protocol::ladder;
 use crate::reason::Reason;
 
 /// Makes the hop once more on a new connection where the other end asked for that, and takes what

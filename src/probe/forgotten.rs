@@ -1,12 +1,12 @@
 //! A connection that is dead after a silence was forgotten on the way, or its other end is gone: a
 //! fresh connection tells which.
 
-use super::climb::{Climb, Tools};
-use super::ladder::ladder;
+use crate::climb::{Climb, Tools};
 use crate::net::failure::Failure;
 use crate::observation::StepKind;
-use crate::proto::challenge::ProofOutcome;
+use crate::protocol::ladder;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 
 /// Looks at the rung that ended the climb, and takes `idle-dropped` back where a fresh connection
 /// does not work either.

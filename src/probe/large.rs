@@ -2,10 +2,10 @@
 //! on it. The same hop twice more tells which: in small packets, which must pass, and in large
 //! ones, which must be lost again.
 
-use super::climb::{Climb, RangeMode, Target, Tools};
-use super::ladder::ladder;
+use crate::climb::{Climb, RangeMode, Target, Tools};
 use crate::net::failure::Failure;
 use crate::observation::{Initiator, Step, StepKind};
+use crate::protocol::ladder;
 use crate::reason::Reason;
 
 /// Small exchanges ahead of a large one, where the system has no small packets.

@@ -2,15 +2,17 @@
 //! second greeting, which offers old versions, cipher suites and groups as well, tells: who answers
 //! it is alive, and speaks TLS in another way than this program.
 
-use super::climb::Climb;
+use crate::climb::Climb;
 use crate::matrix::model::Expect;
 use crate::net::failure::Failure;
 use crate::net::{Io, random};
 use crate::observation::facts::SecondGreeting;
 use crate::observation::{Step, StepKind};
-use crate::proto::tls_alert::{About, Alert};
-use crate::proto::tls_hello::{self, Answer, Chosen, MAX_ANSWER, Offer};
+use crate::protocol::http::probe::proxy;
+use crate::protocol::ldap::probe as ldap;
 use crate::reason::Reason;
+use crate::wire::tls_alert::{About, Alert};
+use crate::wire::tls_hello::{self, Answer, Chosen, MAX_ANSWER, Offer};
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -81,13 +83,12 @@ async fn greet(climb: &Climb<'_>, offer: Offer) -> Option<Answer> {
         match &hop.proxy {
             Some(proxy) => {
                 let stream = climb.dial_once(proxy.port).await.ok()?;
-                let (way, _) =
-                    super::proxy::ask(stream, &super::proxy::authority(climb), proxy).await.ok()?;
+                let (way, _) = proxy::ask(stream, &proxy::authority(climb), proxy).await.ok()?;
                 exchange(climb, way, offer).await
             }
             None if hop.flow.starttls => {
                 let stream = climb.dial_once(hop.port).await.ok()?;
-                exchange(climb, super::ldap::until_tls(stream).await.ok()?, offer).await
+                exchange(climb, ldap::until_tls(stream).await.ok()?, offer).await
             }
             None => exchange(climb, climb.dial_once(hop.port).await.ok()?, offer).await,
         }

@@ -1,36 +1,16 @@
-//! The connector's side: one file per application protocol, each climbing its rungs and noting what
-//! it saw.
+//! One hop, probed: the ladder of its protocol, and second looks at what went wrong there.
 
-mod again;
-pub mod climb;
 mod draining;
 mod forgotten;
-pub mod greeting;
-pub mod grpc;
-pub mod http;
-mod http1;
-mod http2;
-mod ladder;
 mod large;
-pub mod ldap;
 mod legacy;
-pub mod proxy;
-mod recognise;
-pub mod rpc;
-mod same;
 mod shared;
 mod starved;
-mod tap;
-pub mod tcp;
 
-pub use climb::{Climb, RangeMode, Stop, Target, Tools};
-pub use ladder::once;
-
-use ladder::ladder;
-
+use crate::climb::{Climb, RangeMode, Target, Tools, plain};
 use crate::observation::Observation;
-use crate::proto::challenge::{Claims, ProofOutcome};
-use std::net::SocketAddr;
+use crate::protocol::ladder;
+use crate::wire::challenge::{Claims, ProofOutcome};
 
 /// Asks the listener of a hop that works the question of its target: the hop is probed once more,
 /// and the answer is in the proof. `host` is the one that must answer.
@@ -57,11 +37,6 @@ pub async fn ask(
         }
         _ => Err(Box::new(seen)),
     }
-}
-
-/// Without the form of IPv4 addresses inside IPv6.
-pub fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Probes one hop from its first rung to its last, and returns what was seen. Never fails: a failed

@@ -2,14 +2,14 @@
 //! balancer may lead each connection to another host. Several connections are made there, the worst
 //! of them counts, and no verdict is one of luck.
 
-use super::climb::{Climb, RangeMode, Tools};
-use super::ladder::ladder;
+use crate::climb::{Climb, RangeMode, Tools};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::clock;
 use crate::observation::facts::Facts;
 use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};
-use crate::proto::challenge::ProofOutcome;
+use crate::protocol::ladder;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 
 /// The alert of a server that speaks none of the protocols that were offered (RFC 7301 section
 /// 3.2).
@@ -242,7 +242,7 @@ fn words(seen: &Observation) -> String {
 mod tests {
     use super::*;
     use crate::observation::Facts;
-    use crate::proto::challenge::Claims;
+    use crate::wire::challenge::Claims;
 
     fn valid(host: &str) -> ProofOutcome {
         let claims = Claims {

@@ -2,7 +2,7 @@
 //! needs packets of full size. Another try on a connection with small segments tells, also where
 //! the real service answers.
 
-use super::climb::Climb;
+use crate::climb::Climb;
 use crate::net::failure::Failure;
 use crate::net::{dial, tls};
 use crate::observation::{Initiator, StepKind};

@@ -1,16 +1,16 @@
 //! What a listener says: its ports when it begins, what came when it ends, and the file of both.
 
-use crate::listen::memory::journal::{Arrival, Counts};
-use crate::listen::memory::sightings::HalfOpen;
 use crate::listen::open::Port;
 use crate::listen::range::OpenRange;
 use crate::listen::wanted::Wanted;
 use crate::net::serve::BindProblem;
-use crate::proto::challenge::SiteKey;
-use crate::proto::ports;
-use crate::proto::seal::Seal;
 use crate::report::style::Style;
+use crate::stand_in::memory::journal::{Arrival, Counts};
+use crate::stand_in::memory::sightings::HalfOpen;
 use crate::text::wrap;
+use crate::wire::challenge::SiteKey;
+use crate::wire::ports;
+use crate::wire::seal::Seal;
 use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
 use schemars::JsonSchema;

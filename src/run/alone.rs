@@ -5,11 +5,12 @@
 
 use super::ask::Asking;
 use super::probed::Probed;
+use crate::climb::Target;
 use crate::matrix::model::Expect;
 use crate::net::failure::Failure;
 use crate::net::{clock, dial};
 use crate::observation::{Evidence, Observation, PortSpread, StepKind};
-use crate::probe::{self, Target};
+use crate::probe;
 use crate::reason::Reason;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,19 +5,20 @@
 use super::pace::Pace;
 use super::probed::Probed;
 use super::ways::Way;
+use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Evidence, Observation};
 use crate::plan::model::Hop;
-use crate::probe::http::rooted;
-use crate::probe::{self, Target, Tools};
-use crate::proto::challenge::{Claims, ProofOutcome};
-use crate::proto::ports;
-use crate::proto::question::{
+use crate::probe;
+use crate::protocol::http::probe::rooted;
+use crate::reason::Reason;
+use crate::wire::challenge::{Claims, ProofOutcome};
+use crate::wire::ports;
+use crate::wire::question::{
     AddressTag, Asked, HopQuestion, Question, address_tag, hop_tag, millis, path_tag,
 };
-use crate::proto::sighting::{Arrived, Doubt, Seen, Sighting};
-use crate::reason::Reason;
+use crate::wire::sighting::{Arrived, Doubt, Seen, Sighting};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -141,7 +142,7 @@ async fn ask_about(
 /// Every connection of this run, by where it came from and the port that it went to.
 fn connections(probed: &[Probed]) -> BTreeSet<(SocketAddr, u16)> {
     let all = probed.iter().filter_map(|p| p.seen.as_ref()).flat_map(|s| &s.evidence);
-    all.filter_map(|e| Some((probe::plain(e.source?), e.destination.port()))).collect()
+    all.filter_map(|e| Some((crate::climb::plain(e.source?), e.destination.port()))).collect()
 }
 
 /// What is to be asked about one hop.
@@ -302,7 +303,7 @@ impl Errand {
             let mut told_now = claims.sighting?;
             // What was named to the listener is known there as it is.
             told_now.translated &= same;
-            let sighting = this_alone(told_now, probe::plain(source), own);
+            let sighting = this_alone(told_now, crate::climb::plain(source), own);
             let seen = sighting.state > Seen::Nothing;
             told = Some(further(told, sighting));
             if seen {

@@ -3,7 +3,7 @@
 use super::probed::Probed;
 use crate::observation::Observation;
 use crate::plan::model::Hop;
-use crate::proto::challenge::ProofOutcome;
+use crate::wire::challenge::ProofOutcome;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

@@ -7,17 +7,16 @@
 
 use super::ask::Asking;
 use super::once_more;
-use super::probed::Probed;
-use super::probed::source;
+use super::probed::{Probed, source};
 use super::row::{Open, Row};
 use crate::matrix::model::Expect;
 use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::{Control as Declared, Hop};
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::ports;
-use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::verdict::{self, AnsweredBy, Control, Judgement, Policy, Reached, Verdict};
+use crate::wire::challenge::ProofOutcome;
+use crate::wire::ports;
+use crate::wire::sighting::Seen;
 use std::net::{IpAddr, SocketAddr};
 
 /// The second look at every deny hop, once the run is over.

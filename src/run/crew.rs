@@ -3,12 +3,13 @@
 use super::pace::Pace;
 use super::trace::Walks;
 use super::turns::Turns;
+use crate::climb::{Target, Tools};
 use crate::net::clock;
 use crate::net::failure::Failure;
 use crate::net::resolve::{Found, Resolver};
 use crate::observation::{Facts, Initiator, Misplaced, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::probe::{Target, Tools, probe};
+use crate::probe::probe;
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::verdict::{self, Machine};

@@ -8,13 +8,15 @@ use super::probed::Probed;
 use super::settings::Settings;
 use super::trace::Walks;
 use super::turns::Turns;
-use super::{alone, clocks, control, directory, held, known, local, mute, shots, shut_out, spoken};
-use super::{spread, ways};
+use super::{
+    alone, clocks, control, directory, held, known, local, mute, shots, shut_out, spoken, spread,
+    ways,
+};
+use crate::climb::Tools;
 use crate::event::Event;
 use crate::net::host;
 use crate::net::resolve::{Found, Resolver};
 use crate::plan::model::{Hop, Plan};
-use crate::probe::Tools;
 use crate::site::proxy::Proxy;
 use crate::verdict::{Judgement, Machine, Policy};
 use std::collections::{BTreeMap, HashMap};

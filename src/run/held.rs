@@ -7,9 +7,9 @@ use super::probed::Probed;
 use super::ways::Way;
 use crate::matrix::model::Expect;
 use crate::net::dial;
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::question::{AddressTag, Asked, Question};
-use crate::proto::sighting::Sighting;
+use crate::wire::challenge::ProofOutcome;
+use crate::wire::question::{AddressTag, Asked, Question};
+use crate::wire::sighting::Sighting;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,7 +123,7 @@ fn is_open(stream: &TcpStream) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::sighting::Seen;
+    use crate::wire::sighting::Seen;
 
     #[test]
     fn a_connection_that_is_open_here_and_not_there_is_somebody_elses() {

@@ -5,14 +5,14 @@
 use super::ask::Asking;
 use super::probed::Probed;
 use super::ways::{self, Way, began};
+use crate::climb::plain;
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Change, Evidence, Observation, StepKind};
 use crate::plan::model::Hop;
-use crate::probe::plain;
-use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
 use crate::verdict::{self, Policy};
+use crate::wire::challenge::{Claims, ProofOutcome};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};

@@ -4,14 +4,14 @@
 //! takes only so many at a time. More are made, from as many source ports.
 
 use super::ask::Asking;
-use super::probed::Probed;
-use super::probed::source;
+use super::probed::{Probed, source};
+use crate::climb::{RangeMode, Target, Tools, plain};
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Observation, PortSpread, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::probe::{self, RangeMode, Target, Tools, plain};
-use crate::proto::challenge::ProofOutcome;
+use crate::protocol;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::IpAddr;
@@ -166,7 +166,7 @@ async fn whole(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> Option<Obs
 async fn climb(hop: &Hop, source: Option<IpAddr>, tools: &Tools) -> Option<Observation> {
     let address = hop.address?;
     let target = Target::new(hop, address, source);
-    Some(probe::once(&target, tools).await)
+    Some(protocol::once(&target, tools).await)
 }
 
 fn count(all: &[Observation]) -> u32 {

@@ -2,14 +2,14 @@
 //! hosts reach each other. What was so for a while is no rule.
 
 use super::ask::Asking;
-use super::probed::Probed;
-use super::probed::source;
+use super::probed::{Probed, source};
 use super::row::{Open, Row};
+use crate::climb::{RangeMode, Target, Tools};
 use crate::net::dial;
 use crate::net::tcp_info::Watch;
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
-use crate::probe::{self, RangeMode, Target, Tools};
+use crate::probe;
 use crate::reason::Reason;
 use crate::verdict::{self, Again, Policy, Still};
 use futures_util::future::join_all;

@@ -4,13 +4,13 @@
 use super::judged::Judged;
 use super::settings::Settings;
 use super::{directory, engine, published, revocation, sample};
+use crate::climb::Tools;
 use crate::event::Event;
 use crate::net::resolve::Resolver;
 use crate::net::{clock, host};
 use crate::plan::model::{Plan, PlannedRole, Unplanned};
-use crate::probe::Tools;
-use crate::proto::challenge::SiteKey;
 use crate::result::{FromHost, ResultFile};
+use crate::wire::challenge::SiteKey;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

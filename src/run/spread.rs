@@ -3,13 +3,13 @@
 //! the same.
 
 use super::ask::Asking;
-use super::probed::Probed;
-use super::probed::source;
+use super::probed::{Probed, source};
+use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
 use crate::net::dial;
 use crate::observation::{Evidence, Observation, PortSpread, StepKind};
 use crate::plan::model::Hop;
-use crate::probe::{self, Target, Tools};
+use crate::probe;
 use crate::reason::Reason;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

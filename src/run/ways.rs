@@ -1,12 +1,12 @@
 //! Hops on which the listener of a host proved itself: over these it can be asked about others.
 
 use super::probed::Probed;
+use crate::climb::plain;
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::StepKind;
 use crate::plan::model::Hop;
-use crate::probe::plain;
-use crate::proto::challenge::{Claims, ProofOutcome};
-use crate::proto::ports;
+use crate::wire::challenge::{Claims, ProofOutcome};
+use crate::wire::ports;
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;

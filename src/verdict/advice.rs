@@ -2,13 +2,12 @@
 
 use super::both_ends::{self, Told};
 use super::judgement::{Judgement, Verdict};
-use super::{clock, cloud, range, rpc, tls};
-use super::{directory, http_status};
+use super::{clock, cloud, directory, http_status, range, rpc, tls};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
 use crate::plan::model::Hop;
-use crate::proto::sighting::Seen;
 use crate::reason::Reason;
 use crate::site::model::Host;
+use crate::wire::sighting::Seen;
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {

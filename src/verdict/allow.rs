@@ -1,26 +1,16 @@
 //! Hops that must be open.
 
 use super::both_ends::{self, Told};
-use super::certificate;
-use super::clock;
-use super::cloud;
-use super::directory;
-use super::expected::Policy;
-use super::expected::{self, Expected};
+use super::expected::{self, Expected, Policy};
 use super::greeting::{self, Greeted};
-use super::http_status;
-use super::impostor;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
-use super::notes;
 use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
-use super::relay;
-use super::rpc;
-use super::tls;
+use super::{certificate, clock, cloud, directory, http_status, impostor, notes, relay, rpc, tls};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
+use crate::wire::sighting::Arrived;
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes::notes(hop, seen);

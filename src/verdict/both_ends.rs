@@ -4,8 +4,8 @@
 use super::reading::failed_step;
 use crate::observation::{Change, Observation, Shots, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::sighting::{Doubt, Seen, Sighting};
 use crate::reason::Reason;
+use crate::wire::sighting::{Doubt, Seen, Sighting};
 
 /// What only both ends together tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

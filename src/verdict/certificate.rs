@@ -5,8 +5,8 @@ use super::reading::claims;
 use super::tls;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::OWN_CERTIFICATE;
 use crate::reason::Reason;
+use crate::wire::challenge::OWN_CERTIFICATE;
 
 /// A certificate that ends within so many days is worth a warning: renewing one takes a ticket.
 const SOON_DAYS: i64 = 30;

@@ -4,7 +4,7 @@
 
 use super::reading::proved;
 use crate::observation::Observation;
-use crate::proto::challenge::ProofOutcome;
+use crate::wire::challenge::ProofOutcome;
 
 /// From here on a listener may no longer answer. It takes 27 hours; an hour is left for what is
 /// measured roughly.

@@ -5,7 +5,7 @@ use super::deny::{CUT_OFF, FITTING, refused_alone, refused_by, status};
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::claims;
 use crate::observation::{Initiator, Observation};
-use crate::proto::http_status;
+use crate::protocol::http::codec::status;
 use crate::reason::Reason;
 
 /// Whether the other hops of a run showed that the two hosts of a deny hop reach each other.
@@ -188,7 +188,7 @@ pub fn same_again(before: &Observation, now: &Observation) -> Again {
         {
             Again::Shut
         }
-        (Some(_), Some(is)) if http_status::is_refusing(is) => Again::Otherwise(Reason::HttpStatus),
+        (Some(_), Some(is)) if status::is_refusing(is) => Again::Otherwise(Reason::HttpStatus),
         (Some(_), Some(_)) => Again::Open,
         (None, None) if failed.is_some_and(|reason| CUT_OFF.contains(&reason)) => Again::Shut,
         _ => failed.map_or(Again::Open, Again::Otherwise),

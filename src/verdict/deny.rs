@@ -5,15 +5,14 @@ use super::both_ends::{self, Told};
 use super::certificate::showed_own;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::{address_note, answered_without_proof, claims, proved};
-use super::relay::came_through_relay;
-use super::relay::{self, Behind};
+use super::relay::{self, Behind, came_through_relay};
 use crate::observation::facts::{Http, RefusedBy};
 use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{Claims, ProofOutcome};
-use crate::proto::http_status;
-use crate::proto::sighting::{Arrived, Doubt};
+use crate::protocol::http::codec::status;
 use crate::reason::Reason;
+use crate::wire::challenge::{Claims, ProofOutcome};
+use crate::wire::sighting::{Arrived, Doubt};
 use std::net::SocketAddr;
 
 /// Reasons that fit a rule at work. A plain `refused` does not: a host where nobody listens today
@@ -153,10 +152,7 @@ fn answered_with_proof(hop: &Hop, seen: &Observation, claims: &Claims) -> Judgem
         );
         return otherwise(AnsweredBy::StandIn, &note);
     }
-    if hop.flow.relayed_to.is_some()
-        && !relayed
-        && status(seen).is_some_and(http_status::is_refusing)
-    {
+    if hop.flow.relayed_to.is_some() && !relayed && status(seen).is_some_and(status::is_refusing) {
         return otherwise(AnsweredBy::StandIn, STAND_IN_REFUSED);
     }
     open(AnsweredBy::StandIn, "a listener behind it was reached and proved it")
@@ -183,7 +179,7 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
             "its requests arrived at the listener, which says so",
         ));
     }
-    if arrived.path > 0 && status(seen).is_some_and(http_status::is_refusing) {
+    if arrived.path > 0 && status(seen).is_some_and(status::is_refusing) {
         let note = "requests for this path arrive at the host behind the front; whether this one \
             did, nobody can tell";
         return Some(otherwise(AnsweredBy::Unproved, note));
@@ -241,19 +237,19 @@ fn by_status(hop: &Hop, seen: &Observation) -> Option<Judgement> {
     // Without a key nothing proves who refused; a certificate that a listener made for itself says
     // that it was no front.
     let not_asked = seen.proofs.iter().all(|p| *p == ProofOutcome::NotAsked);
-    if http_status::is_refusing(status) && not_asked && showed_own(seen) {
+    if status::is_refusing(status) && not_asked && showed_own(seen) {
         return Some(otherwise(AnsweredBy::Unproved, STAND_IN_REFUSED));
     }
     Some(match &hop.flow.relayed_to {
         // Only a front refuses on behalf of the host behind it. Elsewhere it may be the host itself
         // that answers so, on an open port.
-        None if http_status::is_refusing(status) => otherwise(
+        None if status::is_refusing(status) => otherwise(
             AnsweredBy::Unproved,
             &format!(
                 "something answers HTTP there (status {status}): no rule is seen that shuts the way"
             ),
         ),
-        Some(_) if http_status::is_refusing(status) => by_refusal(seen, status),
+        Some(_) if status::is_refusing(status) => by_refusal(seen, status),
         // It may be its way to refuse, or a sign-in that opens the path to whoever signs in.
         Some(_) if status < 400 && seen.known.arrived.is_some_and(Arrived::is_nothing) => {
             let note = format!(

@@ -1,10 +1,10 @@
 //! What a directory says of itself, against what the site takes it for.
 
 use super::judgement::Verdict;
-use crate::greeting::Greeting;
 use crate::matrix::model::Protocol;
 use crate::observation::{Observation, PdcRole, Step, StepKind};
 use crate::plan::model::Hop;
+use crate::protocol::greeting::list::Greeting;
 use crate::reason::Reason;
 use crate::site::model::Host;
 

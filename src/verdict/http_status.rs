@@ -5,10 +5,10 @@ use super::relay;
 use crate::observation::facts::{Exchange, Facts, Families, NoSuchPath};
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::grpc::Code;
-use crate::proto::http_status::{self, Meaning};
+use crate::protocol::grpc::codec::Code;
+use crate::protocol::http::codec::status::{self, Meaning};
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 
 /// The answer of an HTTP request or gRPC call.
 fn answer(seen: &Observation) -> Option<&Step> {
@@ -47,7 +47,7 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
                 is a copy of is still there"
         ));
     }
-    let sign_in = http_status::of(status).meaning == Meaning::SignIn
+    let sign_in = status::of(status).meaning == Meaning::SignIn
         || http.sign_in
         || step.facts.grpc.grpc_status == Some(Code::UNAUTHENTICATED.0);
     match &hop.flow.relayed_to {
@@ -212,9 +212,9 @@ fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option
 mod tests {
     use super::*;
     use crate::plan::model::{PlannedFlow, RelayedTo};
-    use crate::proto::challenge::ProofOutcome;
     use crate::verdict::tests::fixture::{flow, hop, named, rung, seen};
     use crate::verdict::{AnsweredBy, Policy, Verdict, judge};
+    use crate::wire::challenge::ProofOutcome;
 
     fn with_front() -> Hop {
         hop(PlannedFlow {

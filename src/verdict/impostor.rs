@@ -9,8 +9,8 @@ use crate::matrix::model::Protocol;
 use crate::observation::facts::Proof;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 
 /// Somebody answered who should not have: a bad proof, another listener, or a device inside the TLS
 /// session.

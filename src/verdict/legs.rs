@@ -4,13 +4,12 @@
 
 use super::certificate::showed_own;
 use super::reading::{claims, failed_step};
-use super::relay;
-use super::relay::came_through_relay;
+use super::relay::{self, came_through_relay};
 use crate::matrix::model::Expect;
 use crate::observation::facts::BehindSpeaks;
 use crate::observation::{Initiator, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::grpc::Code;
+use crate::protocol::grpc::codec::Code;
 use crate::reason::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

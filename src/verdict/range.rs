@@ -3,8 +3,8 @@
 use super::reading::claims;
 use crate::observation::{Observation, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
 use crate::plan::model::Hop;
-use crate::proto::ports;
 use crate::reason::Reason;
+use crate::wire::ports;
 use std::fmt::Write as _;
 
 /// Runs of ports named in one note.
@@ -246,8 +246,8 @@ mod tests {
     use super::*;
     use crate::matrix::port_set::PortSet;
     use crate::plan::model::PlannedFlow;
-    use crate::proto::challenge::ProofOutcome;
     use crate::verdict::tests::fixture;
+    use crate::wire::challenge::ProofOutcome;
 
     #[test]
     fn what_both_ends_counted_is_said() {

@@ -2,8 +2,8 @@
 
 use crate::observation::{Initiator, Observation, Step};
 use crate::plan::model::Hop;
-use crate::proto::challenge::{Claims, ProofOutcome};
 use crate::reason::Reason;
+use crate::wire::challenge::{Claims, ProofOutcome};
 
 /// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with
 /// the way, nor what leaves it open what is certain.

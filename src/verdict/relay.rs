@@ -5,7 +5,7 @@ use super::reading::claims;
 use crate::matrix::model::Protocol;
 use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::Claims;
+use crate::wire::challenge::Claims;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -145,10 +145,10 @@ pub(super) fn spread(seen: &Observation) -> Option<String> {
 mod tests {
     use super::*;
     use crate::plan::model::{PlannedFlow, RelayedTo};
-    use crate::proto::challenge::{HttpSeen, ProofOutcome};
     use crate::reason::Reason;
     use crate::verdict::tests::fixture::{flow, hop, proof, seen, up};
     use crate::verdict::{Policy, Verdict, judge};
+    use crate::wire::challenge::{HttpSeen, ProofOutcome};
 
     fn front(ports: &[u16]) -> Hop {
         let relayed = RelayedTo {

@@ -7,9 +7,9 @@ use crate::matrix::port_set::PortSet;
 use crate::observation::facts::Rpc;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::challenge::Claims;
-use crate::proto::ports;
 use crate::reason::Reason;
+use crate::wire::challenge::Claims;
+use crate::wire::ports;
 use std::collections::BTreeSet;
 
 /// Ranges of so few ports are pins: fixed ports of single services.
@@ -286,8 +286,8 @@ mod tests {
     use super::*;
     use crate::observation::Facts;
     use crate::plan::model::PlannedFlow;
-    use crate::proto::challenge::ProofOutcome;
     use crate::verdict::tests::fixture;
+    use crate::wire::challenge::ProofOutcome;
     use serde_json::{Value, json};
 
     fn hop(range: PortSet) -> Hop {

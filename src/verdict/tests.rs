@@ -8,8 +8,8 @@ use crate::observation::{
     Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, StepKind, Trace,
 };
 use crate::plan::model::{PlannedFlow, RelayedTo};
-use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
 use fixture::{deny, flow, hop, proof, rung, seen, up, verdict, with_control};
 use jiff::Timestamp;
 

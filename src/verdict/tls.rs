@@ -6,12 +6,11 @@
 
 use super::reading::failed_step;
 use crate::matrix::model::Protocol;
-use crate::observation::facts::Facts;
-use crate::observation::facts::{ChainLink, Families};
+use crate::observation::facts::{ChainLink, Facts, Families};
 use crate::observation::{CertificateFault as Fault, Observation, Step, StepKind};
 use crate::plan::model::Hop;
-use crate::proto::tls_alert::{About, Alert};
 use crate::reason::Reason;
+use crate::wire::tls_alert::{About, Alert};
 use jiff::Timestamp;
 
 /// What this program offers, for people.

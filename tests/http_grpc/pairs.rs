@@ -3,8 +3,8 @@
 use crate::support::{Ask, hop, key, listen, probe, probe_for};
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::observation::StepKind;
-use portmatrix::proto::challenge::ProofOutcome;
 use portmatrix::reason::Reason;
+use portmatrix::wire::challenge::ProofOutcome;
 
 #[tokio::test]
 async fn http_is_proved() {

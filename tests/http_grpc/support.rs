@@ -1,21 +1,21 @@
 //! A stand-in on loopback, a hop that leads to it, and the words to ask an observation.
 #![allow(dead_code, reason = "three test programs share this file, and none needs all of it")]
 
-use portmatrix::listen::StandIn;
+use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
-use portmatrix::listen::memory::journal::Journal;
 use portmatrix::listen::server;
-use portmatrix::listen::stand_in::ServerTls;
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
 use portmatrix::net::serve;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
-use portmatrix::probe::{Target, Tools};
-use portmatrix::proto::challenge::{Claims, ProofOutcome, SiteKey};
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
+use portmatrix::stand_in::ServerTls;
+use portmatrix::stand_in::StandIn;
+use portmatrix::stand_in::memory::journal::Journal;
+use portmatrix::wire::challenge::{Claims, ProofOutcome, SiteKey};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,7 +142,7 @@ pub async fn probe_for(hop: &Hop, key: Option<SiteKey>, ms: u64) -> Observation 
         retries: 0,
         step_deadline: Duration::from_millis(ms),
         idle: None,
-        range: portmatrix::probe::RangeMode::Never,
+        range: portmatrix::climb::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target {

@@ -8,15 +8,16 @@ mod rows;
 mod scripted;
 
 use crate::http_grpc::{self as support, key, listen};
+use portmatrix::climb::{Target, Tools};
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, StepKind};
 use portmatrix::plan::model::{Hop, PlannedFlow, RelayedTo};
-use portmatrix::probe::{Target, Tools, probe};
-use portmatrix::proto::challenge::ProofOutcome;
+use portmatrix::probe::probe;
 use portmatrix::result::HopResult;
 use portmatrix::verdict::{Policy, judge};
+use portmatrix::wire::challenge::ProofOutcome;
 use programs::{grpcio, haproxy, nginx, places};
 use rows::{Front, ROWS, Row};
 use std::collections::BTreeMap;
@@ -101,7 +102,7 @@ async fn look(case: &Case, identity: &Identity) -> (Observation, HopResult) {
         retries: 0,
         step_deadline: Duration::from_secs(4),
         idle: case.row.idle.map(Duration::from_secs),
-        range: portmatrix::probe::RangeMode::Never,
+        range: portmatrix::climb::RangeMode::Never,
         allowance: portmatrix::net::sweep::Allowance::unlimited(),
     };
     let target = Target {

@@ -11,7 +11,7 @@ pub type Module = Vec<String>;
 pub type Graph = BTreeMap<Module, BTreeSet<Module>>;
 
 /// `net/dial/mod.rs` and `net/dial.rs` are both `net::dial`.
-fn module_of(path: &str) -> Module {
+pub fn module_of(path: &str) -> Module {
     let mut names: Module = path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if names.last().is_some_and(|last| last == "mod") {
         names.pop();
@@ -60,6 +60,23 @@ fn resolve(own: &Module, path: &[String], modules: &BTreeSet<Module>) -> Option<
         rest = &rest[1..];
     }
     modules.contains(&at).then_some(at)
+}
+
+/// The names of a path from the crate's root; `None` for what is no path of `crate`, `super` or
+/// `self`.
+pub fn absolute(own: &Module, path: &[String]) -> Option<Module> {
+    let mut at = own.clone();
+    let mut rest = path;
+    while let Some((first, others)) = rest.split_first() {
+        match first.as_str() {
+            "crate" => at.clear(),
+            "super" => drop(at.pop()),
+            "self" => {}
+            _ => break,
+        }
+        rest = others;
+    }
+    (rest.len() < path.len()).then(|| [&at[..], rest].concat())
 }
 
 fn below(module: &Module, name: &str) -> Module {

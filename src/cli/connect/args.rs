@@ -3,7 +3,7 @@
 use crate::cli::files;
 use crate::cli::inputs::SiteArgs;
 use crate::cli::report::Format;
-use crate::probe::RangeMode;
+use crate::climb::RangeMode;
 use crate::run;
 use crate::verdict::Expected;
 use clap::Args as ClapArgs;

@@ -37,7 +37,7 @@ mod system {
     }
 }
 
-use crate::proto::sighting::Counters;
+use crate::wire::sighting::Counters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

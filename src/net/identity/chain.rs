@@ -4,7 +4,7 @@ use super::error::IdentityError;
 use crate::net::certificate::{self, sha256};
 use crate::net::tls::crypto;
 use crate::observation::facts::Certificate;
-use crate::proto::challenge::OWN_CERTIFICATE;
+use crate::wire::challenge::OWN_CERTIFICATE;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 
 use super::signature::RSA_BITS;
 use crate::observation::CertificateFault as Fault;
-use crate::proto::der;
+use crate::wire::der;
 use rustls::CertificateError as C;
 use rustls::pki_types::CertificateDer;
 use std::collections::BTreeMap;

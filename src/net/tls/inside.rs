@@ -2,8 +2,8 @@
 //! whether anything came at all. In TLS 1.3 a server says only then that it does not like the
 //! client, and the protocols above would call it the end of the connection.
 
-use crate::proto::tls_alert::{About, Alert};
 use crate::reason::Reason;
+use crate::wire::tls_alert::{About, Alert};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

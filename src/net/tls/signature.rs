@@ -3,7 +3,7 @@
 //! cryptography lacks: ECDSA on P-521, and on the other curves with SHA-512, as enterprises'
 //! authorities use them.
 
-use crate::proto::der::{PublicKey, RSA_PSS};
+use crate::wire::der::{PublicKey, RSA_PSS};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rustls::SignatureScheme as Scheme;
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring as provider};
@@ -197,7 +197,7 @@ pub fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::tls_hello;
+    use crate::wire::tls_hello;
 
     #[test]
     fn the_greetings_say_what_the_handshake_takes() {

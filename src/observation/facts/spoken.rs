@@ -1,7 +1,7 @@
 //! Facts of what is spoken on a connection.
 
 use super::family::family;
-use crate::proto::grpc::Code;
+use crate::protocol::grpc::codec::Code;
 use crate::reason::Reason;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! The result file, and its schema.
 
-use crate::proto::challenge::SiteKey;
-use crate::proto::seal::{self, Seal};
 use crate::result::{Counts, ResultFile};
+use crate::wire::challenge::SiteKey;
+use crate::wire::seal::{self, Seal};
 use schemars::JsonSchema;
 use serde::Serialize;
 

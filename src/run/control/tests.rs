@@ -2,12 +2,12 @@ use super::{Open, Row, open_ways};
 use crate::matrix::model::Expect;
 use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::{Control as Declared, Hop, PlannedFlow, RelayedTo};
-use crate::proto::challenge::ProofOutcome;
 use crate::reason::Reason;
 use crate::run::probed::Probed;
 use crate::site::model::Host;
 use crate::verdict::tests::fixture::{flow, hop, proof, rung, seen};
 use crate::verdict::{AnsweredBy, Judgement, Reached, Verdict};
+use crate::wire::challenge::ProofOutcome;
 use jiff::Timestamp;
 use std::sync::Arc;
 

@@ -3,10 +3,10 @@
 use crate::matrix::model::Protocol;
 use crate::observation::{Evidence, Observation, StepKind};
 use crate::plan::model::PlannedFlow;
-use crate::proto::sighting::{Doubt, Seen, Sighting};
 use crate::reason::Reason;
 use crate::verdict::tests::fixture::{deny, flow, hop, rung, seen, verdict, with_control};
 use crate::verdict::{AnsweredBy, Policy, Reached, Verdict, judge};
+use crate::wire::sighting::{Doubt, Seen, Sighting};
 use jiff::Timestamp;
 
 /// What the listener at the other end says of a connection from port 50000 to the hop's own.

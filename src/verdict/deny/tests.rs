@@ -7,9 +7,9 @@ use crate::matrix::port_set::PortSet;
 use crate::observation::facts::{Facts, RefusedBy};
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
-use crate::proto::challenge::ProofOutcome;
-use crate::proto::sighting::Arrived;
 use crate::reason::Reason;
+use crate::wire::challenge::ProofOutcome;
+use crate::wire::sighting::Arrived;
 
 #[test]
 fn a_deny_hop_passes_only_with_an_open_way_beside_it() {

@@ -1,9 +1,9 @@
 use super::*;
 use crate::matrix::model::Protocol;
 use crate::plan::model::{PlannedFlow, RelayedTo};
-use crate::proto::challenge::ProofOutcome;
 use crate::verdict::tests::fixture::{flow, hop, named, proof, rung, seen};
 use crate::verdict::{Policy, judge};
+use crate::wire::challenge::ProofOutcome;
 
 fn front(protocol: Protocol) -> Hop {
     let behind =

@@ -3,10 +3,10 @@
 use crate::matrix::model::{Expect, Protocol};
 use crate::observation::{Facts, Initiator, Observation, Step, StepKind};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow};
-use crate::proto::challenge::{Claims, ProofOutcome, TlsSeen};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::verdict::{AnsweredBy, Control, Policy, Reached, Verdict, judge};
+use crate::wire::challenge::{Claims, ProofOutcome, TlsSeen};
 use jiff::Timestamp;
 use std::sync::Arc;
 

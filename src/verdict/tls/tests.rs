@@ -2,7 +2,7 @@ use super::super::tests::fixture::{flow, hop, named, rung, seen};
 use super::super::{AnsweredBy, Policy, Verdict, judge};
 use super::*;
 use crate::matrix::model::NameClass;
-use crate::proto::challenge::ProofOutcome;
+use crate::wire::challenge::ProofOutcome;
 use serde_json::{Value, json};
 
 fn with(mut step: Step, facts: &[(&str, Value)]) -> Step {

@@ -6,7 +6,8 @@ use ldap3_proto::proto::{
     LdapExtendedResponse, LdapFilter, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult,
     LdapResultCode, LdapSearchResultEntry,
 };
-use portmatrix::proto::ldap::{self, time};
+use portmatrix::protocol::ldap::codec as ldap;
+use portmatrix::protocol::ldap::codec::time;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

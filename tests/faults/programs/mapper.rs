@@ -1,7 +1,7 @@
 //! An endpoint mapper, and the ports that it gives, of a server that is not the site's listener.
 
-use portmatrix::proto::rpc::epm::{Handle, MapRequest, MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{
+use portmatrix::protocol::rpc::codec::epm::{Handle, MapRequest, MapResponse, NO_HANDLE};
+use portmatrix::protocol::rpc::codec::{
     Assembler, BindAck, Body, ContextResult, Fault, MAX_FRAG, Pdu, Response, Syntax, Tower, status,
 };
 use serde::Deserialize;

@@ -1,8 +1,8 @@
 //! An endpoint mapper that says no in one way.
 
 use super::Refusal;
-use portmatrix::proto::rpc::epm::{MapResponse, NO_HANDLE};
-use portmatrix::proto::rpc::{
+use portmatrix::protocol::rpc::codec::epm::{MapResponse, NO_HANDLE};
+use portmatrix::protocol::rpc::codec::{
     Assembler, BindAck, BindNak, Body, ContextResult, Fault, MAX_FRAG, Pdu, Response, Syntax,
     status,
 };

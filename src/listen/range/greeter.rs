@@ -1,0 +1,146 @@
+//! A whole dynamic range: every port of it greets a sweep of the site's own connector with a stamp
+//! in the answer to its bind. Whoever wants more than that, or is a stranger, is served as on any
+//! other port of an interface.
+
+use crate::listen::gate::Gate;
+use crate::listen::server::Arrived;
+use crate::net::clock;
+use crate::net::many::{Greeter, Greeting};
+use crate::protocol::rpc::codec::{BindAck, Body, ContextResult, MAX_FRAG, MIN_FRAG, Pdu, Syntax};
+use crate::protocol::rpc::stand_in::conversation::stamp;
+use crate::stand_in::StandIn;
+use crate::stand_in::memory::journal::Journal;
+use crate::stand_in::memory::receipts::{Receipts, SweepId};
+use crate::wire::sighting::Seen::Opened;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections held for a greeting at a time: a sweep closes each as soon as it has its answer.
+const MAX_HELD: usize = 2048;
+/// Octets of a header that say how long the whole is.
+const HEADER: usize = 10;
+
+/// Greets on all ports of a range.
+pub struct Doorman {
+    pub(crate) here: Arc<StandIn>,
+    pub(crate) interfaces: Vec<Syntax>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) receipts: Arc<Receipts>,
+    pub(crate) runtime: Handle,
+    pub(crate) tracker: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    /// The address that stands for the whole range in the journal.
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) held: usize,
+    /// Most connections held here.
+    pub(crate) most: usize,
+}
+
+impl Doorman {
+    /// How many connections may be held for a greeting, where this process has so many descriptors
+    /// left.
+    pub fn most(descriptors: usize) -> usize {
+        descriptors.clamp(16, MAX_HELD)
+    }
+
+    fn answer(&self, port: u16, peer: SocketAddr, pdu: &Pdu, out: &mut Vec<u8>) -> Option<()> {
+        let Body::Bind(bind) = &pdu.body else { return None };
+        let mut sweep: Option<SweepId> = None;
+        let results = bind
+            .contexts
+            .iter()
+            .map(|context| match stamp(&self.here, context, port) {
+                Some((result, id)) => {
+                    sweep = Some(id);
+                    result
+                }
+                None if self.interfaces.iter().any(|own| own.serves(&context.interface)) => {
+                    ContextResult::accepted(Syntax::NDR32)
+                }
+                None => ContextResult::rejected(1),
+            })
+            .collect();
+        self.receipts.note(
+            sweep.filter(|_| pdu.minor == 0 && pdu.auth.is_none())?,
+            peer.ip(),
+            port,
+        );
+        self.here.sightings.opened_of_sweep(peer, port);
+        let ack = BindAck {
+            max_xmit: bind.max_recv.clamp(MIN_FRAG, MAX_FRAG),
+            max_recv: bind.max_xmit.clamp(MIN_FRAG, MAX_FRAG),
+            assoc_group: 0x5000_0000 | u32::from(port),
+            sec_addr: port.to_string(),
+            results,
+        };
+        *out = Pdu::new(pdu.call_id, Body::BindAck(ack)).encode(MAX_FRAG);
+        Some(())
+    }
+}
+
+impl Greeter for Doorman {
+    fn has_room(&self) -> bool {
+        self.held < self.most
+    }
+
+    fn admit(&mut self, peer: SocketAddr) -> bool {
+        let may = self.gate.allows(peer.ip());
+        if may {
+            self.held += 1;
+        } else {
+            self.journal.turned_away(self.endpoint);
+        }
+        may
+    }
+
+    fn greet(&mut self, port: u16, peer: SocketAddr, octets: &[u8], out: &mut Vec<u8>) -> Greeting {
+        // A bind begins so; its length stands in octets 8 and 9. Everything else is somebody else's
+        // business.
+        let begins = octets.iter().zip([5, 0, 11]).all(|(have, want)| *have == want);
+        let length = octets.get(8..HEADER).map(|l| usize::from(u16::from_le_bytes([l[0], l[1]])));
+        match length {
+            _ if !begins => Greeting::HandOn,
+            Some(length) if octets.len() < length && length <= usize::from(MAX_FRAG) => {
+                Greeting::More
+            }
+            None => Greeting::More,
+            Some(length) if octets.len() > length => Greeting::HandOn,
+            Some(_) => {
+                match Pdu::decode(octets).ok().and_then(|pdu| self.answer(port, peer, &pdu, out)) {
+                    Some(()) => Greeting::Answer,
+                    None => Greeting::HandOn,
+                }
+            }
+        }
+    }
+
+    fn hand_on(&mut self, port: u16, peer: SocketAddr, stream: std::net::TcpStream, head: Vec<u8>) {
+        let endpoint = self.endpoint;
+        let passed = self.gate.admit(peer.ip());
+        let local = stream.local_addr().unwrap_or(SocketAddr::new(endpoint.ip(), port));
+        self.here.sightings.note(
+            peer,
+            local,
+            passed.as_ref().err().copied().unwrap_or(Opened),
+            clock::steady(),
+        );
+        let Ok(pass) = passed else { return self.journal.turned_away(endpoint) };
+        let _inside = self.runtime.enter();
+        let Ok(stream) = TcpStream::try_from(stream) else { return };
+        let endpoint = SocketAddr::new(endpoint.ip(), port);
+        let arrived = Arrived { stream, head, peer, endpoint };
+        self.tracker.spawn_on(
+            arrived.serve(pass, self.here.clone(), self.journal.clone(), self.stop.clone()),
+            &self.runtime,
+        );
+    }
+
+    fn gone(&mut self, _: SocketAddr) {
+        self.held = self.held.saturating_sub(1);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is done after what came so far, and what a server is recognised as.
+
+use jiff::Timestamp;
+
+/// By this word in the place of a product, a stand-in says that it is none. Anybody may say it: it
+/// only ever makes less of an answer.
+pub const STAND_IN: &str = "portmatrix stand-in";
+
+/// Longest words about a product, in characters.
+const MAX_WORDS: usize = 80;
+
+/// What is to be done after what came so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Say this, and go on.
+    Say(Vec<u8>),
+    /// Too little came to tell.
+    More,
+    /// The greeting is over.
+    Known(Answer),
+    /// So it is, if nothing more comes for a moment: the answer is so short that others begin with
+    /// it.
+    IfQuiet(Answer),
+    /// Another protocol, or none.
+    Other,
+}
+
+/// A service that was recognised.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// What it is, for people.
+    pub words: String,
+    /// With which words it turned us away, where it did: it was reached all the same.
+    pub turned_away: Option<String>,
+    /// Whether it says itself that it is a stand-in.
+    pub stand_in: bool,
+    /// Its clock, where it tells the time.
+    pub clock: Option<Timestamp>,
+    /// With which octets one takes leave.
+    pub bye: &'static [u8],
+}
+
+impl Answer {
+    /// A service that goes by this name, and what it says of itself.
+    pub(crate) fn of(name: &str, says: &str, bye: &'static [u8]) -> Self {
+        let says = printable(says.as_bytes());
+        let words = format!("{name} {says}");
+        Answer {
+            words: words.trim().chars().take(MAX_WORDS).collect(),
+            stand_in: says.contains(STAND_IN),
+            bye,
+            turned_away: None,
+            clock: None,
+        }
+    }
+
+    /// The same, which turns us away with these words.
+    pub(super) fn turning_away(mut self, words: &[u8]) -> Self {
+        let words = printable(words);
+        self.stand_in |= words.contains(STAND_IN);
+        self.turned_away = Some(words);
+        self
+    }
+}
+
+/// Text of a server, fit for people: printable ASCII, anything else as a dot, and not too long.
+pub(super) fn printable(octets: &[u8]) -> String {
+    let text: String = octets
+        .iter()
+        .take(200)
+        .map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' })
+        .collect();
+    text.trim().chars().take(MAX_WORDS).collect()
+}
+
+/// A number of so many octets, the most significant first.
+pub(super) fn number(octets: &[u8], at: usize, len: usize) -> Option<usize> {
+    let octets = octets.get(at..at.checked_add(len)?)?;
+    Some(octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)))
+}

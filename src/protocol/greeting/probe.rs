@@ -1,0 +1,118 @@
+//! Ports of known services on plain TCP or inside TLS: rung `greeting`. The service speaks first,
+//! or answers what a stranger may say without harm.
+
+use super::codec::{self, Answer, MAX_GREETING, Next};
+use super::list::Greeting;
+use crate::climb::{Climb, Stop, tap};
+use crate::net::failure::Failure;
+use crate::net::{Io, clock};
+use crate::observation::{Facts, StepKind, facts as said};
+use crate::reason::Reason;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// After so long nothing more belongs to a short answer: whoever says more says it in one go.
+const QUIET: Duration = Duration::from_millis(300);
+/// Time to take leave. Nobody waits for an answer to that.
+const LEAVE: Duration = Duration::from_millis(200);
+
+/// greeting. The challenge has no place in it: the listener's word about this connection, given
+/// over another hop, proves a stand-in.
+///
+/// # Errors
+/// [`Stop`] when the greeting is not answered as the service would.
+pub async fn greet(
+    climb: &mut Climb<'_>,
+    stream: &mut impl Io,
+    greeting: Greeting,
+) -> Result<(), Stop> {
+    let begun = clock::instant();
+    let mut heard = Vec::new();
+    let outcome =
+        tokio::time::timeout(climb.step_deadline(), exchange(stream, greeting, &mut heard)).await;
+    let outcome = outcome
+        .unwrap_or_else(|_| Err(Failure::silent()))
+        .map_err(|failure| facts(failure, greeting, &heard));
+    let outcome = outcome.map(|answer| {
+        let said = said::Greeting {
+            greeting: Some(greeting.name().to_owned()),
+            words: Some(answer.words.clone()),
+            turned_away: answer.turned_away,
+            stand_in: answer.stand_in,
+        };
+        let theirs = answer.clock;
+        if !answer.stand_in {
+            climb.recognised = Some(answer.words);
+        }
+        Facts::of(|facts| {
+            *facts.greeting = said;
+            facts.clock_offset_s =
+                theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
+        })
+    });
+    let climbed = outcome.is_ok();
+    climb.note(StepKind::Greeting, begun, outcome);
+    climb.proof(None, None, None);
+    if climbed { Ok(()) } else { Err(Stop) }
+}
+
+/// Speaks and reads until it is known who is there; without a deadline.
+async fn exchange(
+    stream: &mut impl Io,
+    greeting: Greeting,
+    heard: &mut Vec<u8>,
+) -> Result<Answer, Failure> {
+    let lost = |error: io::Error| Failure::after_connect(&error);
+    let mut said = 0;
+    loop {
+        let answer = match codec::next(greeting, heard, said) {
+            Next::Say(words) => {
+                said += 1;
+                stream.write_all(&words).await.map_err(lost)?;
+                stream.flush().await.map_err(lost)?;
+                continue;
+            }
+            Next::Known(answer) => answer,
+            Next::IfQuiet(answer) => match tokio::time::timeout(QUIET, read(stream, heard)).await {
+                Err(_) => answer,
+                Ok(Ok(1..)) => continue,
+                // Whoever ends it now is none that waits for what the client wants next.
+                Ok(Ok(0)) => return Err(Failure::peer(Reason::GreetingNotSpoken)),
+                Ok(Err(error)) => return Err(lost(error)),
+            },
+            Next::More if heard.len() >= MAX_GREETING => {
+                return Err(Failure::peer(Reason::GreetingNotSpoken));
+            }
+            Next::More => match read(stream, heard).await.map_err(lost)? {
+                0 => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
+                _ => continue,
+            },
+            Next::Other => return Err(Failure::peer(Reason::GreetingNotSpoken)),
+        };
+        let leave = async {
+            let _ = stream.write_all(answer.bye).await;
+            let _ = stream.shutdown().await;
+        };
+        let _ = tokio::time::timeout(LEAVE, leave).await;
+        return Ok(answer);
+    }
+}
+
+async fn read(stream: &mut impl Io, heard: &mut Vec<u8>) -> io::Result<usize> {
+    let mut chunk = [0; 1024];
+    let room = chunk.len().min(MAX_GREETING.saturating_sub(heard.len()));
+    let read = stream.read(&mut chunk[..room]).await?;
+    heard.extend_from_slice(&chunk[..read]);
+    Ok(read)
+}
+
+/// What came, where it was not what was waited for.
+fn facts(failure: Failure, greeting: Greeting, heard: &[u8]) -> Failure {
+    let failure =
+        failure.noting(|facts| facts.greeting.greeting = Some(greeting.name().to_owned()));
+    if heard.is_empty() {
+        return failure;
+    }
+    failure.noting(|facts| tap::note(facts, heard))
+}

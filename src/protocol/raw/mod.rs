@@ -1,0 +1,6 @@
+//! TCP and TLS with an application protocol of its own that is not spoken here.
+
+pub mod answer;
+pub mod line;
+pub mod probe;
+pub mod stand_in;

@@ -1,0 +1,5 @@
+//! DCE/RPC: the endpoint mapper, and interfaces at dynamic ports.
+
+pub mod codec;
+pub mod probe;
+pub mod stand_in;

@@ -1,0 +1,5 @@
+//! UDP: rows of it are planned for the firewall's rules, and not probed
+//! ([`Why::ProtocolNotProbed`](crate::plan::model::Why)).
+
+pub mod probe;
+pub mod stand_in;

@@ -1,0 +1,212 @@
+//! What all stand-ins of a listener share: who they are, and how they answer a challenge.
+
+pub mod memory;
+pub mod patience;
+pub(crate) mod rewound;
+pub(crate) mod tls;
+
+use crate::matrix::model::{Interface, Protocol};
+use crate::net::clock;
+use crate::protocol::greeting::list::Greeting;
+use crate::wire::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::wire::hex::unhex;
+use crate::wire::ports::Swept;
+use crate::wire::question::Asked;
+use crate::wire::sighting::Seen::Proved;
+use crate::wire::sighting::Sighting;
+use crate::wire::stamp::{self, STAMP_LEN, SWEEP_LEN};
+use memory::receipts::{Receipts, SweepId};
+use memory::sightings::Sightings;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_rustls::TlsAcceptor;
+
+/// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at
+/// most 26 hours.
+const MAX_AGE_SECONDS: u64 = 27 * 3600;
+
+/// One open port and what it stands in for.
+pub struct StandIn {
+    /// The site key; without one no challenge is understood.
+    pub key: Option<SiteKey>,
+    /// This host, as the site file names it.
+    pub host: String,
+    /// Other names of the site file for this machine whose hops lead to the same port.
+    pub also: Vec<String>,
+    /// What the port speaks. HTTP and gRPC flows of one port are served together.
+    pub protocol: Protocol,
+    /// HTTP: the paths that the plan's flows ask for. Everything else is 404.
+    pub paths: Vec<String>,
+    /// RPC, on the mapper's port: each interface of the plan with the port where it is served. On
+    /// an interface's own port: that one alone.
+    pub interfaces: Vec<(Interface, u16)>,
+    /// RPC: whether this is the endpoint mapper's port.
+    pub is_mapper: bool,
+    /// TCP and TLS: the greeting that is answered, instead of first lines with challenges.
+    pub greeting: Option<Greeting>,
+    /// What came to this host lately.
+    pub sightings: Arc<Sightings>,
+    /// What sweeps came to this host.
+    pub receipts: Arc<Receipts>,
+    /// For TLS from the first octet, and for StartTLS; with the SHA-256 of the certificate and
+    /// whether it is the listener's own.
+    pub tls: Option<ServerTls>,
+}
+
+/// TLS of one open port.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// Shakes hands.
+    pub acceptor: TlsAcceptor,
+    /// SHA-256 of the certificate shown.
+    pub certificate_sha256: Arc<str>,
+    /// Whether the certificate was made for this run.
+    pub own: bool,
+}
+
+/// One connection as the listener sees it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Own address and port.
+    pub local: SocketAddr,
+    /// The other end's, after any NAT.
+    pub peer: SocketAddr,
+    /// The version of the PROXY protocol whose header came first, where one did.
+    pub proxy_protocol: Option<&'static str>,
+    /// TLS, once it is up.
+    pub tls: Option<TlsSeen>,
+    /// Channel binding of that TLS session.
+    pub exporter: Option<Exporter>,
+    /// Set once a challenge of the site's key was answered on this connection.
+    pub proved: Arc<AtomicBool>,
+    /// Set with it, where the challenge was a fresh one: then the connection may be quiet for long.
+    pub patient: Arc<AtomicBool>,
+}
+
+impl Seen {
+    /// A connection that was just accepted.
+    pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
+        Seen {
+            local,
+            peer,
+            proxy_protocol: None,
+            tls: None,
+            exporter: None,
+            proved: Arc::default(),
+            patient: Arc::default(),
+        }
+    }
+
+    /// The same connection once TLS is up.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsSeen, exporter: Option<Exporter>) -> Self {
+        self.tls = Some(tls);
+        self.exporter = exporter;
+        self
+    }
+}
+
+impl StandIn {
+    /// Whether these octets are a challenge made with the site key.
+    pub fn understands(&self, octets: &[u8]) -> bool {
+        self.challenge(octets).is_some()
+    }
+
+    /// A challenge of this site and of these days. One that was recorded long ago opens no mouth
+    /// any more; clocks may be hours apart all the same, which is for the connector to find.
+    fn challenge(&self, octets: &[u8]) -> Option<Challenge> {
+        let challenge = Challenge::decode(self.key.as_ref()?, octets)?;
+        (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS)
+            .then_some(challenge)
+    }
+
+    /// The stamp for a challenge in octets on one of this host's ports, and the sweep that it is
+    /// of; `None` for anything that the site key did not make.
+    pub fn stamp(
+        &self,
+        octets: &[u8; challenge::CHALLENGE_LEN],
+        port: u16,
+    ) -> Option<([u8; STAMP_LEN], SweepId)> {
+        let key = self.key.as_ref()?;
+        let challenge = self.challenge(octets)?;
+        Some((
+            stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port),
+            sweep_of(&challenge),
+        ))
+    }
+
+    /// The proof for a challenge in octets; `None` for anything that the site key did not make.
+    pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
+        let key = self.key.as_ref()?;
+        let challenge = self.challenge(octets)?;
+        // The clock may be set at any time: what is remembered goes by another one.
+        let (wall, now) = (clock::now(), clock::steady());
+        // Before anything is answered: this connection is no stranger's.
+        self.sightings.note(seen.peer, seen.local, Proved, now);
+        let asked = challenge.asks();
+        let (started, instance) = self.sightings.instance();
+        let sighting = match &asked {
+            Some(Asked::Connection(question)) => {
+                self.sightings.refresh();
+                let sighting =
+                    self.sightings.answer(seen.peer.ip(), seen.local.ip(), question, now);
+                Some(Sighting {
+                    at: sighting.at.map(|at| wall - now.duration_since(at)),
+                    ..sighting
+                })
+            }
+            _ => None,
+        };
+        let arrived = match &asked {
+            Some(Asked::Hop(question)) => {
+                Some(self.sightings.requests.answer(question, started, now))
+            }
+            _ => None,
+        };
+        let swept = || {
+            Swept::of(
+                &self.receipts.ports(sweep_of(&challenge)),
+                &self.receipts.taken(),
+                &self.receipts.holders(),
+            )
+        };
+        let claims = Claims {
+            nonce: String::new(),
+            hop: String::new(),
+            host: self.host.clone(),
+            also: self.also.clone(),
+            local: seen.local,
+            peer: seen.peer,
+            tls: seen.tls.clone(),
+            http,
+            proxy_protocol: seen.proxy_protocol.map(str::to_owned),
+            now: wall,
+            sighting,
+            arrived,
+            swept: (asked == Some(Asked::Sweep)).then(swept),
+            ports: self.sightings.would_answer_on(seen.local.ip(), now),
+            instance,
+            started: started.map(|began| wall - now.duration_since(began)),
+        };
+        if let Some(hop) = challenge.hop() {
+            self.sightings.requests.proved(hop, now);
+        }
+        seen.proved.store(true, Ordering::Relaxed);
+        if self.sightings.nonces.is_first(challenge.nonce(), challenge.sent(), clock::now()) {
+            seen.patient.store(true, Ordering::Relaxed);
+        }
+        Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
+    }
+
+    /// The proof for a challenge in text.
+    pub fn prove_text(&self, seen: &Seen, text: &str, http: Option<HttpSeen>) -> Option<String> {
+        self.prove(seen, &unhex(text)?, http)
+    }
+}
+
+fn sweep_of(challenge: &Challenge) -> SweepId {
+    let mut sweep = SweepId::default();
+    sweep.copy_from_slice(&challenge.nonce()[..SWEEP_LEN]);
+    sweep
+}
