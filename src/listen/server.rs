@@ -115,9 +115,8 @@ async fn serve(
 ) -> io::Result<()> {
     // A service that speaks first does not wait for the header of a front: nothing would ever be
     // said.
-    let speaks_first = here
-        .greeting
-        .is_some_and(|greeting| protocol::greeting::codec::stand_in(greeting, &[], 0).is_some());
+    let speaks_first =
+        here.greeting.is_some_and(|greeting| greeting.dialogue().is_begun_by_service());
     let (proxy_protocol, head) = match here.protocol.is_tls() {
         true => tokio::time::timeout(HANDSHAKE, proxy_header::take_off(&mut stream))
             .await

@@ -1,5 +1,5 @@
-//! The one list of protocols. A line has the protocol's folder, the words that tables use for it,
-//! whether TLS begins with the first octet, and the transport. [`Protocol`] is made from it, and so
+//! The one list of protocols. A line has the protocol's folder, where a proof is found, the words that
+//! tables use for it, whether TLS begins with the first octet, and the transport. [`Protocol`] is made from it, and so
 //! are the two places that call into the folders in `protocol/mod.rs`.
 
 use schemars::JsonSchema;
@@ -10,32 +10,32 @@ macro_rules! protocols {
     ($then:ident) => {
         $then! {
             /// TCP and TLS with an application protocol of its own that portmatrix does not speak.
-            raw Raw {
+            raw Raw, proof Beside {
                 Tcp "tcp" Plain over Tcp:
                     "TCP with an application protocol of its own that portmatrix does not speak.",
                 Tls "tls" Tls over Tcp: "TLS with an application protocol of its own inside."
             }
             /// HTTP/1.1 and HTTP/2.
-            http Http {
+            http Http, proof Inside {
                 Http "http" Plain over Tcp: "HTTP without TLS.",
                 Https "https" Tls over Tcp: "HTTP over TLS."
             }
             /// gRPC.
-            grpc Grpc {
+            grpc Grpc, proof Inside {
                 Grpc "grpc" Tls over Tcp: "gRPC over TLS (ALPN h2).",
                 GrpcH2c "grpc-h2c" Plain over Tcp: "gRPC over HTTP/2 without TLS, by prior knowledge."
             }
             /// LDAP, and directories behind it.
-            ldap Ldap {
+            ldap Ldap, proof Inside {
                 Ldap "ldap" Plain over Tcp: "LDAP, with StartTLS where the flow asks for it.",
                 Ldaps "ldaps" Tls over Tcp: "LDAP over TLS from the first octet."
             }
             /// DCE/RPC.
-            rpc Rpc {
+            rpc Rpc, proof Inside {
                 Rpc "rpc" Plain over Tcp: "DCE/RPC: the endpoint mapper and then dynamic ports."
             }
             /// UDP: carried in the tables for the firewall rules; not probed.
-            udp Udp {
+            udp Udp, proof Beside {
                 Udp "udp" Plain over Udp:
                     "UDP: carried in the tables for the firewall rules; not probed."
             }
@@ -47,7 +47,7 @@ pub(crate) use protocols;
 macro_rules! declare {
     ($(
         $(#[doc = $doc:literal])+
-        $folder:ident $application:ident {
+        $folder:ident $application:ident, proof $proof:ident {
             $($name:ident $word:literal $security:ident over $transport:ident: $says:literal),+
         }
     )+) => {
@@ -91,6 +91,13 @@ macro_rules! declare {
                 }
             }
 
+            /// Where a listener's proof is found.
+            pub fn proof(self) -> ProofPlace {
+                match self.application() {
+                    $(Application::$application => ProofPlace::$proof,)+
+                }
+            }
+
             /// Whether TLS begins with the first octet.
             pub fn security(self) -> Security {
                 match self {
@@ -116,6 +123,17 @@ pub enum Security {
     Plain,
     /// From the first octet.
     Tls,
+}
+
+/// Where a listener's proof is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProofPlace {
+    /// In what the protocol says: a challenge rides where a real service ignores it.
+    Inside,
+    /// The protocol has no place for one: the listener's word about the connection proves it, given
+    /// over another hop, or a challenge on a bare connection to a port that the listener is known
+    /// to have.
+    Beside,
 }
 
 /// What carries a protocol. A port of one has nothing to do with the same port of the other.
@@ -156,6 +174,11 @@ impl Protocol {
     /// Whether TLS begins with the first octet.
     pub fn is_tls(self) -> bool {
         self.security() == Security::Tls
+    }
+
+    /// The same connection with nothing of an application on it.
+    pub fn bare(self) -> Protocol {
+        if self.is_tls() { Protocol::Tls } else { Protocol::Tcp }
     }
 
     /// Whether requests are those of HTTP: proxies of the web and balancers understand it.

@@ -1,6 +1,8 @@
-//! One folder for each protocol: its codec (pure), its probe for the connector, its stand-in for the
-//! listener. [`list`] has a line for each; what is here calls into the folders by it.
+//! One folder for each protocol: its codec, and what its answers say (both pure), its probe for the
+//! connector, its stand-in for the listener. [`list`] has a line for each; what is here, and in
+//! [`classify`], calls into the folders by it.
 
+pub mod classify;
 pub mod greeting;
 pub mod grpc;
 pub mod http;
@@ -8,7 +10,8 @@ pub mod ldap;
 pub mod list;
 pub mod raw;
 pub mod rpc;
-mod udp;
+pub mod said;
+pub mod udp;
 
 use crate::climb::{Climb, Stop, Target, Tools};
 use crate::net::Io;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 macro_rules! dispatch {
     ($(
         $(#[doc = $doc:literal])+
-        $folder:ident $application:ident {
+        $folder:ident $application:ident, proof $proof:ident {
             $($name:ident $word:literal $security:ident over $transport:ident: $says:literal),+
         }
     )+) => {

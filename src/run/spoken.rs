@@ -7,11 +7,11 @@ use super::mute;
 use super::probed::Probed;
 use super::ways::Way;
 use crate::climb::{Target, Tools};
-use crate::matrix::model::{Expect, Protocol};
+use crate::matrix::model::Expect;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe;
-use crate::protocol::greeting::codec::stand_in;
+use crate::protocol::list::ProofPlace;
 use crate::reason::Reason;
 use crate::verdict::{self, Policy, Verdict};
 use crate::wire::challenge::ProofOutcome;
@@ -63,7 +63,7 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
         if let Ok((place, Some(spoken))) = done
             && let Some(seen) = &mut probed[place].seen
         {
-            take_in(seen, spoken, probed[place].hop.flow.greeting.is_some());
+            take_in(seen, spoken, is_greeted(&probed[place].hop));
         }
     }
 }
@@ -75,12 +75,12 @@ fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
     let flow = &hop.flow;
     let quiet = if let Some(greeting) = flow.greeting {
         // Whoever greets first does not wait for anything else.
-        stand_in(greeting, &[], 0).is_none()
+        !greeting.dialogue().is_begun_by_service()
     } else {
         !flow.first_bytes
     };
     quiet
-        && matches!(flow.protocol, Protocol::Tcp | Protocol::Tls)
+        && flow.protocol.proof() == ProofPlace::Beside
         && flow.expect == Expect::Allow
         && hop.proxy.is_none()
         && flow.relayed_to.is_none()
@@ -95,7 +95,13 @@ fn spoken(hop: &Hop) -> Hop {
     let mut flow = hop.flow.clone();
     let plain = Arc::make_mut(&mut flow);
     (plain.greeting, plain.first_bytes) = (None, true);
+    plain.protocol = plain.protocol.bare();
     Hop { flow, ..hop.clone() }
+}
+
+/// Whether words of the row's own application were exchanged.
+fn is_greeted(hop: &Hop) -> bool {
+    hop.flow.greeting.is_some() || hop.flow.protocol != hop.flow.protocol.bare()
 }
 
 fn is_end(step: &Step) -> bool {

@@ -2,9 +2,10 @@
 
 use super::probed::Probed;
 use crate::climb::plain;
-use crate::matrix::model::{Expect, Protocol};
+use crate::matrix::model::Expect;
 use crate::observation::StepKind;
 use crate::plan::model::Hop;
+use crate::protocol::list::Application;
 use crate::wire::challenge::{Claims, ProofOutcome};
 use crate::wire::ports;
 use jiff::Timestamp;
@@ -98,12 +99,18 @@ impl Way {
 
     /// How dear its protocol is.
     pub fn cost(&self) -> u8 {
-        match self.hop.flow.protocol {
-            Protocol::Tcp | Protocol::Http => 0,
-            Protocol::Ldap | Protocol::Tls => 1,
-            Protocol::Https | Protocol::Ldaps | Protocol::GrpcH2c => 2,
+        let protocol = self.hop.flow.protocol;
+        let spoken = match protocol.application() {
+            Application::Raw | Application::Http => 0,
+            Application::Ldap => 1,
+            Application::Grpc => 2,
             _ => 3,
-        }
+        };
+        let tls = match protocol.application() {
+            Application::Http => 2,
+            _ => 1,
+        };
+        spoken + if protocol.is_tls() { tls } else { 0 }
     }
 }
 

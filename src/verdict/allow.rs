@@ -2,13 +2,15 @@
 
 use super::both_ends::{self, Told};
 use super::expected::{self, Expected, Policy};
-use super::greeting::{self, Greeted};
+use super::greeting;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
 use super::{certificate, clock, cloud, directory, http_status, impostor, notes, relay, rpc, tls};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
+use crate::protocol::list::ProofPlace;
+use crate::protocol::said::Speaker;
 use crate::reason::Reason;
 use crate::wire::sighting::Arrived;
 
@@ -59,7 +61,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen))
         && !heard
         && answered_without_proof(hop, seen);
-    if without_proof || (seen.known.listener_holds && greeting::is_of_another(seen)) {
+    if without_proof || (seen.known.listener_holds && greeting::is_of_another(hop, seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     if impostor::opens_cloud_sessions(hop, seen) {
@@ -100,7 +102,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // as a proof on this one.
     let proved = proved(seen)
         || heard
-        || (told == Some(Told::Arrived { proved: false }) && hop.flow.protocol == Protocol::Tcp);
+        || (told == Some(Told::Arrived { proved: false }) && is_told_by_word(hop.flow.protocol));
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => {
@@ -126,6 +128,12 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         Some((verdict, reason)) => opinion(verdict, reason, answered_by),
         None => opinion(verdict, reason, answered_by),
     }
+}
+
+/// Whether the listener's word about a connection is as good as a proof on it: nothing on it could
+/// have been a proof. Inside TLS somebody else may have taken it.
+fn is_told_by_word(protocol: Protocol) -> bool {
+    protocol.proof() == ProofPlace::Beside && !protocol.is_tls()
 }
 
 /// What is certain as soon as the other end's view is known.
@@ -191,16 +199,16 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
         || seen.known.answered.is_some()
         || seen.known.limit.is_some()
         || seen.evidence.iter().any(Evidence::needed_another_try);
-    let greeting = greeting::greeted(seen);
+    let speaker = greeting::speaker(hop, seen);
     match (proved, hop.flow.protocol) {
         // An open port alone proves nobody: proxies and virus scanners open ports for hosts that
         // are not there. Nor does a stand-in's greeting, which anybody can give.
-        (false, Protocol::Tcp) if greeting != Greeted::ByService => {
+        (false, Protocol::Tcp) if speaker != Speaker::Service => {
             (Verdict::Inconclusive, Reason::NotProved)
         }
         _ if retried => (Verdict::Warn, Reason::Retried),
         (true, _) => (Verdict::Pass, Reason::Proved),
-        (false, _) if greeting == Greeted::ByStandIn => (Verdict::Inconclusive, Reason::NotProved),
+        (false, _) if speaker == Speaker::StandIn => (Verdict::Inconclusive, Reason::NotProved),
         (false, _) => (Verdict::Pass, Reason::Answered),
     }
 }

@@ -1,10 +1,11 @@
 //! What a directory says of itself, against what the site takes it for.
 
 use super::judgement::Verdict;
-use crate::matrix::model::Protocol;
-use crate::observation::{Observation, PdcRole, Step, StepKind};
+use crate::observation::{Observation, PdcRole, Step};
 use crate::plan::model::Hop;
-use crate::protocol::greeting::list::Greeting;
+use crate::protocol::classify;
+use crate::protocol::ldap::classify as ldap;
+use crate::protocol::list::Application;
 use crate::reason::Reason;
 use crate::site::model::Host;
 
@@ -56,23 +57,15 @@ fn clock(apart: i64, failed: Verdict) -> Option<(Verdict, Reason)> {
     (apart > CLOCK_WARNS).then_some((verdict, Reason::ClockSkewed))
 }
 
-/// Seconds by which the clock is ahead of a directory that answered, or of a KDC: who asks one for
-/// a ticket is refused for it.
+/// Seconds by which the clock is ahead of one by which sign-ins go.
 fn said_clock(hop: &Hop, seen: &Observation) -> Option<i64> {
-    let of_kdc = seen.steps.iter().find(|s| {
-        hop.flow.greeting == Some(Greeting::Kerberos) && s.ok && s.step == StepKind::Greeting
-    });
-    told(hop, seen).or(of_kdc)?.facts.clock_offset_s
+    classify::said(hop.flow.protocol, seen).strict_clock_s
 }
 
-/// The rung on which a directory told of itself: on the connection's last one, inside TLS where
-/// there is TLS.
-pub(super) fn told<'o>(hop: &Hop, seen: &'o Observation) -> Option<&'o Step> {
-    let speaks = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps);
-    seen.steps
-        .iter()
-        .rev()
-        .find(|s| speaks && s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())
+/// The rung on which a directory told of itself.
+fn told<'o>(hop: &Hop, seen: &'o Observation) -> Option<&'o Step> {
+    let speaks = hop.flow.protocol.application() == Application::Ldap;
+    ldap::told(seen).filter(|_| speaks)
 }
 
 /// The name that a directory says it has; empty where it says none.
@@ -179,24 +172,22 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<St
 mod tests {
     use super::super::tests::fixture::{flow, hop, rung, seen};
     use super::*;
+    use crate::matrix::model::Protocol;
+    use crate::observation::StepKind;
     use crate::plan::model::PlannedFlow;
 
     #[test]
-    fn a_kdc_whose_clock_is_off_refuses_tickets() {
-        let kdc = hop(PlannedFlow {
-            protocol: Protocol::Tcp,
-            greeting: Some(Greeting::Kerberos),
-            ..flow()
-        });
-        let judged = |hop: &Hop, apart: i64| {
-            let mut greeted = rung(StepKind::Greeting, None, true);
-            greeted.facts.clock_offset_s = Some(apart);
-            let seen = seen(vec![rung(StepKind::Connect, None, true), greeted], Vec::new());
-            (judge(hop, &seen, false, Verdict::Fail), notes(hop, &seen).len())
+    fn only_who_refuses_for_the_clock_is_judged_by_it() {
+        let judged = |protocol: Protocol, apart: i64| {
+            let hop = hop(PlannedFlow { protocol, ..flow() });
+            let mut told = rung(StepKind::Ldap, None, true);
+            (told.facts.ldap.entries, told.facts.clock_offset_s) = (Some(1), Some(apart));
+            let seen = seen(vec![rung(StepKind::Connect, None, true), told], Vec::new());
+            (judge(&hop, &seen, false, Verdict::Fail), notes(&hop, &seen).len())
         };
-        assert_eq!(judged(&kdc, -3), (None, 0));
-        assert_eq!(judged(&kdc, 200), (Some((Verdict::Warn, Reason::ClockSkewed)), 1));
-        assert_eq!(judged(&kdc, -301), (Some((Verdict::Fail, Reason::ClockSkewed)), 1));
-        assert_eq!(judged(&hop(flow()), -301), (None, 0), "others do not go by the clock");
+        assert_eq!(judged(Protocol::Ldap, -3), (None, 0));
+        assert_eq!(judged(Protocol::Ldap, 200), (Some((Verdict::Warn, Reason::ClockSkewed)), 1));
+        assert_eq!(judged(Protocol::Ldaps, -301), (Some((Verdict::Fail, Reason::ClockSkewed)), 1));
+        assert_eq!(judged(Protocol::Https, -301), (None, 0), "others do not go by the clock");
     }
 }

@@ -1,54 +1,37 @@
-//! What a greeting shows of who answered on a port of a known service.
+//! What the first exchange shows of who answered on a port of a known service.
 
-use crate::observation::{Observation, Step, StepKind};
+use crate::observation::Observation;
 use crate::plan::model::Hop;
+use crate::protocol::classify;
+use crate::protocol::said::Speaker;
 use crate::reason::Reason;
 
-/// Who exchanged a greeting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Greeted {
-    /// Nobody, or none was to be exchanged.
-    Nobody,
-    /// Somebody who says himself that he only stands in. Without a proof nothing is known of him.
-    ByStandIn,
-    /// What the port is for.
-    ByService,
-}
-
-/// Who it was on this hop.
-pub(super) fn greeted(seen: &Observation) -> Greeted {
-    match step(seen) {
-        None => Greeted::Nobody,
-        Some(step) if step.facts.greeting.stand_in => Greeted::ByStandIn,
-        Some(_) => Greeted::ByService,
-    }
+/// Who says to be there, on this hop.
+pub(super) fn speaker(hop: &Hop, seen: &Observation) -> Speaker {
+    classify::said(hop.flow.protocol, seen).speaker
 }
 
 /// Whether what was said is not what the site's own stand-in says on such a port: that it stands
 /// in.
-pub(super) fn is_of_another(seen: &Observation) -> bool {
-    greeted(seen) == Greeted::ByService
+pub(super) fn is_of_another(hop: &Hop, seen: &Observation) -> bool {
+    speaker(hop, seen) == Speaker::Service
         || seen.steps.iter().any(|step| step.reason == Some(Reason::GreetingNotSpoken))
-}
-
-fn step(seen: &Observation) -> Option<&Step> {
-    seen.steps.iter().find(|step| step.ok && step.step == StepKind::Greeting)
 }
 
 /// What is worth knowing beside the verdict.
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Option<String> {
-    let words = step(seen)?.facts.greeting.turned_away.as_ref()?;
-    let to = hop.to.host.label();
-    match greeted(seen) {
-        Greeted::ByService => Some(format!("{to} is reached, and says: \"{words}\"")),
-        _ => None,
-    }
+    let said = classify::said(hop.flow.protocol, seen);
+    let (to, words) = (hop.to.host.label(), said.turned_away?);
+    (said.speaker == Speaker::Service).then(|| format!("{to} is reached, and says: \"{words}\""))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::fixture::{flow, hop as hop_of};
     use super::*;
-    use crate::observation::Facts;
+    use crate::matrix::model::Protocol;
+    use crate::observation::{Facts, Step, StepKind};
+    use crate::plan::model::PlannedFlow;
 
     fn seen(ok: bool, facts: Facts) -> Observation {
         let step = Step {
@@ -65,10 +48,13 @@ mod tests {
 
     #[test]
     fn who_greets_says_whether_it_is_a_stand_in() {
-        assert_eq!(greeted(&seen(true, Facts::default())), Greeted::ByService);
-        assert_eq!(greeted(&seen(false, Facts::default())), Greeted::Nobody);
+        let hop = hop_of(PlannedFlow { protocol: Protocol::Tcp, ..flow() });
+        let speaker = |seen: &Observation| speaker(&hop, seen);
+        let is_of_another = |seen: &Observation| is_of_another(&hop, seen);
+        assert_eq!(speaker(&seen(true, Facts::default())), Speaker::Service);
+        assert_eq!(speaker(&seen(false, Facts::default())), Speaker::Nobody);
         let stand_in = seen(true, Facts::of(|facts| facts.greeting.stand_in = true));
-        assert_eq!(greeted(&stand_in), Greeted::ByStandIn);
+        assert_eq!(speaker(&stand_in), Speaker::StandIn);
         assert!(
             !is_of_another(&stand_in)
                 && is_of_another(&seen(true, Facts::default()))
@@ -78,8 +64,8 @@ mod tests {
         other.steps[0].reason = Some(Reason::GreetingNotSpoken);
         assert!(is_of_another(&other));
         assert_eq!(
-            greeted(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())),
-            Greeted::Nobody
+            speaker(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())),
+            Speaker::Nobody
         );
     }
 }

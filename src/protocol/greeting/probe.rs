@@ -1,8 +1,7 @@
 //! Ports of known services on plain TCP or inside TLS: rung `greeting`. The service speaks first,
 //! or answers what a stranger may say without harm.
 
-use super::codec::{self, Answer, MAX_GREETING, Next};
-use super::list::Greeting;
+use super::codec::{Answer, Dialogue, MAX_GREETING, Next};
 use crate::climb::{Climb, Stop, tap};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
@@ -25,18 +24,18 @@ const LEAVE: Duration = Duration::from_millis(200);
 pub async fn greet(
     climb: &mut Climb<'_>,
     stream: &mut impl Io,
-    greeting: Greeting,
+    dialogue: &Dialogue,
 ) -> Result<(), Stop> {
     let begun = clock::instant();
     let mut heard = Vec::new();
     let outcome =
-        tokio::time::timeout(climb.step_deadline(), exchange(stream, greeting, &mut heard)).await;
+        tokio::time::timeout(climb.step_deadline(), exchange(stream, dialogue, &mut heard)).await;
     let outcome = outcome
         .unwrap_or_else(|_| Err(Failure::silent()))
-        .map_err(|failure| facts(failure, greeting, &heard));
+        .map_err(|failure| facts(failure, dialogue, &heard));
     let outcome = outcome.map(|answer| {
         let said = said::Greeting {
-            greeting: Some(greeting.name().to_owned()),
+            greeting: Some(dialogue.name.to_owned()),
             words: Some(answer.words.clone()),
             turned_away: answer.turned_away,
             stand_in: answer.stand_in,
@@ -60,13 +59,13 @@ pub async fn greet(
 /// Speaks and reads until it is known who is there; without a deadline.
 async fn exchange(
     stream: &mut impl Io,
-    greeting: Greeting,
+    dialogue: &Dialogue,
     heard: &mut Vec<u8>,
 ) -> Result<Answer, Failure> {
     let lost = |error: io::Error| Failure::after_connect(&error);
     let mut said = 0;
     loop {
-        let answer = match codec::next(greeting, heard, said) {
+        let answer = match (dialogue.next)(heard, said) {
             Next::Say(words) => {
                 said += 1;
                 stream.write_all(&words).await.map_err(lost)?;
@@ -108,9 +107,8 @@ async fn read(stream: &mut impl Io, heard: &mut Vec<u8>) -> io::Result<usize> {
 }
 
 /// What came, where it was not what was waited for.
-fn facts(failure: Failure, greeting: Greeting, heard: &[u8]) -> Failure {
-    let failure =
-        failure.noting(|facts| facts.greeting.greeting = Some(greeting.name().to_owned()));
+fn facts(failure: Failure, dialogue: &Dialogue, heard: &[u8]) -> Failure {
+    let failure = failure.noting(|facts| facts.greeting.greeting = Some(dialogue.name.to_owned()));
     if heard.is_empty() {
         return failure;
     }

@@ -4,8 +4,7 @@
 //! Whoever says a challenge first, where the client is the one to speak first, is answered as on
 //! any port of plain TCP.
 
-use super::codec::{self, MAX_GREETING};
-use super::list::Greeting;
+use super::codec::{Dialogue, MAX_GREETING};
 use crate::net::Io;
 use crate::protocol::raw::{answer, line};
 use crate::stand_in::rewound::Rewound;
@@ -21,13 +20,13 @@ pub async fn serve(
     mut stream: impl Io,
     seen: Seen,
     here: &StandIn,
-    greeting: Greeting,
+    dialogue: &Dialogue,
 ) -> io::Result<()> {
     let mut heard = Vec::new();
     let mut said = 0;
     let mut chunk = [0; 1024];
     loop {
-        while let Some(words) = codec::stand_in(greeting, &heard, said) {
+        while let Some(words) = (dialogue.stand_in)(&heard, said) {
             stream.write_all(&words).await?;
             stream.flush().await?;
             said += 1;

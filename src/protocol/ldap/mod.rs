@@ -1,5 +1,6 @@
 //! LDAP, with StartTLS, and directories behind it.
 
+pub mod classify;
 pub mod codec;
 pub mod probe;
 pub mod stand_in;

@@ -13,7 +13,7 @@ use std::io;
 /// Those of the connection.
 pub async fn serve(stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
     match here.greeting {
-        Some(greeting) => greeting::stand_in::serve(stream, seen, here, greeting).await,
+        Some(greeting) => greeting::stand_in::serve(stream, seen, here, &greeting.dialogue()).await,
         None => answer::lines(stream, seen, here).await,
     }
 }

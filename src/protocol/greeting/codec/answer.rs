@@ -9,6 +9,27 @@ pub const STAND_IN: &str = "portmatrix stand-in";
 /// Longest words about a product, in characters.
 const MAX_WORDS: usize = 80;
 
+/// The first exchange on a connection, as functions of all octets that came so far (`heard`) and of
+/// how often this end has spoken (`said`).
+#[derive(Debug, Clone, Copy)]
+pub struct Dialogue {
+    /// Its word in results.
+    pub name: &'static str,
+    /// What the connector does next.
+    pub next: fn(heard: &[u8], said: usize) -> Next,
+    /// What a stand-in says next, in the real exchange's form and with nothing in it: `None` waits
+    /// for more. It never says more than a few dozen octets, and nothing that a bland service would
+    /// not.
+    pub stand_in: fn(heard: &[u8], said: usize) -> Option<Vec<u8>>,
+}
+
+impl Dialogue {
+    /// Whether the service speaks first: it does not wait for anything that a client might say.
+    pub fn is_begun_by_service(&self) -> bool {
+        (self.stand_in)(&[], 0).is_some()
+    }
+}
+
 /// What is to be done after what came so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -42,7 +63,7 @@ pub struct Answer {
 
 impl Answer {
     /// A service that goes by this name, and what it says of itself.
-    pub(crate) fn of(name: &str, says: &str, bye: &'static [u8]) -> Self {
+    pub fn of(name: &str, says: &str, bye: &'static [u8]) -> Self {
         let says = printable(says.as_bytes());
         let words = format!("{name} {says}");
         Answer {
@@ -74,7 +95,7 @@ pub(super) fn printable(octets: &[u8]) -> String {
 }
 
 /// A number of so many octets, the most significant first.
-pub(super) fn number(octets: &[u8], at: usize, len: usize) -> Option<usize> {
+pub fn number(octets: &[u8], at: usize, len: usize) -> Option<usize> {
     let octets = octets.get(at..at.checked_add(len)?)?;
     Some(octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)))
 }

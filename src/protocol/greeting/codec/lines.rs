@@ -1,5 +1,7 @@
 //! Lines of text: what is whole of what came.
 
+/// How one takes leave of SMTP, FTP and POP3.
+pub(super) const QUIT: &[u8] = b"QUIT\r\n";
 /// Longest line that a greeting may have.
 const MAX_LINE: usize = 1024;
 
@@ -15,9 +17,15 @@ pub(super) fn lines(heard: &[u8]) -> Option<(Vec<&[u8]>, &[u8])> {
 }
 
 /// Whether what came so far can still become something that begins so.
-pub(super) fn may_become(heard: &[u8], beginning: &[u8]) -> bool {
+pub fn may_become(heard: &[u8], beginning: &[u8]) -> bool {
     let common = heard.len().min(beginning.len());
     heard[..common] == beginning[..common]
+}
+
+/// Answers each line with what the list has in its place, the first before any came.
+pub(super) fn conversation(heard: &[u8], said: usize, says: [String; 3]) -> Option<Vec<u8>> {
+    let lines = heard.iter().filter(|octet| **octet == b'\n').count();
+    says.get(said).filter(|_| said <= lines).map(|text| format!("{text}\r\n").into_bytes())
 }
 
 /// A reply of SMTP or FTP: three digits, and its lines' text (RFC 5321 section 4.2.1, RFC 959

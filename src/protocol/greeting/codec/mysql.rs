@@ -7,7 +7,7 @@ use super::answer::{Answer, Next, STAND_IN, printable};
 /// Longest first packet: the error has a message, the handshake two names.
 const MAX_PACKET: usize = 1024;
 
-pub(super) fn next(heard: &[u8]) -> Next {
+pub(super) fn next(heard: &[u8], _said: usize) -> Next {
     // Three octets of length, the least significant first, and the number of the packet.
     let [a, b, c, number, ..] = *heard else {
         return if heard.len() < 4 { begun(heard) } else { Next::Other };
@@ -73,7 +73,7 @@ fn error(code: u16, message: &[u8]) -> Next {
     Next::Known(Answer::of(name, "", b"").turning_away(message))
 }
 
-pub(super) fn stand_in(said: usize) -> Option<Vec<u8>> {
+pub(super) fn stand_in(_heard: &[u8], said: usize) -> Option<Vec<u8>> {
     // 1040: too many connections. A client then goes, and is not counted among those that broke
     // off.
     let packet = [&[0xff][..], &1040_u16.to_le_bytes(), STAND_IN.as_bytes()].concat();

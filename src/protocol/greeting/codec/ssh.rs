@@ -12,7 +12,7 @@ const MAX_LINES_BEFORE: usize = 20;
 /// (`MaxStartups`, `PerSourcePenalties`; sshd.c).
 const TURNED_AWAY: [&[u8]; 2] = [b"Exceeded MaxStartups", b"Not allowed at this time"];
 
-pub(super) fn next(heard: &[u8]) -> Next {
+pub(super) fn next(heard: &[u8], _said: usize) -> Next {
     let Some((whole, rest)) = lines(heard) else { return Next::Other };
     if let Some(line) = whole.first().filter(|line| TURNED_AWAY.contains(line)) {
         return Next::Known(Answer::of("OpenSSH", "", b"").turning_away(line));
@@ -51,7 +51,7 @@ fn is_of_another(line: &[u8]) -> bool {
         .any(|other| line.starts_with(other))
 }
 
-pub(super) fn stand_in(said: usize) -> Option<Vec<u8>> {
+pub(super) fn stand_in(_heard: &[u8], said: usize) -> Option<Vec<u8>> {
     // The second word is a comment.
     (said == 0).then(|| format!("SSH-2.0-{STAND_IN}\r\n").into_bytes())
 }

@@ -1,0 +1,38 @@
+//! FTP (RFC 959 section 5.4, RFC 2389 section 3): the server speaks first.
+
+use super::answer::{Answer, Next, STAND_IN, printable};
+use super::lines::{QUIT, Reply, conversation, replies};
+
+pub(super) fn next(heard: &[u8], said: usize) -> Next {
+    let Ok(replies) = replies(heard) else { return Next::Other };
+    let known = |greeting: &Reply| {
+        Next::Known(Answer::of("FTP", &String::from_utf8_lossy(&greeting.text), QUIT))
+    };
+    match (&replies[..], said) {
+        ([], 0) | ([_], 1) => Next::More,
+        // Ready in some minutes: the greeting follows.
+        ([Reply { code: 120, .. }], 0) => Next::More,
+        ([.., Reply { code: 220, .. }], 0) => Next::Say(b"FEAT\r\n".to_vec()),
+        ([greeting @ Reply { code: 421 | 530, text }], 0) if names_ftp(greeting) => {
+            Next::Known(Answer::of("FTP", "", QUIT).turning_away(text))
+        }
+        ([greeting, Reply { code: 211, .. }], 1) => known(greeting),
+        // An old server, or one that wants a sign-in first.
+        ([greeting, Reply { code: 500 | 502 | 530, .. }], 1) if names_ftp(greeting) => {
+            known(greeting)
+        }
+        _ => Next::Other,
+    }
+}
+
+fn names_ftp(reply: &Reply) -> bool {
+    printable(&reply.text).to_ascii_uppercase().contains("FTP")
+}
+
+pub(super) fn stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
+    conversation(
+        heard,
+        said,
+        [format!("220 {STAND_IN} FTP"), "211 no features".to_owned(), "221 bye".to_owned()],
+    )
+}

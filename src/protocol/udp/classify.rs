@@ -1,0 +1,9 @@
+//! Nobody answers.
+
+use crate::observation::Observation;
+use crate::protocol::said::Said;
+
+/// Nothing was said.
+pub fn said(_seen: &Observation) -> Said<'_> {
+    Said::default()
+}
