@@ -5,7 +5,8 @@ use super::codec::{Answer, Dialogue, MAX_GREETING, Next};
 use crate::climb::{Climb, Stop, tap};
 use crate::net::failure::Failure;
 use crate::net::{Io, clock};
-use crate::observation::{Facts, StepKind, facts as said};
+use crate::observation::facts::{Families, Greeting};
+use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
 use std::io;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const QUIET: Duration = Duration::from_millis(300);
 const LEAVE: Duration = Duration::from_millis(200);
 
 /// greeting. The challenge has no place in it: the listener's word about this connection, given
-/// over another hop, proves a stand-in.
+/// over another hop, proves a stand-in. `note` adds what else the answer has, given all octets of it.
 ///
 /// # Errors
 /// [`Stop`] when the greeting is not answered as the service would.
@@ -25,6 +26,7 @@ pub async fn greet(
     climb: &mut Climb<'_>,
     stream: &mut impl Io,
     dialogue: &Dialogue,
+    note: impl FnOnce(&[u8], &mut Families),
 ) -> Result<(), Stop> {
     let begun = clock::instant();
     let mut heard = Vec::new();
@@ -34,7 +36,7 @@ pub async fn greet(
         .unwrap_or_else(|_| Err(Failure::silent()))
         .map_err(|failure| facts(failure, dialogue, &heard));
     let outcome = outcome.map(|answer| {
-        let said = said::Greeting {
+        let said = Greeting {
             greeting: Some(dialogue.name.to_owned()),
             words: Some(answer.words.clone()),
             turned_away: answer.turned_away,
@@ -48,6 +50,7 @@ pub async fn greet(
             *facts.greeting = said;
             facts.clock_offset_s =
                 theirs.map(|theirs| theirs.as_second() - clock::now().as_second());
+            note(&heard, facts);
         })
     });
     let climbed = outcome.is_ok();

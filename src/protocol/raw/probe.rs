@@ -38,7 +38,7 @@ async fn ask(
     exporter: Option<Exporter>,
 ) -> Result<(), Stop> {
     if let Some(greeting) = climb.target.hop.flow.greeting {
-        return greeting::probe::greet(climb, &mut stream, &greeting.dialogue()).await;
+        return greeting::probe::greet(climb, &mut stream, &greeting.dialogue(), |_, _| ()).await;
     }
     let asked = climb.challenge().filter(|_| climb.target.hop.flow.first_bytes);
     let Some(asked) = asked else {
