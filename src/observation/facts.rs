@@ -10,8 +10,8 @@ pub use encrypted::{Alpn, Certificate, ChainLink, SecondGreeting, Tls};
 pub use family::{Family, Flat, More};
 pub use network::{Connect, Ended, Exchange, Proof, Proxy, Resolve, Tcp};
 pub use spoken::{
-    BehindSpeaks, Directory, Greeting, Grpc, Http, Ldap, NoSuchPath, Range, RefusedBy, Rpc,
-    Unreachable,
+    BehindSpeaks, Directory, Greeting, Grpc, Http, Kerberos, Ldap, NoSuchPath, Range, RefusedBy,
+    Rpc, Unreachable,
 };
 
 use super::step_kind::StepKind;
@@ -110,6 +110,8 @@ families! {
     proof: Proof,
     /// The greeting of a known service.
     greeting: Greeting,
+    /// A KDC.
+    kerberos: Kerberos,
     /// A large exchange, or one after a silence.
     exchange: Exchange,
     /// What the kernel knows of a connection that failed.

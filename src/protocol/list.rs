@@ -34,6 +34,10 @@ macro_rules! protocols {
             rpc Rpc, proof Inside {
                 Rpc "rpc" Plain over Tcp: "DCE/RPC: the endpoint mapper and then dynamic ports."
             }
+            /// Kerberos.
+            kerberos Kerberos, proof Beside {
+                Kerberos "kerberos" Plain over Tcp: "Kerberos: a ticket that nobody can have."
+            }
             /// UDP: carried in the tables for the firewall rules; not probed.
             udp Udp, proof Beside {
                 Udp "udp" Plain over Udp:

@@ -6,6 +6,7 @@ pub mod classify;
 pub mod greeting;
 pub mod grpc;
 pub mod http;
+pub mod kerberos;
 pub mod ldap;
 pub mod list;
 pub mod raw;

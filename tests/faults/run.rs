@@ -47,6 +47,7 @@ const PORTS: &[(&str, u16)] = &[
     ("ssh", 7203),
     ("redis-tls", 7204),
     ("mysql", 7205),
+    ("kerberos", 7088),
 ];
 const OTHER_PORT: u16 = 7005;
 

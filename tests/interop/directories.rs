@@ -108,7 +108,7 @@ fn rpc_passes(forests: &Forests, seen: &[Value]) {
 /// A ticket for a client that is not there is refused: so the KDC is there, with its clock.
 fn kerberos_passes(forests: &Forests, seen: &[Value]) {
     for domain in [&forests.source, &forests.target] {
-        for hop in to(seen, &domain.controller(), 88, "tcp") {
+        for hop in to(seen, &domain.controller(), 88, "kerberos") {
             assert_eq!(
                 (word(&hop, "verdict"), word(&hop, "reason"), word(&hop, "answered_by")),
                 ("pass", "answered", "service"),
@@ -117,6 +117,8 @@ fn kerberos_passes(forests: &Forests, seen: &[Value]) {
             assert!(word(&hop, "recognised").starts_with("Kerberos"), "{hop:#}");
             let facts = &climbed(&hop, "greeting").expect("a greeting")["facts"];
             assert!(facts["clock_offset_s"].as_i64().is_some_and(|s| s.abs() <= 2), "{hop:#}");
+            let code = facts["kerberos"]["error_code"].as_i64().expect("a code");
+            assert!([6, 7, 68].contains(&code), "{hop:#}");
         }
     }
 }

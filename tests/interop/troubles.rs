@@ -18,7 +18,7 @@ fn what_no_port_shows_is_told() {
     for (ahead, verdict) in [(200, "warn"), (-400, "fail")] {
         let _samba = forests.target.start_at_time(dst, &[], ahead);
         let seen = forests.connect();
-        let of_kdc = to(&seen, &controller, 88, "tcp");
+        let of_kdc = to(&seen, &controller, 88, "kerberos");
         for hop in to(&seen, &controller, 389, "ldap").into_iter().chain(of_kdc) {
             assert_eq!(
                 (word(&hop, "verdict"), word(&hop, "reason")),

@@ -161,6 +161,16 @@ family! {
         client_site: Option<String>,
     }
 
+    /// The refusal of a KDC (RFC 4120 section 5.9.1).
+    Kerberos {
+        /// The name of its `error-code`.
+        error: Option<String>,
+        /// `error-code`.
+        error_code: Option<i64>,
+        /// `realm`, where it is not the one that was asked for.
+        realm: Option<String>,
+    }
+
     /// RPC: the endpoint mapper, and the ports of interfaces.
     Rpc {
         /// The interface, by name.

@@ -76,7 +76,7 @@ impl Answer {
     }
 
     /// The same, which turns us away with these words.
-    pub(super) fn turning_away(mut self, words: &[u8]) -> Self {
+    pub fn turning_away(mut self, words: &[u8]) -> Self {
         let words = printable(words);
         self.stand_in |= words.contains(STAND_IN);
         self.turned_away = Some(words);

@@ -7,8 +7,21 @@
 //! waited for. And whoever speaks another protocol, be it one that begins with the same octet, is
 //! told apart by what follows.
 
+mod amqp;
 mod answer;
+mod ftp;
+mod imap;
+mod kafka;
 mod lines;
+mod memcached;
+mod mqtt;
+mod mysql;
+mod pop3;
+mod postgres;
+mod redis;
+mod smtp;
+mod ssh;
+mod tds;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +35,6 @@ pub const MAX_GREETING: usize = 8 * 1024;
 
 macro_rules! dialogues {
     ($($file:ident $name:ident $word:literal: $says:literal,)+) => {
-        $(mod $file;)+
-
         impl Greeting {
             /// What is said at both ends.
             pub fn dialogue(self) -> Dialogue {
