@@ -7,12 +7,14 @@ use portmatrix::climb::{RangeMode, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::open;
 use portmatrix::listen::wanted::{Shared, Wanted};
-use portmatrix::matrix::model::{Expect, Interface, Protocol};
+use portmatrix::matrix::model::{Interface, Protocol};
 use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::resolve::Resolver;
 use portmatrix::net::tls::Trust;
 use portmatrix::plan::model::{Hop, HopEnd, Plan, PlannedFlow};
+use portmatrix::plan::options::Options;
+use portmatrix::protocol::list::Application;
 use portmatrix::run::{self, Settings};
 use portmatrix::site::model::Host;
 use portmatrix::stand_in::memory::journal::Journal;
@@ -32,40 +34,24 @@ const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 fn plan(hops: usize, wanted: &Wanted) -> Plan {
     let (port, protocol) = (wanted.port, wanted.protocol);
     let flow = Arc::new(PlannedFlow {
-        id: "bench/flow".into(),
-        matrix: "bench/bench".into(),
-        protocol,
-        relayed_to: None,
-        path: None,
-        starttls: false,
-        interfaces: wanted.interfaces.clone(),
-        range: wanted.range.clone(),
-        first_bytes: true,
-        greeting: None,
-        expect: Expect::Allow,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
-    });
-    let hops = (0..hops).map(|i| Hop {
-        id: format!("bench/flow/from{i}/to:{port}"),
-        flow: flow.clone(),
-        from: HopEnd {
-            role: "from".into(),
-            host: Host::Named { name: format!("from{i}"), addresses: vec![LOOPBACK] },
+        options: match protocol.application() {
+            Application::Raw => Options::Raw { first_bytes: true, greeting: None },
+            Application::Rpc => {
+                Options::Rpc { interfaces: wanted.interfaces.clone(), range: wanted.range.clone() }
+            }
+            _ => Options::None,
         },
-        to: HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) },
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
+        ..PlannedFlow::new("bench/flow", protocol)
+    });
+    let hops = (0..hops).map(|i| {
+        let name = format!("from{i}");
+        let from =
+            HopEnd { role: "from".into(), host: Host::Named { name, addresses: vec![LOOPBACK] } };
+        let to = HopEnd { role: "to".into(), host: Host::Address(LOOPBACK) };
+        Hop {
+            id: format!("bench/flow/from{i}/to:{port}"),
+            ..Hop::new(flow.clone(), from, to, Some(LOOPBACK), port)
+        }
     });
     Plan {
         site: "bench".into(),
@@ -169,7 +155,7 @@ fn thousand_hops(c: &mut Criterion) {
 fn range(c: &mut Criterion) {
     let interface = Interface {
         name: "first".into(),
-        uuid: "12345778-1234-abcd-ef00-0123456789ac".into(),
+        uuid: "12345778-1234-abcd-ef00-0123456789ac".parse().expect("a UUID"),
         version: (1, 0),
         title: None,
         hint: None,

@@ -323,11 +323,11 @@ impl HopResult {
             to: End {
                 address: hop.address,
                 port: Some(hop.port),
-                range: hop.flow.range.clone(),
+                range: hop.flow.options.range().cloned(),
                 ..end(&hop.to)
             },
             protocol: Word::of_this_version(hop.flow.protocol.name()),
-            path: hop.flow.path.clone(),
+            path: hop.flow.options.path().map(str::to_owned),
             expect: hop.flow.expect,
             required: hop.flow.required,
             class: hop.class,

@@ -3,11 +3,12 @@
 use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::server;
-use portmatrix::matrix::model::{Expect, Protocol};
+use portmatrix::matrix::model::Protocol;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
+use portmatrix::plan::options::Options;
 use portmatrix::probe::probe;
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
@@ -99,38 +100,10 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
     };
     let flow = PlannedFlow {
-        id: "test/ldap".into(),
-        matrix: "test".into(),
-        protocol,
-        relayed_to: None,
-        path: None,
-        starttls,
-        interfaces: Vec::new(),
-        range: None,
-        first_bytes: false,
-        greeting: None,
-        expect: Expect::Allow,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        options: Options::Ldap { starttls },
+        ..PlannedFlow::new("test/ldap", protocol)
     };
-    Hop {
-        id: format!("test/ldap/a/b:{port}"),
-        flow: Arc::new(flow),
-        from: end("a"),
-        to: end("b"),
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
-    }
+    Hop::new(Arc::new(flow), end("a"), end("b"), Some(LOOPBACK), port)
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {

@@ -4,12 +4,13 @@
 #![expect(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use portmatrix::climb::{RangeMode, Target, Tools};
-use portmatrix::matrix::model::{Expect, Protocol};
+use portmatrix::matrix::model::Protocol;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::sweep::Allowance;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
+use portmatrix::plan::options::Options;
 use portmatrix::probe::probe;
 use portmatrix::protocol::greeting::list::Greeting;
 use portmatrix::reason::Reason;
@@ -263,38 +264,10 @@ fn hop(greeting: Greeting, port: u16) -> Hop {
         host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
     };
     let flow = PlannedFlow {
-        id: "test/greeting".into(),
-        matrix: "test".into(),
-        protocol: Protocol::Tcp,
-        relayed_to: None,
-        path: None,
-        starttls: false,
-        interfaces: Vec::new(),
-        range: None,
-        first_bytes: false,
-        greeting: Some(greeting),
-        expect: Expect::Allow,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        options: Options::Raw { first_bytes: false, greeting: Some(greeting) },
+        ..PlannedFlow::new("test/greeting", Protocol::Tcp)
     };
-    Hop {
-        id: format!("test/greeting/a/b:{port}"),
-        flow: Arc::new(flow),
-        from: end("a"),
-        to: end("b"),
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
-    }
+    Hop::new(Arc::new(flow), end("a"), end("b"), Some(LOOPBACK), port)
 }
 
 async fn greet(greeting: Greeting, at: SocketAddr, patience: Duration) -> (Observation, Judgement) {

@@ -3,12 +3,13 @@
 use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::server;
-use portmatrix::matrix::model::{Expect, Interface, Protocol};
+use portmatrix::matrix::model::{Interface, Protocol};
 use portmatrix::matrix::port_set::PortSet;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
+use portmatrix::plan::options::Options;
 use portmatrix::probe::probe;
 use portmatrix::protocol::rpc::codec::epm::{self, MapRequest, MapResponse, NO_HANDLE};
 use portmatrix::protocol::rpc::codec::{
@@ -44,7 +45,7 @@ fn samr() -> Interface {
 
 fn interface(name: &str, uuid: &str, version: (u16, u16)) -> Interface {
     let hint = Some(format!("switch {name} on"));
-    Interface { name: name.into(), uuid: uuid.into(), version, title: None, hint }
+    Interface { name: name.into(), uuid: uuid.parse().expect("a UUID"), version, title: None, hint }
 }
 
 /// Stand-ins on free ports of one address, until they are dropped.
@@ -109,39 +110,10 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
     };
     let flow = PlannedFlow {
-        id: "test/rpc".into(),
-        matrix: "test".into(),
-        protocol: Protocol::Rpc,
-        relayed_to: None,
-        path: None,
-        starttls: false,
-        interfaces,
-        range: None,
-        first_bytes: false,
-        greeting: None,
-        expect: Expect::Allow,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        options: Options::Rpc { interfaces, range: None },
+        ..PlannedFlow::new("test/rpc", Protocol::Rpc)
     };
-    let id = format!("test/rpc/a/b:{port}");
-    Hop {
-        id,
-        flow: Arc::new(flow),
-        from: end("a"),
-        to: end("b"),
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
-    }
+    Hop::new(Arc::new(flow), end("a"), end("b"), Some(LOOPBACK), port)
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {
@@ -299,7 +271,8 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
     let (shut, open) = (dead_port().await, site.serve(samr()).await);
     let mapper = site.open(vec![(drsuapi(), shut), (samr(), open)], true).await;
     let mut hop = hop(vec![drsuapi(), samr()], mapper);
-    Arc::get_mut(&mut hop.flow).expect("one owner").range = Some(PortSet::run(1, 2));
+    Arc::get_mut(&mut hop.flow).expect("one owner").options =
+        Options::Rpc { interfaces: vec![drsuapi(), samr()], range: Some(PortSet::run(1, 2)) };
     let seen = climb(&hop, key(1)).await;
     let step = failed(&seen);
     assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));

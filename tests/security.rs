@@ -4,13 +4,15 @@
 use portmatrix::climb::{Target, Tools};
 use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::server;
-use portmatrix::matrix::model::{Expect, Interface, Protocol};
+use portmatrix::matrix::model::{Interface, Protocol};
 use portmatrix::net::clock;
 use portmatrix::net::identity::Identity;
 use portmatrix::net::tls::{Trust, crypto};
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
+use portmatrix::plan::options::Options;
 use portmatrix::probe::probe;
+use portmatrix::protocol::list::Application;
 use portmatrix::protocol::rpc::codec::epm::{MapResponse, NO_HANDLE};
 use portmatrix::protocol::rpc::codec::{
     Assembler, BindAck, Body, ContextResult, MAX_FRAG, Pdu, Response, Syntax, Tower, Uuid,
@@ -42,7 +44,7 @@ fn key() -> SiteKey {
 }
 
 fn interface(n: u8) -> Interface {
-    let uuid = Uuid::from_bytes([n; 16]).to_string();
+    let uuid = Uuid::from_bytes([n; 16]);
     Interface { name: format!("interface{n}"), uuid, version: (1, 0), title: None, hint: None }
 }
 
@@ -52,39 +54,15 @@ fn hop(protocol: Protocol, interfaces: Vec<Interface>, port: u16) -> Hop {
         host: Host::Named { name: name.into(), addresses: vec![LOOPBACK] },
     };
     let flow = PlannedFlow {
-        id: "test/hostile".into(),
-        matrix: "test".into(),
-        protocol,
-        relayed_to: None,
-        path: Some("/Agent".into()),
-        starttls: protocol == Protocol::Ldap,
-        interfaces,
-        range: None,
-        first_bytes: true,
-        greeting: None,
-        expect: Expect::Allow,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        options: match protocol.application() {
+            Application::Raw => Options::Raw { first_bytes: true, greeting: None },
+            Application::Ldap => Options::Ldap { starttls: protocol == Protocol::Ldap },
+            Application::Rpc => Options::Rpc { interfaces, range: None },
+            _ => Options::Web { path: Some("/Agent".into()) },
+        },
+        ..PlannedFlow::new("test/hostile", protocol)
     };
-    let id = format!("test/hostile/a/b:{port}");
-    Hop {
-        id,
-        flow: Arc::new(flow),
-        from: end("ws"),
-        to: end(HOST),
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
-    }
+    Hop::new(Arc::new(flow), end("ws"), end(HOST), Some(LOOPBACK), port)
 }
 
 async fn climb(hop: &Hop) -> (Observation, Judgement) {
@@ -349,7 +327,7 @@ async fn a_proof_relayed_from_another_port_is_no_proof() {
     for protocol in [Protocol::Tcp, Protocol::Http, Protocol::Ldap] {
         let real = listen(stand_in(protocol, Vec::new(), false)).await;
         let mut hop = hop(protocol, Vec::new(), relay(real).await);
-        Arc::make_mut(&mut hop.flow).starttls = false;
+        Arc::make_mut(&mut hop.flow).options = Options::Ldap { starttls: false };
         let (_, judged) = climb(&hop).await;
         assert_eq!(
             (judged.verdict, judged.reason),

@@ -172,7 +172,7 @@ fn front(site: &LabSite) -> Result<Option<(Relay, Identity)>, LabError> {
     let relay = Relay {
         front: SocketAddr::new(front, hop.port),
         backend: SocketAddr::new(backend, leg.port),
-        path: hop.flow.path.clone().unwrap_or_else(|| "/".to_owned()),
+        path: hop.flow.options.path().map(str::to_owned).unwrap_or_else(|| "/".to_owned()),
     };
     Ok(Some((relay, Identity::self_signed(&[hop.to.host.label()])?)))
 }

@@ -9,7 +9,7 @@ use crate::matrix::port_set::PortSet;
 use crate::net::half_open::holders;
 use crate::net::many::Many;
 use crate::net::serve::{BindProblem, bind_one_of_many};
-use crate::protocol::rpc::codec::{Syntax, Uuid};
+use crate::protocol::rpc::codec::Syntax;
 use crate::stand_in::StandIn;
 use crate::text::sanitise;
 use std::collections::{BTreeMap, BTreeSet};
@@ -156,10 +156,7 @@ fn greet(
             return;
         }
     };
-    let interfaces = here.interfaces.iter().filter_map(|(i, _)| {
-        let uuid = Uuid::parse_str(&i.uuid).ok()?;
-        Some(Syntax { uuid, major: i.version.0, minor: i.version.1 })
-    });
+    let interfaces = here.interfaces.iter().map(|(interface, _)| Syntax::of(interface));
     let mut doorman = Doorman {
         interfaces: interfaces.collect(),
         here: Arc::new(here),

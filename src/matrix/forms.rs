@@ -1,6 +1,7 @@
 //! The forms that words of a matrix may have: identifiers, host names, UUIDs, paths.
 
 use crate::input::{At, TableReader};
+use uuid::Uuid;
 
 /// Whether `text` is an identifier: lower-case letters and digits in groups joined by single
 /// hyphens.
@@ -77,12 +78,12 @@ pub(super) fn host_name_fault(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Lower-case form of a UUID written as 8-4-4-4-12 hexadecimal digits (RFC 9562 section 4).
-pub(super) fn uuid(text: &str) -> Option<String> {
+/// A UUID written as 8-4-4-4-12 hexadecimal digits (RFC 9562 section 4).
+pub(super) fn uuid(text: &str) -> Option<Uuid> {
     let groups: Vec<&str> = text.split('-').collect();
     let right = groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()));
-    right.then(|| text.to_ascii_lowercase())
+    Uuid::parse_str(text).ok().filter(|_| right)
 }
 
 /// `major.minor`.
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn uuids_versions_paths() {
         assert_eq!(
-            uuid("E3514235-4B06-11D1-AB04-00C04FC2DCD2").as_deref(),
+            uuid("E3514235-4B06-11D1-AB04-00C04FC2DCD2").map(|uuid| uuid.to_string()).as_deref(),
             Some("e3514235-4b06-11d1-ab04-00c04fc2dcd2")
         );
         for bad in [

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// A role of a host in the deployment, such as `target-pdc`.
 pub type RoleId = String;
@@ -232,8 +233,9 @@ pub struct Feature {
 pub struct Interface {
     /// Name used by flows and in results, e.g. `drsuapi`.
     pub name: String,
-    /// UUID in its usual text form, lower case.
-    pub uuid: String,
+    /// UUID; in its usual text form, lower case, in files.
+    #[schemars(with = "String")]
+    pub uuid: Uuid,
     /// Major and minor version.
     pub version: (u16, u16),
     /// What it is used for.

@@ -5,9 +5,12 @@ use crate::matrix::model::{
 };
 use crate::matrix::port_set::PortSet;
 use crate::plan::model::{
-    Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why,
+    Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why, hop_id,
 };
+use crate::plan::options::Options;
 use crate::plan::words::Words;
+use crate::protocol::greeting::list::Greeting;
+use crate::protocol::list::Application;
 use crate::site::model::{Host, Site};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
@@ -78,6 +81,8 @@ struct Request {
     interfaces: Vec<String>,
     range: Option<PortSet>,
     relayed_to: Option<RoleId>,
+    first_bytes: bool,
+    greeting: Option<Greeting>,
 }
 
 struct Builder<'w, 'a> {
@@ -161,23 +166,18 @@ impl Builder<'_, '_> {
                     .push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));
                 continue;
             }
-            let from_label = from_host.label().replace('/', "_");
             for to_host in &connectable {
                 let is_same = is_same(from_host, to_host);
                 if is_same {
                     self.unplanned.push(unplanned(Why::SameHost { host: to_host.label() }));
                 }
                 for (target, address) in targets(to_host) {
+                    let from = HopEnd { role: from.role.clone(), host: from_host.clone() };
+                    let end = HopEnd { role: to.role.clone(), host: (*to_host).clone() };
                     let hop = Hop {
-                        id: format!("{id}/{from_label}/{target}:{port}"),
-                        flow: planned.clone(),
-                        from: HopEnd { role: from.role.clone(), host: from_host.clone() },
-                        to: HopEnd { role: to.role.clone(), host: (*to_host).clone() },
-                        address,
-                        port,
+                        id: hop_id(&planned, &from.host.label(), &target, port),
                         class: self.class(&to.role, to_host),
-                        proxy: None,
-                        also: Vec::new(),
+                        ..Hop::new(planned.clone(), from, end, address, port)
                     };
                     match is_same {
                         false => self.add(hop, flow),
@@ -229,18 +229,12 @@ impl Builder<'_, '_> {
             None => (behind, None),
         };
         let port = self.words.port(&flow.port)?;
-        let range = flow.range.as_ref().map(|name| self.words.range(name)).transpose()?;
         let planned = PlannedFlow {
             id: id.to_owned(),
             matrix: matrix.id.clone(),
             protocol: flow.protocol,
             relayed_to,
-            path: flow.path.clone(),
-            starttls: flow.starttls,
-            interfaces: self.words.interfaces(flow),
-            range,
-            first_bytes: flow.first_bytes,
-            greeting: flow.greeting,
+            options: self.options(flow)?,
             expect: flow.expect,
             required: flow.required,
             source: source(matrix, flow),
@@ -255,6 +249,20 @@ impl Builder<'_, '_> {
         Ok((planned, port, from, to))
     }
 
+    /// What the flow's protocol needs beyond its port.
+    fn options(&self, flow: &Flow) -> Result<Options, Why> {
+        let range = flow.range.as_ref().map(|name| self.words.range(name)).transpose()?;
+        Ok(match flow.protocol.application() {
+            Application::Raw => {
+                Options::Raw { first_bytes: flow.first_bytes, greeting: flow.greeting }
+            }
+            Application::Http | Application::Grpc => Options::Web { path: flow.path.clone() },
+            Application::Ldap => Options::Ldap { starttls: flow.starttls },
+            Application::Rpc => Options::Rpc { interfaces: self.words.interfaces(flow), range },
+            _ => Options::None,
+        })
+    }
+
     /// The ports and paths of the flows from a front to the role behind it: those of the same path
     /// where there are any.
     fn behind(&self, flow: &Flow, front: &RoleId) -> (Vec<u16>, Vec<String>) {
@@ -264,7 +272,7 @@ impl Builder<'_, '_> {
                 f.from == *front && f.to == flow.to && f.via.is_none() && f.expect == Expect::Allow
             })
             .filter(|f| {
-                is_web(f.protocol) == is_web(flow.protocol) && self.words.unmet(f).is_none()
+                f.protocol.is_web() == flow.protocol.is_web() && self.words.unmet(f).is_none()
             })
             .collect();
         let same_path = onward.iter().any(|f| f.path == flow.path);
@@ -326,12 +334,14 @@ impl Builder<'_, '_> {
             address: hop.address,
             port: hop.port,
             protocol: hop.flow.protocol,
-            path: hop.flow.path.clone(),
+            path: hop.flow.options.path().map(str::to_owned),
             expect: hop.flow.expect,
-            starttls: hop.flow.starttls,
-            interfaces: interface_names(&hop.flow.interfaces),
-            range: hop.flow.range.clone(),
+            starttls: hop.flow.options.starttls(),
+            interfaces: interface_names(hop.flow.options.interfaces()),
+            range: hop.flow.options.range().cloned(),
             relayed_to: hop.flow.relayed_to.as_ref().map(|r| r.role.clone()),
+            first_bytes: hop.flow.options.first_bytes(),
+            greeting: hop.flow.options.greeting(),
         };
         let Some(place) = self.first.get(&request) else {
             self.first.insert(request, self.hops.len());
@@ -378,11 +388,6 @@ impl Builder<'_, '_> {
 /// The last part of a matrix id, which begins the ids of its flows.
 pub fn short_name(matrix: &str) -> &str {
     matrix.rsplit('/').next().unwrap_or(matrix)
-}
-
-/// Whether a protocol is one of the web, which a reverse proxy carries in one form or another.
-fn is_web(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Http | Protocol::Https | Protocol::Grpc | Protocol::GrpcH2c)
 }
 
 fn interface_names(interfaces: &[Interface]) -> Vec<String> {

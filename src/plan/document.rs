@@ -134,10 +134,15 @@ impl<'p> HopEntry<'p> {
             protocol: flow.protocol,
             expect: flow.expect,
             required: flow.required,
-            path: flow.path.as_deref(),
-            starttls: flow.starttls,
-            interfaces: flow.interfaces.iter().map(|interface| interface.name.as_str()).collect(),
-            range: flow.range.as_ref().map(ToString::to_string),
+            path: flow.options.path(),
+            starttls: flow.options.starttls(),
+            interfaces: flow
+                .options
+                .interfaces()
+                .iter()
+                .map(|interface| interface.name.as_str())
+                .collect(),
+            range: flow.options.range().map(ToString::to_string),
             relayed_to: flow
                 .relayed_to
                 .as_ref()

@@ -56,7 +56,7 @@ pub fn role(id: &str) -> Role {
 pub fn interface(name: &str) -> Interface {
     Interface {
         name: name.into(),
-        uuid: "00000000-0000-0000-0000-000000000000".into(),
+        uuid: uuid::Uuid::nil(),
         version: (1, 0),
         title: None,
         hint: None,

@@ -97,10 +97,12 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
     let (allowed, denied): (Vec<&Hop>, Vec<&Hop>) =
         hops.iter().partition(|hop| hop.flow.expect == Expect::Allow);
     for hop in allowed.into_iter().chain(denied) {
-        let place = *places.entry((&hop.to.host, hop.port)).or_insert_with(|| {
-            open.push(Endpoint::new(hop));
-            open.len() - 1
-        });
+        let place = *places
+            .entry((&hop.to.host, hop.flow.protocol.transport(), hop.port))
+            .or_insert_with(|| {
+                open.push(Endpoint::new(hop));
+                open.len() - 1
+            });
         let endpoint = &mut open[place];
         match endpoint.protocols.iter().find(|spoken| !may_share(**spoken, hop.flow.protocol)) {
             None => endpoint.add(hop),
@@ -125,9 +127,10 @@ pub fn endpoints<'p>(hops: &[&'p Hop]) -> (Vec<Endpoint<'p>>, Vec<Conflict<'p>>)
 /// The greeting of a port: none where its hops do not agree on one, or one of them sends first
 /// octets of our own.
 fn greeting(hops: &[&Hop]) -> Option<Greeting> {
-    let greeting = hops.iter().find_map(|hop| hop.flow.greeting)?;
+    let greeting = hops.iter().find_map(|hop| hop.flow.options.greeting())?;
     let agree = hops.iter().all(|hop| {
-        !hop.flow.first_bytes && hop.flow.greeting.is_none_or(|other| other == greeting)
+        !hop.flow.options.first_bytes()
+            && hop.flow.options.greeting().is_none_or(|other| other == greeting)
     });
     agree.then_some(greeting)
 }
@@ -173,23 +176,23 @@ impl<'p> Endpoint<'p> {
         if !self.protocols.contains(&flow.protocol) {
             self.protocols.push(flow.protocol);
         }
-        if let (Expect::Allow, Some(path)) = (flow.expect, &flow.path)
-            && !self.paths.contains(path)
+        if let (Expect::Allow, Some(path)) = (flow.expect, flow.options.path())
+            && !self.paths.iter().any(|known| known == path)
         {
-            self.paths.push(path.clone());
+            self.paths.push(path.to_owned());
         }
-        for interface in &flow.interfaces {
+        for interface in flow.options.interfaces() {
             if !self.interfaces.iter().any(|known| known.name == interface.name) {
                 self.interfaces.push(interface.clone());
             }
         }
         // Ranges of several flows to one host: all of them, so that every port of each is open.
-        self.range = match (self.range.take(), &flow.range) {
+        self.range = match (self.range.take(), flow.options.range()) {
             (Some(a), Some(b)) => Some(a.union(b)),
-            (a, b) => a.or_else(|| b.clone()),
+            (a, b) => a.or_else(|| b.cloned()),
         };
         self.tls |= flow.protocol.is_tls();
-        self.starttls |= flow.starttls;
+        self.starttls |= flow.options.starttls();
         self.hops.push(hop);
     }
 }

@@ -6,6 +6,7 @@ pub mod document;
 mod fixture;
 pub mod listening;
 pub mod model;
+pub mod options;
 pub mod output;
 pub mod place;
 pub mod select;

@@ -1,8 +1,8 @@
 //! The plan: flows bound to the hosts of one site.
 
-use crate::matrix::model::{Expect, Interface, Locate, NameClass, Protocol, Role, RoleId};
-use crate::matrix::port_set::PortSet;
-use crate::protocol::greeting::list::Greeting;
+use super::options::Options;
+use crate::matrix::model::{Expect, Locate, NameClass, Protocol, Role, RoleId};
+use crate::protocol::list::Transport;
 use crate::site::model::Host;
 use crate::site::proxy::{NoProxy, Proxy, Route};
 use ipnet::IpNet;
@@ -112,7 +112,29 @@ pub struct Hop {
     pub also: Vec<String>,
 }
 
+/// The id of a hop: flow, From host, To host with the port. TCP is not named in it.
+pub fn hop_id(flow: &PlannedFlow, from: &str, to: &str, port: u16) -> String {
+    let from = from.replace('/', "_");
+    let transport = match flow.protocol.transport() {
+        Transport::Tcp => String::new(),
+        other => format!("/{}", other.name()),
+    };
+    format!("{}/{from}/{to}:{port}{transport}", flow.id)
+}
+
 impl Hop {
+    /// A hop of that flow from one host to another, straight to an address.
+    pub fn new(
+        flow: Arc<PlannedFlow>,
+        from: HopEnd,
+        to: HopEnd,
+        address: Option<IpAddr>,
+        port: u16,
+    ) -> Self {
+        let id = hop_id(&flow, &from.host.label(), &to.host.label(), port);
+        Hop { id, flow, from, to, address, port, class: None, proxy: None, also: Vec::new() }
+    }
+
     /// The name that has to be looked up before the hop can be probed: the host's, or its proxy's.
     pub fn name_to_look_up(&self) -> Option<&str> {
         match (&self.proxy, &self.to.host) {
@@ -184,18 +206,8 @@ pub struct PlannedFlow {
     pub protocol: Protocol,
     /// Role reached in the end, where the To host only stands in front of it (`via`).
     pub relayed_to: Option<RelayedTo>,
-    /// HTTP path, or path of the gRPC endpoint.
-    pub path: Option<String>,
-    /// LDAP: climb the StartTLS step.
-    pub starttls: bool,
-    /// RPC interfaces needed.
-    pub interfaces: Vec<Interface>,
-    /// RPC dynamic range, after overrides and offset.
-    pub range: Option<PortSet>,
-    /// See [`crate::matrix::model::Flow::first_bytes`].
-    pub first_bytes: bool,
-    /// See [`crate::matrix::model::Flow::greeting`].
-    pub greeting: Option<Greeting>,
+    /// What the protocol needs beyond a port.
+    pub options: Options,
     /// Open or shut.
     pub expect: Expect,
     /// Whether the product needs it.
@@ -217,6 +229,29 @@ pub struct PlannedFlow {
     pub locate: Option<Locate>,
     /// What may still fail although the way is open.
     pub caution: Option<String>,
+}
+
+impl PlannedFlow {
+    /// A flow that is open, needed, and nothing else.
+    pub fn new(id: &str, protocol: Protocol) -> Self {
+        PlannedFlow {
+            id: id.to_owned(),
+            matrix: String::new(),
+            protocol,
+            relayed_to: None,
+            options: Options::None,
+            expect: Expect::Allow,
+            required: true,
+            source: String::new(),
+            remark: None,
+            doubt: None,
+            inferred: None,
+            certificate: None,
+            networks: Vec::new(),
+            locate: None,
+            caution: None,
+        }
+    }
 }
 
 /// The host behind the one that is connected to.

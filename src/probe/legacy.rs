@@ -86,7 +86,7 @@ async fn greet(climb: &Climb<'_>, offer: Offer) -> Option<Answer> {
                 let (way, _) = proxy::ask(stream, &proxy::authority(climb), proxy).await.ok()?;
                 exchange(climb, way, offer).await
             }
-            None if hop.flow.starttls => {
+            None if hop.flow.options.starttls() => {
                 let stream = climb.dial_once(hop.port).await.ok()?;
                 exchange(climb, ldap::until_tls(stream).await.ok()?, offer).await
             }

@@ -366,7 +366,7 @@ impl Errand {
     /// The path that is asked for, and, of a way that must be open, those that the front is to make
     /// of it.
     fn paths(&self) -> Vec<[u8; 2]> {
-        let own = path_tag(&rooted(self.hop.flow.path.as_deref()));
+        let own = path_tag(&rooted(self.hop.flow.options.path()));
         let allow = self.hop.flow.expect == Expect::Allow;
         let behind = self.hop.flow.relayed_to.iter().filter(|_| allow).flat_map(|b| &b.paths);
         let mut all = vec![own];

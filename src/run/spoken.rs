@@ -10,6 +10,7 @@ use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
 use crate::observation::{Observation, Step, StepKind};
 use crate::plan::model::Hop;
+use crate::plan::options::Options;
 use crate::probe;
 use crate::protocol::list::ProofPlace;
 use crate::reason::Reason;
@@ -73,11 +74,11 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
 fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
     let (hop, Some(seen)) = (&this.hop, &this.seen) else { return false };
     let flow = &hop.flow;
-    let quiet = if let Some(greeting) = flow.greeting {
+    let quiet = if let Some(greeting) = flow.options.greeting() {
         // Whoever greets first does not wait for anything else.
         !greeting.dialogue().is_begun_by_service()
     } else {
-        !flow.first_bytes
+        !flow.options.first_bytes()
     };
     quiet
         && flow.protocol.proof() == ProofPlace::Beside
@@ -94,14 +95,14 @@ fn is_unspoken(this: &Probed, ways: &[Way], policy: Policy) -> bool {
 fn spoken(hop: &Hop) -> Hop {
     let mut flow = hop.flow.clone();
     let plain = Arc::make_mut(&mut flow);
-    (plain.greeting, plain.first_bytes) = (None, true);
+    plain.options = Options::Raw { first_bytes: true, greeting: None };
     plain.protocol = plain.protocol.bare();
     Hop { flow, ..hop.clone() }
 }
 
 /// Whether words of the row's own application were exchanged.
 fn is_greeted(hop: &Hop) -> bool {
-    hop.flow.greeting.is_some() || hop.flow.protocol != hop.flow.protocol.bare()
+    hop.flow.options.greeting().is_some() || hop.flow.protocol != hop.flow.protocol.bare()
 }
 
 fn is_end(step: &Step) -> bool {

@@ -63,7 +63,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Judgement {
 /// By the row's own dynamic range, which must be shut as well: some ports of it are tried where the
 /// mapper is. `None` where they are as a rule leaves them.
 fn by_range(hop: &Hop, seen: &Observation) -> Option<Judgement> {
-    hop.flow.range.as_ref()?;
+    hop.flow.options.range()?;
     let range = &seen.first_failure()?.facts.range;
     let Some(tried) = range.range_tried else {
         let note = "nothing of the dynamic range was tried: that its mapper is shut shows nothing \

@@ -90,7 +90,7 @@ fn outage_words(sweep: &Sweep, outage: &Outage) -> String {
 pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -> Option<String> {
     let (from, to) = (hop.from.host.label(), hop.to.host.label());
     let sweep = seen.sweep.as_ref();
-    let range = hop.flow.range.as_ref().map(ToString::to_string).unwrap_or_default();
+    let range = hop.flow.options.range().map(ToString::to_string).unwrap_or_default();
     match reason {
         Reason::ChangedMeanwhile => {
             let outage = sweep.and_then(|s| s.outage.as_ref());
@@ -201,7 +201,7 @@ fn numbers(sweep: &Sweep, fits: impl Fn(&Segment) -> bool) -> String {
 
 /// That of a range which a listener stands behind only the ports of its interfaces were tried.
 fn not_tried(hop: &Hop, seen: &Observation) -> Option<String> {
-    let range = hop.flow.range.as_ref()?;
+    let range = hop.flow.options.range()?;
     if claims(seen).any(|(claims, _)| ports::are_few(&claims.ports, range.iter())) {
         return Some(format!(
             "of {range} the listener has only a few ports open: the way to the others is not \
@@ -246,6 +246,7 @@ mod tests {
     use super::*;
     use crate::matrix::port_set::PortSet;
     use crate::plan::model::PlannedFlow;
+    use crate::plan::options::Options;
     use crate::verdict::tests::fixture;
     use crate::wire::challenge::ProofOutcome;
 
@@ -278,7 +279,10 @@ mod tests {
             fastest_ms: None,
         };
         let hop = fixture::hop(PlannedFlow {
-            range: Some(PortSet::run(49152, 65535)),
+            options: Options::Rpc {
+                interfaces: Vec::new(),
+                range: Some(PortSet::run(49152, 65535)),
+            },
             ..fixture::flow()
         });
         let notes_of = |sweep| notes(&hop, &Observation { sweep, ..fixture::seen(vec![], vec![]) });
@@ -351,8 +355,10 @@ mod tests {
             ms: 1.0,
             fastest_ms: None,
         };
-        let hop =
-            fixture::hop(PlannedFlow { range: Some(PortSet::run(100, 199)), ..fixture::flow() });
+        let hop = fixture::hop(PlannedFlow {
+            options: Options::Rpc { interfaces: Vec::new(), range: Some(PortSet::run(100, 199)) },
+            ..fixture::flow()
+        });
         let told = |sweep, reason| {
             let seen = Observation { sweep: Some(sweep), ..fixture::seen(vec![], vec![]) };
             (advice(&hop, &seen, reason, "look").unwrap_or_default(), notes(&hop, &seen).join("; "))

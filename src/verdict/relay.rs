@@ -84,7 +84,7 @@ pub(super) fn misled(hop: &Hop, seen: &Observation) -> Option<String> {
 pub(super) fn another_path(hop: &Hop, seen: &Observation) -> Option<(String, String)> {
     let asked = match hop.flow.protocol {
         Protocol::Http | Protocol::Https => {
-            format!("/{}", hop.flow.path.as_deref().unwrap_or_default().trim_start_matches('/'))
+            format!("/{}", hop.flow.options.path().unwrap_or_default().trim_start_matches('/'))
         }
         // The call is made once more at the root where the flow's path has none: the step says
         // which it was.
@@ -145,6 +145,7 @@ pub(super) fn spread(seen: &Observation) -> Option<String> {
 mod tests {
     use super::*;
     use crate::plan::model::{PlannedFlow, RelayedTo};
+    use crate::plan::options::Options;
     use crate::reason::Reason;
     use crate::verdict::tests::fixture::{flow, hop, proof, seen, up};
     use crate::verdict::{Policy, Verdict, judge};
@@ -157,7 +158,11 @@ mod tests {
             ports: ports.to_vec(),
             paths: vec!["/Agent".into()],
         };
-        hop(PlannedFlow { relayed_to: Some(relayed), path: Some("/Agent".into()), ..flow() })
+        hop(PlannedFlow {
+            relayed_to: Some(relayed),
+            options: Options::Web { path: Some("/Agent".into()) },
+            ..flow()
+        })
     }
 
     fn stand(hop: &Hop, proof: ProofOutcome) -> (Verdict, Reason) {

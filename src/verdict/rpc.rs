@@ -25,7 +25,7 @@ struct Given {
 /// Ports that the mapper gave and the plan's range does not have: the rules that are made from it
 /// do not let them through.
 fn outside(hop: &Hop, seen: &Observation) -> Vec<Given> {
-    let Some(range) = &hop.flow.range else { return Vec::new() };
+    let Some(range) = hop.flow.options.range() else { return Vec::new() };
     let maps = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap);
     let given = maps.flat_map(|s| {
         s.facts
@@ -128,7 +128,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason)> 
 pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let to = hop.to.host.label();
     let mut notes = Vec::new();
-    if let Some(range) = &hop.flow.range {
+    if let Some(range) = hop.flow.options.range() {
         for Given { interface, port } in outside(hop, seen) {
             notes.push(format!(
                 "the mapper of {to} gives port {port} for {interface}, outside {range}"
@@ -181,7 +181,9 @@ pub(super) fn advice(
     let outside = outside(hop, seen);
     Some(match reason {
         Reason::RpcPortBlocked => {
-            let Some(range) = &hop.flow.range else { return Some(format!("Allow {flow}; {log}.")) };
+            let Some(range) = hop.flow.options.range() else {
+                return Some(format!("Allow {flow}; {log}."));
+            };
             let shut = shut(seen);
             let (within, without): (Vec<u16>, Vec<u16>) =
                 shut.into_iter().partition(|port| range.contains(*port));
@@ -200,7 +202,7 @@ pub(super) fn advice(
             )
         }
         Reason::RpcPortOutsideRange => {
-            let range = hop.flow.range.as_ref()?;
+            let range = hop.flow.options.range()?;
             let mut ports: Vec<u16> = outside.iter().map(|given| given.port).collect();
             ports.sort_unstable();
             ports.dedup();
@@ -286,6 +288,7 @@ mod tests {
     use super::*;
     use crate::observation::Facts;
     use crate::plan::model::PlannedFlow;
+    use crate::plan::options::Options;
     use crate::verdict::tests::fixture;
     use crate::wire::challenge::ProofOutcome;
     use serde_json::{Value, json};
@@ -295,7 +298,7 @@ mod tests {
             port: 135,
             ..fixture::hop(PlannedFlow {
                 protocol: Protocol::Rpc,
-                range: Some(range),
+                options: Options::Rpc { interfaces: Vec::new(), range: Some(range) },
                 ..fixture::flow()
             })
         }

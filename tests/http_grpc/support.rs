@@ -10,6 +10,7 @@ use portmatrix::net::serve;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
+use portmatrix::plan::options::Options;
 use portmatrix::reason::Reason;
 use portmatrix::site::model::Host;
 use portmatrix::stand_in::ServerTls;
@@ -99,37 +100,13 @@ pub fn listen_within(
 pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) -> Hop {
     let end = |role: &str| HopEnd { role: role.into(), host: Host::Address(LOOPBACK) };
     let flow = PlannedFlow {
-        id: "test/flow".into(),
-        matrix: "test".into(),
-        protocol,
-        relayed_to: None,
-        path: path.map(str::to_owned),
-        starttls: false,
-        interfaces: Vec::new(),
-        range: None,
-        first_bytes: false,
-        greeting: None,
+        options: Options::Web { path: path.map(str::to_owned) },
         expect,
-        required: true,
-        source: String::new(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        ..PlannedFlow::new("test/flow", protocol)
     };
     Hop {
         id: format!("test/flow/agent/psp:{port}"),
-        flow: Arc::new(flow),
-        from: end("agent"),
-        to: end("psp"),
-        address: Some(LOOPBACK),
-        port,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
+        ..Hop::new(Arc::new(flow), end("agent"), end("psp"), Some(LOOPBACK), port)
     }
 }
 

@@ -197,8 +197,8 @@ fn the_range_is_overridden_and_shifted() {
     };
     let mut site = site(&[("web", &["w"]), ("db", &["d"])]);
     let planned = plan(vec![rpc.clone()], &site);
-    assert_eq!(planned.hops[0].flow.range, Some(PortSet::run(49152, 65535)));
-    assert_eq!(planned.hops[0].flow.interfaces, [interface("drs")]);
+    assert_eq!(planned.hops[0].flow.options.range(), Some(&PortSet::run(49152, 65535)));
+    assert_eq!(planned.hops[0].flow.options.interfaces(), [interface("drs")]);
 
     site.port_offset = 1000;
     let too_far = plan(vec![rpc.clone()], &site);
@@ -211,7 +211,7 @@ fn the_range_is_overridden_and_shifted() {
 
     site.ranges = BTreeMap::from([("rpc".into(), PortSet::run(50000, 50010))]);
     let shifted = plan(vec![rpc], &site);
-    assert_eq!(shifted.hops[0].flow.range, Some(PortSet::run(51000, 51010)));
+    assert_eq!(shifted.hops[0].flow.options.range(), Some(&PortSet::run(51000, 51010)));
     assert_eq!(shifted.hops[0].port, 1135);
 }
 
@@ -320,13 +320,17 @@ fn what_is_asked_twice_is_one_hop() {
     let flows = vec![
         optional,
         tcp("b", "web", "store"),
-        Flow { path: Some("/x".into()), ..tcp("c", "web", "db") },
+        Flow { first_bytes: true, ..tcp("c", "web", "db") },
+        Flow { path: Some("/x".into()), protocol: Protocol::Http, ..tcp("d", "web", "db") },
+        Flow { path: Some("/y".into()), protocol: Protocol::Http, ..tcp("e", "web", "db") },
     ];
     let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["d1", "d2"]), ("cache", &["c"])]));
     assert_eq!(
-        ids(&plan),
-        ["base/a/w/d1:80", "base/a/w/d2:80", "base/b/w/c:80", "base/c/w/d1:80", "base/c/w/d2:80"]
+        ids(&plan)[..5],
+        ["base/a/w/d1:80", "base/a/w/d2:80", "base/b/w/c:80", "base/c/w/d1:80", "base/c/w/d2:80"],
+        "to whom octets of our own may be sent is asked for itself"
     );
+    assert_eq!(ids(&plan).len(), 9, "and so is each path");
     assert_eq!(plan.hops[0].also, ["base/b"]);
     assert_eq!(plan.hops[1].also, ["base/b"]);
     assert!(plan.hops[2].also.is_empty());
@@ -518,4 +522,11 @@ fn declared_controls_are_carried_along() {
         plan.controls.iter().map(|control| (control.host.as_str(), control.port)).collect();
     assert_eq!(found, [("d", 3389), ("d", 22)]);
     assert_eq!(plan.with_addresses(&|_: &str| None).controls, plan.controls, "resolved or not");
+}
+
+#[test]
+fn ids_name_a_transport_that_is_not_tcp() {
+    let id = |protocol| hop_id(&PlannedFlow::new("m/dns", protocol), "10.0.0.0/8", "dc", 53);
+    assert_eq!(id(Protocol::Tcp), "m/dns/10.0.0.0_8/dc:53");
+    assert_eq!(id(Protocol::Udp), "m/dns/10.0.0.0_8/dc:53/udp");
 }

@@ -74,9 +74,9 @@ pub(super) fn to_host(hop: &Hop) -> String {
 pub(super) fn speaks(hop: &Hop) -> String {
     let mut text = hop.flow.protocol.name().to_owned();
     let parts = [
-        hop.flow.path.clone(),
-        hop.flow.range.as_ref().map(ToString::to_string),
-        hop.flow.starttls.then(|| "starttls".to_owned()),
+        hop.flow.options.path().map(str::to_owned),
+        hop.flow.options.range().map(ToString::to_string),
+        hop.flow.options.starttls().then(|| "starttls".to_owned()),
     ];
     for part in parts.into_iter().flatten() {
         text.push(' ');

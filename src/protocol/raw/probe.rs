@@ -37,10 +37,10 @@ async fn ask(
     mut stream: impl Io,
     exporter: Option<Exporter>,
 ) -> Result<(), Stop> {
-    if let Some(greeting) = climb.target.hop.flow.greeting {
+    if let Some(greeting) = climb.target.hop.flow.options.greeting() {
         return greeting::probe::greet(climb, &mut stream, &greeting.dialogue(), |_, _| ()).await;
     }
-    let asked = climb.challenge().filter(|_| climb.target.hop.flow.first_bytes);
+    let asked = climb.challenge().filter(|_| climb.target.hop.flow.options.first_bytes());
     let Some(asked) = asked else {
         climb.proof(None, None, None);
         return settle(climb, &mut stream).await;

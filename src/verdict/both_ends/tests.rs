@@ -36,7 +36,7 @@ fn both_ends(step: StepKind, reason: Option<Reason>, sighting: Sighting) -> Obse
 
 #[test]
 fn what_was_sent_on_to_another_port_of_the_host_never_arrived() {
-    let plain = PlannedFlow { protocol: Protocol::Tcp, first_bytes: false, ..flow() };
+    let plain = PlannedFlow { protocol: Protocol::Tcp, ..flow() };
     let other = Some(([10, 0, 0, 9], 8443).into());
     let peer = Some(([10, 0, 0, 1], 50000).into());
     let sent_on = Sighting {

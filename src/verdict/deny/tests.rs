@@ -7,6 +7,7 @@ use crate::matrix::port_set::PortSet;
 use crate::observation::facts::{Facts, RefusedBy};
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
+use crate::plan::options::Options;
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
 use crate::wire::sighting::Arrived;
@@ -277,7 +278,10 @@ fn verdict_of_a_silent_row() -> crate::verdict::Judgement {
 
 #[test]
 fn a_row_of_rpc_is_as_shut_as_its_range() {
-    let rpc = PlannedFlow { range: Some(PortSet::run(50000, 50019)), ..deny() };
+    let rpc = PlannedFlow {
+        options: Options::Rpc { interfaces: Vec::new(), range: Some(PortSet::run(50000, 50019)) },
+        ..deny()
+    };
     let judged = |facts: serde_json::Value| {
         let mut shut = seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![]);
         let facts = serde_json::from_value(facts).expect("facts by name");

@@ -12,42 +12,18 @@ use std::sync::Arc;
 
 pub(crate) fn flow() -> PlannedFlow {
     PlannedFlow {
-        id: "m/f".into(),
         matrix: "p/m".into(),
-        protocol: Protocol::Https,
-        relayed_to: None,
-        path: None,
-        starttls: false,
-        interfaces: Vec::new(),
-        range: None,
-        first_bytes: true,
-        greeting: None,
-        expect: Expect::Allow,
-        required: true,
         source: "Table, row 1".into(),
-        remark: None,
-        doubt: None,
-        inferred: None,
-        certificate: None,
-        networks: Vec::new(),
-        locate: None,
-        caution: None,
+        ..PlannedFlow::new("m/f", Protocol::Https)
     }
 }
 
 pub(crate) fn hop(flow: PlannedFlow) -> Hop {
     let named = |name: &str| Host::Named { name: name.into(), addresses: Vec::new() };
-    Hop {
-        id: "m/f/ws/psp:443".into(),
-        flow: Arc::new(flow),
-        from: HopEnd { role: "agent".into(), host: named("ws") },
-        to: HopEnd { role: "service".into(), host: named("psp") },
-        address: Some([127, 0, 0, 1].into()),
-        port: 443,
-        class: None,
-        proxy: None,
-        also: Vec::new(),
-    }
+    let from = HopEnd { role: "agent".into(), host: named("ws") };
+    let to = HopEnd { role: "service".into(), host: named("psp") };
+    let address = Some([127, 0, 0, 1].into());
+    Hop { id: "m/f/ws/psp:443".into(), ..Hop::new(Arc::new(flow), from, to, address, 443) }
 }
 
 pub(crate) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {

@@ -240,8 +240,8 @@ fn seen_by_listener(proof: &ProofOutcome) -> Option<String> {
 /// routes by service name alone.
 async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Failure> {
     let prefix = flow
-        .path
-        .as_deref()
+        .options
+        .path()
         .map(|path| rooted(Some(path)).trim_end_matches('/').to_owned())
         .unwrap_or_default();
     let first = call::unary(connection, &prefix, HEALTH_CHECK).await?;

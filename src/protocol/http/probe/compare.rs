@@ -34,12 +34,12 @@ pub(super) async fn with_no_such_path(
     answer: &mut Answer,
 ) {
     let flow = &climb.target.hop.flow;
-    let path = rooted(flow.path.as_deref());
+    let path = rooted(flow.options.path());
     let is_open =
         matches!(of(answer.status).meaning, Meaning::Answer | Meaning::Redirect | Meaning::SignIn);
     // An application is not asked for every path: what is made in its name is its own.
     let is_asked_for =
-        flow.path.is_some() && path != "/" && is_open && !answer.recognised.application;
+        flow.options.path().is_some() && path != "/" && is_open && !answer.recognised.application;
     let is_in_its_words =
         stand_in::is_its_answer(answer.status, answer.content_type.as_deref(), &answer.body);
     if !is_asked_for && !is_in_its_words {
@@ -84,7 +84,7 @@ pub(super) async fn refusal(
         answer.facts.http.refused_by = Some(RefusedBy::StandIn);
         return;
     }
-    let path = rooted(climb.target.hop.flow.path.as_deref());
+    let path = rooted(climb.target.hop.flow.options.path());
     let (below, passed_on) = (
         unlikely(&path),
         behind.paths.first().map(|passed| unlikely(&rooted(Some(passed.as_str())))),

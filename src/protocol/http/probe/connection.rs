@@ -64,7 +64,7 @@ pub(super) struct Form {
 impl Form {
     pub(super) fn of(climb: &Climb<'_>, by_http2: bool) -> Self {
         let scheme = Origin::of(climb).scheme;
-        let path = rooted(climb.target.hop.flow.path.as_deref());
+        let path = rooted(climb.target.hop.flow.options.path());
         Form {
             by_http2,
             scheme,

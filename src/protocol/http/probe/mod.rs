@@ -89,7 +89,7 @@ async fn ask(
     // nothing else to say.
     let flow = &climb.target.hop.flow;
     let proved = matches!(proof, ProofOutcome::Valid { .. });
-    let counts = flow.expect == Expect::Allow && !(flow.path.is_none() && proved);
+    let counts = flow.expect == Expect::Allow && !(flow.options.path().is_none() && proved);
     let mut said = match climb.target.hop.class {
         _ if !counts => Said::Yes,
         Some(_) => answer.said_by_cloud(&Origin::of(climb)),

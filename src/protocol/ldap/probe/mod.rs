@@ -31,7 +31,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     // The plain search comes first: where StartTLS fails it has shown that the port, and a
     // directory behind it, are there.
     let domain = search(climb, &mut talk, 1, None).await?;
-    if !climb.target.hop.flow.starttls {
+    if !climb.target.hop.flow.options.starttls() {
         return on(climb, Searches { talk, id: 2 }, domain, None).await;
     }
     climb.step(StepKind::StartTls, talk.start_tls(2)).await?;

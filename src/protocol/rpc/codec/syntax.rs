@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::wire::{Reader, Writer};
+use crate::matrix::model::Interface;
 use uuid::Uuid;
 
 /// Octets of a [`Syntax`] on the wire.
@@ -31,6 +32,11 @@ impl Syntax {
 
     const fn new(uuid: u128, major: u16, minor: u16) -> Self {
         Syntax { uuid: Uuid::from_u128(uuid), major, minor }
+    }
+
+    /// That of an interface of a port table.
+    pub fn of(interface: &Interface) -> Self {
+        Syntax { uuid: interface.uuid, major: interface.version.0, minor: interface.version.1 }
     }
 
     /// Whether a server that has `self` serves a client that asks for `asked` (C706 chapter 6: same

@@ -51,7 +51,7 @@ impl Located {
 pub(super) fn about(interface: &Interface) -> Facts {
     Facts::of(|facts| {
         facts.rpc.interface = Some(interface.name.clone());
-        facts.rpc.uuid = Some(interface.uuid.clone());
+        facts.rpc.uuid = Some(interface.uuid.to_string());
         facts.rpc.version = Some(format!("{}.{}", interface.version.0, interface.version.1));
     })
 }

@@ -12,7 +12,7 @@ mod range;
 mod session;
 mod shut;
 
-use super::codec::{Syntax, Uuid, epm};
+use super::codec::{Syntax, epm};
 use crate::climb::again::{Exchange, Heard, again, large_on};
 use crate::climb::{Asked, Climb, Stop};
 use crate::matrix::model::{Expect, Interface};
@@ -62,7 +62,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     let mut outcome = if mapper.is_some() { Ok(()) } else { Err(Stop) };
     let flow = climb.target.hop.flow.clone();
     let mut dynamic = None;
-    for interface in &flow.interfaces {
+    for interface in flow.options.interfaces() {
         outcome = one_interface(climb, &mut mapper, interface, &mut dynamic).await.and(outcome);
     }
     if flow.expect == Expect::Allow {
@@ -167,21 +167,7 @@ async fn one_interface(
     dynamic: &mut Option<(Syntax, u16)>,
 ) -> Result<(), Stop> {
     let begun = clock::instant();
-    let uuid = Uuid::parse_str(&interface.uuid);
-    let found = match uuid {
-        Ok(uuid) => {
-            ask_mapper(
-                climb,
-                mapper,
-                Syntax { uuid, major: interface.version.0, minor: interface.version.1 },
-            )
-            .await
-        }
-        // The loader of matrices has checked it; a plan that was made by other means may still be
-        // wrong.
-        Err(error) => Err(Failure::local(Reason::NotTested).saying(error.to_string())),
-    };
-    match found {
+    match ask_mapper(climb, mapper, Syntax::of(interface)).await {
         Ok(located) => {
             let mut facts = located.facts(climb.target.address);
             facts.absorb(look_up::about(interface));

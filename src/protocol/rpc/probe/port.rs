@@ -36,7 +36,7 @@ pub(super) async fn try_all(
     }
     let mut facts = about(interface);
     facts.rpc.left_out = Some(located.left_out).filter(|left_out| *left_out > 0);
-    let range = climb.target.hop.flow.range.clone();
+    let range = climb.target.hop.flow.options.range().cloned();
     if !located.outside(range.as_ref()).is_empty() {
         facts.rpc.outside_range = true;
         facts.rpc.range = range.map(|r| r.to_string());

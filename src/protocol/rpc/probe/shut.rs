@@ -17,7 +17,7 @@ const SAMPLE: usize = 32;
 /// and how many of the others ended how (`range_ended`, by reason). `range_tried` is their number.
 pub(super) async fn look(climb: &mut Climb<'_>) {
     let flow = &climb.target.hop.flow;
-    let Some(range) = flow.range.as_ref().filter(|_| flow.expect == Expect::Deny) else { return };
+    let Some(range) = flow.options.range().filter(|_| flow.expect == Expect::Deny) else { return };
     // The row is tried again at the end of a run, from many ports: its range is not.
     if climb.tools.range == RangeMode::Never {
         return;

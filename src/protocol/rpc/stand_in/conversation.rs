@@ -5,7 +5,7 @@ use crate::net::random;
 use crate::protocol::rpc::codec::epm::{self, LookupRequest, MapRequest};
 use crate::protocol::rpc::codec::{
     Bind, BindAck, BindNak, Body, Context, ContextResult, DID_NOT_EXECUTE, Error, Fault, MAX_FRAG,
-    MIN_FRAG, Pdu, Request, Response, SYNTAX_LEN, Syntax, Uuid, mgmt, status,
+    MIN_FRAG, Pdu, Request, Response, SYNTAX_LEN, Syntax, mgmt, status,
 };
 use crate::stand_in::memory::receipts::SweepId;
 use crate::stand_in::{Seen, StandIn};
@@ -80,10 +80,10 @@ impl<'a> Conversation<'a> {
         let registered: Vec<Registration> = here
             .interfaces
             .iter()
-            .filter_map(|(i, port)| {
-                let uuid = Uuid::parse_str(&i.uuid).ok()?;
-                let interface = Syntax { uuid, major: i.version.0, minor: i.version.1 };
-                Some(Registration { interface, name: i.name.clone(), port: *port })
+            .map(|(i, port)| Registration {
+                interface: Syntax::of(i),
+                name: i.name.clone(),
+                port: *port,
             })
             .collect();
         let mut interfaces: Vec<Syntax> = if here.is_mapper {

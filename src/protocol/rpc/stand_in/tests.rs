@@ -16,7 +16,13 @@ const DRSUAPI: &str = "e3514235-4b06-11d1-ab04-00c04fc2dcd2";
 const SAMR: &str = "12345778-1234-abcd-ef00-0123456789ac";
 
 fn interface(name: &str, uuid: &str, version: (u16, u16)) -> Interface {
-    Interface { name: name.into(), uuid: uuid.into(), version, title: None, hint: None }
+    Interface {
+        name: name.into(),
+        uuid: uuid.parse().expect("a UUID"),
+        version,
+        title: None,
+        hint: None,
+    }
 }
 
 fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {

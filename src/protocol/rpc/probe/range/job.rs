@@ -11,7 +11,7 @@ use crate::matrix::port_set::PortSet;
 use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
 use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
-use crate::protocol::rpc::codec::{Syntax, Uuid};
+use crate::protocol::rpc::codec::Syntax;
 use crate::reason::Reason;
 use crate::wire::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};
 use jiff::{SignedDuration, Timestamp};
@@ -122,8 +122,7 @@ pub(super) fn job(
     proved: bool,
     before: Vec<u16>,
 ) -> Option<Job> {
-    let uuid = Uuid::parse_str(&interface.uuid).ok()?;
-    let syntax = Syntax { uuid, major: interface.version.0, minor: interface.version.1 };
+    let syntax = Syntax::of(interface);
     let host = climb.target.hop.to.host.label();
     // A listener of several names stamps with one of them.
     let host = climb.proofs().iter().find_map(|proof| match proof {

@@ -35,7 +35,8 @@ const MAX_EVIDENCE: usize = 8;
 pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Stop> {
     let flow = climb.target.hop.flow.clone();
     let mode = climb.tools.range;
-    let (Some(range), Some(interface)) = (&flow.range, flow.interfaces.first()) else {
+    let (Some(range), Some(interface)) = (flow.options.range(), flow.options.interfaces().first())
+    else {
         return Ok(());
     };
     if mode == RangeMode::Never || (mode == RangeMode::Stages && !proved) {

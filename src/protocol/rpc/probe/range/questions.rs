@@ -8,7 +8,7 @@ use crate::climb::Climb;
 use crate::net::sweep::Try;
 use crate::net::{clock, random};
 use crate::observation::PortState;
-use crate::protocol::rpc::codec::{Syntax, Uuid};
+use crate::protocol::rpc::codec::Syntax;
 use crate::protocol::rpc::probe::connect::{token, within};
 use crate::protocol::rpc::probe::session::{CHALLENGE_CONTEXT, Called, Session};
 use crate::reason::Reason;
@@ -66,9 +66,8 @@ async fn ask(
 /// of (`there`) though they were proved: who it is. A stamp tells only that it is the right one, or
 /// not.
 pub(super) async fn who_answers(climb: &Climb<'_>, board: &mut Board, there: Option<&Swept>) {
-    let Some(interface) = climb.target.hop.flow.interfaces.first() else { return };
-    let Ok(uuid) = Uuid::parse_str(&interface.uuid) else { return };
-    let interface = Syntax { uuid, major: interface.version.0, minor: interface.version.1 };
+    let Some(interface) = climb.target.hop.flow.options.interfaces().first() else { return };
+    let interface = Syntax::of(interface);
     let Some(own) = own_claims(climb) else { return };
     let mut runs = board.runs(|_, stand| stand.0 == PortState::Open);
     if let Some(seen) = there.and_then(Swept::list) {
