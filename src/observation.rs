@@ -1,6 +1,7 @@
 //! What one end of a hop saw: facts, no opinion.
 
 pub mod facts;
+pub mod failure;
 mod fault;
 mod known;
 mod step_kind;

@@ -136,12 +136,16 @@ fn results_of_version_1_are_read_as_they_were() {
         assert_eq!(now["schema"], "portmatrix/result/2");
         assert_eq!(now["summary"], json["summary"]);
     }
+    // A checkout gives the file to everybody to read, and such a key is refused.
+    let key = tempfile::NamedTempFile::new().expect("a temporary file, for its owner alone");
+    std::fs::write(key.path(), std::fs::read(folder.join("site.key")).expect("the stored key"))
+        .expect("it can be written");
     let sealed = |file: &Path| {
         Command::new(env!("CARGO_BIN_EXE_portmatrix"))
             .arg("report")
             .arg(file)
             .arg("--key")
-            .arg(folder.join("site.key"))
+            .arg(key.path())
             .arg("--require-seal")
             .output()
             .expect("it runs")

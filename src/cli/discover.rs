@@ -1,8 +1,8 @@
 //! Domain controllers that a site has looked up, put in the place of its `{ discover = "…" }`.
 
 use crate::matrix::model::Product;
-use crate::net::failure::Failure;
 use crate::net::resolve::Resolver;
+use crate::observation::failure::Failure;
 use crate::site::model::{Host, Site, locator_name};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! Connections of a climb: to which address, in whose turn, and what is kept of each attempt.
 
 use super::{Climb, Stop};
-use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::{clock, dial};
+use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Facts, StepKind};
 use crate::reason::Reason;
 use std::net::{IpAddr, SocketAddr};

@@ -12,11 +12,11 @@ pub use asked::Asked;
 pub use target::{RangeMode, Target, Tools, plain};
 
 use crate::matrix::model::Protocol;
-use crate::net::failure::Failure;
 use crate::net::tcp_info::Watch;
 use crate::net::tls::{self, Session, Told};
 use crate::net::{Io, clock};
 use crate::observation::facts::Families;
+use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Facts, Initiator, Latency, Observation, Step, StepKind, Sweep};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;

@@ -2,9 +2,9 @@
 
 use super::Climb;
 use super::asked::Asked;
-use crate::net::failure::Failure;
 use crate::net::{clock, random};
 use crate::observation::facts::Proof;
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
 use crate::wire::challenge::{self, Challenge, Exporter, ProofOutcome};

@@ -1,7 +1,7 @@
 //! Whether the one who proved itself at first answered again, and with what was sent to it.
 
-use crate::net::failure::Failure;
 use crate::observation::Initiator;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
 

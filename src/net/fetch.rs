@@ -1,10 +1,10 @@
 //! HTTP as a client: one document by HTTP or HTTPS, with the certificate checked, for lists that
 //! are read and not for hosts that are probed; and what the probes share with that.
 
-use super::failure::Failure;
 use super::resolve::Resolver;
 use super::tls::{self, Trust};
 use super::{Io, dial};
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::body::{Bytes, Incoming};

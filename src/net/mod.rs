@@ -3,7 +3,6 @@
 pub mod certificate;
 pub mod clock;
 pub mod dial;
-pub mod failure;
 pub mod fetch;
 pub mod half_open;
 pub mod host;

@@ -12,7 +12,7 @@ pub use inside::{Inside, Told};
 use self::chain::{Chain, Roots};
 use self::signature::Signature;
 use super::certificate::{self, sha256};
-use super::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::observation::{CertificateFault, Facts};
 use crate::reason::Reason;
 use crate::wire::challenge::{EXPORTER_LEN, Exporter, TlsSeen};

@@ -2,7 +2,7 @@
 //! REFUSED_STREAM), and clients then try a new connection.
 
 use crate::climb::{Climb, Stop};
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::protocol::ladder;
 use crate::reason::Reason;
 

@@ -2,8 +2,8 @@
 //! fresh connection tells which.
 
 use crate::climb::{Climb, Tools};
-use crate::net::failure::Failure;
 use crate::observation::StepKind;
+use crate::observation::failure::Failure;
 use crate::protocol::ladder;
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;

@@ -3,7 +3,7 @@
 //! ones, which must be lost again.
 
 use crate::climb::{Climb, RangeMode, Target, Tools};
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::observation::{Initiator, Step, StepKind};
 use crate::protocol::ladder;
 use crate::reason::Reason;

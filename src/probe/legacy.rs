@@ -4,9 +4,9 @@
 
 use crate::climb::Climb;
 use crate::matrix::model::Expect;
-use crate::net::failure::Failure;
 use crate::net::{Io, random};
 use crate::observation::facts::SecondGreeting;
+use crate::observation::failure::Failure;
 use crate::observation::{Step, StepKind};
 use crate::protocol::http::probe::proxy;
 use crate::protocol::ldap::probe as ldap;

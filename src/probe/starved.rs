@@ -3,8 +3,8 @@
 //! the real service answers.
 
 use crate::climb::Climb;
-use crate::net::failure::Failure;
 use crate::net::{dial, tls};
+use crate::observation::failure::Failure;
 use crate::observation::{Initiator, StepKind};
 use crate::reason::Reason;
 use std::net::SocketAddr;

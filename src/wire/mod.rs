@@ -4,6 +4,7 @@
 pub mod challenge;
 pub mod der;
 pub mod hex;
+pub mod octets;
 pub mod ports;
 pub mod proxy_header;
 pub mod question;

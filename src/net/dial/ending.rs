@@ -1,7 +1,7 @@
 //! What became of an attempt that did not open: whose fault it was, and what is kept of it.
 
-use crate::net::failure::Failure;
 use crate::net::{clock, host, os};
+use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Icmp, Initiator};
 use crate::reason::Reason;
 use std::io;

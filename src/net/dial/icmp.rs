@@ -1,6 +1,6 @@
 //! What an ICMP message that ended a connection attempt means (RFC 792, RFC 1812, RFC 4443).
 
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::observation::{Icmp, Initiator};
 use crate::reason::Reason;
 use std::net::IpAddr;

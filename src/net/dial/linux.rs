@@ -3,8 +3,8 @@
 
 use super::ending::{self, blank, is_own, ports_used_up};
 use super::icmp;
-use crate::net::failure::Failure;
 use crate::net::os::linux::{self as kernel, TcpState};
+use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Icmp, Initiator};
 use crate::reason::Reason;
 use socket2::{Domain, SockRef, Socket, Type};

@@ -9,9 +9,9 @@ mod plain;
 
 pub(super) use ending::is_own;
 
-use super::failure::Failure;
 use crate::net::clock;
 use crate::observation::Evidence;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use ending::{blank, route_source, unopened};
 #[cfg(target_os = "linux")]

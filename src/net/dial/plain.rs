@@ -3,9 +3,9 @@
 
 use super::ending::{blank, ended, is_own, ports_used_up, route_source};
 use super::icmp;
-use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Evidence;
+use crate::observation::failure::Failure;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -17,7 +17,7 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use errors::Phase;
 use std::io;
 

@@ -2,9 +2,8 @@
 //! give, and for why that one found nothing.
 
 use super::found::MAX_ALIASES;
-use crate::net::clock;
-use crate::net::failure::Failure;
-use crate::net::os;
+use crate::net::{clock, os};
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;

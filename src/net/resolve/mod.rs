@@ -6,7 +6,7 @@ mod dns;
 mod found;
 mod system;
 
-use super::failure::Failure;
+use crate::observation::failure::Failure;
 pub use found::Found;
 
 use dns::Dns;

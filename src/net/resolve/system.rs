@@ -4,9 +4,9 @@
 use super::dns::{Dns, Said};
 use super::found::{Found, Patience};
 use crate::net::clock;
-use crate::net::failure::Failure;
 use crate::net::os::names::{self, NameError, NameFault, Named};
 use crate::observation::Initiator;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! One socket of a sweep, and why it did not open.
 
 use super::model::Fate;
-use crate::net::failure::Failure;
 use crate::net::os;
 use crate::observation::Icmp;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use mio::net::TcpStream;
 use socket2::{Domain, SockRef, Socket, Type};

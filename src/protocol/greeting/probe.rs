@@ -3,9 +3,9 @@
 
 use super::codec::{Answer, Dialogue, MAX_GREETING, Next};
 use crate::climb::{Climb, Stop, tap};
-use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::facts::{Families, Greeting};
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
 use std::io;

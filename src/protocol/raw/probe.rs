@@ -5,8 +5,8 @@ use super::line::GREETING;
 use crate::climb::again::{Exchange, Heard, again};
 use crate::climb::{Asked, Climb, Stop};
 use crate::matrix::model::Protocol;
-use crate::net::failure::Failure;
 use crate::net::{Io, clock};
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::protocol::greeting;
 use crate::reason::Reason;
@@ -134,7 +134,7 @@ async fn settle(climb: &mut Climb<'_>, stream: &mut impl Io) -> Result<(), Stop>
         Err(_) => Ok(Facts::of(|facts| facts.more.add("stayed_open", true))),
         Ok(Ok(0)) => Err(Failure::unknown(Reason::ClosedAfterConnect)),
         Ok(Ok(n)) => Ok(Facts::of(|facts| {
-            facts.greeting.greeting = Some(crate::climb::tap::printable(&first[..n], 64));
+            facts.greeting.greeting = Some(crate::wire::octets::printable(&first[..n], 64));
         })),
         Ok(Err(error)) => Err(Failure::after_connect(&error)),
     };

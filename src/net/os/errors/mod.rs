@@ -9,7 +9,7 @@ pub mod winsock;
 
 pub use meaning::{Meaning, Phase};
 
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use std::io;
 

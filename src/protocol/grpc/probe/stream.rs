@@ -5,10 +5,10 @@
 use super::call::{begin, failure};
 use super::connection::Connection;
 use crate::net::clock;
-use crate::net::failure::Failure;
 use crate::observation::Facts;
+use crate::observation::failure::Failure;
 use crate::protocol::grpc::codec::{Code, Deframer, PING_PONG, STATUS_HEADER, frame};
-use crate::protocol::http::probe::headers::text;
+use crate::protocol::http::classify::headers::text;
 use crate::reason::Reason;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};

@@ -1,29 +1,15 @@
 //! Who gave an answer, told by another one: what a path gets that cannot be there.
 
-use super::answer::Answer;
 use super::connection::{Connection, Sender, aside};
 use super::origin::rooted;
 use crate::climb::Climb;
 use crate::net::random;
 use crate::observation::facts::{NoSuchPath, RefusedBy};
+use crate::protocol::http::classify::answer::Answer;
+use crate::protocol::http::classify::likeness::{Beside, refused_by};
 use crate::protocol::http::codec::status::{Meaning, is_refusing, of};
 use crate::wire::hex::hex;
 use crate::wire::stand_in;
-use std::collections::BTreeSet;
-
-/// Headers that come and go with an answer's contents, or belong to the connection.
-const CHANGING: &[&str] = &[
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "date",
-    "age",
-    "etag",
-    "last-modified",
-    "set-cookie",
-    "vary",
-];
 
 /// A front that answers everything with one page answers the flow's path too. So a path that begins
 /// in the same way and cannot be there is asked for, where nothing of the service was recognised.
@@ -104,21 +90,13 @@ pub(super) async fn refusal(
     {
         answer.facts.http.refused_alone = Some(other.status);
     }
-    let is_bare = answer.body.is_empty() && answer.content_type.is_none();
-    let refused_by = match &of_service {
-        Some(_) if is_of_service(answer, &path) => Some(RefusedBy::Service),
-        // That a maker's name is missing names nobody, unless nothing else is there either.
-        Some(other)
-            if answer.makers.iter().any(|(k, v)| other.makers.get(k) != Some(v))
-                || (answer.makers != other.makers && is_bare) =>
-        {
-            Some(RefusedBy::Front)
-        }
-        // Where the tables do not say what is passed on, there is nothing to compare it with.
-        Some(_) => answer.recognised.front_page.then_some(RefusedBy::Front),
-        None => (answer.recognised.front_page && passed_on.is_none()).then_some(RefusedBy::Front),
+    let beside = Beside {
+        of_service: of_service.as_ref(),
+        is_of_service: is_of_service(answer, &path),
+        is_passed_on: passed_on.is_some(),
     };
-    answer.facts.http.front_page = answer.recognised.front_page || is_bare;
+    let refused_by = refused_by(answer, &beside);
+    answer.facts.http.front_page = answer.recognised.front_page || answer.is_bare();
     answer.facts.http.refused_by = refused_by;
 }
 
@@ -151,48 +129,6 @@ async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str)
     tokio::time::timeout(deadline, asking).await.ok().flatten()
 }
 
-impl Answer {
-    /// Whether another path was answered in the same way: a page may repeat the path that it was
-    /// asked for, and the time of day.
-    pub(crate) fn is_like(&self, other: &Answer, path: &str, other_path: &str) -> bool {
-        let plain = |location: &Option<String>, path: &str| {
-            let last = path.rsplit('/').next().unwrap_or_default();
-            location.as_deref().map(|l| {
-                l.split(['?', '#']).next().unwrap_or_default().replace(path, "").replace(last, "")
-            })
-        };
-        let apart = self.body.len().abs_diff(other.body.len());
-        let kind = |answer: &Answer| {
-            answer
-                .content_type
-                .as_deref()
-                .and_then(|t| t.split(';').next())
-                .map(str::to_ascii_lowercase)
-        };
-        self.status == other.status
-            && kind(self) == kind(other)
-            && plain(&self.location, path) == plain(&other.location, other_path)
-            && apart <= 4 * other_path.len() + self.body.len() / 10
-    }
-
-    /// Whether it is a listener's own refusal.
-    fn is_a_stand_ins(&self) -> bool {
-        stand_in::is_its_refusal(self.status, self.content_type.as_deref(), &self.body)
-    }
-
-    /// Whether another answer is like this one, and made by the same.
-    fn is_of_one_maker(&self, other: &Answer, path: &str, other_path: &str) -> bool {
-        self.is_like(other, path, other_path)
-            && self.makers == other.makers
-            && self.lasting_headers() == other.lasting_headers()
-    }
-
-    /// The headers that whoever made the answer writes on all of its answers.
-    fn lasting_headers(&self) -> BTreeSet<&str> {
-        self.headers.iter().map(String::as_str).filter(|name| !CHANGING.contains(name)).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,22 +137,5 @@ mod tests {
     fn what_cannot_be_there_is_below() {
         assert!(unlikely("/Agent/").starts_with("/Agent/"));
         assert!(unlikely("/").starts_with('/') && unlikely("/").len() == 17);
-    }
-
-    fn refused(body: &str, headers: &[&str]) -> Answer {
-        let headers = headers.iter().map(|name| (*name).to_owned()).collect();
-        Answer { status: 404, body: body.as_bytes().to_vec(), headers, ..Answer::default() }
-    }
-
-    #[test]
-    fn who_writes_other_headers_is_another() {
-        let (front, service) =
-            (refused("", &["date", "server"]), refused("", &["date", "server", "x-powered-by"]));
-        assert!(front.is_like(&service, "/", "/Agent/0"));
-        assert_ne!(front.lasting_headers(), service.lasting_headers());
-        assert_eq!(
-            service.lasting_headers(),
-            refused("", &["server", "x-powered-by", "content-length"]).lasting_headers()
-        );
     }
 }

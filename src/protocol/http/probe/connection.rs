@@ -1,19 +1,20 @@
 //! A connection on which requests are made, one after the other.
 
-use super::answer::Answer;
 use super::http1::Http1;
 use super::http2::ended_by_peer;
-use super::origin::{Origin, authority, rooted};
+use super::origin::{authority, origin, rooted};
 use crate::climb::again::{Exchange, Heard};
-use crate::climb::tap::{Head, Tap, looks_like, raw_status};
+use crate::climb::tap::{Head, Tap};
 use crate::climb::{Asked, Climb};
 use crate::matrix::model::Protocol;
-use crate::net::failure::Failure;
 use crate::net::fetch::{AGENT, Driver, drive};
-use crate::net::{Io, tls};
+use crate::net::{Io, clock, tls};
 use crate::observation::facts::BehindSpeaks;
+use crate::observation::failure::Failure;
+use crate::protocol::http::classify::answer::Answer;
 use crate::reason::Reason;
 use crate::wire::challenge::{CHALLENGE_HEADER, Exporter, PADDING_HEADER, PROOF_HEADER};
+use crate::wire::octets::{looks_like, raw_status};
 use crate::wire::question::mark;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -63,7 +64,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn of(climb: &Climb<'_>, by_http2: bool) -> Self {
-        let scheme = Origin::of(climb).scheme;
+        let scheme = origin(climb).scheme;
         let path = rooted(climb.target.hop.flow.options.path());
         Form {
             by_http2,
@@ -166,7 +167,8 @@ impl Connection {
                     outcome.map_err(|failure| cut_off(failure, head.status))?;
                 }
                 let body = http.take_body(framing, MAX_BODY);
-                let mut answer = Answer::of(head.status, &head.version, &head.headers, body);
+                let mut answer =
+                    Answer::of(head.status, &head.version, &head.headers, body, clock::now());
                 answer.closes = head.closes(framing);
                 answer.facts.http.odd = head.odd.into_iter().map(str::to_owned).collect();
                 answer
@@ -184,7 +186,7 @@ impl Connection {
                 } else if let Ok(Err(error)) = tokio::time::timeout(BODY_DEADLINE, reading).await {
                     return Err(cut_off(failure(&error, head), parts.status.as_u16()));
                 }
-                Answer::of(parts.status.as_u16(), "2", &parts.headers, body)
+                Answer::of(parts.status.as_u16(), "2", &parts.headers, body, clock::now())
             }
         };
         self.closes = answer.closes || self.form.by_http2;

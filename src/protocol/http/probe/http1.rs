@@ -3,7 +3,7 @@
 
 use crate::climb::tap::note;
 use crate::net::Io;
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::protocol::http::codec::http1::{self, Framing, Head, MAX_HEAD, Parsed};
 use crate::reason::Reason;
 use hyper::{Method, Request};

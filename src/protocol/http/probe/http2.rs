@@ -1,6 +1,6 @@
 //! How the other end breaks off HTTP/2.
 
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::reason::Reason;
 
 /// What it means that the other end broke off HTTP/2: by a code of RST_STREAM or GOAWAY, before a

@@ -5,8 +5,8 @@
 use super::connection::aside;
 use crate::climb::again::of_stranger;
 use crate::climb::{Climb, Stop};
-use crate::net::failure::Failure;
 use crate::net::{clock, random};
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::wire::challenge::{CHALLENGE_LEN, PADDING, padding};
 

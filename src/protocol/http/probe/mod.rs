@@ -1,27 +1,24 @@
 //! HTTP and HTTPS, connector's side: one GET on the flow's path, by HTTP/2 where ALPN selects it,
 //! else by HTTP/1.1.
 
-mod answer;
 mod compare;
 pub(crate) mod connection;
-pub(crate) mod headers;
 mod http1;
 pub(crate) mod http2;
 mod large;
 pub(crate) mod origin;
 pub mod proxy;
-pub(crate) mod recognise;
 
+use self::connection::{Connection, Form};
+use self::origin::origin;
+pub use self::origin::rooted;
 use super::codec::status::{self, Place, Said};
-use super::probe::connection::{Connection, Form};
-use super::probe::origin::Origin;
-pub use super::probe::origin::rooted;
 use crate::climb::again::again;
 use crate::climb::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
-use crate::net::failure::Failure;
 use crate::net::{Io, clock, tls};
 use crate::observation::facts::BehindSpeaks;
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
 use crate::wire::challenge::{Exporter, ProofOutcome};
@@ -92,8 +89,8 @@ async fn ask(
     let counts = flow.expect == Expect::Allow && !(flow.options.path().is_none() && proved);
     let mut said = match climb.target.hop.class {
         _ if !counts => Said::Yes,
-        Some(_) => answer.said_by_cloud(&Origin::of(climb)),
-        None => answer.said(&Origin::of(climb)),
+        Some(_) => answer.said_by_cloud(&origin(climb)),
+        None => answer.said(&origin(climb)),
     };
     // Said inside TLS, "plain HTTP came to a port of TLS" is about the port behind whoever ended
     // the session; elsewhere it may be.
@@ -114,11 +111,11 @@ async fn ask(
             if counts && !proved && !climb.light && climb.target.hop.class.is_none() {
                 compare::with_no_such_path(climb, &mut connection, &mut answer).await;
             } else if !proved && !climb.light && flow.expect == Expect::Deny {
-                let origin = Origin::of(climb);
+                let own = origin(climb);
                 if answer
                     .location
                     .as_deref()
-                    .is_some_and(|location| origin.place(location) == Place::Elsewhere)
+                    .is_some_and(|location| own.place(location) == Place::Elsewhere)
                 {
                     answer.facts.http.leads_elsewhere = true;
                 }
@@ -178,6 +175,3 @@ async fn speaks_tls(climb: &Climb<'_>) -> bool {
     };
     matches!(tokio::time::timeout(climb.step_deadline(), shaking).await, Ok(Ok(_)))
 }
-
-#[cfg(test)]
-mod tests;

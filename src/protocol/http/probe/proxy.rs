@@ -1,12 +1,12 @@
 //! Through an outbound proxy: rung `proxy`, which asks it with HTTP CONNECT to open the way.
 
-use super::headers::text;
 use super::http1::Http1;
 use crate::climb::{Climb, Stop};
 use crate::net::clock;
-use crate::net::failure::Failure;
 use crate::net::fetch::AGENT;
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
+use crate::protocol::http::classify::headers::text;
 use crate::protocol::http::codec::http1::Head;
 use crate::reason::Reason;
 use crate::site::proxy::Proxy;

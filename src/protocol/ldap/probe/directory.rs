@@ -4,9 +4,9 @@
 use super::root_dse;
 use super::talk::Searches;
 use crate::climb::Climb;
-use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::facts::Directory;
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, Spread, StepKind};
 use crate::protocol::ldap::codec::netlogon::{self, Netlogon};
 use crate::reason::Reason;

@@ -12,8 +12,8 @@ use crate::climb::again::again;
 use crate::climb::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::Io;
-use crate::net::failure::Failure;
 use crate::observation::StepKind;
+use crate::observation::failure::Failure;
 use crate::wire::challenge::Exporter;
 use bytes::BytesMut;
 

@@ -5,8 +5,8 @@ use super::root_dse;
 use crate::climb::again::{Exchange, Heard};
 use crate::climb::{Asked, Climb};
 use crate::net::Io;
-use crate::net::failure::Failure;
 use crate::observation::Facts;
+use crate::observation::failure::Failure;
 use crate::protocol::ldap::codec as wire;
 use crate::protocol::ldap::codec::{
     CHALLENGE_ATTRIBUTE, Frame, MAX_MESSAGE, Outcome, PADDING_ATTRIBUTE, STARTTLS,

@@ -2,9 +2,9 @@
 
 use super::session::{Bound, CHALLENGE_CONTEXT, Called, Session};
 use crate::climb::{Asked, Climb};
-use crate::net::failure::Failure;
 use crate::net::{Io, clock};
 use crate::observation::StepKind;
+use crate::observation::failure::Failure;
 use crate::wire::challenge::MAX_PROOF_LEN;
 use std::future::Future;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use super::session::{Called, hex, not_spoken, of_fault};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
-use crate::net::failure::Failure;
 use crate::observation::Facts;
+use crate::observation::failure::Failure;
 use crate::protocol::rpc::codec::epm::{Handle, MapResponse, NO_HANDLE};
 use crate::protocol::rpc::codec::{Syntax, Tower};
 use crate::reason::Reason;

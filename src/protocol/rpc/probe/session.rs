@@ -1,8 +1,8 @@
 //! One connection to an RPC server: bind, calls, and what their failures mean.
 
 use crate::net::Io;
-use crate::net::failure::Failure;
 use crate::observation::Facts;
+use crate::observation::failure::Failure;
 use crate::protocol::rpc::codec::{
     BindAck, BindNak, Body, Client, Context, Order, Pdu, SYNTAX_LEN, Syntax, Uuid, status,
 };

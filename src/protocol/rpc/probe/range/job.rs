@@ -1,16 +1,16 @@
 //! One sweep, in a thread of its own: which ports are asked for, in which order, and when enough is
 //! known.
 
-use super::board::{self, Board, Stand};
-use super::round::{self, Told};
 use super::speaker::{Binder, STAMPED};
-use super::story::{self, Pattern, Tried};
 use crate::climb::{Climb, RangeMode};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
 use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
 use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
+use crate::protocol::rpc::classify::range::board::{self, Board, Stand};
+use crate::protocol::rpc::classify::range::round::{self, Told};
+use crate::protocol::rpc::classify::range::story::{self, Pattern, Tried};
 use crate::protocol::rpc::codec::Syntax;
 use crate::reason::Reason;
 use crate::wire::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};

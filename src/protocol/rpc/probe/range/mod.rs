@@ -1,24 +1,21 @@
 //! The whole dynamic range, port by port. Which ports the mapper gives today are only some of those
 //! that it may give tomorrow, and a rule of a firewall is for all of them.
 
-mod board;
 mod job;
-mod judge;
 mod questions;
-mod round;
 mod speaker;
-mod story;
 mod survey;
 
 use crate::climb::{Climb, RangeMode, Stop};
 use crate::matrix::port_set::PortSet;
-use crate::net::failure::Failure;
 use crate::net::{clock, random};
+use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Facts, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
+use crate::protocol::rpc::classify::range::board::Board;
+use crate::protocol::rpc::classify::range::{judge, story};
 use crate::reason::Reason;
 use crate::wire::challenge::{Challenge, ProofOutcome};
 use crate::wire::ports::{self, Swept};
-use board::Board;
 use job::{Found, Job, job};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,13 +1,13 @@
 //! What is asked besides the sweep: the listener behind the mapper's port what it saw, and whoever
 //! answers on a port without the right stamp who he is.
 
-use super::board::{self, Board};
 use super::job::Found;
 use super::survey::Survey;
 use crate::climb::Climb;
 use crate::net::sweep::Try;
 use crate::net::{clock, random};
 use crate::observation::PortState;
+use crate::protocol::rpc::classify::range::board::{self, Board};
 use crate::protocol::rpc::codec::Syntax;
 use crate::protocol::rpc::probe::connect::{token, within};
 use crate::protocol::rpc::probe::session::{CHALLENGE_CONTEXT, Called, Session};

@@ -1,6 +1,7 @@
 use super::answer::Answer;
 use super::origin::Origin;
-use super::*;
+use crate::protocol::http::codec::status::{Place, Said};
+use crate::reason::Reason;
 
 fn origin() -> Origin {
     Origin { scheme: "https", host: "psp.contoso.com".into(), port: 443 }

@@ -8,31 +8,38 @@ use crate::protocol::http::codec::status::{self, Place, Said, Shown};
 use crate::reason::Reason;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, RETRY_AFTER};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers by which products name themselves.
 const MAKERS: &[&str] = &["server", "via", "x-powered-by", "x-aspnet-version"];
 /// What came back.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) recognised: Recognised,
-    pub(super) location: Option<String>,
-    pub(super) content_type: Option<String>,
-    pub(super) retry_after: bool,
-    pub(super) proof: Option<String>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) recognised: Recognised,
+    pub(crate) location: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) retry_after: bool,
+    pub(crate) proof: Option<String>,
     /// The names of its headers, sorted.
-    pub(super) headers: BTreeSet<String>,
+    pub(crate) headers: BTreeSet<String>,
     /// The headers by which products name themselves.
     pub(crate) makers: BTreeMap<&'static str, String>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     /// HTTP/1: whether the connection ends with this answer (RFC 9112 section 9.3).
-    pub(super) closes: bool,
-    pub(super) facts: Facts,
+    pub(crate) closes: bool,
+    pub(crate) facts: Facts,
 }
 
 impl Answer {
-    pub(crate) fn of(status: u16, version: &str, headers: &HeaderMap, body: Vec<u8>) -> Answer {
+    pub(crate) fn of(
+        status: u16,
+        version: &str,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+        now: Timestamp,
+    ) -> Answer {
         let value = |name: &str| text(headers, &HeaderName::try_from(name).ok()?);
         let recognised = recognise(status, headers, &body);
         let (body_octets, is_error) = (body.len(), status >= 400);
@@ -63,7 +70,7 @@ impl Answer {
             closes: false,
             facts: Facts::of(|facts| {
                 *facts.http = http;
-                facts.clock_offset_s = clock_offset(headers);
+                facts.clock_offset_s = clock_offset(headers, now);
             }),
         };
         if answer.wants_tls() {
@@ -72,12 +79,12 @@ impl Answer {
         answer
     }
 
-    pub(super) fn wants_tls(&self) -> bool {
+    pub(crate) fn wants_tls(&self) -> bool {
         self.status == 400 && status::wants_tls(&self.body)
     }
 
     /// What an answer without a proof means where the way must be open.
-    pub(super) fn said(&mut self, origin: &Origin) -> Said {
+    pub(crate) fn said(&mut self, origin: &Origin) -> Said {
         let place =
             self.location.as_deref().map(|location| origin.place(location)).unwrap_or_default();
         if place == Place::OwnHttps {
@@ -115,7 +122,7 @@ impl Answer {
     /// The same for a published name of a cloud service: nobody knows what a bare GET is answered
     /// with there, and who answers is known by the certificate. Only what proxies and gateways say
     /// in its place counts.
-    pub(super) fn said_by_cloud(&self, origin: &Origin) -> Said {
+    pub(crate) fn said_by_cloud(&self, origin: &Origin) -> Said {
         let leaves = |location: &str| origin.place(location) == Place::Elsewhere;
         match self.status {
             // In the clear nobody shows a certificate: it may be the sign-in page of the network.

@@ -6,22 +6,22 @@ use super::board::Board;
 
 /// Runs of shut ports of which some are asked for in a round, and how many of each: no single
 /// connection decides for a run.
-pub(super) const MOST_RUNS: usize = 24;
+pub(crate) const MOST_RUNS: usize = 24;
 const PER_RUN: usize = 3;
 /// Ports that were proved, in a round, at least and at most.
 const CONTROLS: (usize, usize) = (4, 24);
 
 /// A port to look at again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pick {
-    pub(super) port: u16,
+pub(crate) struct Pick {
+    pub(crate) port: u16,
     /// Whether the listener proved itself on it before.
-    pub(super) was_good: bool,
+    pub(crate) was_good: bool,
 }
 
 /// What a round tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// What was shut stays shut while what was proved is proved.
     Steady,
     /// The same, and nothing was ever proved that could be held against it.
@@ -36,7 +36,7 @@ pub(super) enum Told {
 /// sweep. Each round asks for other ones as far as there are any, since a device that counts
 /// connections to one port would be met by the second look alone. The ends of runs are asked for in
 /// each.
-pub(super) fn picks(board: &Board, before: &[u16], number: usize) -> Vec<Pick> {
+pub(crate) fn picks(board: &Board, before: &[u16], number: usize) -> Vec<Pick> {
     let mut runs = board.shut_runs();
     runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
     runs.truncate(MOST_RUNS);
@@ -92,7 +92,7 @@ fn by_turns(good: &[u16], shut: &[u16]) -> Vec<Pick> {
 }
 
 /// What the looks tell: each was proved before, or not, and is now, or not.
-pub(super) fn told(looks: &[(bool, bool)]) -> Told {
+pub(crate) fn told(looks: &[(bool, bool)]) -> Told {
     let controls = looks.iter().filter(|(was, _)| *was).count();
     let held = looks.iter().filter(|(was, is)| *was && *is).count();
     if looks.iter().any(|(was, is)| !was && *is) {

@@ -1,12 +1,12 @@
 //! What a sweep comes to. No I/O.
 
-use crate::net::failure::Failure;
+use crate::observation::failure::Failure;
 use crate::observation::{Facts, Initiator, PortState, Segment, Sweep};
 use crate::reason::Reason;
 
 /// What the rung says. Who is not proved at the mapper's port is a real service: there a shut port
 /// is one that it does not use.
-pub(super) fn judge(sweep: &Sweep, proved: bool) -> Result<Facts, Failure> {
+pub(crate) fn judge(sweep: &Sweep, proved: bool) -> Result<Facts, Failure> {
     let is_proved = |s: &Segment| matches!(s.state, PortState::Proved | PortState::ProvedLate);
     let facts = Facts::of(|facts| {
         facts.more.add("ports", sweep.segments.iter().map(Segment::len).sum::<usize>());
@@ -40,7 +40,7 @@ pub(super) fn judge(sweep: &Sweep, proved: bool) -> Result<Facts, Failure> {
 }
 
 /// What is to be said of a range in which nothing is shut.
-pub(super) fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
+pub(crate) fn remark(sweep: &Sweep, proved: bool) -> Option<Reason> {
     if !proved {
         // Of a service that is not proved, nobody knows which ports it has open: it refuses the
         // others. What is not even refused is not green.

@@ -6,7 +6,7 @@ use crate::reason::Reason;
 use std::collections::BTreeMap;
 
 /// How one port stands.
-pub(super) type Stand = (PortState, Option<Reason>);
+pub(crate) type Stand = (PortState, Option<Reason>);
 
 /// Ports asked for between two that stand otherwise, at a time: a gap of 256 is settled in two
 /// rounds.
@@ -18,7 +18,7 @@ const SHORT_RUN: usize = 64;
 const OF_LONG_RUN: usize = 16;
 
 /// All ports of a range.
-pub(super) struct Board {
+pub(crate) struct Board {
     /// In order.
     ports: Vec<u16>,
     /// Of each of them.
@@ -29,16 +29,16 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(range: &PortSet) -> Self {
+    pub(crate) fn new(range: &PortSet) -> Self {
         let ports: Vec<u16> = range.iter().collect();
         Board { stands: vec![None; ports.len()], ports, led: BTreeMap::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.stands.len()
     }
 
-    pub(super) fn set(&mut self, port: u16, stand: Stand) {
+    pub(crate) fn set(&mut self, port: u16, stand: Stand) {
         if let Ok(place) = self.ports.binary_search(&port) {
             self.stands[place] = Some(stand);
         }
@@ -50,7 +50,7 @@ impl Board {
         self.led.insert(port, other.to_owned());
     }
 
-    pub(super) fn get(&self, port: u16) -> Option<Stand> {
+    pub(crate) fn get(&self, port: u16) -> Option<Stand> {
         self.stands[self.ports.binary_search(&port).ok()?]
     }
 
@@ -64,12 +64,12 @@ impl Board {
     }
 
     /// How many ports are known.
-    pub(super) fn tried(&self) -> usize {
+    pub(crate) fn tried(&self) -> usize {
         self.known().count()
     }
 
     /// About `count` ports, evenly apart, the first and the last among them.
-    pub(super) fn sample(&self, count: usize) -> Vec<u16> {
+    pub(crate) fn sample(&self, count: usize) -> Vec<u16> {
         let last = self.len().saturating_sub(1);
         let steps = count.clamp(1, last.max(1));
         let mut ports: Vec<u16> =
@@ -79,7 +79,7 @@ impl Board {
     }
 
     /// Ports not asked for yet.
-    pub(super) fn unknown(&self) -> Vec<u16> {
+    pub(crate) fn unknown(&self) -> Vec<u16> {
         self.ports
             .iter()
             .zip(&self.stands)
@@ -89,27 +89,27 @@ impl Board {
     }
 
     /// Ports on which the listener proved itself, in order.
-    pub(super) fn proved(&self) -> Vec<u16> {
+    pub(crate) fn proved(&self) -> Vec<u16> {
         self.known().filter(|(_, _, stand)| is_proved(*stand)).map(|(_, port, _)| port).collect()
     }
 
     /// Whether any port that was asked for was not proved.
-    pub(super) fn has_shut(&self) -> bool {
+    pub(crate) fn has_shut(&self) -> bool {
         self.known().any(|(_, _, stand)| !is_proved(stand))
     }
 
     /// Whether any port was proved.
-    pub(super) fn has_proved(&self) -> bool {
+    pub(crate) fn has_proved(&self) -> bool {
         self.known().any(|(_, _, stand)| is_proved(stand))
     }
 
     /// Ports that were asked for and not proved, in runs that stand alike.
-    pub(super) fn shut_runs(&self) -> Vec<Vec<u16>> {
+    pub(crate) fn shut_runs(&self) -> Vec<Vec<u16>> {
         self.runs(|_, stand| !is_proved(stand))
     }
 
     /// Ports that were asked for and are of this kind, in runs that stand alike.
-    pub(super) fn runs(&self, fits: impl Fn(u16, Stand) -> bool) -> Vec<Vec<u16>> {
+    pub(crate) fn runs(&self, fits: impl Fn(u16, Stand) -> bool) -> Vec<Vec<u16>> {
         let mut runs: Vec<Vec<u16>> = Vec::new();
         let mut before: Option<Stand> = None;
         for (_, port, stand) in self.known() {
@@ -126,7 +126,7 @@ impl Board {
 
     /// Ports that are worth asking for again after some of what was shut has `come`: all, but of
     /// long runs of which none came.
-    pub(super) fn again(&self, come: &[u16], most_runs: usize) -> Vec<u16> {
+    pub(crate) fn again(&self, come: &[u16], most_runs: usize) -> Vec<u16> {
         let runs = self.shut_runs();
         let all = runs.len() > most_runs;
         let beside = |run: &[u16]| {
@@ -152,19 +152,19 @@ impl Board {
     }
 
     /// Ports that gave no answer: worth asking for again.
-    pub(super) fn missing(&self) -> Vec<u16> {
+    pub(crate) fn missing(&self) -> Vec<u16> {
         self.known().filter(|(_, _, stand)| is_missing(*stand)).map(|(_, port, _)| port).collect()
     }
 
     /// Whether no port that was asked for gave a sign of life.
-    pub(super) fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.tried() > 0
             && self.known().all(|(_, _, stand)| stand == (PortState::Shut, Some(Reason::TimedOut)))
     }
 
     /// Ports between neighbours that are known and stand otherwise, to find where one begins and
     /// the other ends.
-    pub(super) fn between_edges(&self) -> Vec<u16> {
+    pub(crate) fn between_edges(&self) -> Vec<u16> {
         let known: Vec<(usize, u16, Stand)> = self.known().collect();
         let edges = known
             .windows(2)
@@ -176,7 +176,7 @@ impl Board {
 
     /// Runs of ports that stand alike; `taken` are those that the listener does not hold, in order,
     /// and `holder` tells who does. `unsettled`: what is shut is so by no rule about numbers.
-    pub(super) fn segments<'h>(
+    pub(crate) fn segments<'h>(
         &self,
         taken: &[u16],
         holder: impl Fn(u16) -> Option<&'h str>,
@@ -221,7 +221,7 @@ fn is_by_the_way(state: PortState, reason: Option<Reason>, taken: bool) -> bool 
 }
 
 /// Whether the listener proved itself.
-pub(super) fn is_proved(stand: Stand) -> bool {
+pub(crate) fn is_proved(stand: Stand) -> bool {
     matches!(stand.0, PortState::Proved | PortState::ProvedLate)
 }
 

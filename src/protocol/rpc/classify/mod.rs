@@ -1,4 +1,6 @@
-//! What an answer says of who gave it.
+//! What the mapper and the ports of a range say. Pure.
+
+pub(crate) mod range;
 
 use crate::observation::Observation;
 use crate::protocol::said::Said;

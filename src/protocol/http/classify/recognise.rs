@@ -7,7 +7,7 @@
 //! [`Recognised::only_fronts`] says so.
 
 use super::headers::text;
-use crate::climb::tap::printable;
+use crate::wire::octets::printable;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, SERVER, VIA};
 

@@ -8,16 +8,16 @@ use std::time::Instant;
 
 /// One try of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tried {
-    pub(super) port: u16,
-    pub(super) begun: Instant,
+pub(crate) struct Tried {
+    pub(crate) port: u16,
+    pub(crate) begun: Instant,
     /// Whether the listener proved itself on it.
-    pub(super) good: bool,
+    pub(crate) good: bool,
 }
 
 /// What it goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     /// All stand alike, or too few differ to tell.
     None,
     /// Few runs of numbers.
@@ -38,7 +38,7 @@ const AT_LEAST: usize = 3;
 const SELDOM: f64 = 1.0 / 500.0;
 
 /// What "shut" goes by, among these tries.
-pub(super) fn pattern(tries: &[Tried]) -> Pattern {
+pub(crate) fn pattern(tries: &[Tried]) -> Pattern {
     let shut = tries.iter().filter(|t| !t.good).count();
     let good = tries.len() - shut;
     if shut < 2 || good == 0 {
@@ -69,17 +69,17 @@ pub(super) fn pattern(tries: &[Tried]) -> Pattern {
 
 /// A time in which tries failed that would not have failed otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outage {
-    pub(super) from: Instant,
+pub(crate) struct Outage {
+    pub(crate) from: Instant,
     /// The last try that failed in it, where others were proved after it.
-    pub(super) until: Option<Instant>,
+    pub(crate) until: Option<Instant>,
     /// Tries that were proved before it.
-    pub(super) proved_before: usize,
+    pub(crate) proved_before: usize,
 }
 
 /// Whether what is still shut is so by no rule that goes by number; `told` is what the second looks
 /// told last.
-pub(super) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
+pub(crate) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
     match told {
         // Open, shut, open: whatever that is.
         Some(Told::Came | Told::Gone) => true,
@@ -92,7 +92,7 @@ pub(super) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
 }
 
 /// The outage that explains what was shut, where one does.
-pub(super) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
+pub(crate) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
     let last_good = tries.iter().filter(|t| t.good).map(|t| t.begun).max()?;
     let from = match (pattern(&first_tries(tries)), told) {
         (Pattern::Time { from, .. }, _) => from,
@@ -111,7 +111,7 @@ pub(super) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
 }
 
 /// Of each port its first try.
-pub(super) fn first_tries(tries: &[Tried]) -> Vec<Tried> {
+pub(crate) fn first_tries(tries: &[Tried]) -> Vec<Tried> {
     let mut first: BTreeMap<u16, Tried> = BTreeMap::new();
     for one in tries {
         let kept = first.entry(one.port).or_insert(*one);

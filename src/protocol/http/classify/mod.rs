@@ -1,0 +1,17 @@
+//! What an answer says: of the flow, of who gave it, and beside another one. Pure.
+
+pub(crate) mod answer;
+pub(crate) mod headers;
+pub(crate) mod likeness;
+pub(crate) mod origin;
+pub(crate) mod recognise;
+#[cfg(test)]
+mod tests;
+
+use crate::observation::Observation;
+use crate::protocol::said::Said;
+
+/// Nobody says of himself who he is: a proof does, or a product that is recognised.
+pub fn said(_seen: &Observation) -> Said<'_> {
+    Said::default()
+}
