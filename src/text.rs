@@ -30,9 +30,9 @@ pub fn sanitise_fact(fact: &mut serde_json::Value) {
 }
 
 /// Characters that steer a terminal or change the direction of writing.
-fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A field that no spreadsheet takes for a formula.

@@ -1,5 +1,6 @@
 //! What a listener says: its ports when it begins, what came when it ends, and the file of both.
 
+use crate::document::Style;
 use crate::listen::memory::journal::{Arrival, Counts};
 use crate::listen::memory::sightings::HalfOpen;
 use crate::listen::open::Port;
@@ -9,7 +10,6 @@ use crate::net::serve::BindProblem;
 use crate::proto::challenge::SiteKey;
 use crate::proto::ports;
 use crate::proto::seal::Seal;
-use crate::report::style::Style;
 use crate::text::wrap;
 use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
