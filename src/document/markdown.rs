@@ -75,13 +75,14 @@ fn inline(text: &Text) -> String {
     text.0.iter().map(written).collect()
 }
 
-/// Words of a cell, where a code span could not have a bar.
+/// Words of a cell: a bar ends it, inside a code span too.
 fn cell(text: &Text) -> String {
-    let plain = |run: &Run| {
-        let kind = if run.kind == Kind::Strong { Kind::Strong } else { Kind::Plain };
+    let fitting = |run: &Run| {
+        let code = matches!(run.kind, Kind::Code | Kind::Command);
+        let kind = if code && run.words.contains(['|', '\\']) { Kind::Plain } else { run.kind };
         Run { kind, ..run.clone() }
     };
-    inline(&Text(text.0.iter().map(plain).collect()))
+    inline(&Text(text.0.iter().map(fitting).collect()))
 }
 
 /// Words that begin a line: their first characters must not make a heading, a list, a rule or a

@@ -73,12 +73,16 @@ impl Text {
         Text::of(words, Kind::Alarm)
     }
 
-    /// A text of this program in which commands stand in backquotes.
+    /// A text in which commands stand in backquotes. One without its counterpart is a character like
+    /// others.
     pub fn with_commands(words: &str) -> Self {
-        let kinds = [Kind::Plain, Kind::Command].into_iter().cycle();
-        Text(
-            words.split('`').zip(kinds).flat_map(|(piece, kind)| Text::of(piece, kind).0).collect(),
-        )
+        let mut text = Text::default();
+        let mut rest = words;
+        while let Some((before, command, after)) = spans(rest) {
+            text = text.then(before).then(Text::command(command));
+            rest = after;
+        }
+        text.then(rest)
     }
 
     /// The same, coloured by how it stands.
@@ -115,6 +119,13 @@ impl Text {
     }
 }
 
+/// The first pair of backquotes: what is before it, inside and behind.
+fn spans(words: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = words.split_once('`')?;
+    let (inside, after) = rest.split_once('`')?;
+    Some((before, inside, after))
+}
+
 impl From<String> for Text {
     fn from(words: String) -> Self {
         Text::of(words, Kind::Plain)
@@ -124,5 +135,25 @@ impl From<String> for Text {
 impl From<&str> for Text {
     fn from(words: &str) -> Self {
         Text::of(words, Kind::Plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_stand_in_backquotes() {
+        let text = |words: &str| {
+            let text = Text::with_commands(words);
+            text.0.into_iter().filter(|run| !run.words.is_empty()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            text("run `a b`, then"),
+            Text::from("run ").then(Text::command("a b")).then(", then").0
+        );
+        assert_eq!(text("`a` ` tick"), Text::command("a").then(" ` tick").0);
+        assert_eq!(text("plain"), Text::from("plain").0);
+        assert_eq!(text(""), []);
     }
 }

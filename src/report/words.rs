@@ -136,8 +136,8 @@ pub(super) fn facts(hop: &HopResult) -> Vec<Fact> {
         let to = if other { format!("to {}: ", trace.destination) } else { String::new() };
         facts.push(Fact::new("path", Text::code(format!("{to}{trace}"))));
     }
-    facts.extend(hop.notes.iter().map(|note| Fact::new("note", note.as_str())));
-    facts.extend(hop.advice.iter().map(|advice| Fact::new("do", advice.as_str())));
+    facts.extend(hop.notes.iter().map(|note| Fact::new("note", Text::with_commands(note))));
+    facts.extend(hop.advice.iter().map(|advice| Fact::new("do", Text::with_commands(advice))));
     facts.push(Fact::new("row", hop.source.as_str()));
     facts
 }

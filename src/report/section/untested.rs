@@ -11,7 +11,8 @@ pub fn sections(flows: &[Unplanned]) -> Vec<Section> {
     let which = if flows.len() == 1 { "a flow" } else { "flows" };
     let words = Text::alarm("Not tested").then(format!(": {which} that this site asks for"));
     let point = |flow: &Unplanned| {
-        format!("{} ({} → {}): {}", flow.flow, flow.from, flow.to, flow.why).into()
+        let which = format!("{} ({} → {}): ", flow.flow, flow.from, flow.to);
+        Text::from(which).then(Text::with_commands(&flow.why.to_string()))
     };
     let blocks = vec![Block::List(flows.iter().map(point).collect())];
     vec![Section { heading: Some(Heading { words, about: None }), blocks }]
