@@ -44,16 +44,6 @@ pub fn spreadsheet_safe(field: &str) -> String {
     }
 }
 
-/// A code span of Markdown: nothing inside it is markup.
-pub fn markdown_code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'").replace(['\n', '\r'], " "))
-}
-
-/// A cell of a Markdown table.
-pub fn markdown_safe(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
-}
-
 /// Words behind an indent, wrapped at `width` columns; later lines are indented as far. A word that
 /// is longer than a line stays whole, so that it can be copied.
 pub fn wrap(words: &str, indent: &str, width: usize) -> String {
@@ -95,7 +85,6 @@ mod tests {
         assert_eq!(sanitise("a\u{9b}31m\u{202e}b", 10), "a\u{fffd}31m\u{fffd}b");
         assert_eq!(spreadsheet_safe("=cmd()"), "'=cmd()");
         assert_eq!(spreadsheet_safe("\n=cmd()"), "'\n=cmd()");
-        assert_eq!(markdown_safe("<img src=x>"), "&lt;img src=x>");
         let mut fact = serde_json::json!({ "names": vec!["\u{1b}]0;x\u{7}"; 1000], "n": 1 });
         sanitise_fact(&mut fact);
         let names = fact["names"].as_array().expect("a list");
@@ -103,6 +92,5 @@ mod tests {
             names.len() == MAX_FACTS && names.iter().all(|n| n == "\u{fffd}]0;x\u{fffd}"),
             "{fact}"
         );
-        assert_eq!(markdown_safe("a|b\nc"), "a\\|b c");
     }
 }

@@ -1,12 +1,9 @@
 //! A table for a terminal.
 
 use super::view::{View, expected, speaks, to_host};
+use crate::document::Style;
 use crate::text::wrap;
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
-
-/// A rule under the header, and nothing else.
-const LINES: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+use comfy_table::{ContentArrangement, Table};
 
 /// Hops, one row each, in a table of at most `width` columns; then what was left out, or how much.
 pub fn table(view: &View<'_>, width: u16) -> String {
@@ -76,11 +73,5 @@ fn by_flow(view: &View<'_>, width: u16) -> String {
 }
 
 fn new_table(width: u16) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(LINES)
-        .force_no_tty()
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    table
+    Style { width, color: false }.table()
 }
