@@ -1,4 +1,4 @@
-//! Making text from the network and from files safe to show, and fit for a terminal.
+//! Making text from the network and from files safe to show.
 
 /// Control characters (and so terminal escapes) and those that turn the direction of writing
 /// replaced, and cut at `max` characters.
@@ -44,39 +44,9 @@ pub fn spreadsheet_safe(field: &str) -> String {
     }
 }
 
-/// Words behind an indent, wrapped at `width` columns; later lines are indented as far. A word that
-/// is longer than a line stays whole, so that it can be copied.
-pub fn wrap(words: &str, indent: &str, width: usize) -> String {
-    let depth = indent.chars().count();
-    let mut text = indent.to_owned();
-    let mut column = depth;
-    for word in words.split_whitespace() {
-        let length = word.chars().count();
-        if column > depth && column + 1 + length > width {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', depth));
-            column = depth;
-        }
-        if column > depth {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_wrap_behind_their_indent() {
-        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
-        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
-    }
 
     #[test]
     fn text_is_made_safe() {

@@ -135,7 +135,7 @@ impl Page {
                 self.markup("</ul>\n");
             }
             Block::Facts(facts) => self.facts(&facts.facts),
-            Block::Table(table) => self.table(table),
+            Block::Table(table) | Block::Whole { table, .. } => self.table(table),
             Block::Strips(strips) => self.strips(strips),
             Block::Entries(entries) => self.entries(entries),
             // Nothing can be typed here, and the summary stands at the top.

@@ -111,7 +111,7 @@ fn block(block: &Block) -> Vec<String> {
         Block::Note(words) => note(words),
         Block::List(points) => lines(points.iter().map(|point| format!("- {}", paragraph(point)))),
         Block::Facts(facts) => lines(facts.facts.iter().map(point)),
-        Block::Table(one) => table(one),
+        Block::Table(one) | Block::Whole { table: one, .. } => table(one),
         Block::Strips(all) => return vec![strips(all), paragraph(&legend().then("."))],
         Block::Entries(all) => {
             return all.entries.iter().flat_map(Entry::with_alike).flat_map(entry).collect();
@@ -162,4 +162,46 @@ fn strips(strips: &[Strip]) -> String {
 
 fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stay_words() {
+        for (words, written) in [
+            ("# a", "\\# a"),
+            ("> a", "\\> a"),
+            ("- a", "\\- a"),
+            ("+", "\\+"),
+            ("***", "\\***"),
+            ("~~~", "\\~~~"),
+            ("  [a]: http://e", "\\[a\\]: http://e"),
+            ("12. a", "12\\. a"),
+            ("7) a", "7\\) a"),
+            ("", ""),
+            // What is no markup stays as it is.
+            ("*.cloud.example: a", "*.cloud.example: a"),
+            ("-3 s", "-3 s"),
+            ("10.0.0.1 is near", "10.0.0.1 is near"),
+            ("12 hops", "12 hops"),
+            ("dc [10.0.0.1]:389, [::1]:389", "dc [10.0.0.1]:389, [::1]:389"),
+            ("R & D", "R & D"),
+            ("a_b", "a_b"),
+            // What is markup is written out.
+            ("a ![p](http://e)", "a ![p\\](http://e)"),
+            ("a [b][c]", "a [b\\][c]"),
+            ("a|b\\|c", "a\\|b\\\\\\|c"),
+            ("a `b`", "a \\`b\\`"),
+            ("&lt;b>", "&amp;lt;b>"),
+            ("<b>\r\n# h\u{202e}", "&lt;b>  # h\u{fffd}"),
+        ] {
+            assert_eq!(paragraph(&words.into()), written);
+        }
+        assert_eq!(paragraph(&Text::strong("a").then(" b")), "**a** b");
+        assert_eq!(inline(&Text::code("a`b|c\n")), "`a'b|c `");
+        let bar = Text::code("a|b").then(" ").then(Text::command("c d"));
+        assert_eq!(cell(&bar), "a\\|b `c d`");
+    }
 }

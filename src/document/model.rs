@@ -83,6 +83,13 @@ pub enum Block {
     Facts(Facts),
     /// A table.
     Table(Table),
+    /// A table of which no cell may be folded, and what a terminal shows where there is no room.
+    Whole {
+        /// The table.
+        table: Table,
+        /// What is shown otherwise.
+        otherwise: Vec<Block>,
+    },
     /// Ranges of ports, drawn and told.
     Strips(Vec<Strip>),
     /// Cases that are told one by one.

@@ -3,10 +3,10 @@
 use super::model::{Block, Document, Entries, Entry, Fact, Facts, Note, Section, in_brackets};
 use super::strip::{Strip, legend};
 use super::style::Style;
-use super::table::{Role, Size, Table};
+use super::table::{Fitted, Role, Size, Table};
 use super::text::{Kind, Run, Text, Tone};
 use crate::text::steers;
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement};
 
 /// Words are wrapped at no fewer columns than this.
 const LEAST: u16 = 40;
@@ -168,6 +168,10 @@ impl Screen {
             Block::List(points) => points.iter().for_each(|point| self.wrapped("  ", point)),
             Block::Facts(Facts { facts, labels }) => self.facts(facts, *labels),
             Block::Table(table) => self.table(table),
+            Block::Whole { table, otherwise } => match self.unfolded(table) {
+                Some(text) => self.put(&text),
+                None => otherwise.iter().for_each(|block| self.block(block, summary)),
+            },
             Block::Strips(strips) => strips.iter().for_each(|strip| self.strip(strip)),
             Block::Entries(entries) => self.entries(entries),
             // One line, however long: scripts look for it.
@@ -227,17 +231,8 @@ impl Screen {
             if let Some(omitted) = &table.omitted {
                 self.wrapped("", &Text::from("(").then(omitted.clone()).then(" omitted)"));
             }
-            let mut drawn = self.style.table();
-            if self.style.color {
-                drawn.enforce_styling();
-            }
-            drawn.set_header(fitted.columns.iter().map(|column| whole(&column.heading)));
-            for row in fitted.rows {
-                let cells = fitted.columns.iter().zip(row);
-                drawn.add_row(cells.map(|(column, text)| self.cell(text, column.role)));
-            }
+            let mut drawn = self.drawn(&fitted);
             for (column, of) in drawn.column_iter_mut().zip(&fitted.columns) {
-                column.set_padding((0, 1));
                 // A word that is broken cannot be looked for.
                 if of.role == Role::Word && self.style.width >= LEAST_FOR_WORDS {
                     column.set_constraint(ColumnConstraint::ContentWidth);
@@ -248,6 +243,31 @@ impl Screen {
         if let Some(words) = table.summed_up.as_ref().filter(|_| left_out) {
             self.wrapped("", words);
         }
+    }
+
+    /// The table with no cell folded; nothing where it is too wide for that.
+    fn unfolded(&self, table: &Table) -> Option<String> {
+        let mut drawn = self.drawn(&table.fitted(Size::of(self.style.width)));
+        drawn.set_content_arrangement(ContentArrangement::Disabled);
+        let text = drawn.trim_fmt();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        (widest <= usize::from(self.style.width)).then(|| text + "\n")
+    }
+
+    fn drawn(&self, fitted: &Fitted<'_>) -> comfy_table::Table {
+        let mut drawn = self.style.table();
+        if self.style.color {
+            drawn.enforce_styling();
+        }
+        drawn.set_header(fitted.columns.iter().map(|column| whole(&column.heading)));
+        for row in &fitted.rows {
+            let cells = fitted.columns.iter().zip(row);
+            drawn.add_row(cells.map(|(column, text)| self.cell(text, column.role)));
+        }
+        drawn.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 1));
+        });
+        drawn
     }
 
     fn cell(&self, text: &Text, role: Role) -> Cell {
@@ -264,3 +284,6 @@ impl Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,4 +91,32 @@ mod tests {
         ));
         assert_eq!(super::sections(&[]), []);
     }
+
+    #[test]
+    fn a_range_that_cannot_be_is_drawn_all_the_same() {
+        let segment = |first: u16, last: u16, state: &str| json!({ "first": first, "last": last, "state": state });
+        let hop = |segments: serde_json::Value| -> HopResult {
+            serde_json::from_value(json!({
+                "hop": "h", "flow": "f", "source": "", "from": { "role": "", "host": "" },
+                "to": { "role": "", "host": "" }, "protocol": "x", "expect": "allow",
+                "required": true, "verdict": "fail", "reason": "x", "answered_by": "nobody",
+                "ms": -1.0, "evidence": [], "steps": [],
+                "sweep": { "mode": "exact", "tried": 7, "lost": 0, "ms": 0.0, "segments": segments } }))
+            .expect("a hop")
+        };
+        let hops = [
+            hop(json!([])),
+            hop(json!([segment(65535, 0, "proved"), segment(9, 9, "shut")])),
+            hop(json!(vec![segment(0, 65535, "proved"); 3])),
+        ];
+        let document = crate::report::results::of_hops(&hops);
+        let document =
+            Document { sections: [document.sections, sections(&hops)].concat(), ..document };
+        for width in [0, 1, 40, 80, 65535] {
+            let text = terminal::render(&document, Style { width, color: true });
+            assert!(text.contains("#x"), "{text}");
+        }
+        let page = crate::document::html::render(&document);
+        assert!(page.contains("class=\"c-shut\"") && markdown::render(&document).contains("`#x`"));
+    }
 }
