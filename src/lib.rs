@@ -16,8 +16,8 @@
 //!    over hops that work.
 //! 5. [`verdict::judge`] makes an opinion of it, a pure function: [`verdict::Verdict`], [`reason::Reason`],
 //!    who answered, and what to do.
-//! 6. [`result`] holds what stands in a file, [`report`] shows it, [`cli`] prints it and says the exit
-//!    code.
+//! 6. [`result`] holds what stands in a file, [`report`] makes a [`document`] of it, which renderers
+//!    write for terminals, tickets and pages, [`cli`] prints it and says the exit code.
 //!
 //! A folder under [`protocol`] has all of one protocol: its codec, pure as the verdict is, its probe and
 //! its stand-in. [`net`] is the only place that opens sockets and reads a clock. Nothing is green that nobody looked at.
@@ -29,6 +29,7 @@
 
 pub mod cli;
 pub mod climb;
+pub mod document;
 pub mod event;
 pub mod input;
 pub mod lab;

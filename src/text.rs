@@ -1,4 +1,4 @@
-//! Making text from the network and from files safe to show, and fit for a terminal.
+//! Making text from the network and from files safe to show.
 
 /// Control characters (and so terminal escapes) and those that turn the direction of writing
 /// replaced, and cut at `max` characters.
@@ -30,9 +30,9 @@ pub fn sanitise_fact(fact: &mut serde_json::Value) {
 }
 
 /// Characters that steer a terminal or change the direction of writing.
-fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A field that no spreadsheet takes for a formula.
@@ -44,49 +44,9 @@ pub fn spreadsheet_safe(field: &str) -> String {
     }
 }
 
-/// A code span of Markdown: nothing inside it is markup.
-pub fn markdown_code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'").replace(['\n', '\r'], " "))
-}
-
-/// A cell of a Markdown table.
-pub fn markdown_safe(cell: &str) -> String {
-    cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
-}
-
-/// Words behind an indent, wrapped at `width` columns; later lines are indented as far. A word that
-/// is longer than a line stays whole, so that it can be copied.
-pub fn wrap(words: &str, indent: &str, width: usize) -> String {
-    let depth = indent.chars().count();
-    let mut text = indent.to_owned();
-    let mut column = depth;
-    for word in words.split_whitespace() {
-        let length = word.chars().count();
-        if column > depth && column + 1 + length > width {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', depth));
-            column = depth;
-        }
-        if column > depth {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(word);
-        column += length;
-    }
-    text.push('\n');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_wrap_behind_their_indent() {
-        assert_eq!(wrap("one two three", "  do ", 12), "  do one two\n     three\n");
-        assert_eq!(wrap("averyveryverylongword x", "  ", 8), "  averyveryverylongword\n  x\n");
-    }
 
     #[test]
     fn text_is_made_safe() {
@@ -95,7 +55,6 @@ mod tests {
         assert_eq!(sanitise("a\u{9b}31m\u{202e}b", 10), "a\u{fffd}31m\u{fffd}b");
         assert_eq!(spreadsheet_safe("=cmd()"), "'=cmd()");
         assert_eq!(spreadsheet_safe("\n=cmd()"), "'\n=cmd()");
-        assert_eq!(markdown_safe("<img src=x>"), "&lt;img src=x>");
         let mut fact = serde_json::json!({ "names": vec!["\u{1b}]0;x\u{7}"; 1000], "n": 1 });
         sanitise_fact(&mut fact);
         let names = fact["names"].as_array().expect("a list");
@@ -103,6 +62,5 @@ mod tests {
             names.len() == MAX_FACTS && names.iter().all(|n| n == "\u{fffd}]0;x\u{fffd}"),
             "{fact}"
         );
-        assert_eq!(markdown_safe("a|b\nc"), "a\\|b c");
     }
 }

@@ -401,7 +401,10 @@ async fn a_certificate_steers_no_terminal_and_is_not_green() {
     let told =
         format!("{:?} {:?}", result.recognised, serde_json::to_value(&result.steps).expect("JSON"));
     let style = portmatrix::report::Style { width: 200, color: false };
-    let shown = portmatrix::report::format::table::render(std::slice::from_ref(&result), style);
+    let shown = portmatrix::document::terminal::render(
+        &portmatrix::report::results::of_hops(std::slice::from_ref(&result)),
+        style,
+    );
     for text in [subject, &shown, result.recognised.as_deref().unwrap_or_default()] {
         assert!(
             !text.contains(|c: char| (c.is_control() && c != '\n') || c == '\u{202e}'),

@@ -4,6 +4,7 @@ use super::outcome::{Exit, Outcome, Problem};
 use super::report::read;
 use super::seal_check::SealArgs;
 use super::terminal::{print, style};
+use crate::document::terminal;
 use crate::report::diff;
 use crate::verdict::Verdict;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -53,7 +54,7 @@ pub fn run(args: &Args) -> Outcome {
     };
     let found = diff::diff(&old, &new);
     print(&match args.format {
-        Format::Table => diff::table(&found, style()),
+        Format::Table => terminal::render(&diff::document(&found), style()),
         Format::Json => diff::json(&found),
     })?;
     let worse: Vec<Verdict> =

@@ -2,6 +2,7 @@
 
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::{print, style};
+use crate::document::terminal;
 use crate::input::{Mistake, suggest};
 use crate::reason::Reason;
 use crate::report::explain as render;
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> Outcome {
 
 fn one(page: &Page, format: Format) -> Result<String, Problem> {
     match format {
-        Format::Table => Ok(render::page(page, style())),
+        Format::Table => Ok(terminal::render(&render::page(page), style())),
         Format::Json => json(&One { schema: "portmatrix/reason/1", page }),
         Format::Markdown => Ok(render::document(page, 1)),
     }
@@ -74,7 +75,7 @@ fn one(page: &Page, format: Format) -> Result<String, Problem> {
 
 fn all(pages: &[Page], format: Format) -> Result<String, Problem> {
     match format {
-        Format::Table => Ok(render::list(pages, style())),
+        Format::Table => Ok(terminal::render(&render::list(pages), style())),
         Format::Json => json(&All { schema: "portmatrix/reasons/1", reasons: pages }),
         Format::Markdown => Ok(render::markdown(pages)),
     }

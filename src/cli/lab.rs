@@ -8,6 +8,7 @@ use super::outcome::{Exit, Outcome, Problem};
 use super::progress::Progress;
 use super::report::{Format, together};
 use super::terminal::{print, style};
+use crate::document::terminal;
 use crate::event::Event;
 use crate::lab::sites::{SAMPLES, Sample};
 use crate::lab::{self, LabHop, LabSite};
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> Outcome {
                 text,
                 "── {} ──\n{}",
                 site.plan.site,
-                report::format::table::render(&results, style())
+                terminal::render(&report::results::of_hops(&results), style())
             );
         }
         let all: Vec<&LabHop> = done.iter().flat_map(|(_, _, hops)| hops).collect();

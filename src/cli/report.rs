@@ -3,15 +3,13 @@
 use super::outcome::{Exit, Outcome, Problem};
 use super::seal_check::{SealArgs, Seals};
 use super::terminal::{print, style};
+use crate::document::{html, markdown, terminal};
 use crate::result::v1::{self, SCHEMA_1};
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::wire::challenge::SiteKey;
 use crate::{input, report};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
-
-/// What a result says in which there was nothing to test.
-const NOTHING: &str = "No hop of the plan begins at this host: nothing was tested.";
 
 /// Largest result file that is read, in octets.
 const MAX_FILE: u64 = 256 << 20;
@@ -67,30 +65,12 @@ impl Format {
     /// Renders a result file.
     pub fn render(self, file: &ResultFile) -> String {
         match self {
-            Format::Table if file.nothing_begins_here => format!("{NOTHING}\n"),
-            Format::Table => [
-                report::format::table::head(file, style()),
-                report::format::table::render(&file.hops, style()),
-                report::section::directories::table(file, style()),
-                report::section::ranges::table(&file.hops, style()),
-                report::section::published::table(file, style()),
-                report::format::table::untested(&file.untested, style()),
-            ]
-            .concat(),
+            Format::Table => terminal::render(&report::results::document(file), style()),
+            Format::Markdown => markdown::render(&report::results::document(file)),
+            Format::Html => html::render(&report::results::document(file)),
             Format::Json => report::format::json::render(file),
             Format::Csv => report::format::csv::render(&file.hops),
-            Format::Html => report::format::html::render(file),
             Format::Junit => report::format::junit::render(file),
-            Format::Markdown if file.nothing_begins_here => format!("{NOTHING}\n"),
-            Format::Markdown => [
-                report::format::markdown::head(file),
-                report::format::markdown::render(&file.hops),
-                report::section::directories::markdown(file),
-                report::section::ranges::markdown(&file.hops),
-                report::section::published::markdown(file),
-                report::format::markdown::untested(&file.untested),
-            ]
-            .concat(),
         }
     }
 }

@@ -4,7 +4,6 @@ use crate::reason::Reason;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// How a port of a range stands.
@@ -56,7 +55,7 @@ pub struct Segment {
 impl Segment {
     /// How many ports it has.
     pub fn len(&self) -> usize {
-        usize::from(self.last - self.first) + 1
+        usize::from(self.last.saturating_sub(self.first)) + 1
     }
 
     /// Always `false`: a segment has a port.
@@ -97,18 +96,6 @@ impl Segment {
             (PortState::Shut, Some(reason)) => reason.code(),
             (PortState::Shut, None) => "shut",
             (PortState::Untested, _) => "not tried",
-        }
-    }
-
-    /// The same in a mark; none for those that were not tried.
-    fn mark(&self) -> Option<char> {
-        match (self.state, self.reason) {
-            (PortState::Proved | PortState::ProvedLate, _) => Some('#'),
-            (PortState::Open, _) => Some('o'),
-            (PortState::Untested, _) => None,
-            (PortState::Shut, _) if self.unsettled => None,
-            (PortState::Shut, Some(Reason::TimedOut)) => Some('.'),
-            (PortState::Shut, _) => Some('x'),
         }
     }
 
@@ -231,31 +218,6 @@ impl Sweep {
         words
     }
 
-    /// One mark for each of `marks` equal parts of the range.
-    pub fn strip(&self, marks: usize) -> String {
-        let states: Vec<Option<char>> =
-            self.segments.iter().flat_map(|s| std::iter::repeat_n(s.mark(), s.len())).collect();
-        let marks = marks.min(states.len());
-        let part = |n: usize| {
-            let tried: BTreeSet<char> = states
-                [n * states.len() / marks..(n + 1) * states.len() / marks]
-                .iter()
-                .flatten()
-                .copied()
-                .collect();
-            match (tried.len(), tried.first()) {
-                (0, _) => '?',
-                (1, Some(mark)) => *mark,
-                _ => '/',
-            }
-        };
-        (0..marks).map(part).collect()
-    }
-
-    /// What the marks of such a strip mean.
-    pub const MARKS: &str =
-        "# proved, o open without a proof, . dropped, x shut, / several of these, ? not tried";
-
     fn runs(&self) -> Vec<Run<'_>> {
         let mut runs: Vec<Run<'_>> = Vec::new();
         for segment in &self.segments {
@@ -361,10 +323,7 @@ mod tests {
             (150, 150, late, None, false),
             (151, 199, shut, dropped, false),
         ]);
-        assert_eq!(
-            (half.words(9).as_str(), half.strip(4).as_str()),
-            ("proved 100-150; dropped 151-199", "##/.")
-        );
+        assert_eq!(half.words(9), "proved 100-150; dropped 151-199");
         let sample = sweep(&[
             (100, 100, proved, None, false),
             (101, 149, untested, None, false),
@@ -373,10 +332,7 @@ mod tests {
             (152, 198, untested, None, false),
             (199, 199, shut, dropped, false),
         ]);
-        assert_eq!(
-            (sample.words(9).as_str(), sample.strip(4).as_str()),
-            ("proved where tried, 100-150; dropped where tried, 151-199", "#?/.")
-        );
+        assert_eq!(sample.words(9), "proved where tried, 100-150; dropped where tried, 151-199");
         let silent = sweep(&[
             (1, 1, shut, dropped, false),
             (2, 8, untested, None, false),
@@ -392,7 +348,6 @@ mod tests {
             mixed.words(2),
             "open without a proof 1; refused 2 (not the listener's there); and 1 more runs"
         );
-        assert_eq!((mixed.strip(64).as_str(), sweep(&[]).strip(64).as_str()), ("ox#", ""));
     }
 
     #[test]

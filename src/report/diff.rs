@@ -1,16 +1,14 @@
 //! What changed between two results of the same hops: what stands otherwise, who answers now, what
 //! came and what went.
 
+use crate::document::{Block, Column, Document, Role, Section, Table, Text};
 use crate::reason::Reason;
-use crate::report::style::Style;
 use crate::result::{HopResult, ResultFile, TestedBy};
 use crate::verdict::{AnsweredBy, Verdict};
-use comfy_table::Cell;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// Runs of ports named of one range.
 const MOST_RUNS: usize = 24;
@@ -195,43 +193,53 @@ pub fn json(diff: &Diff) -> String {
     serde_json::to_string_pretty(diff).unwrap_or_default() + "\n"
 }
 
-/// For a terminal: what is worse first.
-pub fn table(diff: &Diff, style: Style) -> String {
-    let mut rows: Vec<(&str, String, String, String)> = Vec::new();
+/// For people: what is worse first.
+pub fn document(diff: &Diff) -> Document {
+    let none = || "–".to_owned();
     let mut changes: Vec<&Change> = diff.changed.iter().collect();
     changes.sort_by_key(|c| (!c.is_worse(), c.new.verdict == c.old.verdict));
-    for change in changes {
+    let changed = changes.into_iter().map(|change| {
         let word = match change.new.verdict.cmp(&change.old.verdict) {
             std::cmp::Ordering::Greater => "worse",
             std::cmp::Ordering::Less => "better",
             std::cmp::Ordering::Equal => "other",
         };
-        rows.push((word, change.new.lane(), change.old.words(), change.new.words()));
+        [word.to_owned(), change.new.lane(), change.old.words(), change.new.words()]
+    });
+    let removed = diff.removed.iter().map(|s| ["gone".to_owned(), s.lane(), s.words(), none()]);
+    let added = diff.added.iter().map(|s| ["new".to_owned(), s.lane(), none(), s.words()]);
+    let column = |heading| Column::new(heading, Role::Words);
+    let table = Table::of::<[String; 4]>(
+        &[
+            (column(""), &|row| row[0].as_str().into()),
+            (column("Hop"), &|row| row[1].as_str().into()),
+            (column("Before"), &|row| row[2].as_str().into()),
+            (column("Now"), &|row| row[3].as_str().into()),
+        ],
+        changed.chain(removed).chain(added),
+    );
+    let section = |block| Section { heading: None, blocks: vec![block] };
+    Document {
+        summary: Some(counts(diff)),
+        sections: vec![section(Block::Table(table)), section(Block::Summary)],
+        ..Document::default()
     }
-    rows.extend(diff.removed.iter().map(|s| ("gone", s.lane(), s.words(), "–".to_owned())));
-    rows.extend(diff.added.iter().map(|s| ("new", s.lane(), "–".to_owned(), s.words())));
-    let mut text = String::new();
-    if !rows.is_empty() {
-        let mut table = style.table();
-        table.set_header(vec!["", "Hop", "Before", "Now"]);
-        for (word, hop, before, now) in rows {
-            table.add_row(vec![Cell::new(word), Cell::new(hop), Cell::new(before), Cell::new(now)]);
-        }
-        let _ = writeln!(text, "{}\n", table.trim_fmt());
-    }
+}
+
+fn counts(diff: &Diff) -> Text {
     let worse = diff.changed.iter().filter(|c| c.is_worse()).count();
     let (changed, added, removed) = (diff.changed.len(), diff.added.len(), diff.removed.len());
-    let _ = writeln!(
-        text,
+    format!(
         "{changed} changed ({worse} worse), {added} new, {removed} gone, {} as before",
         diff.unchanged
-    );
-    text
+    )
+    .into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Style, terminal};
 
     fn file(hops: &[(&str, &str, &str, &str)]) -> ResultFile {
         let hops: Vec<serde_json::Value> = hops
@@ -269,7 +277,7 @@ mod tests {
             diff.changed.iter().map(|c| (c.new.hop.as_str(), c.is_worse())).collect();
         assert_eq!(worse, [("installed", false), ("shut", true), ("mended", false)]);
         assert_eq!((diff.added[0].hop.as_str(), diff.removed[0].hop.as_str()), ("new", "gone"));
-        let text = table(&diff, Style { width: 120, color: false });
+        let text = terminal::render(&document(&diff), Style { width: 120, color: false });
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines[2].contains("worse")

@@ -1,52 +1,45 @@
 //! The pages behind the reasons, for a terminal and for a document.
 
-use crate::report::style::Style;
-use crate::text::wrap;
+use crate::document::{Block, Document, Fact, Facts, Heading, Section, Text};
 use crate::verdict::explain::{Group, Page, Produced};
 use std::fmt::Write as _;
 
-/// Stands for a space that no line may be broken at, until the line is broken.
-const KEPT: char = '\u{e000}';
+/// Columns of the labels of a page.
+const LABELS: usize = 10;
 
 /// All reasons with their short sentences, by group.
-pub fn list(pages: &[Page], style: Style) -> String {
-    let depth = pages.iter().map(|page| page.reason.code().len()).max().unwrap_or(0) + 4;
-    let mut text = String::new();
-    for group in Group::ALL {
-        let _ = writeln!(text, "{}", heading(group.name(), style));
-        for page in pages.iter().filter(|page| page.group == group) {
-            text.push_str(&wrap(
-                page.summary,
-                &format!("{:<depth$}", format!("  {}", page.reason)),
-                usize::from(style.width),
-            ));
+pub fn list(pages: &[Page]) -> Document {
+    let longest = pages.iter().map(|page| page.reason.code().len()).max().unwrap_or(0);
+    let group = |group: Group| {
+        let pages = pages.iter().filter(|page| page.group == group);
+        let facts = pages.map(|page| Fact::new(page.reason.code(), page.summary)).collect();
+        let words = Text::strong(group.name());
+        Section {
+            heading: Some(Heading { words, about: None }),
+            blocks: vec![Block::Facts(Facts { facts, labels: longest + 2 })],
         }
-        text.push('\n');
-    }
-    text.push_str("`portmatrix explain REASON` tells the page of one.\n");
-    text
+    };
+    let hint = Text::command("portmatrix explain REASON").then(" tells the page of one.");
+    let hint = Section { heading: None, blocks: vec![Block::Hint(hint)] };
+    let sections = Group::ALL.into_iter().map(group).chain([hint]).collect();
+    Document { sections, ..Document::default() }
 }
 
 /// One page.
-pub fn page(page: &Page, style: Style) -> String {
-    let width = usize::from(style.width);
-    let mut text =
-        wrap(&format!("{}: {}", heading(page.reason.code(), style), page.summary), "", width);
-    let mut put = |label: &str, words: &str| {
-        let indent = format!("  {label:<10}");
-        text.push_str(&wrap(&keep_spans(words), &indent, width));
-    };
-    put("seen", &page.seen);
-    put("means", &page.means);
-    put("means not", &page.not);
-    put("who", &page.who);
-    for (index, item) in page.closer.iter().enumerate() {
-        put(if index == 0 { "closer" } else { "" }, item);
-    }
-    if let Some(words) = &page.windows {
-        put("Windows", words);
-    }
-    text.replace(KEPT, " ")
+pub fn page(page: &Page) -> Document {
+    let fact = |label, words: &str| Fact::new(label, Text::with_commands(words));
+    let mut facts = vec![
+        fact("seen", &page.seen),
+        fact("means", &page.means),
+        fact("means not", &page.not),
+        fact("who", &page.who),
+    ];
+    let labels = ["closer"].into_iter().chain(std::iter::repeat(""));
+    facts.extend(page.closer.iter().zip(labels).map(|(item, label)| fact(label, item)));
+    facts.extend(page.windows.iter().map(|words| fact("Windows", words)));
+    let first = Text::strong(page.reason.code()).then(format!(": {}", page.summary));
+    let blocks = vec![Block::Paragraph(first), Block::Facts(Facts { facts, labels: LABELS })];
+    Document { sections: vec![Section { heading: None, blocks }], ..Document::default() }
 }
 
 /// All pages as one document.
@@ -87,23 +80,10 @@ pub fn document(page: &Page, level: usize) -> String {
     text
 }
 
-fn heading(words: &str, style: Style) -> String {
-    // Escapes have no width; the one heading that is wrapped is short enough for that not to
-    // matter.
-    if style.color { format!("\u{1b}[1m{words}\u{1b}[0m") } else { words.to_owned() }
-}
-
-/// Commands stay in one piece, so that they can be copied.
-fn keep_spans(words: &str) -> String {
-    let piece = |(index, piece): (usize, &str)| {
-        if index % 2 == 1 { piece.replace(' ', &KEPT.to_string()) } else { piece.to_owned() }
-    };
-    words.split('`').enumerate().map(piece).collect::<Vec<_>>().join("`")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Style, terminal};
     use crate::verdict::explain::pages;
 
     const PLAIN: Style = Style { width: 80, color: false };
@@ -111,7 +91,7 @@ mod tests {
     #[test]
     fn a_page_fits_a_screen() {
         for reason in pages().expect("pages") {
-            let text = page(&reason, PLAIN);
+            let text = terminal::render(&page(&reason), PLAIN);
             let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
             assert!(widest <= 80, "{}: {widest} columns\n{text}", reason.reason);
             assert!(
@@ -120,22 +100,15 @@ mod tests {
                 reason.reason,
                 text.lines().count()
             );
-            assert!(!text.contains(KEPT));
         }
     }
 
     #[test]
-    fn a_command_is_not_broken() {
-        assert_eq!(keep_spans("try `a b` or `c`"), format!("try `a{KEPT}b` or `c`"));
-    }
-
-    #[test]
     fn colour_only_where_it_may_be() {
-        let one = &pages().expect("pages")[0];
-        assert!(page(one, Style { color: true, ..PLAIN }).contains('\u{1b}'));
-        assert!(
-            !page(one, PLAIN).contains('\u{1b}')
-                && !list(std::slice::from_ref(one), PLAIN).contains('\u{1b}')
-        );
+        let pages = pages().expect("pages");
+        for document in [page(&pages[0]), list(&pages)] {
+            assert!(terminal::render(&document, Style { color: true, ..PLAIN }).contains('\u{1b}'));
+            assert!(!terminal::render(&document, PLAIN).contains('\u{1b}'));
+        }
     }
 }

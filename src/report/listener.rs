@@ -1,17 +1,15 @@
 //! What a listener says: its ports when it begins, what came when it ends, and the file of both.
 
+use crate::document::{Block, Column, Document, Role, Section, Style, Table, Text, terminal};
 use crate::listen::open::Port;
 use crate::listen::range::OpenRange;
 use crate::listen::wanted::Wanted;
 use crate::net::serve::BindProblem;
-use crate::report::style::Style;
 use crate::stand_in::memory::journal::{Arrival, Counts};
 use crate::stand_in::memory::sightings::HalfOpen;
-use crate::text::wrap;
 use crate::wire::challenge::SiteKey;
 use crate::wire::ports;
 use crate::wire::seal::Seal;
-use comfy_table::{Cell, CellAlignment, Table};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -247,14 +245,12 @@ fn note(port: &Port) -> String {
         .map_or_else(|| port.purpose.clone(), |(_, advice)| format!("{}: {advice}", port.purpose))
 }
 
-fn table(style: Style, header: &[&str]) -> Table {
-    let mut table = style.table();
-    table.set_header(header.to_vec());
-    table
-}
-
 fn bracketed(address: IpAddr) -> String {
     if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
+}
+
+fn column(heading: &str) -> Column {
+    Column::new(heading, Role::Words)
 }
 
 /// The ports, when the listener begins. `key` is the fingerprint of the site key.
@@ -266,47 +262,59 @@ pub fn opening(
     lifetime: Duration,
     style: Style,
 ) -> String {
-    let mut table = table(style, &["Port", "Protocol", "State", "For, or what to do"]);
-    for port in ports {
-        table.add_row([
-            port.address.to_string(),
-            port.protocol.to_string(),
-            state(port).to_owned(),
-            note(port),
-        ]);
-    }
-    for range in ranges {
+    let of_port = |port: &Port| {
+        [port.address.to_string(), port.protocol.to_string(), state(port).to_owned(), note(port)]
+    };
+    let of_range = |range: &OpenRange| {
         let state = if range.failed.is_empty() { "open" } else { "partly" };
-        let words = RangeEntry::new(range, &BTreeMap::new()).words();
-        table.add_row([
+        [
             format!("{}:{}", bracketed(range.endpoint.ip()), range.range),
             range.protocol.to_string(),
             state.to_owned(),
-            words,
-        ]);
-    }
-    let mut text = format!("{}\n", table.trim_fmt());
-    for conflict in conflicts {
-        let _ = writeln!(text, "not opened: {conflict}");
-    }
+            RangeEntry::new(range, &BTreeMap::new()).words(),
+        ]
+    };
+    let table = Table::of::<[String; 4]>(
+        &[
+            (column("Port"), &|row| row[0].as_str().into()),
+            (column("Protocol"), &|row| row[1].as_str().into()),
+            (column("State"), &|row| row[2].as_str().into()),
+            (column("For, or what to do"), &|row| row[3].as_str().into()),
+        ],
+        ports.iter().map(of_port).chain(ranges.iter().map(of_range)),
+    );
+    let conflicts =
+        conflicts.iter().map(|words| Block::Paragraph(format!("not opened: {words}").into()));
     let open = ports.iter().filter(|p| p.problem.is_none()).count()
         + ranges.iter().map(|r| r.opened).sum::<usize>();
+    let document = Document {
+        summary: Some(listening(open, key, lifetime).into()),
+        sections: vec![
+            section(std::iter::once(Block::Table(table)).chain(conflicts).collect()),
+            section(vec![Block::Summary]),
+        ],
+        ..Document::default()
+    };
+    terminal::render(&document, style)
+}
+
+fn section(blocks: Vec<Block>) -> Section {
+    Section { heading: None, blocks }
+}
+
+/// That it listens, or that it has nothing to listen for.
+fn listening(open: usize, key: Option<&str>, lifetime: Duration) -> String {
     let span =
         jiff::SignedDuration::try_from(lifetime).map(|d| format!("{d:#}")).unwrap_or_default();
     let proof = key.map_or_else(
         || "without a site key, so nothing is proved".to_owned(),
         |fingerprint| format!("proving with the site key {fingerprint}"),
     );
-    if open == 0 {
-        text.push_str("\nNo port is open: nothing to listen for.\n");
-    } else {
-        let _ = writeln!(
-            text,
-            "\nListening on {open} {} for {span}, {proof}. Ctrl-C ends it.",
-            if open == 1 { "port" } else { "ports" }
-        );
+    match open {
+        0 => "No port is open: nothing to listen for.".to_owned(),
+        1 => format!("Listening on 1 port for {span}, {proof}. Ctrl-C ends it."),
+        _ => format!("Listening on {open} ports for {span}, {proof}. Ctrl-C ends it."),
     }
-    text
 }
 
 /// What came, when the listener ends. `key` is the fingerprint of the site key.
@@ -318,76 +326,71 @@ pub fn summary(
     style: Style,
 ) -> String {
     let Came { counts, half_open, sweeps, .. } = came;
-    let mut table = table(style, &["Port", "Protocol", "Accepted", "Proved", "Turned away"]);
-    let mut silent = Vec::new();
-    for port in ports.iter().filter(|p| p.problem.is_none()) {
-        match counts.get(&port.address) {
-            Some(counts) => {
-                let number = |n: u64| Cell::new(n).set_alignment(CellAlignment::Right);
-                table.add_row(vec![
-                    Cell::new(port.address),
-                    Cell::new(port.protocol),
-                    number(counts.accepted),
-                    number(counts.proved),
-                    number(counts.turned_away),
-                ]);
-            }
-            None => silent.push(port.address.to_string()),
-        }
-    }
-    let mut text = String::from("\n");
-    if !table.is_empty() {
-        let _ = writeln!(text, "{}\n", table.trim_fmt());
-    }
+    let open = || ports.iter().filter(|port| port.problem.is_none());
+    let met = open().filter_map(|port| Some((port, *counts.get(&port.address)?)));
+    let silent = open().filter(|port| !counts.contains_key(&port.address));
+    let silent: Vec<String> = silent.map(|port| port.address.to_string()).collect();
+    let mut told = Vec::new();
     if !silent.is_empty() {
-        let words = format!("Nobody connected to {}.", silent.join(", "));
-        text.push_str(&wrap(&words, "", usize::from(style.width)));
+        told.push(format!("Nobody connected to {}.", silent.join(", ")));
     }
-    for range in ranges
-        .iter()
-        .map(|range| RangeEntry::new(range, counts))
-        .filter(|r| r.counts.accepted + r.counts.turned_away > 0)
-    {
+    let entries = ranges.iter().map(|range| RangeEntry::new(range, counts));
+    for range in entries.filter(|r| r.counts.accepted + r.counts.turned_away > 0) {
         let Counts { accepted, proved, turned_away } = range.counts;
-        let words = format!(
+        told.push(format!(
             "Range {}: {accepted} connections besides sweeps, {proved} proved, {turned_away} \
                 turned away.",
             range.range
-        );
-        text.push_str(&wrap(&words, "", usize::from(style.width)));
+        ));
     }
     for (peer, reached) in sweeps {
-        let words = format!(
-            "A sweep from {peer} reached {reached} {}.",
-            if *reached == 1 { "port" } else { "ports" }
-        );
-        text.push_str(&wrap(&words, "", usize::from(style.width)));
+        let ports = if *reached == 1 { "port" } else { "ports" };
+        told.push(format!("A sweep from {peer} reached {reached} {ports}."));
     }
+    told.extend(lost(half_open));
+    let proved_nobody = sweeps.is_empty()
+        && counts.values().any(|c| c.accepted > 0)
+        && counts.values().all(|c| c.accepted == 0 || c.proved == 0);
+    told.extend(key.filter(|_| proved_nobody).map(another_key));
+    let told = told.iter().map(|words| Block::Paragraph(Text::with_commands(words))).collect();
+    let sections = vec![section(vec![Block::Table(came_table(met))]), section(told)];
+    format!("\n{}", terminal::render(&Document { sections, ..Document::default() }, style))
+}
+
+fn came_table<'p>(met: impl Iterator<Item = (&'p Port, Counts)>) -> Table {
+    let number = |heading| Column::new(heading, Role::Number);
+    Table::of::<(&Port, Counts)>(
+        &[
+            (column("Port"), &|(port, _)| port.address.to_string().into()),
+            (column("Protocol"), &|(port, _)| port.protocol.to_string().into()),
+            (number("Accepted"), &|(_, counts)| counts.accepted.to_string().into()),
+            (number("Proved"), &|(_, counts)| counts.proved.to_string().into()),
+            (number("Turned away"), &|(_, counts)| counts.turned_away.to_string().into()),
+        ],
+        met,
+    )
+}
+
+/// Connections that stayed half open, by port and peer.
+fn lost(half_open: &[HalfOpen]) -> Vec<String> {
     let mut lost: BTreeMap<(u16, IpAddr), usize> = BTreeMap::new();
     for connection in half_open {
         *lost.entry((connection.local.port(), connection.peer.ip())).or_default() += 1;
     }
-    for ((port, peer), count) in lost.into_iter().take(MAX_LOST) {
+    let words = |((port, peer), count): ((u16, IpAddr), usize)| {
         let what =
             if count == 1 { "a connection".to_owned() } else { format!("{count} connections") };
-        let words = format!(
+        format!(
             "Half open: {peer} began {what} on port {port} and never heard the answer: the way \
                 back to it is shut, not the way here."
-        );
-        text.push_str(&wrap(&words, "", usize::from(style.width)));
-    }
-    let met = counts.values().filter(|c| c.accepted > 0);
-    if let Some(fingerprint) = key
-        && sweeps.is_empty()
-        && met.clone().count() > 0
-        && met.map(|c| c.proved).sum::<u64>() == 0
-    {
-        let words = format!(
-            "Nobody asked for a proof with this site key. Either the connector has another key \
-                (`portmatrix key show` must print {fingerprint} \
-             there too), or something else connected."
-        );
-        text.push_str(&wrap(&words, "", usize::from(style.width)));
-    }
-    text
+        )
+    };
+    lost.into_iter().take(MAX_LOST).map(words).collect()
+}
+
+fn another_key(fingerprint: &str) -> String {
+    format!(
+        "Nobody asked for a proof with this site key. Either the connector has another key \
+            (`portmatrix key show` must print {fingerprint} there too), or something else connected."
+    )
 }

@@ -1,5 +1,6 @@
 //! A hop in words, the same in all formats.
 
+use crate::document::{Fact, Text, Tone};
 use crate::observation::Evidence;
 use crate::reason::Reason;
 use crate::result::HopResult;
@@ -9,7 +10,7 @@ use std::fmt::Write as _;
 
 /// `host:port`, with the address when the name has several. `host` is the name as it is to be
 /// shown.
-pub(crate) fn to_text(result: &HopResult, host: &str) -> String {
+pub(super) fn to_text(result: &HopResult, host: &str) -> String {
     let port = result.to.port.map(|p| format!(":{p}")).unwrap_or_default();
     match result.to.address {
         Some(address) if address.to_string() != result.to.host && result.hop.contains('[') => {
@@ -21,7 +22,7 @@ pub(crate) fn to_text(result: &HopResult, host: &str) -> String {
 }
 
 /// The steps in one line: climbed ones by name, the first that was not with a cross.
-pub(crate) fn steps(result: &HopResult) -> String {
+pub(super) fn steps(result: &HopResult) -> String {
     let mut parts: Vec<(String, u32)> = Vec::new();
     for step in &result.steps {
         let name = format!("{}{}", step.step.name(), if step.ok { "" } else { " ✗" });
@@ -98,34 +99,46 @@ fn icmp_words(code: &str) -> Option<&'static str> {
     })
 }
 
+/// How a verdict stands.
+pub(super) fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Pass => Tone::Pass,
+        Verdict::Warn => Tone::Warn,
+        Verdict::Fail => Tone::Fail,
+        Verdict::Inconclusive => Tone::Inconclusive,
+        Verdict::Skipped => Tone::Skipped,
+    }
+}
+
 /// What is needed to act on one hop, each fact with its label: the reason in words, the step that
 /// failed, the 5-tuple and time, the advice.
-pub(crate) fn facts(hop: &HopResult) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("reason", format!("{}: {}", hop.reason, summary(hop)))];
+pub(super) fn facts(hop: &HopResult) -> Vec<Fact> {
+    let mut facts = vec![Fact::new("reason", format!("{}: {}", hop.reason, summary(hop)))];
     if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
         let mut words = step.step.name().to_owned();
         let all = step.facts.flat();
         for words_of_fact in all.iter().filter_map(|(name, value)| fact(name, value, &all)) {
             let _ = write!(words, " · {words_of_fact}");
         }
-        facts.push(("at", words));
+        facts.push(Fact::new("at", Text::code(words)));
     }
     let broken = first_broken(&hop.legs);
     for leg in &hop.legs {
         let here = if broken == Some(leg) { "first broken leg: " } else { "" };
-        facts.push(("leg", format!("{here}{leg}")));
+        facts.push(Fact::new("leg", format!("{here}{leg}")));
     }
     let attempts = Evidence::of_last_connection(&hop.evidence);
-    facts.extend(attempts.iter().map(|e| ("evidence", evidence(e, attempts.len() > 1))));
+    let several = attempts.len() > 1;
+    facts.extend(attempts.iter().map(|e| Fact::new("evidence", Text::code(evidence(e, several)))));
     if let Some(trace) = &hop.trace {
         let other =
             Evidence::decisive(&hop.evidence).is_none_or(|e| e.destination != trace.destination);
         let to = if other { format!("to {}: ", trace.destination) } else { String::new() };
-        facts.push(("path", format!("{to}{trace}")));
+        facts.push(Fact::new("path", Text::code(format!("{to}{trace}"))));
     }
-    facts.extend(hop.notes.iter().map(|note| ("note", note.clone())));
-    facts.extend(hop.advice.iter().map(|advice| ("do", advice.clone())));
-    facts.push(("row", hop.source.clone()));
+    facts.extend(hop.notes.iter().map(|note| Fact::new("note", Text::with_commands(note))));
+    facts.extend(hop.advice.iter().map(|advice| Fact::new("do", Text::with_commands(advice))));
+    facts.push(Fact::new("row", hop.source.as_str()));
     facts
 }
 
@@ -165,12 +178,9 @@ mod tests {
             "reason": "bad-gateway", "answered_by": "middlebox", "ms": 1.0, "steps": [], "evidence": [],
             "legs": [leg("ws", "proxy", Some(true)), leg("proxy", "psp", Some(false))] });
         let hop: HopResult = serde_json::from_value(hop).expect("a hop");
-        let lines: Vec<String> =
-            facts(&hop).into_iter().filter(|(l, _)| *l == "leg").map(|(_, words)| words).collect();
-        assert_eq!(
-            lines,
-            ["ws → proxy: ok (seen)", "first broken leg: proxy → psp: broken (seen)"]
-        );
+        let legs: Vec<Fact> = facts(&hop).into_iter().filter(|fact| fact.label == "leg").collect();
+        let told = ["ws → proxy: ok (seen)", "first broken leg: proxy → psp: broken (seen)"];
+        assert_eq!(legs, told.map(|words| Fact::new("leg", words)));
     }
 
     #[test]
@@ -186,32 +196,32 @@ mod tests {
             "trace": { "destination": "10.0.9.9:443", "nodes": [{ "ttl": 1, "answer": "time-exceeded", "from": "10.0.0.254" },
                 { "ttl": 2, "answer": "silent" }, { "ttl": 3, "answer": "time-exceeded", "from": "10.0.2.1" }, { "ttl": 4, "answer": "silent" }]}});
         let mut hop: HopResult = serde_json::from_value(hop).expect("a hop");
-        let lines = |hop: &HopResult| {
-            facts(hop)
-                .into_iter()
-                .filter(|(l, _)| matches!(*l, "evidence" | "path"))
-                .collect::<Vec<_>>()
+        let lines = |hop: &HopResult| -> Vec<Fact> {
+            let told = facts(hop).into_iter();
+            told.filter(|fact| matches!(fact.label, "evidence" | "path")).collect()
         };
+        let seen = |label, words: &str| Fact::new(label, Text::code(words));
         assert_eq!(
             lines(&hop),
             [
-                (
+                seen(
                     "evidence",
-                    "TCP 10.0.0.1:50000 → 10.0.9.9:443 at 2026-11-24 04:00:00.000Z · 3 \
-                    SYNs · timed-out"
-                        .to_owned()
+                    "TCP 10.0.0.1:50000 → 10.0.9.9:443 at 2026-11-24 04:00:00.000Z · 3 SYNs · \
+                        timed-out"
                 ),
-                (
+                seen(
                     "evidence",
                     "TCP 10.0.0.1:50001 → 10.0.9.9:443 at 2026-11-24 04:00:03.000Z · ICMP 3/13 \
                         from 10.0.2.1 · admin-prohibited"
-                        .to_owned()
                 ),
-                ("path", "10.0.0.254 → ? → 10.0.2.1 → silent".to_owned()),
+                seen("path", "10.0.0.254 → ? → 10.0.2.1 → silent"),
             ]
         );
         hop.trace.as_mut().expect("a walk").destination =
             "10.0.9.9:389".parse().expect("an address");
-        assert_eq!(lines(&hop)[2].1, "to 10.0.9.9:389: 10.0.0.254 → ? → 10.0.2.1 → silent");
+        assert_eq!(
+            lines(&hop)[2],
+            seen("path", "to 10.0.9.9:389: 10.0.0.254 → ? → 10.0.2.1 → silent")
+        );
     }
 }

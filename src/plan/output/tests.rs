@@ -81,6 +81,18 @@ fn markdown_cells_stay_cells() {
 }
 
 #[test]
+fn a_plan_steers_no_terminal_and_no_ticket() {
+    let mut plan = example();
+    plan.site = "\u{1b}]0;t\u{7}\n# h <script>".into();
+    for text in [table(&View::whole(&plan, true), 80), markdown(&View::whole(&plan, true))] {
+        assert!(!text.contains(|c| c != '\n' && crate::text::steers(c)), "{text:?}");
+        assert!(text.contains("]0;t"), "it is shown: {text:?}");
+        assert!(!text.contains("\n# h"), "{text:?}");
+    }
+    assert!(!markdown(&View::whole(&plan, true)).contains("<script"));
+}
+
+#[test]
 fn the_document_fits_its_schema() {
     let plan = example();
     let document: serde_json::Value =

@@ -1,118 +1,57 @@
 //! Directories as a host sees them: what they say of themselves, how far away they are, and what an
 //! open port does not show.
 
+use crate::document::{Block, Column, Heading, Note, Role, Section, Size, Table, Text};
 use crate::observation::{Spread, Step, StepKind};
-use crate::report::style::Style;
 use crate::report::words::to_text;
 use crate::result::{HopResult, Nearer, Nearness, ResultFile};
-use crate::text::{markdown_safe, wrap};
-use comfy_table::Cell;
-use std::fmt::Write as _;
 
-/// From this many columns on, domain, site and functional level have columns of their own.
-const WIDE: u16 = 110;
-
-/// Which columns there are.
-#[derive(Clone, Copy)]
-struct Columns {
-    from: bool,
-    wide: bool,
-}
-
-/// For a terminal; empty where no directory answered and nothing is to be said.
-pub fn table(file: &ResultFile, style: Style) -> String {
+/// Nothing where no directory answered and nothing is to be said.
+pub fn sections(file: &ResultFile) -> Vec<Section> {
     let rows: Vec<Row> = file.hops.iter().filter_map(Row::of).collect();
-    let width = usize::from(style.width.max(40));
-    let mut text = String::new();
-    if !rows.is_empty() {
-        let columns = Columns {
-            from: rows.iter().any(|r| r.from != rows[0].from),
-            wide: style.width >= WIDE,
-        };
-        let mut table = style.table();
-        table.set_header(columns.header());
-        for row in &rows {
-            table.add_row(columns.cells(row).map(Cell::new));
-        }
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 1));
+    let near = file.nearness.iter().filter_map(sentence);
+    let heading = (!rows.is_empty()).then(|| Heading {
+        words: "Directories".into(),
+        about: Some("times in ms: shortest/median/95 of 100".into()),
+    });
+    let told = heading.is_some().then(|| Block::Table(table(rows)));
+    let blocks: Vec<Block> = told.into_iter().chain(near).collect();
+    let mut sections = Vec::new();
+    if !blocks.is_empty() {
+        sections.push(Section { heading, blocks });
+    }
+    let cautions = cautions(&file.hops);
+    if !cautions.is_empty() {
+        let point =
+            |(caution, hops): (&str, Vec<String>)| format!("{}: {caution}", hops.join(", ")).into();
+        let words = Text::alarm("Open ports that may still fail");
+        sections.push(Section {
+            heading: Some(Heading { words, about: None }),
+            blocks: vec![Block::List(cautions.into_iter().map(point).collect())],
         });
-        let _ = writeln!(
-            text,
-            "\nDirectories (times in ms: shortest/median/95 of 100)\n{}",
-            table.trim_fmt()
-        );
     }
-    for near in file.nearness.iter().filter(|near| near.nearer != Nearer::Neither) {
-        text.push_str(&wrap(&sentence(near), "", width));
-    }
-    let cautions = cautions(&file.hops);
-    if !cautions.is_empty() {
-        text.push_str("\nOPEN PORTS THAT MAY STILL FAIL\n");
-    }
-    for (caution, hops) in cautions {
-        text.push_str(&wrap(&format!("{}: {caution}", hops.join(", ")), "  ", width));
-    }
-    text
+    sections
 }
 
-/// For a ticket or a wiki page.
-pub fn markdown(file: &ResultFile) -> String {
-    let rows: Vec<Row> = file.hops.iter().filter_map(Row::of).collect();
-    let mut text = String::new();
-    if !rows.is_empty() {
-        let columns = Columns { from: true, wide: true };
-        let header: Vec<&str> = columns.header().collect();
-        let _ = writeln!(
-            text,
-            "\n### Directories\n\nTimes are shortest/median/95 of 100, in milliseconds.\n\n| {} |",
-            header.join(" | ")
-        );
-        let _ = writeln!(text, "|{}", "---|".repeat(header.len()));
-        for row in &rows {
-            let cells: Vec<String> = columns.cells(row).map(markdown_safe).collect();
-            let _ = writeln!(text, "| {} |", cells.join(" | "));
-        }
-    }
-    for near in file.nearness.iter().filter(|near| near.nearer != Nearer::Neither) {
-        let _ = writeln!(text, "\n{}", markdown_safe(&sentence(near)));
-    }
-    let cautions = cautions(&file.hops);
-    if !cautions.is_empty() {
-        text.push_str("\n### Open is not all\n\n");
-    }
-    for (caution, hops) in cautions {
-        let _ = writeln!(text, "- {}", markdown_safe(&format!("{}: {caution}", hops.join(", "))));
-    }
-    text
-}
-
-impl Columns {
-    fn header(self) -> impl Iterator<Item = &'static str> {
-        self.choose([
-            "From",
-            "Directory",
-            "Domain",
-            "Is",
-            "Level",
-            "Site",
-            "Clock",
-            "Connect",
-            "Answer",
-        ])
-    }
-
-    fn cells(self, row: &Row) -> impl Iterator<Item = &str> {
-        let Row { from, directory, domain, is, level, site, clock, connect, answer } = row;
-        self.choose(
-            [from, directory, domain, is, level, site, clock, connect, answer].map(String::as_str),
-        )
-    }
-
-    fn choose(self, all: [&str; 9]) -> impl Iterator<Item = &str> {
-        let shown = [self.from, true, self.wide, true, self.wide, self.wide, true, true, true];
-        all.into_iter().zip(shown).filter(|(_, shown)| *shown).map(|(cell, _)| cell)
-    }
+/// One line for each directory; domain, site and functional level where there is room.
+fn table(rows: Vec<Row>) -> Table {
+    let several = rows.iter().any(|row| row.from != rows[0].from);
+    let from = if several { Size::Narrow } else { Size::Page };
+    let column = |heading| Column::new(heading, Role::Words);
+    Table::of::<Row>(
+        &[
+            (column("From").from(from), &|row| row.from.as_str().into()),
+            (column("Directory"), &|row| row.directory.as_str().into()),
+            (column("Domain").from(Size::Wide), &|row| row.domain.as_str().into()),
+            (column("Is"), &|row| row.is.as_str().into()),
+            (column("Level").from(Size::Wide), &|row| row.level.as_str().into()),
+            (column("Site").from(Size::Wide), &|row| row.site.as_str().into()),
+            (column("Clock"), &|row| row.clock.as_str().into()),
+            (column("Connect"), &|row| row.connect.as_str().into()),
+            (column("Answer"), &|row| row.answer.as_str().into()),
+        ],
+        rows,
+    )
 }
 
 /// One directory that answered.
@@ -210,29 +149,27 @@ fn spread(spread: Option<Spread>) -> String {
         .unwrap_or_default()
 }
 
-/// Which directories a host is nearer to, and whether it should be so.
-fn sentence(near: &Nearness) -> String {
+/// Which directories a host is nearer to, and whether it should be so; nothing where there is no
+/// clear difference, for nothing is to be done about it.
+fn sentence(near: &Nearness) -> Option<Block> {
     let Nearness { role, host, wanted, other, nearer } = near;
     let named = |group: &crate::result::DirectoryGroup| {
         format!("{} ({}, {:.1} ms)", group.roles.join(", "), group.nearest, group.median_ms)
     };
+    let (wanted, other) = (named(wanted), named(other));
     match nearer {
-        Nearer::Wanted => format!(
-            "{host} is nearer to {} than to {}, as a {role} should be.",
-            named(wanted),
-            named(other)
-        ),
+        Nearer::Wanted => {
+            let words =
+                format!("{host} is nearer to {wanted} than to {other}, as a {role} should be.");
+            Some(Block::Paragraph(words.into()))
+        }
         Nearer::Other => {
-            format!(
-                "LATENCY: {host} is nearer to {} than to {}: a {role} belongs nearer to the \
-                    latter.",
-                named(other),
-                named(wanted)
-            )
+            let words = format!(
+                "{host} is nearer to {other} than to {wanted}: a {role} belongs nearer to the latter."
+            );
+            Some(Block::Note(Note { label: "Latency", words: words.into() }))
         }
-        Nearer::Neither => {
-            format!("{host} is as near to {} as to {}.", named(wanted), named(other))
-        }
+        Nearer::Neither => None,
     }
 }
 
@@ -254,6 +191,7 @@ fn cautions(hops: &[HopResult]) -> Vec<(&str, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Document, Style, markdown, terminal};
     use crate::result::DirectoryGroup;
     use serde_json::json;
 
@@ -277,10 +215,18 @@ mod tests {
         .expect("a result")
     }
 
+    fn document(file: &ResultFile) -> Document {
+        Document { sections: sections(file), ..Document::default() }
+    }
+
+    fn screen(file: &ResultFile, width: u16) -> String {
+        terminal::render(&document(file), Style { width, color: false })
+    }
+
     #[test]
     fn a_directory_has_a_line_and_a_caution_is_said_once() {
         for (width, site) in [(80, false), (120, true)] {
-            let text = table(&file(), Style { width, color: false });
+            let text = screen(&file(), width);
             assert!(text.lines().all(|l| l.chars().count() <= usize::from(width)), "{text}");
             let line =
                 text.lines().find(|l| l.contains("dc1.corp") && l.contains("AD PDC")).expect(&text);
@@ -296,15 +242,15 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(markdown(&file()).contains(
-            "| svc | dc1.corp.example:389 | corp.example | AD PDC GC | \
-                2016 | London | -3 s | 0.1/0.2/0.9 |"
-        ));
-        let nothing = ResultFile { hops: Vec::new(), ..file() };
-        assert_eq!(
-            (table(&nothing, Style { width: 80, color: false }), markdown(&nothing)),
-            (String::new(), String::new())
+        let text = markdown::render(&document(&file()));
+        assert!(
+            text.contains(
+                "| svc | dc1.corp.example:389 | corp.example | AD PDC GC | \
+                    2016 | London | -3 s | 0.1/0.2/0.9 |"
+            ),
+            "{text}"
         );
+        assert_eq!(screen(&ResultFile { hops: Vec::new(), ..file() }, 80), "");
     }
 
     #[test]
@@ -314,26 +260,22 @@ mod tests {
             nearest: format!("{role}1"),
             median_ms,
         };
-        let near = |nearer| Nearness {
-            role: "svc".into(),
-            host: "h".into(),
-            wanted: group("target", 1.0),
-            other: group("source", 9.0),
-            nearer,
+        let said = |nearer| {
+            let near = Nearness {
+                role: "svc".into(),
+                host: "h".into(),
+                wanted: group("target", 1.0),
+                other: group("source", 9.0),
+                nearer,
+            };
+            screen(&ResultFile { nearness: vec![near], hops: Vec::new(), ..file() }, 200)
         };
         assert_eq!(
-            sentence(&near(Nearer::Wanted)),
+            said(Nearer::Wanted),
             "h is nearer to target (target1, 1.0 ms) than to source (source1, 9.0 ms), as a svc \
-                should be."
+                should be.\n"
         );
-        assert!(
-            sentence(&near(Nearer::Other)).starts_with("LATENCY: h is nearer to source (source1")
-        );
-        let near = ResultFile { nearness: vec![near(Nearer::Neither)], hops: Vec::new(), ..file() };
-        assert_eq!(
-            table(&near, Style { width: 80, color: false }),
-            "",
-            "nothing is to be done about it"
-        );
+        assert!(said(Nearer::Other).starts_with("LATENCY: h is nearer to source (source1"));
+        assert_eq!(said(Nearer::Neither), "", "nothing is to be done about it");
     }
 }

@@ -1,5 +1,9 @@
-//! Parts of a report beside the list of hops.
+//! Parts of the document of a result, each made from it once for all formats.
 
 pub mod directories;
+pub mod hops;
+mod names;
 pub mod published;
 pub mod ranges;
+pub mod troubles;
+pub mod untested;

@@ -1,100 +1,50 @@
 //! Names and ranges of cloud services: one line for each, whatever the number of addresses behind
 //! it.
 
+use crate::document::{Block, Column, Heading, Note, Role, Section, Size, Table, Text};
 use crate::matrix::endpoints::day;
-use crate::report::Style;
+use crate::report::words::tone;
 use crate::result::ResultFile;
 use crate::result::published::{
     Published, PublishedName, PublishedRange, RangeState, Revocation, Through,
 };
-use crate::text::{markdown_safe, wrap};
-use comfy_table::{Cell, ColumnConstraint};
-use std::fmt::Write as _;
 
-/// From this many columns on, class, HTTP status, time and certificate have columns of their own;
-/// from so many more, the alias has one.
-const WIDE: u16 = 110;
-const VERY_WIDE: u16 = 150;
 /// Addresses named for one range.
 const MOST_ADDRESSES: usize = 4;
 
-/// For a terminal; empty where no cloud service was looked at.
-pub fn table(file: &ResultFile, style: Style) -> String {
-    let width = usize::from(style.width.max(40));
-    let mut text = String::new();
-    for one in &file.published {
-        let (tested, wildcards) = parts(one);
-        let columns = match style.width {
-            VERY_WIDE.. => &ALL_COLUMNS[..],
-            WIDE.. => &ALL_COLUMNS[..ALL_COLUMNS.len() - 1],
-            _ => &COLUMNS,
-        };
-        let _ = writeln!(text, "\nNames of {} from {}{}", one.role, one.from, through(one));
-        text.push_str(&drawn(columns, tested.iter().map(|name| cells(name, columns)), style));
-        for wildcard in wildcards {
-            text.push_str(&wrap(&about_wildcard(wildcard), "  ", width));
-        }
-        if let Some(words) = aged(one) {
-            text.push_str(&wrap(&words, "", width));
-        }
-        if !one.ranges.is_empty() {
-            let _ = writeln!(text, "\nRanges of {}: {}", one.role, coverage(&one.ranges));
-            text.push_str(&drawn(&RANGE_COLUMNS, one.ranges.iter().map(range_cells), style));
-            text.push_str(&wrap(CAUTION, "  ", width));
-        }
-    }
+/// Nothing where no cloud service was looked at.
+pub fn sections(file: &ResultFile) -> Vec<Section> {
+    let mut sections: Vec<Section> =
+        file.published.iter().flat_map(|one| [Some(names(one)), ranges(one)]).flatten().collect();
     if !file.revocation.is_empty() {
-        let _ = writeln!(text, "\nRevocation: hosts that the certificates name");
-        text.push_str(&drawn(
-            &REVOCATION_COLUMNS,
-            file.revocation.iter().map(revocation_cells),
-            style,
-        ));
+        let mut blocks = vec![Block::Table(revocation_table(&file.revocation))];
         if file.revocation.iter().any(|one| !one.reached) {
-            text.push_str(&wrap(WAITS, "  ", width));
+            blocks.push(Block::Remark(WAITS.into()));
         }
+        sections.push(section("Revocation: hosts that the certificates name".to_owned(), blocks));
     }
-    text
+    sections
 }
 
-/// For a ticket or a wiki page.
-pub fn markdown(file: &ResultFile) -> String {
-    let mut text = String::new();
-    for one in &file.published {
-        let (tested, wildcards) = parts(one);
-        let _ = writeln!(
-            text,
-            "\n### Names of {} from {}{}\n",
-            markdown_safe(&one.role),
-            markdown_safe(&one.from),
-            through(one)
-        );
-        rows(&mut text, &ALL_COLUMNS, tested.iter().map(|name| cells(name, &ALL_COLUMNS)));
-        for wildcard in wildcards {
-            let _ = writeln!(text, "\n- {}", markdown_safe(&about_wildcard(wildcard)));
-        }
-        if let Some(words) = aged(one) {
-            let _ = writeln!(text, "\n{}", markdown_safe(&words));
-        }
-        if !one.ranges.is_empty() {
-            let _ = writeln!(
-                text,
-                "\n### Ranges of {}\n\n{}\n",
-                markdown_safe(&one.role),
-                coverage(&one.ranges)
-            );
-            rows(&mut text, &RANGE_COLUMNS, one.ranges.iter().map(range_cells));
-            let _ = writeln!(text, "\n{CAUTION}");
-        }
+fn section(words: String, blocks: Vec<Block>) -> Section {
+    Section { heading: Some(Heading { words: words.into(), about: None }), blocks }
+}
+
+fn names(one: &Published) -> Section {
+    let (tested, wildcards) = parts(one);
+    let points: Vec<Text> = wildcards.into_iter().map(|name| about_wildcard(name).into()).collect();
+    let mut blocks = vec![Block::Table(name_table(&tested))];
+    if !points.is_empty() {
+        blocks.push(Block::List(points));
     }
-    if !file.revocation.is_empty() {
-        text.push_str("\n### Revocation\n\nHosts that the certificates name.\n\n");
-        rows(&mut text, &REVOCATION_COLUMNS, file.revocation.iter().map(revocation_cells));
-        if file.revocation.iter().any(|one| !one.reached) {
-            let _ = writeln!(text, "\n{WAITS}");
-        }
-    }
-    text
+    blocks.extend(aged(one).map(Block::Note));
+    section(format!("Names of {} from {}{}", one.role, one.from, through(one)), blocks)
+}
+
+fn ranges(one: &Published) -> Option<Section> {
+    let words = format!("Ranges of {}: {}", one.role, coverage(&one.ranges));
+    let blocks = vec![Block::Table(range_table(&one.ranges)), Block::Remark(CAUTION.into())];
+    (!one.ranges.is_empty()).then(|| section(words, blocks))
 }
 
 /// A list that is older than this, in days, has most likely changed: additions are announced a
@@ -102,15 +52,18 @@ pub fn markdown(file: &ResultFile) -> String {
 const OLD: i64 = 180;
 
 /// That the list has grown old.
-fn aged(one: &Published) -> Option<String> {
+fn aged(one: &Published) -> Option<Note> {
     let days = one.list_days.filter(|days| *days > OLD)?;
     let date = day(one.list.as_deref()?)?;
-    Some(format!(
-        "OLD LIST: the names and ranges of {} are those of {date}, {days} days ago: `portmatrix \
-            matrix diff` compares them with what is published \
-         now, and `portmatrix matrix import endpoints` brings them up to date.",
+    let words = Text::from(format!(
+        "the names and ranges of {} are those of {date}, {days} days ago: ",
         one.role
     ))
+    .then(Text::with_commands(
+        "`portmatrix matrix diff` compares them with what is published now, and `portmatrix matrix \
+            import endpoints` brings them up to date.",
+    ));
+    Some(Note { label: "Old list", words })
 }
 
 /// Which way was taken.
@@ -118,29 +71,30 @@ fn through(one: &Published) -> String {
     one.proxy.as_ref().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
 }
 
-const COLUMNS: [&str; 4] = ["Verdict", "Name", "Works", "Reason"];
-const ALL_COLUMNS: [&str; 9] =
-    ["Verdict", "Name", "Works", "Reason", "Class", "HTTP", "ms", "Certificate from", "Alias of"];
-const RANGE_COLUMNS: [&str; 3] = ["Range", "State", "Through"];
 const CAUTION: &str = "A range is seen through the addresses that the names have now; of its other \
     addresses nothing is known.";
-
-const REVOCATION_COLUMNS: [&str; 4] = ["Host", "For", "Reached", "Why not"];
 const WAITS: &str = "A client that cannot reach these waits for them at every new connection, and \
     then goes on without knowing, or breaks off: allow TCP 80.";
 
-fn revocation_cells(one: &Revocation) -> Vec<String> {
-    let proxy = one.proxy.as_ref().map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-    let reached = match (&one.error, one.status) {
-        (Some(_), _) => "no".to_owned(),
-        (None, status) => status.map_or("yes".to_owned(), |status| format!("yes, HTTP {status}")),
-    };
-    vec![
-        format!("{}:{}{proxy}", one.host, one.port),
-        one.purposes.join(", "),
-        reached,
-        one.error.clone().unwrap_or_default(),
-    ]
+fn revocation_table(hosts: &[Revocation]) -> Table {
+    Table::of::<&Revocation>(
+        &[
+            (Column::new("Host", Role::Word), &|one| {
+                let proxy = one.proxy.as_ref().map(|proxy| format!(" through {proxy}"));
+                format!("{}:{}{}", one.host, one.port, proxy.unwrap_or_default()).into()
+            }),
+            (Column::new("For", Role::Word), &|one| one.purposes.join(", ").into()),
+            (Column::new("Reached", Role::Word), &|one| match (&one.error, one.status) {
+                (Some(_), _) => "no".into(),
+                (None, None) => "yes".into(),
+                (None, Some(status)) => format!("yes, HTTP {status}").into(),
+            }),
+            (Column::new("Why not", Role::Words), &|one| {
+                one.error.as_deref().unwrap_or_default().into()
+            }),
+        ],
+        hosts,
+    )
 }
 
 /// Names that were tested, those that matter most first, and wildcards.
@@ -151,22 +105,38 @@ fn parts(one: &Published) -> (Vec<&PublishedName>, Vec<&PublishedName>) {
     (tested, wildcards)
 }
 
-fn cells(name: &PublishedName, columns: &[&str]) -> Vec<String> {
-    let cell = |column: &&str| match *column {
-        "Verdict" => name.verdict.map_or("not asked", crate::verdict::Verdict::name).to_owned(),
-        "Name" => name.name.clone(),
-        "Class" => name.class.name().to_owned(),
-        "Works" if name.addresses == 0 => "-".to_owned(),
-        "Works" => format!("{}/{}", name.working, name.addresses),
-        "Reason" => name.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
-        "HTTP" => name.status.map(|status| status.to_string()).unwrap_or_default(),
-        "ms" => name.connect_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
-        "Certificate from" => {
-            name.issuer.as_deref().map(common_name).unwrap_or_default().to_owned()
-        }
-        _ => name.aliases.last().cloned().unwrap_or_default(),
-    };
-    columns.iter().map(cell).collect()
+fn name_table(names: &[&PublishedName]) -> Table {
+    let wide = |heading| Column::new(heading, Role::Word).from(Size::Wide);
+    Table::of::<&PublishedName>(
+        &[
+            (Column::new("Verdict", Role::Word), &|name| {
+                let word = name.verdict.map_or("not asked", crate::verdict::Verdict::name);
+                Text::from(word).tone(name.verdict.map(tone))
+            }),
+            (Column::new("Name", Role::Word), &|name| name.name.as_str().into()),
+            (Column::new("Works", Role::Word), &|name| match name.addresses {
+                0 => "-".into(),
+                addresses => format!("{}/{addresses}", name.working).into(),
+            }),
+            (Column::new("Reason", Role::Word), &|name| {
+                name.reason.map(|reason| reason.code()).unwrap_or_default().into()
+            }),
+            (wide("Class"), &|name| name.class.name().into()),
+            (wide("HTTP"), &|name| shown(name.status)),
+            (wide("ms"), &|name| shown(name.connect_ms.map(|ms| format!("{ms:.1}")))),
+            (Column::new("Certificate from", Role::Words).from(Size::Wide), &|name| {
+                name.issuer.as_deref().map(common_name).unwrap_or_default().into()
+            }),
+            (Column::new("Alias of", Role::Words).from(Size::VeryWide), &|name| {
+                shown(name.aliases.last())
+            }),
+        ],
+        names.iter().copied(),
+    )
+}
+
+fn shown(cell: Option<impl ToString>) -> Text {
+    cell.map(|cell| cell.to_string()).unwrap_or_default().into()
 }
 
 /// The common name of a certificate's issuer, or all of it.
@@ -186,7 +156,19 @@ fn about_wildcard(name: &PublishedName) -> String {
     format!("{}: {words}", name.name)
 }
 
-fn range_cells(range: &PublishedRange) -> Vec<String> {
+fn range_table(ranges: &[PublishedRange]) -> Table {
+    Table::of::<&PublishedRange>(
+        &[
+            (Column::new("Range", Role::Word), &|range| range.network.to_string().into()),
+            (Column::new("State", Role::Word), &|range| range.state.words().into()),
+            (Column::new("Through", Role::Words), &|range| ways(range).into()),
+        ],
+        ranges,
+    )
+}
+
+/// The addresses through which a range was seen.
+fn ways(range: &PublishedRange) -> String {
     let mut through: Vec<String> = range.through.iter().take(MOST_ADDRESSES).map(way).collect();
     if range.through.len() > MOST_ADDRESSES {
         through.push(format!("and {} more", range.through.len() - MOST_ADDRESSES));
@@ -194,7 +176,7 @@ fn range_cells(range: &PublishedRange) -> Vec<String> {
     if through.is_empty() {
         through.push("no name has an address here now".to_owned());
     }
-    vec![range.network.to_string(), range.state.words().to_owned(), through.join(", ")]
+    through.join(", ")
 }
 
 fn way(through: &Through) -> String {
@@ -221,30 +203,4 @@ fn coverage(ranges: &[PublishedRange]) -> String {
         .filter(|state| count(*state) > 0)
         .map(|state| format!("{} {}", count(state), state.words()));
     format!("{} of {}", counts.collect::<Vec<_>>().join(", "), ranges.len())
-}
-
-fn drawn(columns: &[&str], rows: impl Iterator<Item = Vec<String>>, style: Style) -> String {
-    let mut table = style.table();
-    table.set_header(columns.to_vec());
-    for row in rows {
-        table.add_row(row.into_iter().map(Cell::new));
-    }
-    for (column, heading) in table.column_iter_mut().zip(columns) {
-        column.set_padding((0, 1));
-        if !matches!(*heading, "Certificate from" | "Alias of" | "Through" | "Why not") {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-    format!("{}\n", table.trim_fmt())
-}
-
-fn rows(text: &mut String, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    let _ = writeln!(text, "| {} |\n|{}", columns.join(" | "), "---|".repeat(columns.len()));
-    for row in rows {
-        let _ = writeln!(
-            text,
-            "| {} |",
-            row.iter().map(|cell| markdown_safe(cell)).collect::<Vec<_>>().join(" | ")
-        );
-    }
 }

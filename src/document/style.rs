@@ -1,8 +1,8 @@
-//! How tables for people are drawn.
+//! How tables for a terminal are drawn.
 
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
-/// How a table for people is drawn.
+/// How a document is drawn in a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// Columns of the terminal.
@@ -17,7 +17,7 @@ const LINES: TableStyle =
 
 impl Style {
     /// An empty table of this width.
-    pub(super) fn table(self) -> Table {
+    pub(crate) fn table(self) -> Table {
         let mut table = Table::new();
         table
             .load_style(LINES)
