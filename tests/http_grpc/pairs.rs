@@ -73,10 +73,7 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
         assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
         assert_eq!(seen.step(StepKind::Grpc).facts.flat()["health"], "SERVING");
     }
-    // An entry is written when its connection has ended; nothing else marks that moment from
-    // outside.
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    let (arrivals, _) = http.journal.snapshot();
+    let (arrivals, _) = http.end().await.snapshot();
     assert!(!arrivals.is_empty() && arrivals.iter().all(|a| !a.proved), "{arrivals:?}");
 }
 

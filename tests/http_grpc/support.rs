@@ -46,7 +46,17 @@ pub struct Listener {
     /// Its own certificate in PEM, where it speaks TLS.
     pub certificate: Option<String>,
     stop: CancellationToken,
-    _task: JoinHandle<()>,
+    task: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Ends it and every connection to it. What it remembers is whole then: an entry is written when
+    /// its connection has ended.
+    pub async fn end(mut self) -> Arc<Journal> {
+        self.stop.cancel();
+        (&mut self.task).await.expect("the listener ends in order");
+        self.journal.clone()
+    }
 }
 
 impl Drop for Listener {
@@ -93,7 +103,7 @@ pub fn listen_within(
     let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
     let task =
         tokio::spawn(server::run(listener, here, Gate::new(limits), journal.clone(), stop.clone()));
-    Listener { address, journal, certificate, stop, _task: task }
+    Listener { address, journal, certificate, stop, task }
 }
 
 pub fn hop(protocol: Protocol, port: u16, path: Option<&str>, expect: Expect) -> Hop {

@@ -5,19 +5,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A capture under way.
-pub struct Capture {
+pub struct Capture<'a> {
+    at: &'a Namespace,
     process: Process,
     file: String,
 }
 
-impl Capture {
+/// What is sent last, so that everything before it is in the file once this is.
+const LAST: &str = "nothing that is looked at comes after this";
+
+impl<'a> Capture<'a> {
     /// Begins to capture. `None`, with a sentence on standard error, where tshark is missing; on a
     /// build server it must be there.
     ///
     /// # Panics
     /// When nothing is captured.
     #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-    pub fn start(at: &Namespace, file: &str) -> Option<Self> {
+    pub fn start(at: &'a Namespace, file: &str) -> Option<Self> {
         let found = Command::new("sh")
             .args(["-c", "command -v tshark dumpcap"])
             .output()
@@ -33,7 +37,7 @@ impl Capture {
             assert!(Instant::now() < end, "the capture does not begin");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(Capture { process, file: file.to_owned() })
+        Some(Capture { at, process, file: file.to_owned() })
     }
 
     /// Ends it. No frame may be malformed, and of each protocol something must have been seen: who
@@ -42,8 +46,19 @@ impl Capture {
     /// # Panics
     /// When one is, or nothing was seen.
     pub fn assert_well_formed(self, decode: &[&str], protocols: &[&str]) {
-        // What was just sent is still on its way to the file.
-        std::thread::sleep(Duration::from_millis(1500));
+        // What was just sent is still on its way to the file, which holds it in order.
+        let send = format!(
+            "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'{LAST}', \
+                ('192.0.2.1', 9))"
+        );
+        let sent = self.at.run("python3", &["-c", &send], Duration::from_secs(20));
+        assert_eq!(sent.code, Some(0), "{sent}");
+        let end = Instant::now() + Duration::from_secs(20);
+        let is_last = |octets: &[u8]| octets == LAST.as_bytes();
+        while !std::fs::read(&self.file).is_ok_and(|all| all.windows(LAST.len()).any(is_last)) {
+            assert!(Instant::now() < end, "the capture does not come to its end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         let done = self.process.interrupt(Duration::from_secs(20));
         let read = |filter: &str| -> Vec<String> {
             let mut command = Command::new("tshark");
