@@ -20,15 +20,9 @@ mod certificates;
 #[cfg(target_os = "linux")]
 mod documents;
 #[cfg(target_os = "linux")]
-mod inside;
-#[cfg(target_os = "linux")]
 mod judge;
 #[cfg(target_os = "linux")]
 mod net;
-#[cfg(target_os = "linux")]
-#[path = "../support/netns.rs"]
-#[allow(dead_code, reason = "each test uses its part of the harness")]
-mod netns;
 #[cfg(target_os = "linux")]
 mod pool;
 #[cfg(target_os = "linux")]
@@ -40,7 +34,13 @@ mod run;
 #[cfg(target_os = "linux")]
 mod scenario;
 #[cfg(target_os = "linux")]
-mod tun;
+#[path = "../support"]
+mod support {
+    #![allow(dead_code, reason = "each test binary uses its part of the harness")]
+    pub mod inside;
+    pub mod netns;
+    pub mod tun;
+}
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -4,10 +4,10 @@
 //! differs, its trial waits until it is alone, and looks again before it fails.
 
 use crate::documents;
-use crate::netns;
 use crate::report::{self, Mark};
 use crate::run::{self, Row, Shared};
 use crate::scenario::{self, Scenario, Way};
+use crate::support::netns;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
