@@ -15,6 +15,7 @@ mod matrix_invalid;
 mod matrix_rows;
 mod plan;
 mod site_invalid;
+mod snapshots;
 mod this_machine;
 
 #[path = "../support"]

@@ -1,8 +1,5 @@
-//! `portmatrix plan` and `portmatrix init` as a user runs them: golden outputs of two small sites,
-//! a second product, exit codes.
-//!
-//! `UPDATE_EXPECTED=1 cargo test --test site_plan` writes the golden outputs anew, to be read
-//! before they are committed.
+//! `portmatrix plan` and `portmatrix init` as a user runs them: what is in the plan of two small
+//! sites, a second product, exit codes. (`snapshots.rs` has the outputs as a whole.)
 
 use portmatrix::matrix::Registry;
 use portmatrix::plan::build::build;
@@ -45,36 +42,6 @@ const DIRECT: &[&str] = &["plan", "--site", "direct.toml"];
 
 fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [arguments, more].concat()
-}
-
-#[test]
-fn golden_outputs() {
-    let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
-    let mut different = Vec::new();
-    for (site, arguments) in [("direct", DIRECT), ("lan", LAN)] {
-        // What was left out is shown of the small product alone: each new row of the built-in
-        // tables would change the other's.
-        let all: &[&str] = if site == "lan" { &["--all"] } else { &[] };
-        for (file, width, more) in [
-            ("table-80.txt", 80, &[][..]),
-            ("table-120.txt", 120, &[]),
-            ("csv", 80, &["--format", "csv"]),
-            ("md", 80, &["--format", "markdown"]),
-        ] {
-            let shown = stdout(width, &with(arguments, &with(more, all))).replace("\r\n", "\n");
-            let path = data("site/golden").join(format!("{site}.{file}"));
-            if update {
-                std::fs::write(&path, &shown).expect("written");
-            } else if std::fs::read_to_string(&path)
-                .expect("the file is there")
-                .replace("\r\n", "\n")
-                != shown
-            {
-                different.push(format!("== {}\n{shown}", path.display()));
-            }
-        }
-    }
-    assert!(different.is_empty(), "other outputs than expected:\n{}", different.join("\n"));
 }
 
 #[test]
