@@ -1,55 +1,60 @@
-//! What this project may depend on: licences, sources, and the same crate in two versions. Reads
-//! `cargo metadata` for both systems that the program is built for. (Known vulnerabilities are not
-//! looked up: their list is not part of the repository.)
+//! What this project may depend on: licences, sources, and the same crate in two versions, by the
+//! lists of `deny.toml`. Reads `cargo metadata` for both systems that the program is built for, so
+//! that the lists hold also where there is no cargo-deny. (Known vulnerabilities are not looked up:
+//! their list is not part of the repository.)
 
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-const TARGETS: &[&str] = &["x86_64-unknown-linux-gnu", "x86_64-pc-windows-gnu"];
+/// `deny.toml`, as far as it is read here.
+#[derive(Deserialize)]
+struct Rules {
+    graph: Graph,
+    licenses: Licences,
+    bans: Bans,
+}
 
-/// Licences that ask for nothing but their own text, and MPL-2.0, which asks for the source of the
-/// changed files alone (we change none).
-const LICENCES: &[&str] = &[
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-2-Clause",
-    "BSD-3-Clause",
-    "BSL-1.0",
-    "CC0-1.0",
-    // For data: the list of public roots.
-    "CDLA-Permissive-2.0",
-    "ISC",
-    "MIT",
-    "MIT-0",
-    "MPL-2.0",
-    "Unicode-3.0",
-    "Unlicense",
-    "Zlib",
-];
+#[derive(Deserialize)]
+struct Graph {
+    targets: Vec<String>,
+}
 
-/// Crates that reach the program in two versions, each with who is behind. A row that is no longer
-/// needed must go.
-const TWICE: &[(&str, &str)] = &[
-    ("base64", "ldap3_proto is one release behind the others"),
-    ("getrandom", "ring still has 0.2; uuid (in ldap3_proto) has 0.4"),
-    ("syn", "build time only: the derive crates are moving from 2 to 3"),
-    ("synstructure", "build time only: it follows syn"),
-    ("unicode-width", "miette still has 0.1; the tables have 0.2"),
-];
+#[derive(Deserialize)]
+struct Licences {
+    allow: BTreeSet<String>,
+}
 
-/// Crates that must never come in, each with what is used in its place.
-const BANNED: &[(&str, &str)] = &[
-    ("openssl", "rustls"),
-    ("openssl-sys", "rustls"),
-    ("native-tls", "rustls"),
-    ("aws-lc-rs", "ring: it cross-compiles to Windows with nothing but a C compiler"),
-    ("aws-lc-sys", "ring"),
-    ("trust-dns-resolver", "hickory-resolver, its present name"),
-    ("chrono", "jiff"),
-];
+#[derive(Deserialize)]
+struct Bans {
+    deny: Vec<Banned>,
+    skip: Vec<Twice>,
+}
 
-/// Banned crates that one other crate may bring, with which they stay: its interface names them.
-const BROUGHT: &[(&str, &str)] = &[("chrono", "quick-junit")];
+/// A crate that must not come in, except with one that its interface names.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Banned {
+    #[serde(rename = "crate")]
+    name: String,
+    use_instead: String,
+    #[serde(default)]
+    wrappers: BTreeSet<String>,
+}
+
+/// A crate that reaches the program in two versions.
+#[derive(Deserialize)]
+struct Twice {
+    #[serde(rename = "crate")]
+    name: String,
+    reason: String,
+}
+
+fn rules() -> Rules {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deny.toml");
+    let text = std::fs::read_to_string(path).expect("deny.toml is there");
+    toml::from_str(&text).expect("deny.toml has its lists")
+}
 
 /// One package of the resolved graph.
 struct Package {
@@ -128,7 +133,7 @@ fn read(metadata: &Value) -> Vec<Package> {
 
 /// Whether an SPDX expression can be satisfied with allowed licences alone. `/` is the old way to
 /// write `OR`; `AND` binds more tightly.
-fn allowed(expression: &str) -> bool {
+fn allowed(expression: &str, licences: &BTreeSet<String>) -> bool {
     let spaced = expression
         .replace('/', " OR ")
         .replace('(', " ( ")
@@ -137,35 +142,35 @@ fn allowed(expression: &str) -> bool {
     let words: Vec<String> =
         spaced.split_whitespace().map(|w| w.replace('\u{1}', " WITH ")).collect();
     let mut at = 0;
-    let outcome = any(&words, &mut at);
+    let outcome = any(&words, &mut at, licences);
     outcome && at == words.len()
 }
 
-fn any(words: &[String], at: &mut usize) -> bool {
-    let mut outcome = all(words, at);
+fn any(words: &[String], at: &mut usize, licences: &BTreeSet<String>) -> bool {
+    let mut outcome = all(words, at, licences);
     while words.get(*at).is_some_and(|w| w == "OR") {
         *at += 1;
-        outcome |= all(words, at);
+        outcome |= all(words, at, licences);
     }
     outcome
 }
 
-fn all(words: &[String], at: &mut usize) -> bool {
-    let mut outcome = one(words, at);
+fn all(words: &[String], at: &mut usize, licences: &BTreeSet<String>) -> bool {
+    let mut outcome = one(words, at, licences);
     while words.get(*at).is_some_and(|w| w == "AND") {
         *at += 1;
-        outcome &= one(words, at);
+        outcome &= one(words, at, licences);
     }
     outcome
 }
 
-fn one(words: &[String], at: &mut usize) -> bool {
+fn one(words: &[String], at: &mut usize, licences: &BTreeSet<String>) -> bool {
     let word = words.get(*at).map(String::as_str);
     *at += 1;
     if word != Some("(") {
-        return word.is_some_and(|w| LICENCES.contains(&w));
+        return word.is_some_and(|w| licences.contains(w));
     }
-    let outcome = any(words, at);
+    let outcome = any(words, at, licences);
     let closed = words.get(*at).is_some_and(|w| w == ")");
     *at += 1;
     outcome && closed
@@ -173,12 +178,12 @@ fn one(words: &[String], at: &mut usize) -> bool {
 
 #[test]
 fn licences_sources_and_banned_crates() {
-    let mut wrong = Vec::new();
-    for target in TARGETS {
+    let (rules, mut wrong) = (rules(), Vec::new());
+    for target in &rules.graph.targets {
         for package in packages(target) {
             let shown = format!("{} {} ({target})", package.name, package.version);
             match &package.licence {
-                Some(licence) if allowed(licence) => {}
+                Some(licence) if allowed(licence, &rules.licenses.allow) => {}
                 other => wrong.push(format!("{shown}: licence {other:?}")),
             }
             match package.source.as_deref() {
@@ -188,13 +193,9 @@ fn licences_sources_and_banned_crates() {
                         && source.ends_with("/rust-lang/crates.io-index") => {}
                 other => wrong.push(format!("{shown}: comes from {other:?}, not from crates.io")),
             }
-            if let Some((_, instead)) =
-                BANNED.iter().find(|(name, _)| package.ships && *name == package.name)
-                && !BROUGHT.iter().any(|(name, by)| {
-                    *name == package.name && package.brought_by.iter().all(|other| other == by)
-                })
-            {
-                wrong.push(format!("{shown}: is banned; use {instead}"));
+            let banned = rules.bans.deny.iter().find(|b| package.ships && b.name == package.name);
+            if let Some(banned) = banned.filter(|b| !package.brought_by.is_subset(&b.wrappers)) {
+                wrong.push(format!("{shown}: is banned; use {}", banned.use_instead));
             }
         }
     }
@@ -203,9 +204,10 @@ fn licences_sources_and_banned_crates() {
 
 #[test]
 fn no_crate_twice_without_a_reason() {
+    let rules = rules();
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut twice = BTreeSet::new();
-    for target in TARGETS {
+    for target in &rules.graph.targets {
         versions.clear();
         for package in packages(target).into_iter().filter(|p| p.ships) {
             versions.entry(package.name).or_default().insert(package.version);
@@ -219,16 +221,18 @@ fn no_crate_twice_without_a_reason() {
             versions.iter().filter(|(_, v)| v.len() > 1).map(|(n, v)| (n.clone(), v.clone())),
         );
     }
-    let known: BTreeSet<&str> = TWICE.iter().map(|(name, _)| *name).collect();
+    assert!(rules.bans.skip.iter().all(|row| !row.reason.is_empty()));
+    let known: BTreeSet<&str> = rules.bans.skip.iter().map(|row| row.name.as_str()).collect();
     let found: BTreeSet<&str> = twice.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         found, known,
-        "left: in the graph twice ({twice:?}); right: with a reason in this test"
+        "left: in the graph twice ({twice:?}); right: with a reason in deny.toml"
     );
 }
 
 #[test]
 fn licence_expressions_are_read_as_spdx_says() {
+    let licences = rules().licenses.allow;
     for good in [
         "MIT",
         "MIT/Apache-2.0",
@@ -236,7 +240,7 @@ fn licence_expressions_are_read_as_spdx_says() {
         "(MIT OR GPL-3.0) AND ISC",
         "Apache-2.0 WITH LLVM-exception OR GPL-2.0",
     ] {
-        assert!(allowed(good), "{good}");
+        assert!(allowed(good, &licences), "{good}");
     }
     for bad in [
         "",
@@ -248,6 +252,6 @@ fn licence_expressions_are_read_as_spdx_says() {
         "MIT OR ISC)",
         "GPL-2.0 WITH LLVM-exception",
     ] {
-        assert!(!allowed(bad), "{bad}");
+        assert!(!allowed(bad, &licences), "{bad}");
     }
 }
