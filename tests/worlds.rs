@@ -1,7 +1,6 @@
 //! Random worlds: networks composed from a seed, each judged by an oracle that shares no code with
 //! the program (`tests/worlds/`). Here the fixed seeds of CI; `scripts/worlds N` runs thousands.
 #![cfg(target_os = "linux")]
-#![expect(clippy::print_stderr, reason = "a test that is left out says so")]
 
 #[path = "support/script.rs"]
 mod script;

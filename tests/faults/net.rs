@@ -1,8 +1,8 @@
 //! The bed: `ws` — `r1` — `r2` — `srv`, and `other` beside `srv`. IPv4 and IPv6 on every link.
 
-use crate::netns::{self, Namespace};
 use crate::scenario::{At, Family, Way};
-use crate::tun::Forwarder;
+use crate::support::netns::{self, Namespace};
+use crate::support::tun::Forwarder;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};

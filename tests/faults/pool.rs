@@ -1,16 +1,19 @@
-//! Arguments, a few scenarios at a time, the table, and what is wrong.
+//! Arguments, a trial for each scenario, a few of them at a time, and the table at the end.
+//!
+//! A trial decides its own outcome, so that what the harness prints of it holds: where a scenario
+//! differs, its trial waits until it is alone, and looks again before it fails.
 
-use crate::judge;
-use crate::netns;
+use crate::documents;
 use crate::report::{self, Mark};
 use crate::run::{self, Row, Shared};
 use crate::scenario::{self, Scenario, Way};
-use portmatrix::verdict::explain::{Page, Produced};
-use std::collections::BTreeSet;
+use crate::support::netns;
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 /// Scenarios at a time: they wait more than they work.
@@ -20,181 +23,224 @@ const AT_A_TIME: usize = 6;
 /// machine.
 const MAX_UNSTEADY: usize = 4;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// The folder of the project.
+pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Runs the bed.
 ///
 /// # Errors
 /// What is not as it should be, in words.
 pub fn main() -> Result<(), String> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (mut arguments, names) = arguments(std::env::args());
+    arguments.test_threads.get_or_insert(AT_A_TIME);
     let scenarios = scenario::load(&Path::new(ROOT).join("tests/faults/scenarios"))?;
-    if arguments.iter().any(|a| a == "--list") {
-        scenarios.iter().for_each(|s| println!("{}: test", s.name));
-        return Ok(());
-    }
-    let names = names(&arguments);
-    let wanted =
-        |s: &&Scenario| names.is_empty() || names.iter().any(|n| s.name.contains(n.as_str()));
-    let chosen: Vec<Scenario> = scenarios.iter().filter(wanted).cloned().collect();
-    if chosen.is_empty() {
-        println!("no scenario is called {names:?}");
-        return Ok(());
-    }
     let pages = portmatrix::verdict::explain::pages().map_err(|e| e.to_string())?;
-    let document = check_document(&scenarios, &pages)
-        .and(check_reasons(&scenarios, &pages))
-        .and(judge::words_are_said());
-    if let Err(why) = netns::available() {
-        println!("left out: network namespaces cannot be made here ({why})");
-        return document;
+    if std::env::var_os("UPDATE_EXPECTED").is_some() && !arguments.list {
+        documents::write(&scenarios, &pages)?;
     }
-    let begun = Instant::now();
-    let shared = Shared::new()?;
-    let (mut rows, broken) = all(&chosen, &shared)?;
-    let unsteady = if std::env::var_os("STRICT").is_some() {
-        Vec::new()
-    } else {
-        once_more_alone(&mut rows, &shared)
+    let missing = missing(&scenarios);
+    let bed = Arc::new(Bed::default());
+    let mut trials = documents::trials(&scenarios, &pages);
+    trials.extend(scenarios.into_iter().enumerate().map(|(place, scenario)| {
+        let why = missing.get(&scenario.name).cloned();
+        trial(&bed, place, scenario, why)
+    }));
+    if !names.is_empty() {
+        trials.retain(|t| names.iter().any(|n| t.name().contains(n.as_str())));
+    }
+    if !arguments.list {
+        say_left_out(&arguments, &trials, &missing);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        bed.print();
+    }
+    match conclusion.num_failed {
+        0 => Ok(()),
+        failed => Err(format!("{failed} failed: what they said stands above")),
+    }
+}
+
+/// The harness's arguments, and the names where there are several, of which it takes but one.
+fn arguments(all: impl Iterator<Item = String>) -> (Arguments, Vec<String>) {
+    let (mut options, mut names) = (Vec::new(), Vec::new());
+    let mut all = all.enumerate();
+    while let Some((place, argument)) = all.next() {
+        let is_name = place > 0 && !argument.starts_with('-');
+        let has_value = ["--test-threads", "--skip", "--color", "--format", "--logfile", "-Z"]
+            .contains(&argument.as_str());
+        if is_name { &mut names } else { &mut options }.push(argument);
+        if has_value {
+            options.extend(all.next().map(|(_, value)| value));
+        }
+    }
+    if let [one] = names.as_slice() {
+        options.push(one.clone());
+        names.clear();
+    }
+    (Arguments::from_iter(options), names)
+}
+
+/// Scenarios that cannot be run here, each with why.
+fn missing(scenarios: &[Scenario]) -> BTreeMap<String, String> {
+    let all =
+        netns::possible().map_err(|why| format!("network namespaces cannot be made here ({why})"));
+    scenarios
+        .iter()
+        .filter_map(|s| {
+            let outcome = all.clone().and_then(|()| run::possible(s));
+            outcome.err().map(|why| (s.name.clone(), why))
+        })
+        .collect()
+}
+
+/// The harness calls such a trial `ignored` and has no place for why.
+fn say_left_out(arguments: &Arguments, trials: &[Trial], missing: &BTreeMap<String, String>) {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for trial in trials.iter().filter(|t| !arguments.is_filtered_out(t)) {
+        if let Some(why) = missing.get(trial.name()).filter(|_| arguments.is_ignored(trial)) {
+            names.entry(why).or_default().push(trial.name());
+        }
+    }
+    for (why, names) in names {
+        match names.len() {
+            ..10 => println!("left out: {}: {why}", names.join(", ")),
+            many => println!("left out: {many} scenarios: {why}"),
+        }
+    }
+}
+
+/// The trial of one scenario. What cannot be run here is ignored; in CI it is run, and fails with
+/// what is missing.
+fn trial(bed: &Arc<Bed>, place: usize, scenario: Scenario, missing: Option<String>) -> Trial {
+    let is_ignored = missing.is_some() && std::env::var_os("CI").is_none();
+    let (bed, name) = (Arc::clone(bed), scenario.name.clone());
+    let runner = move || match missing {
+        Some(why) => Err(Failed::from(why)),
+        None => bed.run(place, &scenario),
     };
-    print!("\n{}", report::table(&rows));
-    let count = |mark| rows.iter().filter(|r| r.mark() == mark).count();
-    println!(
-        "\n{} scenarios, {} rows: {} as expected, {} differ, {} pending; {:.0} s; the slowest: {}",
-        chosen.len(),
-        rows.len(),
-        count(Mark::Ok),
-        count(Mark::Differs),
-        count(Mark::Pending),
-        begun.elapsed().as_secs_f64(),
-        slowest(&rows)
-    );
-    for name in &unsteady {
-        println!(
-            "unsteady: {name} differed beside others, and was as expected twice when it ran alone \
-                (STRICT=1 counts it)"
-        );
-    }
-    let mut wrong = broken;
-    wrong.extend(
-        rows.iter()
-            .filter(|r| r.mark() == Mark::Differs || std::env::var_os("SHOW_PENDING").is_some())
-            .map(differences),
-    );
-    wrong.extend(no_longer_pending(&rows));
-    wrong.extend(document.err());
-    wrong.retain(|w| !w.is_empty());
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    Trial::test(name, runner).with_ignored_flag(is_ignored)
 }
 
-/// What is no option of the standard test harness: cargo passes those on.
-fn names(arguments: &[String]) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--test-threads" | "--skip" | "--color" | "--format" | "--logfile" | "-Z" => {
-                arguments.next();
+/// What the trials of one process share, and what came of them.
+struct Bed {
+    begun: Instant,
+    /// Made by the first trial that is run: to list them needs no keys.
+    shared: OnceLock<Result<Shared, String>>,
+    /// Held for reading by who runs beside others, and for writing by who must be alone.
+    company: RwLock<()>,
+    looked_again: AtomicUsize,
+    done: Mutex<Vec<(usize, Vec<Row>)>>,
+    /// Scenarios that differed beside others only, each with how.
+    unsteady: Mutex<Vec<(String, String)>>,
+}
+
+impl Default for Bed {
+    fn default() -> Self {
+        Bed {
+            begun: Instant::now(),
+            shared: OnceLock::new(),
+            company: RwLock::default(),
+            looked_again: AtomicUsize::new(0),
+            done: Mutex::default(),
+            unsteady: Mutex::default(),
+        }
+    }
+}
+
+impl Bed {
+    /// Runs a scenario over each of its ways.
+    fn run(&self, place: usize, scenario: &Scenario) -> Result<(), Failed> {
+        let shared = self.shared.get_or_init(Shared::new).as_ref().map_err(Failed::from)?;
+        let mut rows = Vec::new();
+        for way in &scenario.paths {
+            let mut of_way = {
+                let _beside = self.company.read().unwrap_or_else(PoisonError::into_inner);
+                run::run(scenario, *way, shared)
+            };
+            if let Some(good) = self.once_more_alone(&of_way, scenario, *way, shared) {
+                held(&self.unsteady)
+                    .push((scenario.name.clone(), of_way.iter().map(differences).collect()));
+                of_way = good;
             }
-            option if option.starts_with('-') => {}
-            name => names.push(name.to_owned()),
+            rows.extend(of_way);
         }
+        let mut wrong: String =
+            rows.iter().filter(|r| r.mark() == Mark::Differs).map(differences).collect();
+        if scenario.pending.is_some() && rows.iter().all(|r| r.mark() == Mark::Ok) {
+            wrong.push_str("it is no longer pending: take the mark out of its file");
+        }
+        held(&self.done).push((place, rows));
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.into()) }
     }
-    names
-}
 
-/// Runs the few scenarios that differed once more, twice each and alone: some measure time, and six
-/// beds on a busy machine take theirs. Rows that are as expected both times take the place of those
-/// that were not. Gives their names.
-fn once_more_alone(rows: &mut Vec<Row>, shared: &Shared) -> Vec<String> {
-    let differs = |row: &Row| row.mark() == Mark::Differs;
-    let mut odd: Vec<(Scenario, Way)> = Vec::new();
-    for row in rows.iter().filter(|row| differs(row)) {
-        if !odd.iter().any(|(scenario, way)| scenario.name == row.scenario.name && *way == row.way)
+    /// Runs a scenario that differed once more, twice and alone: some measure time, and six beds on
+    /// a busy machine take theirs. Gives its rows when they are as expected both times.
+    fn once_more_alone(
+        &self,
+        rows: &[Row],
+        scenario: &Scenario,
+        way: Way,
+        shared: &Shared,
+    ) -> Option<Vec<Row>> {
+        let differs = |row: &Row| row.mark() == Mark::Differs;
+        // What was green and should not be is no matter of time: once is enough.
+        let is_false_green =
+            |row: &Row| row.differences.iter().any(|d| d.what.contains("verdict is pass, not "));
+        if !rows.iter().any(differs)
+            || rows.iter().any(|row| differs(row) && is_false_green(row))
+            || std::env::var_os("STRICT").is_some()
+            || self.looked_again.fetch_add(1, Ordering::Relaxed) >= MAX_UNSTEADY
         {
-            odd.push((row.scenario.clone(), row.way));
+            return None;
         }
-    }
-    // What was green and should not be is no matter of time: once is enough.
-    let is_false_green =
-        |row: &Row| row.differences.iter().any(|d| d.what.contains("verdict is pass, not "));
-    if odd.len() > MAX_UNSTEADY || rows.iter().any(|row| differs(row) && is_false_green(row)) {
-        return Vec::new();
-    }
-    let mut unsteady = Vec::new();
-    for (scenario, way) in odd {
-        let alone = || {
-            catch_unwind(AssertUnwindSafe(|| run::run(&scenario, way, shared)))
+        let _alone = self.company.write().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            catch_unwind(AssertUnwindSafe(|| run::run(scenario, way, shared)))
                 .ok()
                 .filter(|rows| !rows.iter().any(differs))
         };
-        if alone().is_some()
-            && let Some(good) = alone()
-        {
-            let place = rows
-                .iter()
-                .position(|row| row.scenario.name == scenario.name && row.way == way)
-                .unwrap_or(rows.len());
-            rows.iter()
-                .filter(|row| row.scenario.name == scenario.name && row.way == way)
-                .for_each(|row| print!("{}", differences(row)));
-            rows.retain(|row| row.scenario.name != scenario.name || row.way != way);
-            rows.splice(place..place, good);
-            unsteady.push(scenario.name.clone());
+        run().and_then(|_| run())
+    }
+
+    /// The table, and what is not an outcome of a single trial.
+    fn print(&self) {
+        let mut done = std::mem::take(&mut *held(&self.done));
+        done.sort_by_key(|(place, _)| *place);
+        let rows: Vec<Row> = done.into_iter().flat_map(|(_, rows)| rows).collect();
+        if rows.is_empty() {
+            return;
+        }
+        let scenarios: BTreeSet<&str> = rows.iter().map(|r| r.scenario.name.as_str()).collect();
+        let count = |mark| rows.iter().filter(|r| r.mark() == mark).count();
+        println!(
+            "{}\n{} scenarios, {} rows: {} as expected, {} differ, {} pending; {:.0} s; the \
+                slowest: {}",
+            report::table(&rows),
+            scenarios.len(),
+            rows.len(),
+            count(Mark::Ok),
+            count(Mark::Differs),
+            count(Mark::Pending),
+            self.begun.elapsed().as_secs_f64(),
+            slowest(&rows)
+        );
+        for (name, how) in held(&self.unsteady).iter() {
+            println!(
+                "unsteady: {name} differed beside others, and was as expected twice when it ran \
+                    alone (STRICT=1 counts it)\n{how}"
+            );
+        }
+        if std::env::var_os("SHOW_PENDING").is_some() {
+            let pending = rows.iter().filter(|r| r.mark() == Mark::Pending);
+            pending.for_each(|row| print!("{}", differences(row)));
         }
     }
-    unsteady
 }
 
-/// Runs all; also gives those that could not be run to their end.
-fn all(scenarios: &[Scenario], shared: &Shared) -> Result<(Vec<Row>, Vec<String>), String> {
-    let mut broken = Vec::new();
-    let mut jobs: Vec<(&Scenario, Way)> = Vec::new();
-    for scenario in scenarios {
-        match run::possible(scenario) {
-            Ok(()) => jobs.extend(scenario.paths.iter().map(|way| (scenario, *way))),
-            Err(why) if std::env::var_os("CI").is_some() => {
-                broken.push(format!("{}: {why}", scenario.name))
-            }
-            Err(why) => println!("left out: {}: {why}", scenario.name),
-        }
-    }
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|threads| {
-        for _ in 0..AT_A_TIME.min(jobs.len()) {
-            threads.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((scenario, way)) = jobs.get(place) else { return };
-                    // A panic is about one scenario.
-                    let rows = catch_unwind(AssertUnwindSafe(|| run::run(scenario, *way, shared)));
-                    if let Ok(mut done) = done.lock() {
-                        done.push((place, rows));
-                    }
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().map_err(|e| e.to_string())?;
-    done.sort_by_key(|(place, _)| *place);
-    let mut rows = Vec::new();
-    for (place, outcome) in done {
-        match outcome {
-            Ok(some) => rows.extend(some),
-            Err(panic) => {
-                let words = panic
-                    .downcast_ref::<String>()
-                    .cloned()
-                    .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-                broken.push(format!(
-                    "{} could not be run: {}",
-                    jobs[place].0.name,
-                    words.unwrap_or_default()
-                ));
-            }
-        }
-    }
-    Ok((rows, broken))
+/// A panic of one trial is about one scenario.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn slowest(rows: &[Row]) -> String {
@@ -210,56 +256,4 @@ fn differences(row: &Row) -> String {
             format!("== {} {}: {}\n{hop}", row.scenario.name, row.family.word(), d.what)
         })
         .collect()
-}
-
-/// Scenarios that are marked as pending and agree in every row: the mark must go.
-fn no_longer_pending(rows: &[Row]) -> Vec<String> {
-    let pending: BTreeSet<&str> = rows
-        .iter()
-        .filter(|r| r.scenario.pending.is_some())
-        .map(|r| r.scenario.name.as_str())
-        .collect();
-    let still: BTreeSet<&str> = rows
-        .iter()
-        .filter(|r| r.mark() == Mark::Pending)
-        .map(|r| r.scenario.name.as_str())
-        .collect();
-    pending
-        .difference(&still)
-        .map(|name| format!("{name} is no longer pending: take the mark out of its file"))
-        .collect()
-}
-
-/// Every reason whose page says that a scenario produces it is produced by one, and no other is.
-fn check_reasons(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> {
-    let produced: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::reasons).collect();
-    let wrong: String = pages
-        .iter()
-        .filter_map(|page| match (&page.produced, produced.contains(page.reason.code())) {
-            (Produced::Scenario, false) => {
-                Some(format!("no scenario expects {}, though its page says so\n", page.reason))
-            }
-            (Produced::Cannot(_), true) => Some(format!(
-                "a scenario expects {}, though its page says that none can\n",
-                page.reason
-            )),
-            _ => None,
-        })
-        .collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-}
-
-/// Writes or checks `docs/faults.md`.
-fn check_document(scenarios: &[Scenario], pages: &[Page]) -> Result<(), String> {
-    let path = Path::new(ROOT).join("docs/faults.md");
-    let text = report::document(scenarios, pages);
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        return std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()));
-    }
-    match std::fs::read_to_string(&path) {
-        Ok(there) if there == text => Ok(()),
-        _ => Err("docs/faults.md is not what the scenarios say: UPDATE_EXPECTED=1 cargo test \
-            --test faults"
-            .to_owned()),
-    }
 }

@@ -59,7 +59,7 @@ pub fn table(rows: &[Row]) -> String {
 pub fn document(scenarios: &[Scenario], pages: &[Page]) -> String {
     let mut text = String::from(
         "# Faults, and how they are told apart\n\n\
-         Made from `tests/faults/scenarios/` by `UPDATE_EXPECTED=1 cargo test --test faults`; do \
+         Made from `tests/faults/scenarios/` by `UPDATE_EXPECTED=1 cargo test --test faults -- document`; do \
          not edit.\n\n\
          The bed is a chain of network namespaces, `ws` – `r1` – `r2` – `srv`, with `other` beside \
          `srv`, in IPv4 and IPv6. The connector\n\

@@ -3,8 +3,8 @@
 use crate::certificates::Authorities;
 use crate::judge::{self, Difference};
 use crate::net::{self, Bed};
-use crate::netns::Process;
 use crate::scenario::{At, Family, Key, Listen, Scenario, Way};
+use crate::support::netns::Process;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

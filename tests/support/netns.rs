@@ -9,19 +9,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Whether namespaces can be made here. In CI (`CI` is set) it is an error that they cannot;
-/// elsewhere the caller says so and goes on.
+/// Whether namespaces can be made here.
+///
+/// # Errors
+/// What is missing, in words.
+pub fn possible() -> Result<(), String> {
+    let probe = format!("{}probe{}", prefix(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    ip(&["netns", "add", &probe]).and_then(|()| ip(&["netns", "del", &probe])).and_then(|()| {
+        let found =
+            Command::new("nft").arg("--version").output().map_err(|e| format!("nft: {e}"))?;
+        if found.status.success() { Ok(()) } else { Err("nft --version fails".into()) }
+    })
+}
+
+/// The same; in CI (`CI` is set) it is an error that they cannot, elsewhere the caller says so and
+/// goes on.
 ///
 /// # Errors
 /// What is missing, in words.
 pub fn available() -> Result<(), String> {
-    let probe = format!("{}probe{}", prefix(), COUNTER.fetch_add(1, Ordering::Relaxed));
-    let outcome =
-        ip(&["netns", "add", &probe]).and_then(|()| ip(&["netns", "del", &probe])).and_then(|()| {
-            let found =
-                Command::new("nft").arg("--version").output().map_err(|e| format!("nft: {e}"))?;
-            if found.status.success() { Ok(()) } else { Err("nft --version fails".into()) }
-        });
+    let outcome = possible();
     assert!(
         outcome.is_ok() || std::env::var_os("CI").is_none(),
         "CI is set, so network namespaces must work here, but: {}",

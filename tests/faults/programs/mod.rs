@@ -13,9 +13,9 @@ mod tcp;
 mod tls;
 
 use crate::certificates::{Authorities, Made};
-use crate::inside::Inside;
 use crate::net;
 use crate::scenario::{At, Family, Program};
+use crate::support::inside::Inside;
 use portmatrix::net::tls::Trust;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,0 +1,73 @@
+//! Broken site files, each with the exact messages that it gives:
+//! `tests/data/site/invalid/NAME.toml` and `NAME.stderr`.
+//!
+//! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test commands invalid` writes the
+//! messages anew, to be read before they are committed.
+
+use portmatrix::matrix::Registry;
+use portmatrix::site::load::parse;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/site/invalid")
+}
+
+/// Line ends as in the repository, also where git checked it out with others.
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"))
+}
+
+fn names(extension: &str) -> Vec<String> {
+    let paths = std::fs::read_dir(folder())
+        .expect("the folder is there")
+        .map(|entry| entry.expect("readable").path());
+    let named = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
+    let mut names: Vec<String> = named
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn messages(name: &str, registry: &Registry) -> String {
+    let file = format!("{name}.toml");
+    let text = read(&folder().join(&file)).expect("the file is there");
+    let mistakes =
+        parse(&file, &text, Path::new(""), registry).expect_err("a broken file has mistakes");
+    let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+        .with_width(100)
+        .with_links(false);
+    let mut shown = String::new();
+    for mistake in &mistakes {
+        assert!(mistake.position().is_some(), "{name}: \"{mistake}\" has no place");
+        handler.render_report(&mut shown, mistake).expect("a string takes everything");
+        shown.push('\n');
+    }
+    shown.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[test]
+fn every_broken_site_gives_its_messages() {
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
+    let registry = Registry::embedded().expect("the built-in tables are right");
+    let mut different = Vec::new();
+    for name in names("toml") {
+        let (path, shown) = (folder().join(format!("{name}.stderr")), messages(&name, &registry));
+        if update {
+            std::fs::write(&path, &shown).expect("written");
+        } else if read(&path).as_deref() != Some(shown.as_str()) {
+            different.push(format!("== {name}\n{shown}"));
+        }
+    }
+    assert!(different.is_empty(), "other messages than expected:\n{}", different.join("\n"));
+}
+
+#[test]
+fn the_collection_is_complete() {
+    assert_eq!(
+        names("toml"),
+        names("stderr"),
+        "each file has its messages, and no messages are left over"
+    );
+    assert!(names("toml").len() >= 16);
+}
