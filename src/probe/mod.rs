@@ -8,9 +8,20 @@ mod shared;
 mod starved;
 
 use crate::climb::{Climb, RangeMode, Target, Tools, plain};
-use crate::observation::Observation;
+use crate::observation::{Evidence, Observation};
 use crate::protocol::ladder;
 use crate::wire::challenge::{Claims, ProofOutcome};
+use jiff::Timestamp;
+
+/// What a listener answered, and since when it may have done so.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// Its claims.
+    pub claims: Claims,
+    /// When the connection was begun on which it answered: what it says of its own clock was said
+    /// after that, however late this machine came to read it.
+    pub since: Timestamp,
+}
 
 /// Asks the listener of a hop that works the question of its target: the hop is probed once more,
 /// and the answer is in the proof. `host` is the one that must answer.
@@ -21,19 +32,21 @@ pub async fn ask(
     target: &Target<'_>,
     host: &str,
     tools: &Tools,
-) -> Result<Claims, Box<Observation>> {
+) -> Result<Answered, Box<Observation>> {
     let mut seen =
         probe(target, &Tools { idle: None, range: RangeMode::Never, ..tools.clone() }).await;
     let own = |proof: &ProofOutcome| matches!(proof, ProofOutcome::Valid { claims, .. } if claims.host == host);
     let Some(place) = seen.proofs.iter().position(own) else { return Err(Box::new(seen)) };
     match seen.proofs.swap_remove(place) {
         ProofOutcome::Valid { mut claims, .. } => {
+            let of_it = |e: &&Evidence| e.source.map(plain) == Some(plain(claims.peer));
+            let since = seen.evidence.iter().find(of_it).map_or(seen.started, |e| e.sent_at);
             // NAT may leave the address alone and give every connection another port.
             let source = seen.evidence.first().and_then(|e| e.source).map(plain);
             if let Some(sighting) = &mut claims.sighting {
                 sighting.translated = source != Some(plain(claims.peer));
             }
-            Ok(claims)
+            Ok(Answered { claims, since })
         }
         _ => Err(Box::new(seen)),
     }

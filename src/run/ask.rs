@@ -10,7 +10,7 @@ use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::{Evidence, Observation};
 use crate::plan::model::Hop;
-use crate::probe;
+use crate::probe::{self, Answered};
 use crate::protocol::http::probe::rooted;
 use crate::reason::Reason;
 use crate::wire::challenge::{Claims, ProofOutcome};
@@ -63,6 +63,15 @@ impl Asking {
         way: &Way,
         ask: impl FnOnce() -> Option<Asked>,
     ) -> Result<Claims, Box<Observation>> {
+        self.answer_over(way, ask).await.map(|answered| answered.claims)
+    }
+
+    /// The same, with the time from which on it may have answered.
+    pub async fn answer_over(
+        &self,
+        way: &Way,
+        ask: impl FnOnce() -> Option<Asked>,
+    ) -> Result<Answered, Box<Observation>> {
         self.pace.wait().await;
         let asked = ask();
         let target =

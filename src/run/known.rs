@@ -7,9 +7,9 @@ use super::probed::Probed;
 use super::ways::{self, Way, began};
 use crate::climb::plain;
 use crate::matrix::model::Expect;
-use crate::net::clock;
 use crate::observation::{Change, Evidence, Observation, StepKind};
 use crate::plan::model::Hop;
+use crate::probe::Answered;
 use crate::reason::Reason;
 use crate::verdict::{self, Policy};
 use crate::wire::challenge::{Claims, ProofOutcome};
@@ -179,8 +179,10 @@ enum State {
 }
 
 async fn state(way: &Way, asking: &Asking) -> State {
-    match asking.over(way, || None).await {
-        Ok(claims) => State::There { began: began(&claims, clock::steady()) },
+    match asking.answer_over(way, || None).await {
+        // Not by the time at which the answer was read: a busy machine reads late, and a listener
+        // would seem to have begun so much later.
+        Ok(Answered { claims, since }) => State::There { began: began(&claims, since) },
         Err(seen) => match seen.first_failure().and_then(|s| s.reason) {
             Some(Reason::Refused | Reason::ResetAfterConnect | Reason::ClosedAfterConnect) => {
                 State::Gone

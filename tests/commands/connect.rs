@@ -9,12 +9,18 @@ use std::net::TcpListener;
 
 /// A workstation and a service on addresses of 127.93/16; `more` goes under `[roles]`.
 fn site(more: &str) -> Folder {
+    site_at("127.93.0", more)
+}
+
+/// The same in another network, for a test that listens itself: the others' programs would come to
+/// it.
+fn site_at(network: &str, more: &str) -> Folder {
     let head = "[site]\nname = \"t\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures \
         = [\"!entra-id\"]\nport-offset = 20000\n";
     let ranges = "[ranges]\nrpc-dynamic = \"30000-30009\"\n";
     Folder::new(&format!(
-        "{head}{ranges}[roles]\nmigration-agent = [\"127.93.0.1\"]\npsp-service = \
-            [\"127.93.0.2\"]\n{more}"
+        "{head}{ranges}[roles]\nmigration-agent = [\"{network}.1\"]\npsp-service = \
+            [\"{network}.2\"]\n{more}"
     ))
 }
 
@@ -144,9 +150,9 @@ fn a_network_where_a_host_is_needed_is_noted() {
 #[cfg(unix)]
 #[test]
 fn an_order_to_end_leaves_a_whole_result() {
-    let folder = site("");
+    let folder = site_at("127.93.1", "");
     let silent =
-        TcpListener::bind("127.93.0.2:25000").expect("a port that accepts and says nothing");
+        TcpListener::bind("127.93.1.2:25000").expect("a port that accepts and says nothing");
     let mut child = folder
         .command(&["connect", "--as", "migration-agent", "--timeout", "60s", "--out", "ws.json"])
         .spawn()
