@@ -77,7 +77,8 @@ pub struct Evidence {
     #[schemars(with = "String")]
     pub sent_at: Timestamp,
     /// Which attempt of its connection this is, from 1: each is made from a port of its own.
-    pub attempts: u32,
+    #[serde(alias = "attempts")]
+    pub attempt: u32,
     /// SYN packets that the system sent for it, where it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub syns: Option<u32>,
@@ -92,13 +93,13 @@ pub struct Evidence {
 impl Evidence {
     /// Whether the connection opened only after packets of it had been lost.
     pub fn needed_another_try(&self) -> bool {
-        self.outcome.is_none() && (self.attempts > 1 || self.syns.is_some_and(|syns| syns > 1))
+        self.outcome.is_none() && (self.attempt > 1 || self.syns.is_some_and(|syns| syns > 1))
     }
 
     /// Of all attempts of a hop, those of the connection where it ended: one, or several from
     /// different ports.
     pub fn of_last_connection(all: &[Evidence]) -> &[Evidence] {
-        let first = all.iter().rposition(|e| e.attempts <= 1).unwrap_or(0);
+        let first = all.iter().rposition(|e| e.attempt <= 1).unwrap_or(0);
         all.get(first..).unwrap_or_default()
     }
 

@@ -13,7 +13,7 @@ use super::report::{Format, exit};
 use super::routes::routes;
 use super::terminal::print;
 use super::trust::trust;
-use super::{files, progress::Progress};
+use super::{files, progress::Progress, running};
 use crate::climb::Tools;
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> Outcome {
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
     let trust = trust(args.ca.as_deref(), args.public_roots.as_deref())?;
     let resolver = Resolver::new(args.dns, args.timeout);
-    let runtime = files::runtime()?;
+    let runtime = running::runtime()?;
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&resolver))?;
     }
@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> Outcome {
         deadline: args.connect_timeout,
     };
     let file = runtime.block_on(async {
-        tokio::spawn(files::cancel_when_interrupted(stop.clone()));
+        tokio::spawn(running::cancel_when_interrupted(stop.clone()));
         let mut progress = Progress::new(args.idle, Some(sweeps));
         Box::pin(session.run(tools, &stop, |event| progress.event(&event))).await
     });

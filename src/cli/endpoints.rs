@@ -1,10 +1,11 @@
 //! `portmatrix matrix import endpoints` and `portmatrix matrix diff`: lists that do not age.
 
+use super::endpoint_service;
+use super::endpoint_service::{Access, Fetched};
 use super::inputs::{self, MatrixArgs};
 use super::outcome::{Exit, Outcome, Problem};
-use super::service::{self, Access, Fetched};
 use super::terminal::print;
-use super::{files, routes, trust};
+use super::{arguments, files, routes, running, trust};
 use crate::input;
 use crate::matrix::Registry;
 use crate::matrix::endpoints::changes::{Announced, announced};
@@ -51,7 +52,7 @@ pub struct Source {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Ask this DNS server instead of the system's
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = arguments::dns_server)]
     dns: Option<SocketAddr>,
     #[command(flatten)]
     tables: MatrixArgs,
@@ -128,7 +129,12 @@ impl Source {
             trust: trust::trust(self.ca.as_deref(), None)?,
             resolver: Resolver::new(self.dns, Duration::from_secs(5)),
         };
-        files::runtime()?.block_on(service::list(&self.source, self.instance, since, &access))
+        running::runtime()?.block_on(endpoint_service::list(
+            &self.source,
+            self.instance,
+            since,
+            &access,
+        ))
     }
 
     /// The roles of this instance, each with the id of the table, or of the product, that declares

@@ -1,14 +1,10 @@
 //! Files that a subcommand writes or needs: never half-written, every error with the file's name.
 
-use std::future::{Future, pending};
-
 use super::outcome::Problem;
 use crate::net::keyfile;
 use crate::wire::challenge::SiteKey;
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use tokio_util::sync::CancellationToken;
 
 /// Writes a whole file under a temporary name beside it, then renames it.
 ///
@@ -87,71 +83,6 @@ pub fn key(argument: Option<&Path>, site: Option<&Path>) -> Result<Option<SiteKe
     argument.or(site).map(|path| keyfile::read(path).map_err(Problem::text)).transpose()
 }
 
-/// The runtime on which a subcommand talks to the network.
-///
-/// # Errors
-/// When the system gives no threads or no event queue.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::text(format!("cannot start: {error}")))
-}
-
-/// Cancels `stop` at the first interruption that comes from this call on. To be called inside a
-/// runtime.
-pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = ()> {
-    let interruption = interruption();
-    async move {
-        interruption.await;
-        stop.cancel();
-    }
-}
-
-/// Ctrl-C, or the order of a service manager to end, that comes from this call on: before it the
-/// system ends the program. To be called inside a runtime.
-pub fn interruption() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let both = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
-        async move {
-            let Some((mut interrupt, mut terminate)) = both else { return pending().await };
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-    }
-    #[cfg(windows)]
-    {
-        let interrupt = tokio::signal::windows::ctrl_c().ok();
-        async move {
-            let Some(mut interrupt) = interrupt else { return pending().await };
-            interrupt.recv().await;
-        }
-    }
-    #[cfg(not(any(unix, windows)))]
-    async move {
-        let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-/// A duration such as `90s`, `2h` or `1h 30m`.
-///
-/// # Errors
-/// In words, for anything else, and for zero.
-pub fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let wrong = || format!("\"{text}\" is not a duration: write 30s, 15m, 2h or 1h30m");
-    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    let duration = std::time::Duration::try_from(span).map_err(|_| wrong())?;
-    if duration.is_zero() {
-        Err(format!("\"{text}\" is no time at all: write 30s, 15m, 2h or 1h30m"))
-    } else {
-        Ok(duration)
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -182,19 +113,4 @@ mod tests {
             "nothing temporary stays"
         );
     }
-}
-
-/// The address of a DNS server, with or without its port.
-///
-/// # Errors
-/// What was expected.
-pub fn dns_server(text: &str) -> Result<SocketAddr, String> {
-    let alone = text
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>()
-        .map(|ip| SocketAddr::new(ip, 53));
-    text.parse().or(alone).map_err(|_| {
-        "an address was expected, such as 10.1.2.3, 10.1.2.3:5353 or [fd00::1]:53".to_owned()
-    })
 }

@@ -1,8 +1,10 @@
 //! `portmatrix listen`: stands in for this host's services.
 
+use super::arguments;
 use super::files;
 use super::inputs::{self, SiteArgs};
 use super::outcome::{Exit, Outcome, Problem};
+use super::running;
 use super::terminal::{print, style};
 use crate::listen::gate::{Gate, Limits};
 use crate::listen::merge::merge;
@@ -52,11 +54,11 @@ pub struct Args {
     #[arg(long = "as", value_name = "ROLE|HOST")]
     who: Vec<String>,
     /// End after this time
-    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = files::duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = arguments::duration)]
     lifetime: Duration,
     /// Ask this DNS server for the domain controllers that the site file has looked up [default:
     /// the system's]
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = arguments::dns_server)]
     dns: Option<SocketAddr>,
     /// The site key [default: the key that the site file names]
     #[arg(long, value_name = "FILE")]
@@ -120,7 +122,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// Everything that is wrong with the arguments, the site, the matrices, the key or the certificate.
 pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
-    let runtime = files::runtime()?;
+    let runtime = running::runtime()?;
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&Resolver::new(args.dns, LOOK_UP)))?;
     }
@@ -232,7 +234,7 @@ async fn serve(
     conflicts: &[String],
     shared: &Shared,
 ) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
-    let interruption = files::interruption();
+    let interruption = running::interruption();
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
     print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;

@@ -1,9 +1,11 @@
 //! One file per subcommand: arguments in, text and exit code out.
 
+mod arguments;
 mod completions;
 mod connect;
 mod diff;
 mod discover;
+mod endpoint_service;
 mod endpoints;
 mod explain;
 mod files;
@@ -18,8 +20,8 @@ mod plan;
 mod progress;
 mod report;
 mod routes;
+mod running;
 mod seal_check;
-mod service;
 mod terminal;
 mod trust;
 

@@ -4,7 +4,7 @@ use crate::wire::challenge::{self, Challenge};
 
 /// A challenge made for one connection.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct SentChallenge {
     pub(super) challenge: Challenge,
     /// The 40 octets.
     pub octets: [u8; challenge::CHALLENGE_LEN],

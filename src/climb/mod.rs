@@ -1,14 +1,14 @@
 //! The ladder that all probes climb: each step under its own deadline, each noted with its outcome.
 
-pub mod again;
 mod asked;
 mod dial;
+pub mod first_octets;
+pub mod further_steps;
 mod prove;
-mod same;
-pub mod tap;
+mod same_peer;
 mod target;
 
-pub use asked::Asked;
+pub use asked::SentChallenge;
 pub use target::{RangeMode, Target, Tools, plain};
 
 use crate::matrix::model::Protocol;

@@ -1,7 +1,7 @@
 //! Challenges of a climb, and what became of them.
 
 use super::Climb;
-use super::asked::Asked;
+use super::asked::SentChallenge;
 use crate::net::{clock, random};
 use crate::observation::facts::Proof;
 use crate::observation::failure::Failure;
@@ -11,7 +11,7 @@ use crate::wire::challenge::{self, Challenge, Exporter, ProofOutcome};
 
 impl Climb<'_> {
     /// A fresh challenge for one connection; `None` without a site key.
-    pub fn challenge(&self) -> Option<Asked> {
+    pub fn challenge(&self) -> Option<SentChallenge> {
         let key = self.tools.key.as_ref()?;
         let challenge = match &self.target.question {
             // What is asked says how long ago it was when it is sent, not when this climb began.
@@ -22,7 +22,11 @@ impl Climb<'_> {
             ),
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
-        Some(Asked { challenge, octets: challenge.encode(key), text: challenge.encode_text(key) })
+        Some(SentChallenge {
+            challenge,
+            octets: challenge.encode(key),
+            text: challenge.encode_text(key),
+        })
     }
 
     /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any;
@@ -30,7 +34,7 @@ impl Climb<'_> {
     /// proof is noted as a fact of the hop and is not a failed rung: real services give none.
     pub fn proof(
         &mut self,
-        asked: Option<&Asked>,
+        asked: Option<&SentChallenge>,
         answer: Option<&str>,
         exporter: Option<&Exporter>,
     ) {
@@ -42,7 +46,7 @@ impl Climb<'_> {
     /// the listener says it saw.
     pub fn weigh(
         &self,
-        asked: Option<&Asked>,
+        asked: Option<&SentChallenge>,
         answer: Option<&str>,
         exporter: Option<&Exporter>,
     ) -> ProofOutcome {

@@ -2,7 +2,7 @@
 
 pub mod greeter;
 
-use super::range::greeter::Doorman;
+use super::range::greeter::RangeGreeter;
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
@@ -157,7 +157,7 @@ fn greet(
         }
     };
     let interfaces = here.interfaces.iter().map(|(interface, _)| Syntax::of(interface));
-    let mut doorman = Doorman {
+    let mut greeter = RangeGreeter {
         interfaces: interfaces.collect(),
         here: Arc::new(here),
         gate: shared.gate.clone(),
@@ -168,14 +168,14 @@ fn greet(
         stop: shared.stop.clone(),
         endpoint: opened.endpoint,
         held: 0,
-        most: Doorman::most(left.saturating_add(KEPT / 2)),
+        most: RangeGreeter::most(left.saturating_add(KEPT / 2)),
     };
     let token = shared.stop.clone();
     tracker.spawn(async move {
         token.cancelled().await;
         drop(stop);
     });
-    tracker.spawn_blocking(move || many.run(&mut doorman));
+    tracker.spawn_blocking(move || many.run(&mut greeter));
 }
 
 /// Where to open each port, and whether IPv6 alone. On "all addresses" one socket takes both

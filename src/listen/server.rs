@@ -9,7 +9,7 @@ use crate::stand_in::memory::journal::{Arrival, Journal};
 use crate::stand_in::patience::within;
 use crate::stand_in::rewound::Rewound;
 use crate::stand_in::tls::{HANDSHAKE, shake_hands};
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use crate::wire::sighting::Seen::Opened;
 use std::io;
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ impl Arrived {
         // An answer in two writes would otherwise wait for the other end's delayed acknowledgement,
         // 40 ms of a probe.
         let _ = stream.set_nodelay(true);
-        let seen = Seen::new(local, peer);
+        let seen = Caller::new(local, peer);
         let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
         let at = clock::now();
         let lifetime = pass.gate.limits.lifetime;
@@ -110,7 +110,7 @@ async fn life(lifetime: Duration, patient: &AtomicBool) {
 
 async fn serve(
     mut stream: Limited<Rewound<TcpStream>>,
-    seen: Seen,
+    seen: Caller,
     here: &Arc<StandIn>,
 ) -> io::Result<()> {
     // A service that speaks first does not wait for the header of a front: nothing would ever be
@@ -124,7 +124,7 @@ async fn serve(
         false if speaks_first => (None, Vec::new()),
         false => proxy_header::take_off(&mut stream).await?,
     };
-    let (stream, seen) = (Rewound::new(head, stream), Seen { proxy_protocol, ..seen });
+    let (stream, seen) = (Rewound::new(head, stream), Caller { proxy_protocol, ..seen });
     match &here.tls {
         Some(server) if here.protocol.is_tls() => {
             let stream = shake_hands(&server.acceptor, stream).await?;

@@ -27,7 +27,7 @@ pub struct Declarations {
 /// Reads all declarations of a file; notes the roles that they use.
 pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations {
     let mut all = Declarations::default();
-    let mut seen = Seen(Vec::new());
+    let mut seen = Declared(Vec::new());
     for table in root.tables("role") {
         if let Some(role) = role(&table, uses)
             && seen.is_new(&table, Kind::Role, &role.id, &role.span)
@@ -78,9 +78,9 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
 }
 
 /// What was declared already, to catch the same id twice. (TOML itself refuses a key twice.)
-struct Seen(Vec<(Kind, String, Span)>);
+struct Declared(Vec<(Kind, String, Span)>);
 
-impl Seen {
+impl Declared {
     fn is_new(&mut self, table: &TableReader<'_>, kind: Kind, id: &str, span: &Span) -> bool {
         if let Some((_, _, first)) = self.0.iter().find(|(k, i, _)| *k == kind && i == id) {
             let mistake = table

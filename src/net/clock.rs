@@ -1,4 +1,5 @@
-//! The only clock.
+//! The only clock. Its monotonic half is the runtime's: a test that pauses tokio's time has this one
+//! in its hand as well, and nothing else needs to be passed around for it.
 #![allow(clippy::disallowed_methods, reason = "here they belong")]
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +21,7 @@ pub fn steady() -> Timestamp {
 
 /// Monotonic time, for durations.
 pub fn instant() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
 }
 
 /// Time that has gone by since then.

@@ -283,9 +283,9 @@ fn short(error: &rustls::Error) -> String {
 
 /// Has no client certificate, and notes that one was asked for.
 #[derive(Debug, Default)]
-struct Asked(AtomicBool);
+struct AskedByServer(AtomicBool);
 
-impl ResolvesClientCert for Asked {
+impl ResolvesClientCert for AskedByServer {
     fn resolve(
         &self,
         _: &[&[u8]],
@@ -334,7 +334,7 @@ pub async fn connect<S: super::Io>(
         name: name.to_owned(),
         finding: Mutex::default(),
     });
-    let asked = Arc::new(Asked::default());
+    let asked = Arc::new(AskedByServer::default());
     let mut config = ClientConfig::builder_with_provider(client_crypto())
         .with_safe_default_protocol_versions()
         .map_err(|e| Failure::local(Reason::LocalResources).saying(e.to_string()))?

@@ -1,11 +1,11 @@
 //! One hop, probed: the ladder of its protocol, and second looks at what went wrong there.
 
+mod balanced;
 mod draining;
-mod forgotten;
+mod idle_dropped;
 mod large;
 mod legacy;
-mod shared;
-mod starved;
+mod small_handshake;
 
 use crate::climb::{Climb, RangeMode, Target, Tools, plain};
 use crate::observation::{Evidence, Observation};
@@ -65,11 +65,11 @@ pub async fn probe(target: &Target<'_>, tools: &Tools) -> Observation {
         climb.let_go();
     }
     if climbed.is_err() {
-        starved::look_again(&mut climb).await;
+        small_handshake::look_again(&mut climb).await;
         legacy::look_again(&mut climb).await;
         large::look_again(&mut climb).await;
-        forgotten::look_again(&mut climb).await;
+        idle_dropped::look_again(&mut climb).await;
     }
-    shared::look(&mut climb).await;
+    balanced::look(&mut climb).await;
     climb.finish()
 }

@@ -17,7 +17,7 @@ pub mod udp;
 use crate::climb::{Climb, Stop, Target, Tools};
 use crate::net::Io;
 use crate::observation::Observation;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use futures_util::future::BoxFuture;
 use list::{Protocol, protocols};
 use std::io;
@@ -43,7 +43,7 @@ macro_rules! dispatch {
         pub async fn serve(
             protocol: Protocol,
             stream: impl Io + 'static,
-            seen: Seen,
+            seen: Caller,
             here: &Arc<StandIn>,
         ) -> io::Result<()> {
             match protocol {

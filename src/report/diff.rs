@@ -30,16 +30,16 @@ pub struct Diff {
     /// Hops of both results that stand otherwise, in the order of the newer one.
     pub changed: Vec<Change>,
     /// Hops of the newer result alone.
-    pub added: Vec<Stand>,
+    pub added: Vec<Standing>,
     /// Hops of the older result alone.
-    pub removed: Vec<Stand>,
+    pub removed: Vec<Standing>,
     /// Hops that stand as before.
     pub unchanged: usize,
 }
 
 /// How one hop stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Stand {
+pub struct Standing {
     /// Id of the hop.
     pub hop: String,
     /// The machine that tested it, where the row is for a whole network.
@@ -63,16 +63,16 @@ pub struct Stand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Before.
-    pub old: Stand,
+    pub old: Standing,
     /// Now.
-    pub new: Stand,
+    pub new: Standing,
 }
 
-impl Stand {
+impl Standing {
     fn of(hop: &HopResult) -> Self {
         let tested_by = hop.tester().cloned();
         let HopResult { hop, verdict, reason, answered_by, recognised, sweep, .. } = hop.clone();
-        Stand {
+        Standing {
             hop,
             tested_by,
             verdict,
@@ -84,8 +84,8 @@ impl Stand {
     }
 
     /// Whether it stands as another does; a machine may have got another address meanwhile.
-    fn stands_as(&self, other: &Stand) -> bool {
-        *self == Stand { tested_by: self.tested_by.clone(), ..other.clone() }
+    fn stands_as(&self, other: &Standing) -> bool {
+        *self == Standing { tested_by: self.tested_by.clone(), ..other.clone() }
     }
 
     /// The hop for people, with the machine that tested it where several may have.
@@ -119,7 +119,7 @@ pub fn diff(old: &ResultFile, new: &ResultFile) -> Diff {
     let mut unchanged = 0;
     for (hop, place) in new.hops.iter().zip(&earlier) {
         let Some(place) = place else { continue };
-        let change = Change { old: Stand::of(&old.hops[*place]), new: Stand::of(hop) };
+        let change = Change { old: Standing::of(&old.hops[*place]), new: Standing::of(hop) };
         if change.old.stands_as(&change.new) { unchanged += 1 } else { changed.push(change) }
     }
     let met: BTreeSet<usize> = earlier.iter().flatten().copied().collect();
@@ -133,14 +133,14 @@ pub fn diff(old: &ResultFile, new: &ResultFile) -> Diff {
             .iter()
             .zip(&earlier)
             .filter(|(_, place)| place.is_none())
-            .map(|(hop, _)| Stand::of(hop))
+            .map(|(hop, _)| Standing::of(hop))
             .collect(),
         removed: old
             .hops
             .iter()
             .enumerate()
             .filter(|(place, _)| !met.contains(place))
-            .map(|(_, hop)| Stand::of(hop))
+            .map(|(_, hop)| Standing::of(hop))
             .collect(),
         unchanged,
     }

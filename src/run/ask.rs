@@ -2,8 +2,8 @@
 //! listener on its To host is asked what it saw of it, over hops to the same host that work:
 //! straight, or through a front behind which it stands.
 
-use super::pace::Pace;
 use super::probed::Probed;
+use super::rate::Pace;
 use super::ways::Way;
 use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
@@ -122,13 +122,13 @@ async fn ask_about(
     let own = Arc::new(connections(probed));
     let limit = Arc::new(Semaphore::new(AT_A_TIME));
     let mut tasks = JoinSet::new();
-    for errand in errands(probed, ways, wanted) {
+    for inquiry in inquiries(probed, ways, wanted) {
         let (asking, limit, own) = (asking.clone(), limit.clone(), own.clone());
         tasks.spawn(async move {
-            let about = errand.about;
+            let about = inquiry.about;
             let work = async {
                 let _turn = limit.acquire_owned().await;
-                (errand.sighting(&asking, &own).await, errand.arrived(&asking).await)
+                (inquiry.sighting(&asking, &own).await, inquiry.arrived(&asking).await)
             };
             let told = tokio::select! {
                 biased;
@@ -155,7 +155,7 @@ fn connections(probed: &[Probed]) -> BTreeSet<(SocketAddr, u16)> {
 }
 
 /// What is to be asked about one hop.
-struct Errand {
+struct Inquiry {
     /// The hop, by its place.
     about: usize,
     hop: Arc<Hop>,
@@ -167,9 +167,13 @@ struct Errand {
     since: Option<Timestamp>,
 }
 
-fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> bool) -> Vec<Errand> {
+fn inquiries(
+    probed: &[Probed],
+    ways: &[Way],
+    wanted: impl Fn(&Observation) -> bool,
+) -> Vec<Inquiry> {
     let mut asked: HashMap<String, usize> = HashMap::new();
-    let mut errands = Vec::new();
+    let mut inquiries = Vec::new();
     for (about, lost) in probed.iter().enumerate() {
         let Some(seen) = lost.seen.as_ref().filter(|seen| wanted(seen)) else { continue };
         let attempts = if is_worth_asking(&lost.hop, seen) { attempts(seen) } else { Vec::new() };
@@ -184,7 +188,7 @@ fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> boo
         // A row that must be shut passes only where nobody saw anything come: each of them is asked
         // about.
         let many = if lost.hop.flow.expect == Expect::Deny { MANY } else { 1 };
-        if *count >= MAX_PER_HOST * many || errands.len() >= MAX * many {
+        if *count >= MAX_PER_HOST * many || inquiries.len() >= MAX * many {
             continue;
         }
         *count += 1;
@@ -195,9 +199,9 @@ fn errands(probed: &[Probed], ways: &[Way], wanted: impl Fn(&Observation) -> boo
                 ways.push((*way).clone());
             }
         }
-        errands.push(Errand { about, hop: lost.hop.clone(), ways, attempts, since });
+        inquiries.push(Inquiry { about, hop: lost.hop.clone(), ways, attempts, since });
     }
-    errands
+    inquiries
 }
 
 /// Whether a way leads to the listener that can tell of a hop: to the host that it connects to, or
@@ -268,7 +272,7 @@ fn proved(seen: &Observation) -> bool {
     seen.proofs.iter().any(|p| matches!(p, ProofOutcome::Valid { .. }))
 }
 
-impl Errand {
+impl Inquiry {
     /// What became of the attempts, by whichever way can tell.
     async fn sighting(
         &self,

@@ -18,7 +18,7 @@ const MAX_DOMAINS: usize = 16;
 /// hop of this run that spoke LDAP with it. Nothing is sent for it that is not in the plan. Where
 /// the role is elsewhere, the holder is looked for among the other hosts of the run, then in DNS.
 pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
-    let told: Vec<Told> = probed.iter().filter_map(Told::of).collect();
+    let told: Vec<Described> = probed.iter().filter_map(Described::of).collect();
     let mut holders: BTreeMap<String, Option<String>> = BTreeMap::new();
     for this in probed
         .iter_mut()
@@ -31,8 +31,8 @@ pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
             .max_by_key(|t| t.address == this.hop.address);
         seen.pdc = Some(match of_host {
             None => PdcRole::NotVerified,
-            Some(Told { pdc: true, .. }) => PdcRole::Held,
-            Some(Told { domain, .. }) => {
+            Some(Described { pdc: true, .. }) => PdcRole::Held,
+            Some(Described { domain, .. }) => {
                 if !holders.contains_key(domain) && holders.len() < MAX_DOMAINS {
                     holders.insert(domain.clone(), holder(domain, &told, resolver).await);
                 }
@@ -48,7 +48,7 @@ pub(super) async fn verify_pdcs(probed: &mut [Probed], resolver: &Resolver) {
     }
 }
 
-async fn holder(domain: &str, told: &[Told], resolver: &Resolver) -> Option<String> {
+async fn holder(domain: &str, told: &[Described], resolver: &Resolver) -> Option<String> {
     if let Some(other) = told.iter().find(|t| t.pdc && t.domain == domain) {
         return Some(other.name.clone());
     }
@@ -56,7 +56,7 @@ async fn holder(domain: &str, told: &[Told], resolver: &Resolver) -> Option<Stri
 }
 
 /// What a domain controller said of itself.
-struct Told {
+struct Described {
     host: String,
     address: Option<std::net::IpAddr>,
     pdc: bool,
@@ -64,12 +64,12 @@ struct Told {
     name: String,
 }
 
-impl Told {
+impl Described {
     fn of(probed: &Probed) -> Option<Self> {
         let steps = &probed.seen.as_ref()?.steps;
         let step = steps.iter().find(|s| s.ok && s.step == StepKind::Directory)?;
         let (hop, told) = (&probed.hop, &step.facts.directory);
-        Some(Told {
+        Some(Described {
             host: hop.to.host.label(),
             address: hop.address,
             pdc: told.pdc?,

@@ -1,16 +1,16 @@
 //! One run of hops: names, probes, second looks, judgements.
 
 use super::ask::{self, Asking};
-use super::crew::{Crew, Done, LookedUp};
+use super::concurrency::Turns;
 use super::judged::Judged;
-use super::pace::Pace;
 use super::probed::Probed;
+use super::rate::Pace;
 use super::settings::Settings;
+use super::tasks::{Done, LookedUp, Tasks};
 use super::trace::Walks;
-use super::turns::Turns;
 use super::{
-    alone, clocks, control, directory, held, known, local, mute, shots, shut_out, spoken, spread,
-    ways,
+    clocks, connection_limit, control, directory, gone_at_once, heard_nothing, held_connection,
+    known, local, quiet_rows, shut_out, source_ports, ways,
 };
 use crate::climb::Tools;
 use crate::event::Event;
@@ -46,7 +46,7 @@ pub async fn run(
     let mut total = plan.hops.len();
     listener(Event::RunStarted { hops: total });
     let this = host::this_host();
-    let mut crew = Crew {
+    let mut tasks = Tasks {
         tools: Arc::new(tools),
         own: Machine { name: this.name.clone(), addresses: this.addresses.clone() },
         turns: Turns::new(settings.concurrency),
@@ -67,24 +67,24 @@ pub async fn run(
             Some(name) => waiting.entry(name).or_default().push(place),
             None => {
                 let hop = Arc::new(hop.clone());
-                crew.probe(place, 0, hop.clone(), None);
+                tasks.probe(place, 0, hop.clone(), None);
                 probed[place].push(Probed { hop, seen: None });
             }
         }
     }
     let limit = Arc::new(Semaphore::new(LOOK_UPS));
     for name in waiting.keys() {
-        crew.look_up((*name).to_owned(), resolver, &limit);
+        tasks.look_up((*name).to_owned(), resolver, &limit);
     }
     loop {
         tokio::select! {
             Some(hop) = starts.recv() => listener(Event::HopStarted { hop: hop.id.clone() }),
-            done = crew.tasks.join_next() => match done {
+            done = tasks.tasks.join_next() => match done {
                 None => break,
                 Some(Ok(Done::LookedUp(name, found))) => {
                     for place in waiting.get(name.as_str()).into_iter().flatten().copied() {
                         for hop in wanted(expand(&plan.hops[place], found.as_ref()), &settings.only) {
-                            crew.probe(place, probed[place].len(), hop.clone(), found.clone());
+                            tasks.probe(place, probed[place].len(), hop.clone(), found.clone());
                             probed[place].push(Probed { hop, seen: None });
                         }
                         total += probed[place].len().saturating_sub(1);
@@ -110,7 +110,8 @@ pub async fn run(
         .zip(probed)
         .flat_map(|(planned, parts)| if parts.is_empty() { untested(planned) } else { parts });
     let mut probed: Vec<Probed> = parts.collect();
-    let asking = Asking { tools: crew.tools.clone(), pace: crew.pace.clone(), stop: stop.clone() };
+    let asking =
+        Asking { tools: tasks.tools.clone(), pace: tasks.pace.clone(), stop: stop.clone() };
     second_sight(&mut probed, resolver, &asking, settings.policy, counted_before).await;
     let mut judgements: Vec<Judgement> =
         probed.iter().map(|p| p.judgement(settings.policy)).collect();
@@ -129,19 +130,19 @@ async fn second_sight(
 ) {
     local::look(probed, asking, counted_before).await;
     local::look_at_resets(probed, asking).await;
-    alone::look(probed, asking).await;
-    mute::look(probed, asking).await;
+    connection_limit::look(probed, asking).await;
+    heard_nothing::look(probed, asking).await;
     let ways = ways::ways(probed);
     known::of_listeners(probed, &ways);
-    held::look(probed, &ways, asking).await;
+    held_connection::look(probed, &ways, asking).await;
     ask::ask(probed, &ways, asking).await;
     ask::ask_about_what_began(probed, &ways, asking).await;
-    spoken::look(probed, &ways, asking, policy).await;
+    quiet_rows::look(probed, &ways, asking, policy).await;
     // It has brought proofs of its own.
     known::of_listeners(probed, &ways);
-    shots::count(probed, &ways, asking).await;
+    gone_at_once::count(probed, &ways, asking).await;
     known::of_changes(probed, &ways, asking).await;
-    spread::look(probed, asking).await;
+    source_ports::look(probed, asking).await;
     shut_out::look(probed, asking).await;
     clocks::share(probed);
     known::of_strangers(probed, policy);

@@ -2,7 +2,7 @@
 //! told from these; results are made of them last.
 
 use super::probed::Probed;
-use super::whose;
+use super::tested_by;
 use crate::net::host::ThisHost;
 use crate::observation::{Observation, Step};
 use crate::plan::model::Hop;
@@ -34,6 +34,6 @@ impl Judged {
     /// As it stands in a result file, tested by this machine.
     pub fn result(self, this: &ThisHost) -> HopResult {
         let result = HopResult::new(&self.hop, self.seen.as_ref(), self.judgement);
-        whose::signed(result, &self.hop, this)
+        tested_by::signed(result, &self.hop, this)
     }
 }

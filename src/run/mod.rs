@@ -1,35 +1,35 @@
 //! The engine: one run of hops under a rate, a concurrency limit, deadlines and cancellation. The
 //! only caller of `verdict`.
 
-mod alone;
 mod ask;
 mod clocks;
+mod concurrency;
+mod connection_limit;
 mod control;
-mod crew;
 mod directory;
 mod engine;
-mod held;
+mod gone_at_once;
+mod heard_nothing;
+mod held_connection;
 mod judged;
 mod known;
 mod local;
-mod mute;
 mod once_more;
-mod pace;
 mod probed;
 mod published;
+mod quiet_rows;
+mod rate;
 mod revocation;
 mod row;
 mod sample;
 mod session;
 mod settings;
-mod shots;
 mod shut_out;
-mod spoken;
-mod spread;
+mod source_ports;
+mod tasks;
+mod tested_by;
 mod trace;
-mod turns;
 mod ways;
-mod whose;
 
 pub use engine::run;
 pub use judged::Judged;

@@ -185,7 +185,7 @@ mod tests {
             source: None,
             destination: ([10, 0, 0, 9], port).into(),
             sent_at: Timestamp::UNIX_EPOCH,
-            attempts: 1,
+            attempt: 1,
             syns: None,
             outcome: *outcome,
             icmp: None,

@@ -67,7 +67,7 @@ pub struct ServerTls {
 
 /// One connection as the listener sees it.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Caller {
     /// Own address and port.
     pub local: SocketAddr,
     /// The other end's, after any NAT.
@@ -84,10 +84,10 @@ pub struct Seen {
     pub patient: Arc<AtomicBool>,
 }
 
-impl Seen {
+impl Caller {
     /// A connection that was just accepted.
     pub fn new(local: SocketAddr, peer: SocketAddr) -> Self {
-        Seen {
+        Caller {
             local,
             peer,
             proxy_protocol: None,
@@ -137,7 +137,7 @@ impl StandIn {
     }
 
     /// The proof for a challenge in octets; `None` for anything that the site key did not make.
-    pub fn prove(&self, seen: &Seen, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
+    pub fn prove(&self, seen: &Caller, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
         let challenge = self.challenge(octets)?;
         // The clock may be set at any time: what is remembered goes by another one.
@@ -200,7 +200,7 @@ impl StandIn {
     }
 
     /// The proof for a challenge in text.
-    pub fn prove_text(&self, seen: &Seen, text: &str, http: Option<HttpSeen>) -> Option<String> {
+    pub fn prove_text(&self, seen: &Caller, text: &str, http: Option<HttpSeen>) -> Option<String> {
         self.prove(seen, &unhex(text)?, http)
     }
 }

@@ -1,6 +1,6 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
-use super::both_ends::{self, Told};
+use super::both_ends::{self, OtherEnd};
 use super::judgement::{Judgement, Verdict};
 use super::{clock, cloud, directory, http_status, range, rpc, tls};
 use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation, Trace};
@@ -109,7 +109,7 @@ fn of_connection(
             format!("Mend the routing on the way of {flow}: routers send it in a circle; {log}.")
         }
         Reason::TimedOut | Reason::Refused
-            if both_ends::told(hop, seen) == Some(Told::QueueFull) =>
+            if both_ends::told(hop, seen) == Some(OtherEnd::QueueFull) =>
         {
             format!(
                 "The way to {to}:{port} is open: the program that has the port there takes no more \
@@ -213,11 +213,11 @@ fn of_answer(
         Reason::AnsweredByMiddlebox => {
             format!("A device on the way answers for {to}: take {flow} out of its proxy.")
         }
-        Reason::NotTested if matches!(both_ends::told(hop, seen), Some(Told::Changed(_))) => {
+        Reason::NotTested if matches!(both_ends::told(hop, seen), Some(OtherEnd::Changed(_))) => {
             format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
         }
         Reason::NotTested
-            if both_ends::told(hop, seen) == Some(Told::TurnedAway { not_allowed: false }) =>
+            if both_ends::told(hop, seen) == Some(OtherEnd::TurnedAway { not_allowed: false }) =>
         {
             format!(
                 "The listener on {to} had as many connections as it takes: give it more (`listen \

@@ -1,6 +1,6 @@
 //! Hops that must be open.
 
-use super::both_ends::{self, Told};
+use super::both_ends::{self, OtherEnd};
 use super::expected::{self, Expected, Policy};
 use super::greeting;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
@@ -39,7 +39,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if let Some(misplaced) = seen.misplaced
         && !(misplaced.may_be_right()
             && impostor.is_none()
-            && (proved(seen) || matches!(told, Some(Told::Arrived { .. }))))
+            && (proved(seen) || matches!(told, Some(OtherEnd::Arrived { .. }))))
     {
         return opinion(failed, Reason::AddressIsLocal, who_failed(seen, Reason::AddressIsLocal));
     }
@@ -57,7 +57,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     }
     // The site's own listener has this port, and would have proved itself: whoever answered to the
     // end without a proof is somebody else. Who answered with an error has said more of himself.
-    let heard = told == Some(Told::Arrived { proved: true });
+    let heard = told == Some(OtherEnd::Arrived { proved: true });
     let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen))
         && !heard
         && answered_without_proof(hop, seen);
@@ -102,7 +102,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // as a proof on this one.
     let proved = proved(seen)
         || heard
-        || (told == Some(Told::Arrived { proved: false }) && is_told_by_word(hop.flow.protocol));
+        || (told == Some(OtherEnd::Arrived { proved: false })
+            && is_told_by_word(hop.flow.protocol));
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => {
@@ -137,21 +138,25 @@ fn is_told_by_word(protocol: Protocol) -> bool {
 }
 
 /// What is certain as soon as the other end's view is known.
-fn by_both_ends(told: Option<&Told>, failed: Verdict) -> Option<(Verdict, Reason, AnsweredBy)> {
+fn by_both_ends(told: Option<&OtherEnd>, failed: Verdict) -> Option<(Verdict, Reason, AnsweredBy)> {
     match told? {
-        Told::Changed(_) => Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody)),
-        Told::NeverArrived => {
+        OtherEnd::Changed(_) => {
+            Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody))
+        }
+        OtherEnd::NeverArrived => {
             Some((Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox))
         }
-        Told::ReplyLost => Some((failed, Reason::ReplyLost, AnsweredBy::Nobody)),
-        Told::Rejected { .. } => Some((failed, Reason::Rejected, AnsweredBy::Nobody)),
-        Told::OnlyBegan => Some((failed, Reason::SilentAfterConnect, AnsweredBy::Nobody)),
+        OtherEnd::ReplyLost => Some((failed, Reason::ReplyLost, AnsweredBy::Nobody)),
+        OtherEnd::Rejected { .. } => Some((failed, Reason::Rejected, AnsweredBy::Nobody)),
+        OtherEnd::OnlyBegan => Some((failed, Reason::SilentAfterConnect, AnsweredBy::Nobody)),
         // The listener's own limit says nothing about the way; its list of networks is a filter
         // like any other.
-        Told::TurnedAway { not_allowed: false } => {
+        OtherEnd::TurnedAway { not_allowed: false } => {
             Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::StandIn))
         }
-        Told::TurnedAway { not_allowed: true } | Told::Arrived { .. } | Told::QueueFull => None,
+        OtherEnd::TurnedAway { not_allowed: true }
+        | OtherEnd::Arrived { .. }
+        | OtherEnd::QueueFull => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::wire::sighting::{Doubt, Seen, Sighting};
 
 /// What only both ends together tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum OtherEnd {
     /// The request arrived and was answered, and the answer did not come back.
     ReplyLost,
     /// The connection was reset by somebody between, for the host listens there. `arrived` says
@@ -30,22 +30,22 @@ pub(super) enum Told {
     Changed(Change),
 }
 
-impl Told {
+impl OtherEnd {
     /// The reason that it gives a hop, where it changes it.
     pub fn reason(self) -> Option<Reason> {
         match self {
-            Told::ReplyLost => Some(Reason::ReplyLost),
-            Told::Rejected { .. } => Some(Reason::Rejected),
-            Told::NeverArrived => Some(Reason::AnsweredByMiddlebox),
-            Told::OnlyBegan => Some(Reason::SilentAfterConnect),
-            Told::Changed(_) => Some(Reason::NotTested),
-            Told::QueueFull | Told::TurnedAway { .. } | Told::Arrived { .. } => None,
+            OtherEnd::ReplyLost => Some(Reason::ReplyLost),
+            OtherEnd::Rejected { .. } => Some(Reason::Rejected),
+            OtherEnd::NeverArrived => Some(Reason::AnsweredByMiddlebox),
+            OtherEnd::OnlyBegan => Some(Reason::SilentAfterConnect),
+            OtherEnd::Changed(_) => Some(Reason::NotTested),
+            OtherEnd::QueueFull | OtherEnd::TurnedAway { .. } | OtherEnd::Arrived { .. } => None,
         }
     }
 }
 
 /// Puts both ends together; `None` where nobody was asked, or the answer adds nothing.
-pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
+pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<OtherEnd> {
     let failed = failed_step(seen);
     let reason = failed.and_then(|s| s.reason);
     if let Some(told) = by_counters(reason, seen) {
@@ -53,14 +53,14 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<Told> {
     }
     // Its challenge was answered, whatever addresses and ports the connection had by then.
     if seen.known.arrived.is_some_and(|arrived| arrived.proved > 0) {
-        return Some(Told::Arrived { proved: true });
+        return Some(OtherEnd::Arrived { proved: true });
     }
     if let Some(told) = seen.sighting.as_ref().and_then(|sighting| by_sighting(hop, seen, sighting))
     {
         return Some(told);
     }
     // What it was at the time of the attempt, nobody knows.
-    seen.known.listener.filter(|_| ended_early(seen)).map(Told::Changed)
+    seen.known.listener.filter(|_| ended_early(seen)).map(OtherEnd::Changed)
 }
 
 /// Whether a hop ended before its time: a rung failed, or its quiet connection was closed.
@@ -69,16 +69,16 @@ pub(super) fn ended_early(seen: &Observation) -> bool {
 }
 
 /// By what the other end's kernel counted while more attempts were made.
-fn by_counters(reason: Option<Reason>, seen: &Observation) -> Option<Told> {
+fn by_counters(reason: Option<Reason>, seen: &Observation) -> Option<OtherEnd> {
     match (reason?, seen.known.shots?) {
-        (Reason::TimedOut | Reason::Refused, Shots::QueueFull) => Some(Told::QueueFull),
+        (Reason::TimedOut | Reason::Refused, Shots::QueueFull) => Some(OtherEnd::QueueFull),
         (Reason::TimedOut, Shots::Reset | Shots::ReplyRefused | Shots::ReplyLost) => {
-            Some(Told::ReplyLost)
+            Some(OtherEnd::ReplyLost)
         }
         (Reason::Refused, Shots::Reset | Shots::ReplyRefused | Shots::ReplyLost) => {
-            Some(Told::Rejected { arrived: true })
+            Some(OtherEnd::Rejected { arrived: true })
         }
-        (Reason::Refused, Shots::NoneArrived) => Some(Told::Rejected { arrived: false }),
+        (Reason::Refused, Shots::NoneArrived) => Some(OtherEnd::Rejected { arrived: false }),
         _ => None,
     }
 }
@@ -94,14 +94,14 @@ const CUT_SHORT: &[Reason] = &[
     Reason::AnsweredByMiddlebox,
 ];
 
-fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Told> {
+fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<OtherEnd> {
     let failed = failed_step(seen);
     match (failed.and_then(|s| s.reason), sighting.state) {
         // The queue is full, and whether this found it so the counters tell.
         (Some(Reason::TimedOut), Seen::Unknown)
             if sighting.doubt == Some(Doubt::QueueFull) && seen.known.shots.is_none() =>
         {
-            Some(Told::QueueFull)
+            Some(OtherEnd::QueueFull)
         }
         // Something came from elsewhere; but from here, nothing is changed on the way to this host.
         (Some(Reason::Refused), Seen::Unknown)
@@ -110,45 +110,45 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Tol
                 && !sighting.translated
                 && seen.known.listener_holds =>
         {
-            Some(Told::Rejected { arrived: false })
+            Some(OtherEnd::Rejected { arrived: false })
         }
         (Some(_), Seen::Unknown) if sighting.doubt == Some(Doubt::BeganLater) => {
-            Some(Told::Changed(Change::Began))
+            Some(OtherEnd::Changed(Change::Began))
         }
         // What was answered there to its end is no connection that never opened here: it is another
         // one's.
-        (Some(Reason::TimedOut), state) => (state == Seen::HalfOpen).then_some(Told::ReplyLost),
+        (Some(Reason::TimedOut), state) => (state == Seen::HalfOpen).then_some(OtherEnd::ReplyLost),
         // Half open and then reset: somebody did not let the answer through.
         (Some(Reason::Refused), state) if state >= Seen::HalfOpen => {
-            Some(Told::Rejected { arrived: true })
+            Some(OtherEnd::Rejected { arrived: true })
         }
         // Of another program's port nobody knows what it takes and what it refuses.
         (Some(Reason::Refused), Seen::Nothing) if sighting.listening => {
-            Some(Told::Rejected { arrived: false })
+            Some(OtherEnd::Rejected { arrived: false })
         }
         // Opened here, and nothing came to the port: what came from the very source port came to
         // another one (sent on there, or another connection).
         (None, Seen::Unknown)
             if came_elsewhere(sighting) && seen.known.listener_holds && opened(seen, failed) =>
         {
-            Some(Told::NeverArrived)
+            Some(OtherEnd::NeverArrived)
         }
         (_, Seen::Unknown) => None,
         _ if !opened(seen, failed) => None,
         // Nothing at all came to the port, from whatever address: NAT makes no difference. Who
         // answered there with an error has said himself who he is.
-        (reason, Seen::Nothing) => {
-            reason.is_none_or(|reason| CUT_SHORT.contains(&reason)).then_some(Told::NeverArrived)
-        }
+        (reason, Seen::Nothing) => reason
+            .is_none_or(|reason| CUT_SHORT.contains(&reason))
+            .then_some(OtherEnd::NeverArrived),
         // Where NAT gives connections other ports, that one from this port was there says nothing.
         _ if sighting.translated || !is_this_one(hop, seen, sighting) => None,
         // A device that takes handshakes for the host has shown itself here already.
         (Some(Reason::AnsweredByMiddlebox), Seen::HalfOpen) => None,
-        (_, Seen::HalfOpen) => Some(Told::OnlyBegan),
-        (_, Seen::NotAllowed) => Some(Told::TurnedAway { not_allowed: true }),
-        (_, Seen::TurnedAway) => Some(Told::TurnedAway { not_allowed: false }),
-        (_, Seen::Opened) => Some(Told::Arrived { proved: false }),
-        (_, Seen::Proved) => Some(Told::Arrived { proved: true }),
+        (_, Seen::HalfOpen) => Some(OtherEnd::OnlyBegan),
+        (_, Seen::NotAllowed) => Some(OtherEnd::TurnedAway { not_allowed: true }),
+        (_, Seen::TurnedAway) => Some(OtherEnd::TurnedAway { not_allowed: false }),
+        (_, Seen::Opened) => Some(OtherEnd::Arrived { proved: false }),
+        (_, Seen::Proved) => Some(OtherEnd::Arrived { proved: true }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hops that must be shut. Shut for the right reason, and with a way beside it that is open: a
 //! cable that is pulled out denies everything.
 
-use super::both_ends::{self, Told};
+use super::both_ends::{self, OtherEnd};
 use super::certificate::showed_own;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::{address_note, answered_without_proof, claims, proved};
@@ -165,7 +165,7 @@ fn came_from_here(seen: &Observation, claims: &Claims) -> bool {
 }
 
 /// By what this machine and the other end know of it.
-fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Judgement> {
+fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<OtherEnd>) -> Option<Judgement> {
     if seen.known.refused_here {
         return Some(otherwise(
             AnsweredBy::Nobody,
@@ -200,32 +200,35 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<Told>) -> Option<Jud
         return Some(otherwise(AnsweredBy::Middlebox, note));
     }
     Some(match told? {
-        Told::NeverArrived => {
+        OtherEnd::NeverArrived => {
             let note = "a device on the way takes the connection in the place of the host, which \
                 saw nothing of it: what it lets through, nobody knows";
             otherwise(AnsweredBy::Middlebox, note)
         }
-        Told::Arrived { proved: true } => {
+        OtherEnd::Arrived { proved: true } => {
             open(AnsweredBy::StandIn, "what is sent arrives at the host, which answered it")
         }
-        Told::TurnedAway { not_allowed: true } => otherwise(
+        OtherEnd::TurnedAway { not_allowed: true } => otherwise(
             AnsweredBy::StandIn,
             "shut by the list of networks of the host's own listener, which says nothing of the \
                 way",
         ),
-        Told::TurnedAway { not_allowed: false } => {
+        OtherEnd::TurnedAway { not_allowed: false } => {
             open(AnsweredBy::StandIn, "the connection arrived at the host's own listener")
         }
-        Told::OnlyBegan | Told::Rejected { arrived: true } | Told::ReplyLost | Told::QueueFull => {
+        OtherEnd::OnlyBegan
+        | OtherEnd::Rejected { arrived: true }
+        | OtherEnd::ReplyLost
+        | OtherEnd::QueueFull => {
             let note = "what was to be shut out arrives at the host; only what follows, or its \
                 answer, is lost";
             otherwise(AnsweredBy::Nobody, note)
         }
-        Told::Changed(_) => otherwise(
+        OtherEnd::Changed(_) => otherwise(
             AnsweredBy::Nobody,
             "the listener was not there all the time, so that nothing shows a rule",
         ),
-        Told::Rejected { arrived: false } | Told::Arrived { proved: false } => {
+        OtherEnd::Rejected { arrived: false } | OtherEnd::Arrived { proved: false } => {
             return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen));
         }
     })
@@ -361,12 +364,12 @@ fn no_path_asked(seen: &Observation) -> Judgement {
 }
 
 /// By how the connection ended.
-fn by_connection(seen: &Observation, told: Option<Told>) -> Judgement {
+fn by_connection(seen: &Observation, told: Option<OtherEnd>) -> Judgement {
     let Some(step) = seen.first_failure() else { return open(AnsweredBy::Unproved, "") };
-    let reason = told.and_then(Told::reason).or(step.reason).unwrap_or(Reason::NotTested);
+    let reason = told.and_then(OtherEnd::reason).or(step.reason).unwrap_or(Reason::NotTested);
     let opened = seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
         || reason == Reason::ResetAfterConnect;
-    let arrived = told == Some(Told::Arrived { proved: false });
+    let arrived = told == Some(OtherEnd::Arrived { proved: false });
     // What this machine did to itself shows no rule, whatever it looks like; nor does a loop of
     // routers.
     if FITTING.contains(&reason)

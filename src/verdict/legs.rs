@@ -59,7 +59,9 @@ pub fn legs(hop: &Hop, seen: Option<&Observation>, reason: Reason) -> Vec<Leg> {
     let names = Names { front: hop.to.host.label(), behind: behind.hosts.join(" or ") };
     let [first, second] = match seen.filter(|o| !o.steps.is_empty()) {
         Some(seen) => with_certificate(stands(&names, hop, seen, reason), seen, reason),
-        None => [Stand::Unknown("not tested".to_owned()), Stand::Unknown("not tested".to_owned())],
+        None => {
+            [LegState::Unknown("not tested".to_owned()), LegState::Unknown("not tested".to_owned())]
+        }
     };
     vec![
         first.leg(hop.from.host.label(), vec![names.front]),
@@ -73,26 +75,26 @@ struct Names {
 }
 
 /// How a leg stands, and why.
-enum Stand {
+enum LegState {
     Carries(String),
     Broken(Reason, String),
     Unknown(String),
 }
 
-impl Stand {
+impl LegState {
     fn leg(self, from: String, to: Vec<String>) -> Leg {
         let (ok, reason, why) = match self {
-            Stand::Carries(why) => (Some(true), None, why),
-            Stand::Broken(reason, why) => (Some(false), Some(reason), why),
-            Stand::Unknown(why) => (None, None, why),
+            LegState::Carries(why) => (Some(true), None, why),
+            LegState::Broken(reason, why) => (Some(false), Some(reason), why),
+            LegState::Unknown(why) => (None, None, why),
         };
         Leg { from, to, ok, reason, why }
     }
 }
 
-use Stand::{Broken, Carries, Unknown};
+use LegState::{Broken, Carries, Unknown};
 
-fn stands(names: &Names, hop: &Hop, seen: &Observation, reason: Reason) -> [Stand; 2] {
+fn stands(names: &Names, hop: &Hop, seen: &Observation, reason: Reason) -> [LegState; 2] {
     let Names { front, behind } = names;
     let relayed = claims(seen).any(|(c, _)| came_through_relay(hop, c));
     let replaced = !relayed && claims(seen).next().is_some();
@@ -148,7 +150,11 @@ fn stands(names: &Names, hop: &Hop, seen: &Observation, reason: Reason) -> [Stan
 
 /// A certificate that clients of this machine do not take breaks the first leg, whatever became of
 /// the flow after that. A stand-in's own is not judged.
-fn with_certificate([first, second]: [Stand; 2], seen: &Observation, reason: Reason) -> [Stand; 2] {
+fn with_certificate(
+    [first, second]: [LegState; 2],
+    seen: &Observation,
+    reason: Reason,
+) -> [LegState; 2] {
     let hard = [
         Reason::TlsUntrusted,
         Reason::TlsNameMismatch,
@@ -171,7 +177,7 @@ fn with_certificate([first, second]: [Stand; 2], seen: &Observation, reason: Rea
 }
 
 /// A listener of the site proved itself that is neither the front nor behind it.
-fn elsewhere(names: &Names, seen: &Observation) -> [Stand; 2] {
+fn elsewhere(names: &Names, seen: &Observation) -> [LegState; 2] {
     let host = claims(seen).next().map(|(c, _)| c.host.clone()).unwrap_or_default();
     match claims(seen).find_map(|(_, same_session)| same_session) {
         // Two TLS sessions: somebody who passes on. One: the connection itself ended there.
@@ -191,7 +197,7 @@ fn elsewhere(names: &Names, seen: &Observation) -> [Stand; 2] {
 }
 
 /// The protocol was spoken to its end, by nobody knows whom.
-fn answered(names: &Names, seen: &Observation) -> Stand {
+fn answered(names: &Names, seen: &Observation) -> LegState {
     let Names { front, behind } = names;
     let called = seen.steps.iter().find(|s| s.step == StepKind::Grpc);
     // Fronts refuse calls in the name of a service that is not there, but none makes up a health
@@ -209,7 +215,7 @@ fn answered(names: &Names, seen: &Observation) -> Stand {
 }
 
 /// The flow went through once, and then something failed.
-fn after_proof(names: &Names, step: &Step) -> [Stand; 2] {
+fn after_proof(names: &Names, step: &Step) -> [LegState; 2] {
     let Names { front, behind } = names;
     let reason = step.reason.unwrap_or(Reason::NotTested);
     let through = || Carries("it passes the flow on".to_owned());
@@ -253,7 +259,7 @@ fn after_proof(names: &Names, step: &Step) -> [Stand; 2] {
 }
 
 /// The flow did not go through.
-fn failure(names: &Names, seen: &Observation, step: &Step) -> [Stand; 2] {
+fn failure(names: &Names, seen: &Observation, step: &Step) -> [LegState; 2] {
     let Names { front, behind } = names;
     let reason = step.reason.unwrap_or(Reason::NotTested);
     let not_reached = || Unknown("not reached".to_owned());
@@ -340,7 +346,7 @@ fn failure(names: &Names, seen: &Observation, step: &Step) -> [Stand; 2] {
 }
 
 /// An error status without a proof.
-fn refused(names: &Names, step: &Step) -> [Stand; 2] {
+fn refused(names: &Names, step: &Step) -> [LegState; 2] {
     let Names { front, behind } = names;
     let status = status(step);
     match status {
@@ -377,7 +383,7 @@ fn refused(names: &Names, step: &Step) -> [Stand; 2] {
 }
 
 /// The connection to the front was lost after the front had spoken.
-fn lost(names: &Names, reason: Reason) -> [Stand; 2] {
+fn lost(names: &Names, reason: Reason) -> [LegState; 2] {
     let why = format!("{}: by {}, or on the way to it", reason.summary(), names.front);
     [Unknown(why), Unknown("nothing tells".to_owned())]
 }

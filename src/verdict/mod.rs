@@ -60,7 +60,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         reading::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
     // What both ends know together, the way has done: it is said of the rung where it showed.
     if both_ends::told(hop, seen)
-        .and_then(both_ends::Told::reason)
+        .and_then(both_ends::OtherEnd::reason)
         .is_some_and(|reason| reason == judgement.reason)
     {
         judgement.ended =

@@ -20,7 +20,7 @@ fn another_try(evidence: &Evidence) -> String {
         .unwrap_or_default();
     format!(
         "the connection to {} opened at attempt {}{syns}",
-        evidence.destination, evidence.attempts
+        evidence.destination, evidence.attempt
     )
 }
 

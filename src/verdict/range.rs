@@ -153,7 +153,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
                 format!("Allow TCP {from} → {to}:{range} as a whole: {shut} is shut; {log}.")
             }));
             parts.extend((!lost.is_empty()).then(|| {
-                format!("Let the answers of {to} from {lost} back: what is sent to them arrives.")
+                format!("Requests to {to}:{lost} arrive but replies are lost: allow return traffic from there.")
             }));
             Some(parts.join(" "))
         }
@@ -378,7 +378,7 @@ mod tests {
             "leads 160-199 to dc9 at 10.0.0.9",
             "answers for psp on 150-159",
             "110-139 is shut",
-            "from 140-149 back",
+            "to psp:140-149 arrive but replies are lost",
         ] {
             assert!(words.contains(part), "{part}: {words}");
         }

@@ -278,7 +278,7 @@ fn attempt(attempts: u32, syns: u32, outcome: Option<Reason>) -> Evidence {
         source,
         destination,
         sent_at: Timestamp::UNIX_EPOCH,
-        attempts,
+        attempt: attempts,
         syns: Some(syns),
         outcome,
         icmp: None,

@@ -21,7 +21,7 @@ use portmatrix::reason::Reason;
 use portmatrix::result::HopResult;
 use portmatrix::site::model::Host;
 use portmatrix::stand_in::memory::journal::Journal;
-use portmatrix::stand_in::{Seen, StandIn};
+use portmatrix::stand_in::{Caller, StandIn};
 use portmatrix::verdict::{Judgement, Policy, Verdict, judge};
 use portmatrix::wire::challenge::{Challenge, SiteKey};
 use portmatrix::wire::hex::unhex;
@@ -345,7 +345,7 @@ fn a_recorded_challenge_opens_no_mouth_later() {
         let sent = clock::now() + jiff::SignedDuration::from_hours(hours);
         let challenge = Challenge::new([1; 12], "a hop", sent).encode_text(&key());
         let octets = unhex(&challenge).expect("hexadecimal text");
-        let proved = here.prove_text(&Seen::new(address, address), &challenge, None).is_some();
+        let proved = here.prove_text(&Caller::new(address, address), &challenge, None).is_some();
         assert_eq!(proved, here.understands(&octets), "RPC already tells at its bind");
         proved
     };

@@ -1,6 +1,6 @@
 //! Arguments of `connect`.
 
-use crate::cli::files;
+use crate::cli::arguments;
 use crate::cli::inputs::SiteArgs;
 use crate::cli::report::Format;
 use crate::climb::RangeMode;
@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) public_roots: Option<PathBuf>,
     /// Ask this DNS server instead of the system's, for names and for domain controllers
-    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = files::dns_server)]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = arguments::dns_server)]
     pub(super) dns: Option<SocketAddr>,
     /// Reach cloud services through this outbound proxy, `http://USER:PASSWORD@HOST:PORT` or
     /// `direct`; several make a hop of each (repeatable) [default: `proxy` of the site file, then
@@ -91,14 +91,14 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) trace: TraceWhen,
     /// How long to wait for a TCP connection to open
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = arguments::duration)]
     pub(super) connect_timeout: Duration,
     /// How long to wait in each later step
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = files::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = arguments::duration)]
     pub(super) timeout: Duration,
     /// Leave each proved connection quiet for this long, then use it again: what forgets quiet
     /// connections is found
-    #[arg(long, value_name = "TIME", value_parser = files::duration)]
+    #[arg(long, value_name = "TIME", value_parser = arguments::duration)]
     pub(super) idle: Option<Duration>,
     /// Also write the result to this file, as JSON
     #[arg(long, value_name = "FILE")]

@@ -25,7 +25,7 @@ const MAX_HELD: usize = 2048;
 const HEADER: usize = 10;
 
 /// Greets on all ports of a range.
-pub struct Doorman {
+pub struct RangeGreeter {
     pub(crate) here: Arc<StandIn>,
     pub(crate) interfaces: Vec<Syntax>,
     pub(crate) gate: Arc<Gate>,
@@ -41,7 +41,7 @@ pub struct Doorman {
     pub(crate) most: usize,
 }
 
-impl Doorman {
+impl RangeGreeter {
     /// How many connections may be held for a greeting, where this process has so many descriptors
     /// left.
     pub fn most(descriptors: usize) -> usize {
@@ -83,7 +83,7 @@ impl Doorman {
     }
 }
 
-impl Greeter for Doorman {
+impl Greeter for RangeGreeter {
     fn has_room(&self) -> bool {
         self.held < self.most
     }

@@ -13,7 +13,7 @@ pub(super) fn blank(to: SocketAddr, number: u32) -> Evidence {
         source: None,
         destination: to,
         sent_at: clock::steady(),
-        attempts: number,
+        attempt: number,
         syns: None,
         outcome: None,
         icmp: None,

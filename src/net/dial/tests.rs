@@ -25,7 +25,7 @@ async fn an_open_port_needs_one_attempt_and_one_syn() {
     let stream = stream.expect("it opens");
     assert_eq!(evidence.len(), 1);
     assert_eq!(evidence[0].source, stream.local_addr().ok());
-    assert_eq!((evidence[0].attempts, evidence[0].outcome, evidence[0].icmp), (1, None, None));
+    assert_eq!((evidence[0].attempt, evidence[0].outcome, evidence[0].icmp), (1, None, None));
     assert!(stream.nodelay().expect("an option"));
     #[cfg(target_os = "linux")]
     {
@@ -82,7 +82,7 @@ async fn silence_is_asked_again_from_another_port_within_the_same_deadline() {
     let took = clock::since(begun);
     assert_eq!(outcome.expect_err("nothing answers").reason, Reason::TimedOut);
     assert!(took >= Duration::from_millis(1450) && took < Duration::from_secs(3), "{took:?}");
-    assert_eq!(evidence.iter().map(|e| e.attempts).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(evidence.iter().map(|e| e.attempt).collect::<Vec<_>>(), [1, 2, 3]);
     let mut ports: Vec<u16> = evidence.iter().filter_map(|e| e.source).map(|s| s.port()).collect();
     ports.sort_unstable();
     ports.dedup();

@@ -35,7 +35,7 @@ pub(super) async fn walk(source: Option<IpAddr>, to: SocketAddr) -> Vec<PathNode
 }
 
 /// One TTL under way.
-struct Asked {
+struct SentProbe {
     ttl: u8,
     attempt: linux::Attempt,
     begun: Instant,
@@ -54,10 +54,10 @@ async fn batch(
         let attempt =
             linux::Attempt::shaped(source, to, 1, linux::Shape { ttl: Some(ttl), mss: None })
                 .ok()?;
-        Some(Asked { ttl, attempt, begun, node: None })
+        Some(SentProbe { ttl, attempt, begun, node: None })
     };
     // Where descriptors run out half-way, the nodes so far are told.
-    let mut asked: Vec<Asked> = ttls.map_while(ask).collect();
+    let mut asked: Vec<SentProbe> = ttls.map_while(ask).collect();
     if asked.is_empty() {
         return None;
     }
@@ -78,7 +78,7 @@ async fn batch(
 }
 
 /// Whether every node up to the end of the way has answered.
-fn is_settled(asked: &[Asked]) -> bool {
+fn is_settled(asked: &[SentProbe]) -> bool {
     for one in asked {
         match &one.node {
             None => return false,
@@ -89,7 +89,7 @@ fn is_settled(asked: &[Asked]) -> bool {
     true
 }
 
-fn node(asked: &Asked, failed: Option<Reason>, to: SocketAddr) -> PathNode {
+fn node(asked: &SentProbe, failed: Option<Reason>, to: SocketAddr) -> PathNode {
     let icmp = asked.attempt.icmp();
     let answer = match (failed, icmp) {
         (_, Some(icmp)) if icmp.is_time_exceeded() => NodeAnswer::TimeExceeded,

@@ -2,7 +2,7 @@
 //! or answers what a stranger may say without harm.
 
 use super::codec::{Answer, Dialogue, MAX_GREETING, Next};
-use crate::climb::{Climb, Stop, tap};
+use crate::climb::{Climb, Stop, first_octets};
 use crate::net::{Io, clock};
 use crate::observation::facts::{Families, Greeting};
 use crate::observation::failure::Failure;
@@ -115,5 +115,5 @@ fn facts(failure: Failure, dialogue: &Dialogue, heard: &[u8]) -> Failure {
     if heard.is_empty() {
         return failure;
     }
-    failure.noting(|facts| tap::note(facts, heard))
+    failure.noting(|facts| first_octets::note(facts, heard))
 }

@@ -8,7 +8,7 @@ use super::codec::{Dialogue, MAX_GREETING};
 use crate::net::Io;
 use crate::protocol::raw::{answer, line};
 use crate::stand_in::rewound::Rewound;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// Those of the connection.
 pub async fn serve(
     mut stream: impl Io,
-    seen: Seen,
+    seen: Caller,
     here: &StandIn,
     dialogue: &Dialogue,
 ) -> io::Result<()> {

@@ -116,7 +116,7 @@ impl Answer {
     ///
     /// # Errors
     /// The reason why not.
-    pub fn judge(&self) -> Result<Facts, Failure> {
+    pub fn outcome(&self) -> Result<Facts, Failure> {
         if let Some(broken) = &self.broken {
             let mut failure = broken.clone();
             failure.facts.absorb(self.facts());
@@ -174,7 +174,7 @@ mod tests {
             trailers,
             ..Answer::default()
         };
-        answer.judge().err().map(|f| f.reason)
+        answer.outcome().err().map(|f| f.reason)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::line::GREETING;
 use crate::net::Io;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use crate::wire::challenge::{CHALLENGE_LEN, MAX_PADDING};
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,7 +19,7 @@ const MAX_LINES: usize = 16;
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn lines(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
+pub async fn lines(mut stream: impl Io, seen: Caller, here: &StandIn) -> io::Result<()> {
     for number in 0..MAX_LINES {
         let line = read_line(&mut stream, if number == 0 { FIRST_LINE } else { MAX_LINE }).await?;
         let words =

@@ -2,8 +2,8 @@
 //! challenge is the first line.
 
 use super::line::GREETING;
-use crate::climb::again::{Exchange, Heard, again};
-use crate::climb::{Asked, Climb, Stop};
+use crate::climb::further_steps::{Exchange, Heard, further_steps};
+use crate::climb::{Climb, SentChallenge, Stop};
 use crate::matrix::model::Protocol;
 use crate::net::{Io, clock};
 use crate::observation::failure::Failure;
@@ -64,14 +64,14 @@ async fn ask(
         }
     };
     climb.proof(Some(&asked), heard.proof.as_deref(), exporter.as_ref());
-    again(climb, exporter.as_ref(), &mut Lines(stream)).await
+    further_steps(climb, exporter.as_ref(), &mut Lines(stream)).await
 }
 
 /// A connection on which lines are exchanged.
 struct Lines<S>(S);
 
 impl<S: Io> Exchange for Lines<S> {
-    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &SentChallenge, padding: &str) -> Result<Heard, Failure> {
         // Who proved itself on this connection answers each line: none is its end.
         match exchange(&mut self.0, asked, padding).await? {
             Heard { proof: None, .. } => {
@@ -83,7 +83,11 @@ impl<S: Io> Exchange for Lines<S> {
 }
 
 /// One line there, with padding behind the challenge, and one line back.
-async fn exchange(stream: &mut impl Io, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+async fn exchange(
+    stream: &mut impl Io,
+    asked: &SentChallenge,
+    padding: &str,
+) -> Result<Heard, Failure> {
     let talk = async {
         let space = if padding.is_empty() { "" } else { " " };
         stream

@@ -164,7 +164,7 @@ fn losses_between_the_hosts_make_silence_doubtful() {
         source: None,
         destination: ([127, 0, 0, 1], 443).into(),
         sent_at: Timestamp::UNIX_EPOCH,
-        attempts: 2,
+        attempt: 2,
         syns: None,
         outcome: None,
         icmp: None,

@@ -26,7 +26,7 @@ fn both_ends(step: StepKind, reason: Option<Reason>, sighting: Sighting) -> Obse
         source: Some(([10, 0, 0, 1], 50000).into()),
         destination: ([10, 0, 0, 9], 443).into(),
         sent_at: Timestamp::UNIX_EPOCH,
-        attempts: 1,
+        attempt: 1,
         syns: None,
         outcome: reason.filter(|_| !opened),
         icmp: None,

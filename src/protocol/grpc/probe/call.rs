@@ -1,7 +1,7 @@
 //! One call, and what its answer means.
 
 use super::connection::Connection;
-use crate::climb::tap::Head;
+use crate::climb::first_octets::Recorded;
 use crate::net::clock;
 use crate::net::fetch::AGENT;
 use crate::observation::failure::Failure;
@@ -97,7 +97,7 @@ async fn read(body: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2:
 }
 
 /// What an error of HTTP/2 in the middle of a call means.
-pub fn failure(error: &h2::Error, head: &Head) -> Failure {
+pub fn failure(error: &h2::Error, head: &Recorded) -> Failure {
     if let Some(error) = error.get_io() {
         // To h2 an orderly close is a broken pipe.
         let closed = head.ended() == Some(io::ErrorKind::UnexpectedEof);

@@ -1,6 +1,6 @@
 //! An HTTP/2 connection on which calls are made.
 
-use crate::climb::tap::Head;
+use crate::climb::first_octets::Recorded;
 use crate::net::fetch::Driver;
 use h2::client::SendRequest;
 use hyper::body::Bytes;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// An HTTP/2 connection on which calls are made.
 pub(crate) struct Connection {
     pub(super) sender: SendRequest<Bytes>,
-    pub(super) head: Arc<Head>,
+    pub(super) head: Arc<Recorded>,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
     /// Name and port, as `:authority`.

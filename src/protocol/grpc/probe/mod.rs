@@ -11,9 +11,9 @@ mod stream;
 
 use super::codec::HEALTH_CHECK;
 use super::probe::connection::Connection;
-use crate::climb::again::{Exchange, Heard, again};
-use crate::climb::tap::{Head, Tap};
-use crate::climb::{Asked, Climb, Stop};
+use crate::climb::first_octets::{Recorded, Recorder};
+use crate::climb::further_steps::{Exchange, Heard, further_steps};
+use crate::climb::{Climb, SentChallenge, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::fetch::{Driver, drive};
 use crate::net::{Io, clock};
@@ -106,7 +106,7 @@ async fn speak(
         Some(version) if version != "2" => Err(answer
             .failure(Reason::Http2NotCarried)
             .noting(|facts| facts.grpc.listener_saw_http = Some(version))),
-        _ => answer.judge(),
+        _ => answer.outcome(),
     };
     let climbed = outcome.is_ok();
     climb.note(StepKind::Grpc, begun, outcome);
@@ -127,8 +127,12 @@ async fn speak(
     if !climbed {
         return Err(Stop);
     }
-    again(climb, exporter.as_ref(), &mut Calls { connection, prefix: answer.prefix, held: None })
-        .await
+    further_steps(
+        climb,
+        exporter.as_ref(),
+        &mut Calls { connection, prefix: answer.prefix, held: None },
+    )
+    .await
 }
 
 /// The stream at a service that gives no proof.
@@ -169,7 +173,7 @@ impl Exchange for Calls {
 
     /// Services keep a call open and say nothing on it for long, and fronts count the silence of
     /// each call, not only that of the connection.
-    async fn hold(&mut self, asked: &Asked) -> Result<(), Failure> {
+    async fn hold(&mut self, asked: &SentChallenge) -> Result<(), Failure> {
         self.connection.challenge = Some(asked.text.clone());
         let mut held = Held::open(&self.connection, &self.prefix).await?;
         let heard = held.echo(&self.connection, b"before").await?;
@@ -182,7 +186,7 @@ impl Exchange for Calls {
 
     /// One more word on the call that is held, else a call of its own, on which the padding is said
     /// and heard. Only who showed the key gets an echo, so nothing else is proved by it.
-    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &SentChallenge, padding: &str) -> Result<Heard, Failure> {
         let held = self.held.take();
         let lasted = held.is_some();
         let mut call = match held {
@@ -264,8 +268,8 @@ async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Fa
 /// Sends the preface and waits for the other end's own: a SETTINGS frame (RFC 9113 section 3.4).
 async fn settings(
     stream: impl Io + 'static,
-) -> Result<((SendRequest<Bytes>, Arc<Head>, Driver), Facts), Failure> {
-    let (tap, head) = Tap::new(stream);
+) -> Result<((SendRequest<Bytes>, Arc<Recorded>, Driver), Facts), Failure> {
+    let (tap, head) = Recorder::new(stream);
     let shaken = h2::client::Builder::new()
         .enable_push(false)
         .max_concurrent_streams(0)

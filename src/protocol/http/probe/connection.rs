@@ -3,9 +3,9 @@
 use super::http1::Http1;
 use super::http2::ended_by_peer;
 use super::origin::{authority, origin, rooted};
-use crate::climb::again::{Exchange, Heard};
-use crate::climb::tap::{Head, Tap};
-use crate::climb::{Asked, Climb};
+use crate::climb::first_octets::{Recorded, Recorder};
+use crate::climb::further_steps::{Exchange, Heard};
+use crate::climb::{Climb, SentChallenge};
 use crate::matrix::model::Protocol;
 use crate::net::fetch::{AGENT, Driver, drive};
 use crate::net::{Io, clock, tls};
@@ -122,7 +122,7 @@ pub(super) enum Sender {
     V1(Box<Http1<Box<dyn Io>>>),
     V2(
         http2::SendRequest<Empty<Bytes>>,
-        Arc<Head>,
+        Arc<Recorded>,
         #[expect(dead_code, reason = "it drives the connection while it lives")] Driver,
     ),
 }
@@ -130,7 +130,7 @@ pub(super) enum Sender {
 impl Connection {
     pub(super) async fn open(stream: impl Io + 'static, form: Form) -> Result<Self, Failure> {
         let sender = if form.by_http2 {
-            let (tap, head) = Tap::new(stream);
+            let (tap, head) = Recorder::new(stream);
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .max_header_list_size(u32::from(MAX_HEAD))
                 .handshake(TokioIo::new(tap))
@@ -207,7 +207,7 @@ async fn read(incoming: &mut Incoming, body: &mut Vec<u8>) -> Result<(), hyper::
 }
 
 impl Exchange for Connection {
-    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &SentChallenge, padding: &str) -> Result<Heard, Failure> {
         let answer =
             self.ask(Some(&asked.text), padding).await.map_err(|failure| match &self.sender {
                 // The octets kept aside are those of the first answer, and say nothing of how this
@@ -235,7 +235,7 @@ fn cut_off(failure: Failure, status: u16) -> Failure {
 }
 
 /// Why no answer came by HTTP/2.
-fn failure(error: &hyper::Error, head: &Head) -> Failure {
+fn failure(error: &hyper::Error, head: &Recorded) -> Failure {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         if let Some(h2) = cause.downcast_ref::<h2::Error>() {

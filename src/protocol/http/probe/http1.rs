@@ -1,7 +1,7 @@
 //! HTTP/1 as the probes speak it: one request, one answer, read leniently. A strict client would
 //! call a living service broken.
 
-use crate::climb::tap::note;
+use crate::climb::first_octets::note;
 use crate::net::Io;
 use crate::observation::failure::Failure;
 use crate::protocol::http::codec::http1::{self, Framing, Head, MAX_HEAD, Parsed};

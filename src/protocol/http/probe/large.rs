@@ -3,7 +3,7 @@
 //! (see `probe/large.rs`).
 
 use super::connection::aside;
-use crate::climb::again::of_stranger;
+use crate::climb::further_steps::of_stranger;
 use crate::climb::{Climb, Stop};
 use crate::net::{clock, random};
 use crate::observation::failure::Failure;

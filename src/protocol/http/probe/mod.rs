@@ -13,7 +13,7 @@ use self::connection::{Connection, Form};
 use self::origin::origin;
 pub use self::origin::rooted;
 use super::codec::status::{self, Place, Said};
-use crate::climb::again::again;
+use crate::climb::further_steps::further_steps;
 use crate::climb::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::{Io, clock, tls};
@@ -139,7 +139,7 @@ async fn ask(
         drop(connection);
         return large::to_service(climb).await;
     }
-    again(climb, exporter.as_ref(), &mut connection).await
+    further_steps(climb, exporter.as_ref(), &mut connection).await
 }
 
 /// What came instead of HTTP may be what the front got from the host behind it: nginx passes octets

@@ -10,7 +10,7 @@ use self::body::{Body, below, carry, whole};
 use crate::net::{Io, clock};
 use crate::protocol::grpc::answer as grpc;
 use crate::stand_in::patience::Clock;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use crate::wire::challenge::{CHALLENGE_HEADER, MAX_PADDING, PADDING_HEADER};
 use crate::wire::question::mark_in;
 use crate::wire::stand_in;
@@ -40,7 +40,7 @@ const IDLE: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// Those of the connection, in words.
-pub async fn serve(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -> io::Result<()> {
+pub async fn serve(stream: impl Io + 'static, seen: Caller, here: &Arc<StandIn>) -> io::Result<()> {
     let here = here.clone();
     let mut server = auto::Builder::new(TokioExecutor::new());
     let clock = Clock::new(seen.patient.clone());
@@ -63,7 +63,7 @@ pub async fn serve(stream: impl Io + 'static, seen: Seen, here: &Arc<StandIn>) -
 
 async fn answer(
     request: Request<Incoming>,
-    seen: Seen,
+    seen: Caller,
     here: Arc<StandIn>,
 ) -> Result<Response<Body>, Infallible> {
     let mark =

@@ -8,7 +8,7 @@ mod talk;
 use super::probe::talk::{Searches, Talk, take_proof};
 
 use super::codec::CHALLENGE_ATTRIBUTE;
-use crate::climb::again::again;
+use crate::climb::further_steps::further_steps;
 use crate::climb::{Climb, Stop};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::Io;
@@ -70,7 +70,7 @@ async fn on(
     {
         return Ok(());
     }
-    again(climb, exporter, &mut searches).await?;
+    further_steps(climb, exporter, &mut searches).await?;
     if allowed {
         directory::measure(climb, &mut searches).await;
     }

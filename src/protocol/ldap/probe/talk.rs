@@ -2,8 +2,8 @@
 
 use super::root_dse;
 
-use crate::climb::again::{Exchange, Heard};
-use crate::climb::{Asked, Climb};
+use crate::climb::further_steps::{Exchange, Heard};
+use crate::climb::{Climb, SentChallenge};
 use crate::net::Io;
 use crate::observation::Facts;
 use crate::observation::failure::Failure;
@@ -40,7 +40,7 @@ impl<S: Io> Exchange for Searches<S> {
         true
     }
 
-    async fn exchange(&mut self, asked: &Asked, padding: &str) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, asked: &SentChallenge, padding: &str) -> Result<Heard, Failure> {
         let challenge = format!("{CHALLENGE_ATTRIBUTE}{}", asked.text);
         let padding = (!padding.is_empty()).then(|| format!("{PADDING_ATTRIBUTE}{padding}"));
         let more: Vec<&str> =

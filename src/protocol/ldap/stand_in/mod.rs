@@ -10,7 +10,7 @@ use super::codec::{
 };
 use crate::net::{Io, tls};
 use crate::stand_in::tls::shake_hands;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use crate::wire::challenge::MAX_PADDING;
 use bytes::BytesMut;
 use ldap3_proto::control::LdapControl;
@@ -30,7 +30,7 @@ const MAX_REQUEST: usize = 64 * 1024;
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn serve(stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
+pub async fn serve(stream: impl Io, seen: Caller, here: &StandIn) -> io::Result<()> {
     let (After::StartTls(stream), Some(server)) = (talk(stream, &seen, here).await?, &here.tls)
     else {
         return Ok(());
@@ -50,7 +50,7 @@ enum After<S> {
 }
 
 /// Answers requests, one after the other.
-async fn talk<S: Io>(mut stream: S, seen: &Seen, here: &StandIn) -> io::Result<After<S>> {
+async fn talk<S: Io>(mut stream: S, seen: &Caller, here: &StandIn) -> io::Result<After<S>> {
     let mut buffer = BytesMut::new();
     while let Some(frame) = next(&mut stream, &mut buffer).await? {
         let Some(request) = frame.message() else {
@@ -139,7 +139,7 @@ fn result(code: Code, text: &str) -> LdapResult {
 }
 
 /// Whether TLS may begin (RFC 4511 section 4.14.2).
-fn starttls(seen: &Seen, here: &StandIn, pipelined: bool) -> LdapResult {
+fn starttls(seen: &Caller, here: &StandIn, pipelined: bool) -> LdapResult {
     if seen.tls.is_some() {
         result(Code::OperationsError, "TLS is already up on this connection")
     } else if here.tls.is_none() {
@@ -158,7 +158,7 @@ fn starttls(seen: &Seen, here: &StandIn, pipelined: bool) -> LdapResult {
 fn answers(
     op: LdapOp,
     controls: &[LdapControl],
-    seen: &Seen,
+    seen: &Caller,
     here: &StandIn,
 ) -> Option<Vec<LdapOp>> {
     let denied = || result(Code::OperationsError, "Operation unavailable without authentication");
@@ -203,7 +203,7 @@ fn answers(
 }
 
 /// Nobody can sign on here; an anonymous bind needs no signing on (RFC 4513 section 5.1).
-fn sign_on(bind: &LdapBindRequest, seen: &Seen) -> LdapResult {
+fn sign_on(bind: &LdapBindRequest, seen: &Caller) -> LdapResult {
     match &bind.cred {
         _ if bind.version != 3 => result(Code::ProtocolError, "only version 3 is spoken"),
         LdapBindCred::Simple(password) if password.is_empty() => result(Code::Success, ""),
@@ -223,7 +223,7 @@ fn sign_on(bind: &LdapBindRequest, seen: &Seen) -> LdapResult {
 /// the filter does not match it.
 fn root_dse(
     search: &LdapSearchRequest,
-    seen: &Seen,
+    seen: &Caller,
     here: &StandIn,
 ) -> Option<LdapSearchResultEntry> {
     let all = root_dse::attributes(

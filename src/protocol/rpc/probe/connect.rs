@@ -1,7 +1,7 @@
 //! Connections that are part of a rung, and their proofs.
 
 use super::session::{Bound, CHALLENGE_CONTEXT, Called, Session};
-use crate::climb::{Asked, Climb};
+use crate::climb::{Climb, SentChallenge};
 use crate::net::{Io, clock};
 use crate::observation::StepKind;
 use crate::observation::failure::Failure;
@@ -22,7 +22,7 @@ pub(super) async fn prove<S: Io>(
     climb: &mut Climb<'_>,
     port: u16,
     bound: Bound<S>,
-    asked: Option<&Asked>,
+    asked: Option<&SentChallenge>,
 ) -> Option<Session<S>> {
     let mut session = bound.session;
     if asked.is_none() || !bound.challenge_accepted {

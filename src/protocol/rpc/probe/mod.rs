@@ -13,8 +13,8 @@ mod session;
 mod shut;
 
 use super::codec::{Syntax, epm};
-use crate::climb::again::{Exchange, Heard, again, large_on};
-use crate::climb::{Asked, Climb, Stop};
+use crate::climb::further_steps::{Exchange, Heard, further_steps, large_on};
+use crate::climb::{Climb, SentChallenge, Stop};
 use crate::matrix::model::{Expect, Interface};
 use crate::net::{self, clock};
 use crate::observation::StepKind;
@@ -85,7 +85,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
         climb.failed_step().is_none_or(|step| step.reason == Some(Reason::ChangedMeanwhile));
     match mapper {
         Some(session) if is_open && session.challenged => {
-            again(climb, None, &mut Calls(session)).await?
+            further_steps(climb, None, &mut Calls(session)).await?
         }
         _ => {}
     }
@@ -147,7 +147,7 @@ impl Exchange for Calls {
         false
     }
 
-    async fn exchange(&mut self, _: &Asked, padding: &str) -> Result<Heard, Failure> {
+    async fn exchange(&mut self, _: &SentChallenge, padding: &str) -> Result<Heard, Failure> {
         match self.0.call(CHALLENGE_CONTEXT, 0, padding.as_bytes().to_vec()).await? {
             Called::Answered(stub, _) => {
                 let padding = stub.get(4 + token(&stub).len()..).unwrap_or_default().to_vec();

@@ -3,7 +3,7 @@
 use super::connect::{dial, prove, within};
 use super::look_up::{Located, about};
 use super::session::{Bound, Session, unless_busy};
-use crate::climb::{Asked, Climb, Stop};
+use crate::climb::{Climb, SentChallenge, Stop};
 use crate::matrix::model::Interface;
 use crate::net::clock;
 use crate::observation::facts::Unreachable;
@@ -25,7 +25,7 @@ pub(super) async fn try_all(
     located: &Located,
 ) -> Result<(), Stop> {
     let begun = clock::instant();
-    let mut open: Vec<(u16, Bound<TcpStream>, Option<Asked>)> = Vec::new();
+    let mut open: Vec<(u16, Bound<TcpStream>, Option<SentChallenge>)> = Vec::new();
     let mut shut: Vec<(u16, Failure)> = Vec::new();
     for port in &located.ports {
         let asked = climb.challenge();
@@ -84,7 +84,7 @@ async fn try_one(
     climb: &mut Climb<'_>,
     located: &Located,
     port: u16,
-    asked: Option<&Asked>,
+    asked: Option<&SentChallenge>,
 ) -> Result<Bound<TcpStream>, Failure> {
     let first = bind(climb, located, port, asked).await;
     unless_busy(first, bind(climb, located, port, asked)).await
@@ -94,7 +94,7 @@ async fn bind(
     climb: &mut Climb<'_>,
     located: &Located,
     port: u16,
-    asked: Option<&Asked>,
+    asked: Option<&SentChallenge>,
 ) -> Result<Bound<TcpStream>, Failure> {
     let stream = dial(climb, port).await.map_err(|failure| {
         let cause = failure.reason;

@@ -8,7 +8,7 @@ use crate::protocol::rpc::codec::{
     MIN_FRAG, Pdu, Request, Response, SYNTAX_LEN, Syntax, mgmt, status,
 };
 use crate::stand_in::memory::receipts::SweepId;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use crate::wire::challenge::{CHALLENGE_LEN, MAX_PADDING};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -65,7 +65,7 @@ impl Denied {
 /// One connection.
 pub(super) struct Conversation<'a> {
     here: &'a StandIn,
-    seen: &'a Seen,
+    seen: &'a Caller,
     interfaces: Vec<Syntax>,
     registry: Registry,
     agreed: BTreeMap<u16, Served>,
@@ -75,7 +75,7 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(here: &'a StandIn, seen: &'a Seen) -> Self {
+    pub(super) fn new(here: &'a StandIn, seen: &'a Caller) -> Self {
         // The plan has checked every UUID; one that cannot be read would only be missing here.
         let registered: Vec<Registration> = here
             .interfaces

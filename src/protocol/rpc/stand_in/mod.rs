@@ -10,7 +10,7 @@ mod registry;
 use super::codec::Assembler;
 use crate::net::Io;
 use crate::stand_in::patience::within;
-use crate::stand_in::{Seen, StandIn};
+use crate::stand_in::{Caller, StandIn};
 use conversation::Conversation;
 use std::io;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(30);
 /// # Errors
 /// Those of the connection; `InvalidData` for octets that are not DCE/RPC; `TimedOut` after 30
 /// seconds of silence without a proof.
-pub async fn serve(mut stream: impl Io, seen: Seen, here: &StandIn) -> io::Result<()> {
+pub async fn serve(mut stream: impl Io, seen: Caller, here: &StandIn) -> io::Result<()> {
     let mut conversation = Conversation::new(here, &seen);
     let mut assembler = Assembler::default();
     let mut chunk = [0; 4096];

@@ -51,8 +51,8 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
 }
 
 /// The recorded server left the IP floor empty; over IPv6 the stand-in does so too.
-fn seen(port: u16) -> Seen {
-    Seen::new(
+fn seen(port: u16) -> Caller {
+    Caller::new(
         SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port)),
         SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 40000)),
     )

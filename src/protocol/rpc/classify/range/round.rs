@@ -21,7 +21,7 @@ pub(crate) struct Pick {
 
 /// What a round tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum RoundOutcome {
     /// What was shut stays shut while what was proved is proved.
     Steady,
     /// The same, and nothing was ever proved that could be held against it.
@@ -92,17 +92,17 @@ fn by_turns(good: &[u16], shut: &[u16]) -> Vec<Pick> {
 }
 
 /// What the looks tell: each was proved before, or not, and is now, or not.
-pub(crate) fn told(looks: &[(bool, bool)]) -> Told {
+pub(crate) fn told(looks: &[(bool, bool)]) -> RoundOutcome {
     let controls = looks.iter().filter(|(was, _)| *was).count();
     let held = looks.iter().filter(|(was, is)| *was && *is).count();
     if looks.iter().any(|(was, is)| !was && *is) {
-        return Told::Came;
+        return RoundOutcome::Came;
     }
     match (controls, held) {
-        (0, _) => Told::Alone,
+        (0, _) => RoundOutcome::Alone,
         // One that is lost here and there is a loss.
-        _ if held * 2 > controls => Told::Steady,
-        _ => Told::Gone,
+        _ if held * 2 > controls => RoundOutcome::Steady,
+        _ => RoundOutcome::Gone,
     }
 }
 
@@ -159,11 +159,15 @@ mod tests {
     #[test]
     fn a_rule_is_what_holds_while_others_are_proved() {
         let (good, lost, shut, came) = ((true, true), (true, false), (false, false), (false, true));
-        assert_eq!(told(&[good, shut, good, shut, good]), Told::Steady);
-        assert_eq!(told(&[good, shut, lost, shut, good]), Told::Steady, "one lost packet");
-        assert_eq!(told(&[lost, shut, lost, shut]), Told::Gone);
-        assert_eq!(told(&[lost, shut, good, shut]), Told::Gone, "half of what was proved is gone");
-        assert_eq!(told(&[good, shut, good, came]), Told::Came);
-        assert_eq!(told(&[shut, shut]), Told::Alone);
+        assert_eq!(told(&[good, shut, good, shut, good]), RoundOutcome::Steady);
+        assert_eq!(told(&[good, shut, lost, shut, good]), RoundOutcome::Steady, "one lost packet");
+        assert_eq!(told(&[lost, shut, lost, shut]), RoundOutcome::Gone);
+        assert_eq!(
+            told(&[lost, shut, good, shut]),
+            RoundOutcome::Gone,
+            "half of what was proved is gone"
+        );
+        assert_eq!(told(&[good, shut, good, came]), RoundOutcome::Came);
+        assert_eq!(told(&[shut, shut]), RoundOutcome::Alone);
     }
 }

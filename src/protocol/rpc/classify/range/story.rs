@@ -2,7 +2,7 @@
 //! try, which is none: a link that was down, a listener that was started again, a guard that shut
 //! this host out. Ports are asked for in random order, so that the two look nothing alike. No I/O.
 
-use super::round::Told;
+use super::round::RoundOutcome;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -79,24 +79,24 @@ pub(crate) struct Outage {
 
 /// Whether what is still shut is so by no rule that goes by number; `told` is what the second looks
 /// told last.
-pub(crate) fn is_unsettled(tries: &[Tried], told: Option<Told>) -> bool {
+pub(crate) fn is_unsettled(tries: &[Tried], told: Option<RoundOutcome>) -> bool {
     match told {
         // Open, shut, open: whatever that is.
-        Some(Told::Came | Told::Gone) => true,
+        Some(RoundOutcome::Came | RoundOutcome::Gone) => true,
         // A guard may let go on what it has let through once, and nothing else.
-        Some(Told::Steady) => {
+        Some(RoundOutcome::Steady) => {
             matches!(pattern(&first_tries(tries)), Pattern::Time { until: None, .. })
         }
-        Some(Told::Alone) | None => false,
+        Some(RoundOutcome::Alone) | None => false,
     }
 }
 
 /// The outage that explains what was shut, where one does.
-pub(crate) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
+pub(crate) fn outage(tries: &[Tried], told: Option<RoundOutcome>) -> Option<Outage> {
     let last_good = tries.iter().filter(|t| t.good).map(|t| t.begun).max()?;
     let from = match (pattern(&first_tries(tries)), told) {
         (Pattern::Time { from, .. }, _) => from,
-        (_, Some(Told::Gone)) => {
+        (_, Some(RoundOutcome::Gone)) => {
             tries.iter().filter(|t| !t.good && t.begun > last_good).map(|t| t.begun).min()?
         }
         _ => return None,
@@ -105,7 +105,7 @@ pub(crate) fn outage(tries: &[Tried], told: Option<Told>) -> Option<Outage> {
     let proved_before = tries.iter().filter(|t| t.good && t.begun < from).count();
     Some(Outage {
         from,
-        until: last_shut.filter(|shut| *shut < last_good && told != Some(Told::Gone)),
+        until: last_shut.filter(|shut| *shut < last_good && told != Some(RoundOutcome::Gone)),
         proved_before,
     })
 }
@@ -214,9 +214,14 @@ mod tests {
         let Pattern::Time { from, until } = pattern(&all) else { panic!("{:?}", pattern(&all)) };
         assert_eq!((from, until), (all[20].begun, Some(all[39].begun)));
         // Answers under way when a link goes down: the edge in time is not sharp.
-        let told = outage(&all, Some(Told::Came)).map(|o| (o.from, o.until, o.proved_before));
+        let told =
+            outage(&all, Some(RoundOutcome::Came)).map(|o| (o.from, o.until, o.proved_before));
         assert_eq!(told, Some((all[20].begun, Some(all[39].begun), 20)));
-        assert_eq!(outage(&tries(65, |_, port| port < 50030), Some(Told::Steady)), None, "a rule");
+        assert_eq!(
+            outage(&tries(65, |_, port| port < 50030), Some(RoundOutcome::Steady)),
+            None,
+            "a rule"
+        );
         let ragged =
             tries(200, |place, _| !(60..140).contains(&place) || [61, 63, 66].contains(&place));
         assert_eq!(word(&ragged), "time, for a while");
@@ -225,22 +230,25 @@ mod tests {
     #[test]
     fn only_a_rule_that_others_hold_against_is_settled() {
         let rule = tries(65, |_, port| port < 50030);
-        for (told, wanted) in
-            [(Told::Steady, false), (Told::Alone, false), (Told::Came, true), (Told::Gone, true)]
-        {
+        for (told, wanted) in [
+            (RoundOutcome::Steady, false),
+            (RoundOutcome::Alone, false),
+            (RoundOutcome::Came, true),
+            (RoundOutcome::Gone, true),
+        ] {
             assert_eq!(is_unsettled(&rule, Some(told)), wanted, "{told:?}");
         }
         // A guard that lets those go on that it has let in once.
         let guard = tries(65, |place, _| place < 25);
         assert!(
-            is_unsettled(&guard, Some(Told::Steady))
-                && outage(&guard, Some(Told::Steady)).is_some_and(|o| o.until.is_none())
+            is_unsettled(&guard, Some(RoundOutcome::Steady))
+                && outage(&guard, Some(RoundOutcome::Steady)).is_some_and(|o| o.until.is_none())
         );
         // A rule of which half was asked for when everything went.
         let mut gone = rule;
         let later = gone[64].begun + Duration::from_secs(1);
         gone.push(Tried { port: 50001, begun: later, good: false });
-        let told = outage(&gone, Some(Told::Gone)).map(|o| (o.until, o.proved_before));
+        let told = outage(&gone, Some(RoundOutcome::Gone)).map(|o| (o.until, o.proved_before));
         assert_eq!(told, Some((None, 30)));
         assert_eq!(
             first_tries(&gone).len(),

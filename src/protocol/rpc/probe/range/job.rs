@@ -9,7 +9,7 @@ use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
 use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
 use crate::protocol::rpc::classify::range::board::{self, Board, Stand};
-use crate::protocol::rpc::classify::range::round::{self, Told};
+use crate::protocol::rpc::classify::range::round::{self, RoundOutcome};
 use crate::protocol::rpc::classify::range::story::{self, Pattern, Tried};
 use crate::protocol::rpc::codec::Syntax;
 use crate::reason::Reason;
@@ -81,7 +81,7 @@ pub(super) struct Found {
     /// Every try, in the order in which they ended.
     pub(super) tries: Vec<Tried>,
     /// What the last round of second looks told, where there was one.
-    pub(super) told: Option<Told>,
+    pub(super) told: Option<RoundOutcome>,
 }
 
 impl Found {
@@ -179,8 +179,8 @@ impl Job {
             // What was proved a moment ago cannot be shut as a whole by a rule; nor does a rule
             // begin in the middle of a sample.
             let odd = (self.board.is_silent() && !self.before.is_empty()) || self.is_by_time();
-            let told = if odd { self.settle()? } else { Told::Steady };
-            if self.board.is_silent() || told == Told::Gone {
+            let told = if odd { self.settle()? } else { RoundOutcome::Steady };
+            if self.board.is_silent() || told == RoundOutcome::Gone {
                 return Ok(SweepMode::BrokenOff);
             }
         }
@@ -194,7 +194,7 @@ impl Job {
     /// When the event queue cannot be made.
     pub(super) fn try_again(&mut self) -> std::io::Result<Option<SweepMode>> {
         let (told, come) = self.look(PAUSES.len())?;
-        if told != Told::Came {
+        if told != RoundOutcome::Came {
             return Ok(None);
         }
         self.ask_again(&come)?;
@@ -233,7 +233,7 @@ impl Job {
 
     /// Looks again at what is shut, in rounds, until it is a rule, or open, or there were enough of
     /// them.
-    fn settle(&mut self) -> std::io::Result<Told> {
+    fn settle(&mut self) -> std::io::Result<RoundOutcome> {
         let mut steady = 0;
         for (number, pause) in PAUSES.into_iter().enumerate() {
             if self.stop.load(Ordering::Relaxed) || steady == ENOUGH || !self.board.has_shut() {
@@ -243,10 +243,10 @@ impl Job {
             let (told, come) = self.look(number)?;
             self.found.told = Some(told);
             match told {
-                Told::Steady => steady += 1,
-                Told::Gone => steady = 0,
-                Told::Alone => break,
-                Told::Came => {
+                RoundOutcome::Steady => steady += 1,
+                RoundOutcome::Gone => steady = 0,
+                RoundOutcome::Alone => break,
+                RoundOutcome::Came => {
                     steady = 0;
                     // An outage is over whatever the rate; what was lost here and there may have
                     // been too much at once.
@@ -257,11 +257,11 @@ impl Job {
                 }
             }
         }
-        Ok(self.found.told.unwrap_or(Told::Steady))
+        Ok(self.found.told.unwrap_or(RoundOutcome::Steady))
     }
 
     /// One round. Gives the ports that opened in it as well.
-    fn look(&mut self, number: usize) -> std::io::Result<(Told, Vec<u16>)> {
+    fn look(&mut self, number: usize) -> std::io::Result<(RoundOutcome, Vec<u16>)> {
         let picks = round::picks(&self.board, &self.before, number);
         // The second look waits longer than the sweep did.
         let longer = if number == 0 { 1 } else { 2 };

@@ -217,7 +217,7 @@ fn evidence(sweep: &Sweep, found: &Found, address: std::net::IpAddr) -> Vec<Evid
             source: packets.source,
             destination: SocketAddr::new(address, s.first),
             sent_at: packets.sent_at,
-            attempts: 1,
+            attempt: 1,
             syns: None,
             outcome: s.reason,
             icmp: packets.icmp,

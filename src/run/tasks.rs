@@ -1,8 +1,8 @@
 //! The tasks of a run: looking up names and probing hops, side by side.
 
-use super::pace::Pace;
+use super::concurrency::Turns;
+use super::rate::Pace;
 use super::trace::Walks;
-use super::turns::Turns;
 use crate::climb::{Target, Tools};
 use crate::net::clock;
 use crate::net::resolve::{Found, Resolver};
@@ -42,7 +42,7 @@ pub(super) enum Done {
 }
 
 /// The tasks of a run, and what they share.
-pub(super) struct Crew {
+pub(super) struct Tasks {
     pub(super) tools: Arc<Tools>,
     /// This machine.
     pub(super) own: Machine,
@@ -60,7 +60,7 @@ pub(super) struct Crew {
     pub(super) last: Option<oneshot::Receiver<()>>,
 }
 
-impl Crew {
+impl Tasks {
     pub(super) fn look_up(&mut self, name: String, resolver: &Resolver, limit: &Arc<Semaphore>) {
         let (resolver, limit, stop) = (resolver.clone(), limit.clone(), self.stop.clone());
         self.tasks.spawn(async move {

@@ -171,5 +171,5 @@ fn suspects(probed: &[Probed]) -> BTreeSet<IpAddr> {
 }
 
 fn is_second_port(evidence: &Evidence) -> bool {
-    evidence.outcome.is_none() && evidence.attempts > 1
+    evidence.outcome.is_none() && evidence.attempt > 1
 }

@@ -35,3 +35,24 @@ impl Pace {
         turn
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_evenly_spaced_and_none_is_made_up_for() {
+        let (pace, begun) = (Pace::new(100), clock::instant());
+        let gap = Duration::from_millis(10);
+        let mut at = Vec::new();
+        for number in 0..6 {
+            if number == 3 {
+                tokio::time::sleep(gap * 10).await;
+            }
+            pace.wait().await;
+            at.push(clock::since(begun).as_millis());
+        }
+        assert_eq!(at, [0, 10, 20, 120, 130, 140], "a pause is followed by no burst");
+        assert_eq!(pace.within(Duration::from_secs(1)), 100);
+    }
+}

@@ -3,7 +3,7 @@
 //! same, and with it something large. That a connection opens shows of no way that it carries data.
 
 use super::ask::{Asking, only_began};
-use super::mute;
+use super::heard_nothing;
 use super::probed::Probed;
 use super::ways::Way;
 use crate::climb::{Target, Tools};
@@ -45,8 +45,8 @@ pub(super) async fn look(probed: &mut [Probed], ways: &[Way], asking: &Asking, p
             let spoken = async {
                 let seen = probe::probe(&target, &tools).await;
                 // One connection that is silent decides nothing.
-                let answered = if mute::is_mute(&seen) {
-                    mute::answered(hop.clone(), source, asking.clone()).await
+                let answered = if heard_nothing::is_mute(&seen) {
+                    heard_nothing::answered(hop.clone(), source, asking.clone()).await
                 } else {
                     None
                 };
@@ -134,7 +134,7 @@ fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
                 // What came to its end is known better than by what the other end saw of the one
                 // before, which was lost: this was another try.
                 seen.sighting = None;
-                spoken.evidence.iter_mut().for_each(|evidence| evidence.attempts += 1);
+                spoken.evidence.iter_mut().for_each(|evidence| evidence.attempt += 1);
             }
         }
         seen.evidence.extend(spoken.evidence);

@@ -19,14 +19,14 @@ const GIVEN_UP: io::ErrorKind = io::ErrorKind::Other;
 const KEPT: usize = 1024;
 
 /// A stream that keeps a copy of the first octets read from it.
-pub struct Tap<S> {
+pub struct Recorder<S> {
     inner: S,
-    head: Arc<Head>,
+    head: Arc<Recorded>,
 }
 
-/// What a [`Tap`] kept.
+/// What a [`Recorder`] kept.
 #[derive(Debug, Default)]
-pub struct Head {
+pub struct Recorded {
     state: Mutex<State>,
     changed: Notify,
 }
@@ -50,15 +50,15 @@ impl State {
     }
 }
 
-impl<S> Tap<S> {
+impl<S> Recorder<S> {
     /// The stream, and what it will have kept.
-    pub fn new(inner: S) -> (Self, Arc<Head>) {
-        let head = Arc::new(Head::default());
-        (Tap { inner, head: head.clone() }, head)
+    pub fn new(inner: S) -> (Self, Arc<Recorded>) {
+        let head = Arc::new(Recorded::default());
+        (Recorder { inner, head: head.clone() }, head)
     }
 }
 
-impl<S> Drop for Tap<S> {
+impl<S> Drop for Recorder<S> {
     fn drop(&mut self) {
         // Nobody reads any more, so nothing will come.
         self.head.state().ended.get_or_insert(GIVEN_UP);
@@ -66,7 +66,7 @@ impl<S> Drop for Tap<S> {
     }
 }
 
-impl Head {
+impl Recorded {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +112,7 @@ impl Head {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Recorder<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -143,7 +143,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Recorder<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -2,9 +2,9 @@
 //! for, something after a long silence. The first exchange is small and quick; links that lose
 //! large packets, and devices that forget a quiet connection, let it pass.
 
-pub use super::same::Heard;
-use super::same::{Same, is_unchanged, same_listener};
-use super::{Asked, Climb, Stop};
+pub use super::same_peer::Heard;
+use super::same_peer::{Same, is_unchanged, same_listener};
+use super::{Climb, SentChallenge, Stop};
 use crate::matrix::model::Expect;
 use crate::net::clock;
 use crate::observation::facts::Families;
@@ -22,7 +22,7 @@ pub trait Exchange {
     ///
     /// # Errors
     /// What became of the connection.
-    fn hold(&mut self, _: &Asked) -> impl Future<Output = Result<(), Failure>> + Send
+    fn hold(&mut self, _: &SentChallenge) -> impl Future<Output = Result<(), Failure>> + Send
     where
         Self: Send,
     {
@@ -52,7 +52,7 @@ pub trait Exchange {
     /// What became of the connection.
     fn exchange(
         &mut self,
-        asked: &Asked,
+        asked: &SentChallenge,
         padding: &str,
     ) -> impl Future<Output = Result<Heard, Failure>> + Send;
 }
@@ -62,7 +62,7 @@ pub trait Exchange {
 ///
 /// # Errors
 /// [`Stop`] when one of them is not climbed.
-pub async fn again(
+pub async fn further_steps(
     climb: &mut Climb<'_>,
     exporter: Option<&Exporter>,
     connection: &mut (impl Exchange + Send),

@@ -1,0 +1,55 @@
+//! What runs a subcommand that talks to the network, and what ends it early.
+
+use super::outcome::Problem;
+use std::future::{Future, pending};
+use tokio_util::sync::CancellationToken;
+
+/// The runtime on which a subcommand talks to the network.
+///
+/// # Errors
+/// When the system gives no threads or no event queue.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::text(format!("cannot start: {error}")))
+}
+
+/// Cancels `stop` at the first interruption that comes from this call on. To be called inside a
+/// runtime.
+pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = ()> {
+    let interruption = interruption();
+    async move {
+        interruption.await;
+        stop.cancel();
+    }
+}
+
+/// Ctrl-C, or the order of a service manager to end, that comes from this call on: before it the
+/// system ends the program. To be called inside a runtime.
+pub fn interruption() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let both = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        async move {
+            let Some((mut interrupt, mut terminate)) = both else { return pending().await };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+    }
+    #[cfg(windows)]
+    {
+        let interrupt = tokio::signal::windows::ctrl_c().ok();
+        async move {
+            let Some(mut interrupt) = interrupt else { return pending().await };
+            interrupt.recv().await;
+        }
+    }
+    #[cfg(not(any(unix, windows)))]
+    async move {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
