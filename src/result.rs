@@ -13,7 +13,7 @@ use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
-use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict, legs};
+use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict};
 use crate::wire::sighting::Sighting;
 use crate::word::Word;
 use jiff::Timestamp;
@@ -338,7 +338,7 @@ impl HopResult {
             initiator: judgement.ended.map(|(_, initiator)| initiator),
             answered_by: judgement.answered_by,
             recognised: seen.and_then(|s| s.recognised.as_ref()).map(|r| sanitise(r, MAX_LINE)),
-            legs: legs(hop, seen, judgement.reason).into_iter().map(safe_leg).collect(),
+            legs: judgement.legs.into_iter().map(safe_leg).collect(),
             started: seen.map(|s| s.started),
             ms: seen.map_or(0.0, |s| s.ms),
             steps: seen.map(|s| s.steps.iter().cloned().map(safe).collect()).unwrap_or_default(),

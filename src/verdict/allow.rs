@@ -17,12 +17,8 @@ use crate::wire::sighting::Arrived;
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes::notes(hop, seen);
     let opinion = |verdict, reason, answered_by| Judgement {
-        verdict,
-        reason,
-        ended: None,
-        answered_by,
-        advice: None,
         notes: notes.clone(),
+        ..Judgement::new(verdict, reason, answered_by)
     };
     // The product's own wish decides how bad it is: a hop that is not required warns, and so does
     // one to a service that was retired.

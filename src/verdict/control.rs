@@ -88,8 +88,8 @@ pub fn with_control(mut judgement: Judgement, control: &Control, opened: bool) -
     if judgement.reason != Reason::Denied || judgement.verdict != Verdict::Inconclusive {
         return judgement;
     }
-    let is_shut_by = |by: Reason| judgement.notes.iter().any(|n| *n == format!("shut: {by}"));
-    let (silent, unreachable) = (is_shut_by(Reason::TimedOut), is_shut_by(Reason::HostUnreachable));
+    let silent = judgement.shut_by == Some(Reason::TimedOut);
+    let unreachable = judgement.shut_by == Some(Reason::HostUnreachable);
     let (reason, note) = match control {
         Control { reached: Reached::No, .. } => (
             Reason::Denied,

@@ -96,7 +96,7 @@ pub(super) fn opinion(
     note: &str,
 ) -> Judgement {
     let notes = if note.is_empty() { Vec::new() } else { vec![note.to_owned()] };
-    Judgement { verdict, reason, ended: None, answered_by, advice: None, notes }
+    Judgement { notes, ..Judgement::new(verdict, reason, answered_by) }
 }
 
 fn open(answered_by: AnsweredBy, note: &str) -> Judgement {
@@ -376,7 +376,8 @@ fn by_connection(seen: &Observation, told: Option<OtherEnd>) -> Judgement {
         && !is_lost_on_the_way(seen)
         && step.initiator != Some(Initiator::Local)
     {
-        shut(AnsweredBy::Nobody, &format!("shut: {reason}"))
+        let judged = shut(AnsweredBy::Nobody, &format!("shut: {reason}"));
+        Judgement { shut_by: Some(reason), ..judged }
     } else if proved(seen) {
         open(AnsweredBy::StandIn, "")
     } else if reason == Reason::Refused {

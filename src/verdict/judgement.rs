@@ -1,5 +1,6 @@
 //! The opinion on one hop: how it stands, why, and who was at the other end.
 
+use super::legs::Leg;
 use crate::observation::{Initiator, StepKind};
 use crate::reason::Reason;
 use crate::word::words;
@@ -67,7 +68,7 @@ impl AnsweredBy {
     }
 }
 
-/// The opinion on one hop.
+/// The opinion on one hop. What decides by it reads its fields; notes and advice are for people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// How it stands.
@@ -78,8 +79,28 @@ pub struct Judgement {
     pub ended: Option<(StepKind, Initiator)>,
     /// Who answered.
     pub answered_by: AnsweredBy,
+    /// How the connection ended by which a way looks shut.
+    pub shut_by: Option<Reason>,
+    /// Where a front stands in between: how each part of the way stands.
+    pub legs: Vec<Leg>,
     /// What to do, in one sentence, for the person who can do it.
     pub advice: Option<String>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
+}
+
+impl Judgement {
+    /// How a hop stands, why, and who answered; nothing else yet.
+    pub(super) fn new(verdict: Verdict, reason: Reason, answered_by: AnsweredBy) -> Self {
+        Judgement {
+            verdict,
+            reason,
+            ended: None,
+            answered_by,
+            shut_by: None,
+            legs: Vec::new(),
+            advice: None,
+            notes: Vec::new(),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What to do about the second leg: the sentence names both of its ends, because whoever can mend
 //! it looks at the front, not at the client.
 
-use super::legs::legs;
+use super::judgement::Judgement;
 use crate::matrix::model::Protocol;
 use crate::observation::facts::BehindSpeaks;
 use crate::observation::{Observation, StepKind};
@@ -10,9 +10,10 @@ use crate::reason::Reason;
 
 /// What to do where it is the way behind a front that is broken; `None` where it is not, or that is
 /// not known.
-pub(super) fn behind_front(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String> {
-    let all = legs(hop, Some(seen), reason);
-    let leg = all.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
+pub(super) fn behind_front(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
+    let reason = judgement.reason;
+    let leg =
+        judgement.legs.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
     let (front, behind) = (&leg.from, leg.to.join(" or "));
     let failed_at = seen.first_failure().map(|s| s.step);
     let too_large = seen.steps.iter().any(|s| !s.ok && s.facts.http.status == Some(413));

@@ -32,7 +32,7 @@ pub use address::{Machine, misplaced};
 pub use control::{Again, Control, Reached, Still, same_again, shut_again, with_control};
 pub use expected::{Expected, Policy};
 pub use judgement::{AnsweredBy, Judgement, Verdict};
-pub use legs::{Leg, first_broken, legs};
+pub use legs::{Leg, first_broken};
 
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, StepKind};
@@ -43,14 +43,9 @@ use crate::reason::Reason;
 /// [`with_control`] was asked.
 pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement {
     let Some(seen) = seen.filter(|o| !o.steps.is_empty()) else {
-        return Judgement {
-            verdict: Verdict::Skipped,
-            reason: Reason::NotTested,
-            ended: None,
-            answered_by: AnsweredBy::Nobody,
-            advice: None,
-            notes: Vec::new(),
-        };
+        let mut judgement = Judgement::new(Verdict::Skipped, Reason::NotTested, AnsweredBy::Nobody);
+        judgement.legs = legs::legs(hop, None, Reason::NotTested);
+        return judgement;
     };
     let mut judgement = match hop.flow.expect {
         Expect::Allow => allow::judge(hop, seen, policy),
@@ -72,6 +67,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
     judgement.notes.extend(rpc::notes(hop, seen));
     judgement.notes.extend(range::notes(hop, seen));
     judgement.notes.extend(relay::spread(seen));
+    judgement.legs = legs::legs(hop, Some(seen), judgement.reason);
     judgement.advice = advice_for(hop, seen, &judgement);
     judgement
 }
@@ -79,5 +75,5 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
 /// What to do about a hop that was judged so. Where the way behind a front is broken, nothing is to
 /// be done before it.
 pub fn advice_for(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
-    mend::behind_front(hop, seen, judgement.reason).or_else(|| advice::advice(hop, seen, judgement))
+    mend::behind_front(hop, seen, judgement).or_else(|| advice::advice(hop, seen, judgement))
 }

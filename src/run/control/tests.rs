@@ -21,6 +21,8 @@ fn judged(verdict: Verdict, reason: Reason) -> Judgement {
         reason,
         ended: None,
         answered_by: AnsweredBy::Nobody,
+        shut_by: None,
+        legs: Vec::new(),
         advice: None,
         notes: Vec::new(),
     }
