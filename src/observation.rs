@@ -3,14 +3,14 @@
 pub mod facts;
 pub mod failure;
 mod fault;
-mod known;
+mod from_run;
 mod step_kind;
 mod sweep;
 
-use crate::word::words;
+use crate::open_words::words;
 pub use facts::Facts;
 pub use fault::CertificateFault;
-pub use known::{Change, Known, Shots, Spread as PortSpread};
+pub use from_run::{Change, Known, Shots, Spread as PortSpread};
 pub use step_kind::StepKind;
 pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
 

@@ -3,7 +3,7 @@
 //! Text is for people; everything that decides (verdicts, exit codes, diffs) uses these codes
 //! alone. A code says what was *seen*; what it means for a hop is decided in [`crate::verdict`].
 
-use crate::word::{Open, Word, by_word};
+use crate::open_words::{Open, Word, by_word};
 
 macro_rules! reasons {
     ($($(#[$meta:meta])* $name:ident = $code:literal, $summary:literal;)+) => {

@@ -4,22 +4,23 @@
 pub mod published;
 pub mod v1;
 
-use crate::matrix::model::{Expect, NameClass};
+use crate::matrix::model::{Expect, NameClass, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::observation::{
     Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
 };
+use crate::open_words::Word;
 use crate::plan::model::{Hop, HopEnd, Unplanned};
 use crate::reason::Reason;
 use crate::site::model::Host;
 use crate::text::{sanitise, sanitise_fact};
 use crate::verdict::{AnsweredBy, Judgement, Leg, Verdict};
 use crate::wire::sighting::Sighting;
-use crate::word::Word;
 use jiff::Timestamp;
 use published::{Published, Revocation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Name and version of the format.
@@ -200,6 +201,16 @@ pub struct End {
     pub range: Option<PortSet>,
 }
 
+/// Protocols of this version are told without keeping a word for them: however many others were
+/// read before, they can be.
+fn protocol<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Word, D::Error> {
+    let text = Cow::<'de, str>::deserialize(from)?;
+    match Protocol::ALL.iter().find(|known| known.name() == text) {
+        Some(known) => Ok(Word::of_this_version(known.name())),
+        None => Word::deserialize(serde::de::value::CowStrDeserializer::new(text)),
+    }
+}
+
 /// One hop, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HopResult {
@@ -220,6 +231,7 @@ pub struct HopResult {
     /// To side.
     pub to: End,
     /// Application protocol: one that port tables have, or a newer one.
+    #[serde(deserialize_with = "protocol")]
     #[schemars(with = "String")]
     pub protocol: Word,
     /// HTTP path, where one is asked for.

@@ -9,11 +9,12 @@ use self::args::{RangeHow, Rate};
 use self::choice::select;
 use super::inputs::{self, Inputs};
 use super::outcome::{Outcome, Problem};
+use super::progress::Progress;
 use super::report::{Format, exit};
 use super::routes::routes;
 use super::terminal::print;
 use super::trust::trust;
-use super::{files, progress::Progress, running};
+use super::{files, interruption};
 use crate::climb::Tools;
 use crate::matrix::model::{Expect, RoleId};
 use crate::net::resolve::Resolver;
@@ -41,7 +42,7 @@ pub fn run(args: &Args) -> Outcome {
     let key = files::key(args.key.as_deref(), inputs.site.key.as_deref())?;
     let trust = trust(args.ca.as_deref(), args.public_roots.as_deref())?;
     let resolver = Resolver::new(args.dns, args.timeout);
-    let runtime = running::runtime()?;
+    let runtime = interruption::runtime()?;
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&resolver))?;
     }
@@ -106,7 +107,7 @@ pub fn run(args: &Args) -> Outcome {
         deadline: args.connect_timeout,
     };
     let file = runtime.block_on(async {
-        tokio::spawn(running::cancel_when_interrupted(stop.clone()));
+        tokio::spawn(interruption::cancel_when_interrupted(stop.clone()));
         let mut progress = Progress::new(args.idle, Some(sweeps));
         Box::pin(session.run(tools, &stop, |event| progress.event(&event))).await
     });

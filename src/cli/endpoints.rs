@@ -5,7 +5,7 @@ use super::endpoint_service::{Access, Fetched};
 use super::inputs::{self, MatrixArgs};
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::print;
-use super::{arguments, files, routes, running, trust};
+use super::{arguments, files, interruption, routes, trust};
 use crate::input;
 use crate::matrix::Registry;
 use crate::matrix::endpoints::changes::{Announced, announced};
@@ -129,7 +129,7 @@ impl Source {
             trust: trust::trust(self.ca.as_deref(), None)?,
             resolver: Resolver::new(self.dns, Duration::from_secs(5)),
         };
-        running::runtime()?.block_on(endpoint_service::list(
+        interruption::runtime()?.block_on(endpoint_service::list(
             &self.source,
             self.instance,
             since,

@@ -4,10 +4,10 @@ mod by_hand;
 
 use super::files;
 use super::inputs::{self, SiteArgs};
+use super::interruption;
 use super::outcome::{Exit, Outcome, Problem};
 use super::progress::Progress;
 use super::report::{Format, together};
-use super::running;
 use super::terminal::{print, style};
 use crate::document::terminal;
 use crate::event::Event;
@@ -96,9 +96,9 @@ pub fn run(args: &Args) -> Outcome {
         .collect::<Result<Vec<_>, _>>()?;
 
     let mut done = Vec::new();
-    running::runtime()?.block_on(async {
+    interruption::runtime()?.block_on(async {
         let stop = CancellationToken::new();
-        tokio::spawn(running::cancel_when_interrupted(stop.clone()));
+        tokio::spawn(interruption::cancel_when_interrupted(stop.clone()));
         // Each sample has addresses of its own: they run side by side.
         let progress = Together::new(sites.len());
         let (key, stop, progress_of) = (&key, &stop, |place| progress.of(place));

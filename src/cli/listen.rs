@@ -3,8 +3,8 @@
 use super::arguments;
 use super::files;
 use super::inputs::{self, SiteArgs};
+use super::interruption;
 use super::outcome::{Exit, Outcome, Problem};
-use super::running;
 use super::terminal::{print, style};
 use crate::listen::gate::{Gate, Limits};
 use crate::listen::merge::merge;
@@ -122,7 +122,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// Everything that is wrong with the arguments, the site, the matrices, the key or the certificate.
 pub fn run(args: &Args) -> Outcome {
     let mut inputs = inputs::load(&args.site)?;
-    let runtime = running::runtime()?;
+    let runtime = interruption::runtime()?;
     if inputs.has_discovery() {
         runtime.block_on(inputs.discover(&Resolver::new(args.dns, LOOK_UP)))?;
     }
@@ -234,7 +234,7 @@ async fn serve(
     conflicts: &[String],
     shared: &Shared,
 ) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
-    let interruption = running::interruption();
+    let interruption = interruption::interruption();
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
     print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;

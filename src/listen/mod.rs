@@ -1,12 +1,12 @@
 //! The listener: which ports are opened, who is let in, and how long it all lasts. What it says there
 //! is with each protocol.
 
+mod connection_limits;
 pub mod gate;
 pub mod merge;
 pub mod open;
 mod proxy_header;
 pub mod range;
 pub mod server;
-mod stream;
 pub mod wanted;
 pub mod watch;

@@ -7,7 +7,7 @@ use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::net::half_open::holders;
-use crate::net::many::Many;
+use crate::net::many_listeners::Many;
 use crate::net::serve::{BindProblem, bind_one_of_many};
 use crate::protocol::rpc::codec::Syntax;
 use crate::stand_in::StandIn;

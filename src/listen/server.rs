@@ -1,13 +1,13 @@
 //! The accept loop of one open port, under limits.
 
+use super::connection_limits::Limited;
 use super::gate::{Gate, IDLE, Pass};
 use super::proxy_header;
-use super::stream::Limited;
 use crate::net::{clock, serve as sockets, tls};
 use crate::protocol;
 use crate::stand_in::memory::journal::{Arrival, Journal};
 use crate::stand_in::patience::within;
-use crate::stand_in::rewound::Rewound;
+use crate::stand_in::replayed::Rewound;
 use crate::stand_in::tls::{HANDSHAKE, shake_hands};
 use crate::stand_in::{Caller, StandIn};
 use crate::wire::sighting::Seen::Opened;

@@ -1,10 +1,10 @@
 //! What a file declares: roles, features, named ports and ranges, RPC interfaces.
 
 use super::endpoints::{self, Instance, Origin};
-use super::forms;
 use super::model::{Feature, Interface, Locate, Role, covers};
 use super::names::{Kind, Use};
 use super::port_set::PortSet;
+use super::word_forms;
 use crate::input::{At, Span, TableReader, suggest};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
         for (key, value) in table.entries() {
             let port = value.port();
             if let (Some(key), Some(port)) =
-                (forms::identifier(&table, "the name of a port", Some(key)), port)
+                (word_forms::identifier(&table, "the name of a port", Some(key)), port)
             {
                 all.ports.push(At { value: (key.value, port.value), span: key.span });
             }
@@ -67,7 +67,7 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
         for (key, value) in table.entries() {
             let range = value.string().and_then(|text| range(&table, &text));
             if let (Some(key), Some(range)) =
-                (forms::identifier(&table, "the name of a range", Some(key)), range)
+                (word_forms::identifier(&table, "the name of a range", Some(key)), range)
             {
                 all.ranges.push(At { value: (key.value, range), span: key.span });
             }
@@ -95,7 +95,7 @@ impl Declared {
 }
 
 fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
-    let id = forms::required_identifier(table, "id");
+    let id = word_forms::required_identifier(table, "id");
     let title = table.required_string("title");
     let (description, example) = (table.string("description"), table.string("example"));
     let locate = table.string("locate").and_then(|text| locate(table, &text));
@@ -120,7 +120,7 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
     }
     let names = table.strings("names");
     for name in &names {
-        if let Some(fault) = forms::host_name_fault(name) {
+        if let Some(fault) = word_forms::host_name_fault(name) {
             table.report(
                 table
                     .mistake(&name.span, format!("\"{}\" is not a host name", name.value))
@@ -196,7 +196,7 @@ fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, V
         let under: Vec<At<String>> =
             value.list().into_iter().flatten().filter_map(|item| item.string()).collect();
         for name in under.iter().filter(|name| {
-            !covers(&wildcard.value, &name.value) || forms::host_name_fault(name).is_some()
+            !covers(&wildcard.value, &name.value) || word_forms::host_name_fault(name).is_some()
         }) {
             let mistake = table.mistake(
                 &name.span,
@@ -284,7 +284,7 @@ fn network(table: &TableReader<'_>, text: &At<String>) -> Option<IpNet> {
 }
 
 fn feature(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Feature>> {
-    let id = forms::required_identifier(table, "id");
+    let id = word_forms::required_identifier(table, "id");
     let title = table.required_string("title");
     let implied_by = table.string("implied_by");
     uses.extend(implied_by.iter().map(|name| Use { kind: Kind::Role, name: name.clone() }));
@@ -300,9 +300,9 @@ fn feature(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Feature>> 
 }
 
 fn interface(table: &TableReader<'_>) -> Option<At<Interface>> {
-    let name = forms::required_identifier(table, "name");
+    let name = word_forms::required_identifier(table, "name");
     let uuid = table.required_string("uuid").and_then(|text| {
-        let uuid = forms::uuid(&text);
+        let uuid = word_forms::uuid(&text);
         if uuid.is_none() {
             let mistake = table
                 .mistake(&text.span, format!("\"{}\" is not a UUID", text.value))
@@ -315,7 +315,7 @@ fn interface(table: &TableReader<'_>) -> Option<At<Interface>> {
         uuid
     });
     let version = table.required_string("version").and_then(|text| {
-        let version = forms::version(&text);
+        let version = word_forms::version(&text);
         if version.is_none() {
             let mistake = table
                 .mistake(

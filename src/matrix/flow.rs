@@ -1,8 +1,8 @@
 //! The rows of a file: `[[flow]]`.
 
-use super::forms;
 use super::model::{Condition, Expect, Flow, Port, Protocol};
 use super::names::{Kind, Use};
+use super::word_forms;
 use crate::input::{At, Span, TableReader};
 use crate::protocol::greeting::list::Greeting;
 
@@ -11,7 +11,7 @@ pub(super) fn read(rows: Vec<TableReader<'_>>, uses: &mut Vec<Use>) -> Vec<Flow>
     let mut flows: Vec<Flow> = Vec::new();
     let mut seen: Vec<(String, Span)> = Vec::new();
     for table in rows {
-        let id = forms::required_identifier(&table, "id");
+        let id = word_forms::required_identifier(&table, "id");
         if let Some(id) = &id {
             match seen.iter().find(|(other, _)| *other == id.value) {
                 Some((_, first)) => {
@@ -148,7 +148,7 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
     only("greeting", &[Tcp, Tls]);
     let path = table.string("path");
     if let Some((path, fault)) =
-        path.as_ref().and_then(|path| forms::path_fault(path).map(|fault| (path, fault)))
+        path.as_ref().and_then(|path| word_forms::path_fault(path).map(|fault| (path, fault)))
     {
         table.report(
             table

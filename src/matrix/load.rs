@@ -3,13 +3,13 @@
 //! A file is either a matrix (`[matrix]` and `[[flow]]`) or the description of a product
 //! (`[product]`), which holds what its matrices share. Both may declare roles, features, named
 //! ports and ranges, and RPC interfaces. What a file *uses* may be declared in another file of the
-//! same product, so it is noted here and checked in [`crate::matrix::link`].
+//! same product, so it is noted here and checked in [`crate::matrix::references`].
 
 use super::declare::{self, Declarations};
 use super::flow;
-use super::forms;
 use super::model::{Flow, Source};
 use super::names::Use;
+use super::word_forms;
 use crate::input::{At, Document, Mistake, TableReader};
 
 /// What a file is.
@@ -100,7 +100,7 @@ fn head(root: &TableReader<'_>) -> Option<Head> {
     match (product, matrix) {
         (Some(product), None) => {
             let (id, title) =
-                (forms::required_identifier(&product, "id"), product.required_string("title"));
+                (word_forms::required_identifier(&product, "id"), product.required_string("title"));
             product.finish();
             Some(Head::Product { id: id?, title: title?.value })
         }
@@ -138,8 +138,8 @@ fn head(root: &TableReader<'_>) -> Option<Head> {
 fn matrix_head(table: &TableReader<'_>) -> Option<Head> {
     let id = matrix_id(table);
     let title = table.required_string("title");
-    let product = forms::identifier(table, "`product`", table.string("product"));
-    let topology = forms::identifier(table, "`topology`", table.string("topology"));
+    let product = word_forms::identifier(table, "`product`", table.string("product"));
+    let topology = word_forms::identifier(table, "`topology`", table.string("topology"));
     let source = table.required_table("source").and_then(|source| {
         let document = source.required_string("document");
         let updated = source.value("updated").and_then(|value| value.date());
@@ -166,9 +166,9 @@ fn matrix_head(table: &TableReader<'_>) -> Option<Head> {
 
 fn matrix_id(table: &TableReader<'_>) -> Option<At<String>> {
     let id = table.required_string("id")?;
-    let right = id
-        .split_once('/')
-        .is_some_and(|(product, name)| forms::is_identifier(product) && forms::is_identifier(name));
+    let right = id.split_once('/').is_some_and(|(product, name)| {
+        word_forms::is_identifier(product) && word_forms::is_identifier(name)
+    });
     if !right {
         let mistake = table
             .mistake(&id.span, format!("\"{}\" is not the id of a matrix", id.value))

@@ -1,7 +1,8 @@
 //! All port tables that this run knows: the built-in ones, and those of the user's folders.
 
-use super::link::{self, File, Tables};
 use super::model::{Matrix, Product};
+use super::references;
+use super::references::{File, Tables};
 use crate::input::{self, Mistake};
 use include_dir::{Dir, include_dir};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ impl Registry {
         let layer = self.files.last().map_or(0, |file| file.layer + 1);
         let mut files = self.files.clone();
         files.extend(added.into_iter().map(|(name, text)| File { name, text, layer }));
-        let tables = link::link(&files)?;
+        let tables = references::link(&files)?;
         Ok(Registry { files, tables })
     }
 

@@ -8,7 +8,7 @@ pub mod half_open;
 pub mod host;
 pub mod identity;
 pub mod keyfile;
-pub mod many;
+pub mod many_listeners;
 pub mod os;
 pub mod resolve;
 pub mod serve;

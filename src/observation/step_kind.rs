@@ -1,6 +1,6 @@
 //! The rungs that a probe climbs.
 
-use crate::word::words;
+use crate::open_words::words;
 
 words! {
     /// One step of a probe.

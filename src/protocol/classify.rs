@@ -2,7 +2,7 @@
 //! spoken. Facts become words here, and not yet a verdict.
 
 use super::list::{Protocol, protocols};
-use super::said::Said;
+use super::speaker::Said;
 use crate::observation::Observation;
 
 macro_rules! dispatch {

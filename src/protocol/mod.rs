@@ -11,7 +11,7 @@ pub mod ldap;
 pub mod list;
 pub mod raw;
 pub mod rpc;
-pub mod said;
+pub mod speaker;
 pub mod udp;
 
 use crate::climb::{Climb, Stop, Target, Tools};

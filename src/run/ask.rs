@@ -3,8 +3,8 @@
 //! straight, or through a front behind which it stands.
 
 use super::probed::Probed;
+use super::proved_ways::Way;
 use super::rate::Pace;
-use super::ways::Way;
 use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
 use crate::net::clock;

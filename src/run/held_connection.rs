@@ -4,7 +4,7 @@
 
 use super::ask::Asking;
 use super::probed::Probed;
-use super::ways::Way;
+use super::proved_ways::Way;
 use crate::matrix::model::Expect;
 use crate::net::dial;
 use crate::wire::challenge::ProofOutcome;

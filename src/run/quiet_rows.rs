@@ -5,7 +5,7 @@
 use super::ask::{Asking, only_began};
 use super::heard_nothing;
 use super::probed::Probed;
-use super::ways::Way;
+use super::proved_ways::Way;
 use crate::climb::{Target, Tools};
 use crate::matrix::model::Expect;
 use crate::observation::{Observation, Step, StepKind};

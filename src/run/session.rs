@@ -3,7 +3,7 @@
 
 use super::judged::Judged;
 use super::settings::Settings;
-use super::{directory, engine, published, revocation, sample};
+use super::{directory, probing, published, revocation, sample};
 use crate::climb::Tools;
 use crate::event::Event;
 use crate::net::resolve::Resolver;
@@ -47,7 +47,7 @@ impl Session<'_> {
         let started = clock::now();
         let key_fingerprint = tools.key.as_ref().map(SiteKey::fingerprint);
         let Session { plan, roles, resolver, .. } = self;
-        let hops = engine::run(plan, tools, resolver, self.settings, stop, listener).await;
+        let hops = probing::run(plan, tools, resolver, self.settings, stop, listener).await;
         let mut published = published::published(roles, &plan.hops, &hops, clock::now());
         if self.ranges > 0 {
             sample::sample(&mut published, self.ranges, self.deadline, stop).await;

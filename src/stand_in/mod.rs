@@ -2,7 +2,7 @@
 
 pub mod memory;
 pub mod patience;
-pub(crate) mod rewound;
+pub(crate) mod replayed;
 pub(crate) mod tls;
 
 use crate::matrix::model::{Interface, Protocol};

@@ -5,12 +5,15 @@ use super::expected::{self, Expected, Policy};
 use super::greeting;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
 use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
-use super::{certificate, clock, cloud, directory, http_status, impostor, notes, relay, rpc, tls};
+use super::{
+    certificate, clock, cloud, directory, http_status, interception, notes, relay, rpc, tls,
+    wrong_listener,
+};
 use crate::matrix::model::{NameClass, Protocol};
 use crate::observation::{Evidence, Initiator, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::protocol::list::ProofPlace;
-use crate::protocol::said::Speaker;
+use crate::protocol::speaker::Speaker;
 use crate::reason::Reason;
 use crate::wire::sighting::Arrived;
 
@@ -29,7 +32,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     };
 
     let told = both_ends::told(hop, seen);
-    let impostor = impostor::impostor(hop, seen);
+    let impostor = wrong_listener::impostor(hop, seen);
     // Whoever answers at such an address is not the host, unless that proves itself: one machine
     // may have two names.
     if let Some(misplaced) = seen.misplaced
@@ -60,7 +63,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     if without_proof || (seen.known.listener_holds && greeting::is_of_another(hop, seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
-    if impostor::opens_cloud_sessions(hop, seen) {
+    if interception::opens_cloud_sessions(hop, seen) {
         return opinion(failed, Reason::TlsIntercepted, AnsweredBy::Middlebox);
     }
     // A listener whose clock is days off answers as a stranger's: with an error, or as a directory

@@ -1,14 +1,35 @@
-//! Clocks that are days apart. A listener answers no challenge that is older than a day and an hour
+//! Clocks that are apart. By minutes: who goes by the time, as Kerberos does, refuses sign-ins. By days: a
+//! listener answers no challenge that is older than a day and an hour
 //! or two, and behaves as a stranger's; so where the clocks are that far apart, an answer without a
 //! proof says nothing of who gave it.
 
+use super::judgement::Verdict;
 use super::reading::proved;
 use crate::observation::Observation;
+use crate::plan::model::Hop;
+use crate::protocol::classify;
+use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
 
+/// Clocks further apart than this are on their way to trouble.
+pub(super) const WARNS: i64 = 120;
+/// Kerberos refuses tickets beyond this, unless a domain's policy says otherwise ("Maximum
+/// tolerance for computer clock synchronization").
+pub(super) const FAILS: i64 = 300;
 /// From here on a listener may no longer answer. It takes 27 hours; an hour is left for what is
 /// measured roughly.
 const HIDES_SECONDS: i64 = 26 * 3600;
+
+/// What two clocks mean that are so many seconds apart.
+pub(super) fn skewed(apart: i64, failed: Verdict) -> Option<(Verdict, Reason)> {
+    let verdict = if apart > FAILS { failed } else { Verdict::Warn };
+    (apart > WARNS).then_some((verdict, Reason::ClockSkewed))
+}
+
+/// Seconds by which the clock is ahead of one by which sign-ins go.
+pub(super) fn strict(hop: &Hop, seen: &Observation) -> Option<i64> {
+    classify::said(hop.flow.protocol, seen).strict_clock_s
+}
 
 /// Seconds by which the other end's clock is ahead of this machine's, by what it said itself (a
 /// directory, or the `Date` of an HTTP answer), or on another hop of the same run.

@@ -1,19 +1,14 @@
 //! What a directory says of itself, against what the site takes it for.
 
+use super::clock;
 use super::judgement::Verdict;
 use crate::observation::{Observation, PdcRole, Step};
 use crate::plan::model::Hop;
-use crate::protocol::classify;
 use crate::protocol::ldap::classify as ldap;
 use crate::protocol::list::Application;
 use crate::reason::Reason;
 use crate::site::model::Host;
 
-/// Clocks further apart than this are on their way to trouble.
-const CLOCK_WARNS: i64 = 120;
-/// Kerberos refuses tickets beyond this, unless a domain's policy says otherwise ("Maximum
-/// tolerance for computer clock synchronization").
-const CLOCK_FAILS: i64 = 300;
 /// Global catalog, in clear text and over TLS.
 const GLOBAL_CATALOG_PORTS: [u16; 2] = [3268, 3269];
 
@@ -28,16 +23,16 @@ pub(super) fn judge(
     if matches!(seen.pdc, Some(PdcRole::HeldByAnother { .. })) {
         return Some((failed, Reason::NotPdcEmulator));
     }
-    let apart = said_clock(hop, seen).map_or(0, i64::abs);
-    let Some(told) = told(hop, seen) else { return clock(apart, failed) };
+    let apart = clock::strict(hop, seen).map_or(0, i64::abs);
+    let Some(told) = told(hop, seen) else { return clock::skewed(apart, failed) };
     let ldap = &told.facts.ldap;
     if !proved && hop.flow.locate.is_some() && ldap.active_directory == Some(false) {
         // What does not name itself may be a listener whose key is another one or missing.
         let verdict = if seen.recognised.is_some() { failed } else { Verdict::Warn };
         return Some((verdict, Reason::NotActiveDirectory));
     }
-    if apart > CLOCK_FAILS {
-        return clock(apart, failed);
+    if apart > clock::FAILS {
+        return clock::skewed(apart, failed);
     }
     if is_another_name(hop, told) {
         return Some((Verdict::Warn, Reason::DirectoryNameMismatch));
@@ -48,18 +43,7 @@ pub(super) fn judge(
     {
         return Some((Verdict::Warn, Reason::DirectoryNotReady));
     }
-    clock(apart, failed)
-}
-
-/// What two clocks mean that are so many seconds apart.
-fn clock(apart: i64, failed: Verdict) -> Option<(Verdict, Reason)> {
-    let verdict = if apart > CLOCK_FAILS { failed } else { Verdict::Warn };
-    (apart > CLOCK_WARNS).then_some((verdict, Reason::ClockSkewed))
-}
-
-/// Seconds by which the clock is ahead of one by which sign-ins go.
-fn said_clock(hop: &Hop, seen: &Observation) -> Option<i64> {
-    classify::said(hop.flow.protocol, seen).strict_clock_s
+    clock::skewed(apart, failed)
 }
 
 /// The rung on which a directory told of itself.
@@ -98,10 +82,11 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         }
         Some(PdcRole::HeldByAnother { .. }) | None => {}
     }
-    if let Some(offset) = said_clock(hop, seen).filter(|o| o.abs() > CLOCK_WARNS) {
+    if let Some(offset) = clock::strict(hop, seen).filter(|o| o.abs() > clock::WARNS) {
         let (apart, way) = (offset.abs(), if offset > 0 { "ahead of" } else { "behind" });
         notes.push(format!(
-            "the clock of {to} is {apart} s {way} this machine's; Kerberos allows {CLOCK_FAILS} s"
+            "the clock of {to} is {apart} s {way} this machine's; Kerberos allows {} s",
+            clock::FAILS
         ));
     }
     let Some(told) = told(hop, seen) else { return notes };

@@ -3,7 +3,7 @@
 use crate::observation::Observation;
 use crate::plan::model::Hop;
 use crate::protocol::classify;
-use crate::protocol::said::Speaker;
+use crate::protocol::speaker::Speaker;
 use crate::reason::Reason;
 
 /// Who says to be there, on this hop.

@@ -1,9 +1,9 @@
 //! The opinion on one hop: how it stands, why, and who was at the other end.
 
-use super::legs::Leg;
+use super::leg::Leg;
 use crate::observation::{Initiator, StepKind};
+use crate::open_words::words;
 use crate::reason::Reason;
-use crate::word::words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,38 +1,39 @@
 //! What an observation means: the only place where facts become opinions. Pure.
 
-mod address;
 mod advice;
 mod allow;
 mod both_ends;
 mod certificate;
 mod clock;
 mod cloud;
-mod control;
 mod deny;
+mod deny_control;
 mod directory;
 mod expected;
 pub mod explain;
 mod greeting;
 mod http_status;
-mod impostor;
+mod interception;
 mod judgement;
+mod leg;
 mod legs;
-mod mend;
 mod notes;
+mod own_address;
 mod range;
 mod reading;
 mod relay;
 mod rpc;
-mod several;
+mod spread;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
+mod wrong_listener;
 
-pub use address::{Machine, misplaced};
-pub use control::{Again, Control, Reached, Still, same_again, shut_again, with_control};
+pub use deny_control::{Again, Control, Reached, Still, same_again, shut_again, with_control};
 pub use expected::{Expected, Policy};
 pub use judgement::{AnsweredBy, Judgement, Verdict};
-pub use legs::{Leg, first_broken};
+pub use leg::{Leg, first_broken};
+pub use own_address::{Machine, misplaced};
 
 use crate::matrix::model::Expect;
 use crate::observation::{Initiator, Observation, StepKind};
@@ -75,5 +76,5 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
 /// What to do about a hop that was judged so. Where the way behind a front is broken, nothing is to
 /// be done before it.
 pub fn advice_for(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
-    mend::behind_front(hop, seen, judgement).or_else(|| advice::advice(hop, seen, judgement))
+    advice::behind_front(hop, seen, judgement).or_else(|| advice::advice(hop, seen, judgement))
 }

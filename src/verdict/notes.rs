@@ -3,7 +3,7 @@
 use super::greeting;
 use super::reading::{address_note, claims, proved};
 use super::relay::{self, came_through_relay};
-use super::{clock, cloud, http_status, several};
+use super::{clock, cloud, http_status, spread};
 use crate::observation::facts::Connect;
 use crate::observation::{Evidence, Observation, Step, StepKind};
 use crate::plan::model::Hop;
@@ -76,7 +76,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     notes.extend(relay::misled(hop, seen));
     notes.extend(http_status::notes(hop, seen, proved(seen)));
     notes.extend(seen.steps.iter().find_map(tried_before));
-    notes.extend(several::notes(seen));
+    notes.extend(spread::notes(seen));
     notes.extend(of_others(hop, seen));
     notes.extend(hop.flow.remark.clone());
     notes.extend(hop.flow.doubt.as_ref().map(|d| format!("doubtful row: {d}")));

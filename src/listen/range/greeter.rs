@@ -5,7 +5,7 @@
 use crate::listen::gate::Gate;
 use crate::listen::server::Arrived;
 use crate::net::clock;
-use crate::net::many::{Greeter, Greeting};
+use crate::net::many_listeners::{Greeter, Greeting};
 use crate::protocol::rpc::codec::{BindAck, Body, ContextResult, MAX_FRAG, MIN_FRAG, Pdu, Syntax};
 use crate::protocol::rpc::stand_in::conversation::stamp;
 use crate::stand_in::StandIn;

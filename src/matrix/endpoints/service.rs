@@ -101,7 +101,7 @@ impl List {
         let mut names = Vec::new();
         for text in &record.urls {
             let name = text.trim().trim_end_matches('.').to_lowercase();
-            if crate::matrix::forms::host_name_fault(&name).is_none() {
+            if crate::matrix::word_forms::host_name_fault(&name).is_none() {
                 names.push(name);
             } else {
                 self.odd.push(format!(

@@ -1,7 +1,7 @@
 //! What a greeting says of who gave it.
 
 use crate::observation::{Observation, Step, StepKind};
-use crate::protocol::said::{Said, Speaker};
+use crate::protocol::speaker::{Said, Speaker};
 
 /// Of what was greeted on the hop.
 pub fn said(seen: &Observation) -> Said<'_> {

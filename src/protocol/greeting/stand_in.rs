@@ -7,7 +7,7 @@
 use super::codec::{Dialogue, MAX_GREETING};
 use crate::net::Io;
 use crate::protocol::raw::{answer, line};
-use crate::stand_in::rewound::Rewound;
+use crate::stand_in::replayed::Rewound;
 use crate::stand_in::{Caller, StandIn};
 use std::io;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -7,7 +7,7 @@ use crate::observation::{Facts, Observation};
 use crate::protocol::http::classify::headers::{clock_offset, proof_of, text};
 use crate::protocol::http::classify::recognise::{Recognised, recognise};
 use crate::protocol::http::codec::status::{self, Said as Status, Shown};
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 use crate::reason::Reason;
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderName};

@@ -2,7 +2,7 @@
 
 use crate::observation::Observation;
 use crate::protocol::greeting::classify::{greeted, said as greeting};
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 
 /// As of any greeting; and who asks a KDC for a ticket is refused when its clock is another one (RFC
 /// 4120 section 3.1.3).

@@ -1,7 +1,7 @@
 //! What a directory says of itself.
 
 use crate::observation::{Observation, Step, StepKind};
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 
 /// Its clock is that of a domain, and so that of Kerberos.
 pub fn said(seen: &Observation) -> Said<'_> {

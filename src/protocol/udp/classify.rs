@@ -1,7 +1,7 @@
 //! Nobody answers.
 
 use crate::observation::Observation;
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 
 /// Nothing was said.
 pub fn said(_seen: &Observation) -> Said<'_> {

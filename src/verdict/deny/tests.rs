@@ -1,6 +1,5 @@
 //! Rows that must be shut: one observation in, one verdict out.
 
-use super::super::control::{Again, Control, Reached, Still, same_again};
 use super::super::tests::fixture::{deny, hop, proof, rung, seen, up, verdict, with_control};
 use super::super::{Policy, Verdict, judge};
 use crate::matrix::port_set::PortSet;
@@ -9,6 +8,7 @@ use crate::observation::{Observation, StepKind};
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::plan::options::Options;
 use crate::reason::Reason;
+use crate::verdict::deny_control::{Again, Control, Reached, Still, same_again};
 use crate::wire::challenge::ProofOutcome;
 use crate::wire::sighting::Arrived;
 
@@ -196,7 +196,7 @@ fn a_control_of_which_nothing_is_known_lets_nothing_pass() {
     for after in [None, Some(Still::Unknown), Some(Still::Shut)] {
         let control = Control { after, ..Control::that_holds(Reached::Holds) };
         assert_eq!(
-            super::super::control::with_control(judged.clone(), &control, false).verdict,
+            crate::verdict::deny_control::with_control(judged.clone(), &control, false).verdict,
             Verdict::Inconclusive,
             "{after:?}"
         );
@@ -246,7 +246,7 @@ fn a_front_that_ends_the_connection_refuses_where_nothing_came_behind_it() {
 fn what_is_open_to_some_connections_is_not_shut() {
     let shut = verdict_of_a_silent_row();
     let control = |again| Control { again: Some(again), ..Control::that_holds(Reached::Holds) };
-    let some = super::super::control::with_control(
+    let some = crate::verdict::deny_control::with_control(
         shut.clone(),
         &control(Again::OpenToSome { opened: 3, of: 16 }),
         false,
@@ -258,12 +258,13 @@ fn what_is_open_to_some_connections_is_not_shut() {
         some.notes
     );
     assert_eq!(
-        super::super::control::with_control(shut.clone(), &control(Again::Open), false).verdict,
+        crate::verdict::deny_control::with_control(shut.clone(), &control(Again::Open), false)
+            .verdict,
         Verdict::Inconclusive,
         "open since then"
     );
     assert_eq!(
-        super::super::control::with_control(shut, &control(Again::Shut), false).verdict,
+        crate::verdict::deny_control::with_control(shut, &control(Again::Shut), false).verdict,
         Verdict::Pass
     );
 }

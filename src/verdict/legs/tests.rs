@@ -1,6 +1,7 @@
 use super::*;
 use crate::matrix::model::Protocol;
 use crate::plan::model::{PlannedFlow, RelayedTo};
+use crate::verdict::first_broken;
 use crate::verdict::tests::fixture::{flow, hop, named, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 use crate::wire::challenge::ProofOutcome;

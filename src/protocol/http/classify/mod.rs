@@ -9,7 +9,7 @@ pub(crate) mod recognise;
 mod tests;
 
 use crate::observation::Observation;
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 
 /// Nobody says of himself who he is: a proof does, or a product that is recognised.
 pub fn said(_seen: &Observation) -> Said<'_> {

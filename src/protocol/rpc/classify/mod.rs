@@ -3,7 +3,7 @@
 pub(crate) mod range;
 
 use crate::observation::Observation;
-use crate::protocol::said::Said;
+use crate::protocol::speaker::Said;
 
 /// Nobody says of himself who he is: a proof does, or a product that is recognised.
 pub fn said(_seen: &Observation) -> Said<'_> {

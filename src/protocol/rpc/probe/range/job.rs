@@ -8,9 +8,12 @@ use crate::matrix::port_set::PortSet;
 use crate::net::sweep::{self, Aim, Allowance, Ended, Fate, Try};
 use crate::net::{clock, random};
 use crate::observation::{PortState, SweepMode};
-use crate::protocol::rpc::classify::range::board::{self, Board, Stand};
-use crate::protocol::rpc::classify::range::round::{self, RoundOutcome};
-use crate::protocol::rpc::classify::range::story::{self, Pattern, Tried};
+use crate::protocol::rpc::classify::range::ports;
+use crate::protocol::rpc::classify::range::ports::{Board, Stand};
+use crate::protocol::rpc::classify::range::rule_or_outage;
+use crate::protocol::rpc::classify::range::rule_or_outage::{Pattern, Tried};
+use crate::protocol::rpc::classify::range::second_look;
+use crate::protocol::rpc::classify::range::second_look::RoundOutcome;
 use crate::protocol::rpc::codec::Syntax;
 use crate::reason::Reason;
 use crate::wire::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};
@@ -87,7 +90,7 @@ pub(super) struct Found {
 impl Found {
     /// What was shut goes by.
     fn pattern(&self) -> Pattern {
-        story::pattern(&story::first_tries(&self.tries))
+        rule_or_outage::pattern(&rule_or_outage::first_tries(&self.tries))
     }
 
     /// A moment of the sweep by the clock on the wall.
@@ -96,7 +99,7 @@ impl Found {
     }
 
     fn note(&mut self, port: u16, stand: Stand, ended: &Ended) {
-        let good = board::is_proved(stand);
+        let good = ports::is_proved(stand);
         self.tries.push(Tried { port, begun: ended.begun, good });
         self.lost += usize::from(stand.0 == PortState::ProvedLate);
         match ended.packets {
@@ -262,7 +265,7 @@ impl Job {
 
     /// One round. Gives the ports that opened in it as well.
     fn look(&mut self, number: usize) -> std::io::Result<(RoundOutcome, Vec<u16>)> {
-        let picks = round::picks(&self.board, &self.before, number);
+        let picks = second_look::picks(&self.board, &self.before, number);
         // The second look waits longer than the sweep did.
         let longer = if number == 0 { 1 } else { 2 };
         let aim =
@@ -272,21 +275,21 @@ impl Job {
         let told = |port, ended: Ended| {
             let was_good = picks.iter().any(|pick| pick.port == port && pick.was_good);
             let stand = stand(ended.fate, true);
-            looks.push((was_good, board::is_proved(stand)));
-            if board.get(port).is_some_and(board::is_proved) {
+            looks.push((was_good, ports::is_proved(stand)));
+            if board.get(port).is_some_and(ports::is_proved) {
                 // It was proved, and stays so; what became of it now tells of the time, and not of
                 // the port.
-                found.tries.push(Tried { port, begun: ended.begun, good: board::is_proved(stand) });
+                found.tries.push(Tried { port, begun: ended.begun, good: ports::is_proved(stand) });
                 return;
             }
-            if board::is_proved(stand) {
+            if ports::is_proved(stand) {
                 come.push(port);
             }
             found.note(port, stand, &ended);
             board.set(port, stand);
         };
         sweep::run(&aim, picks.iter().map(|pick| pick.port), binder, allowance, stop, told)?;
-        Ok((round::told(&looks), come))
+        Ok((second_look::told(&looks), come))
     }
 
     /// Asks again for what is shut, as long as that finds something: the last few several times in
@@ -294,7 +297,7 @@ impl Job {
     fn ask_again(&mut self, come: &[u16]) -> std::io::Result<()> {
         let mut in_vain = 0;
         for _ in 0..MOST_PASSES {
-            let (again, before) = (self.board.again(come, round::MOST_RUNS), self.found.lost);
+            let (again, before) = (self.board.again(come, second_look::MOST_RUNS), self.found.lost);
             if again.is_empty() || self.stop.load(Ordering::Relaxed) {
                 break;
             }

@@ -11,8 +11,8 @@ use crate::matrix::port_set::PortSet;
 use crate::net::{clock, random};
 use crate::observation::failure::Failure;
 use crate::observation::{Evidence, Facts, Outage, PortState, Segment, StepKind, Sweep, SweepMode};
-use crate::protocol::rpc::classify::range::board::Board;
-use crate::protocol::rpc::classify::range::{judge, story};
+use crate::protocol::rpc::classify::range::ports::Board;
+use crate::protocol::rpc::classify::range::{outcome, rule_or_outage};
 use crate::reason::Reason;
 use crate::wire::challenge::{Challenge, ProofOutcome};
 use crate::wire::ports::{self, Swept};
@@ -104,7 +104,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         )
     };
     climb.evidence_of_sweep(evidence(&sweep, &job.found, climb.target.address));
-    let outcome = match judge::judge(&sweep, proved) {
+    let outcome = match outcome::judge(&sweep, proved) {
         Err(failure) if restarted => Err(Failure { reason: Reason::ChangedMeanwhile, ..failure }),
         // Who listened is not there any more, or not for this host: what was not proved says
         // nothing of the way.
@@ -116,7 +116,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
     };
     let climbed = outcome.is_ok();
     climb.note(StepKind::RpcRange, begun, outcome);
-    if let Some(reason) = judge::remark(&sweep, proved).filter(|_| climbed) {
+    if let Some(reason) = outcome::remark(&sweep, proved).filter(|_| climbed) {
         climb.remark(reason);
     }
     climb.sweep = Some(sweep);
@@ -177,8 +177,8 @@ fn put_together(
     (there, not_held): (Option<&Swept>, &[u16]),
     ms: f64,
 ) -> Sweep {
-    let unsettled = story::is_unsettled(&found.tries, found.told);
-    let outage = story::outage(&found.tries, found.told).map(|outage| Outage {
+    let unsettled = rule_or_outage::is_unsettled(&found.tries, found.told);
+    let outage = rule_or_outage::outage(&found.tries, found.told).map(|outage| Outage {
         from: Found::at(outage.from),
         until: outage.until.map(Found::at),
         proved_before: outage.proved_before,

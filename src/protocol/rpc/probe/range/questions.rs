@@ -7,7 +7,8 @@ use crate::climb::Climb;
 use crate::net::sweep::Try;
 use crate::net::{clock, random};
 use crate::observation::PortState;
-use crate::protocol::rpc::classify::range::board::{self, Board};
+use crate::protocol::rpc::classify::range::ports;
+use crate::protocol::rpc::classify::range::ports::Board;
 use crate::protocol::rpc::codec::Syntax;
 use crate::protocol::rpc::probe::connect::{token, within};
 use crate::protocol::rpc::probe::session::{CHALLENGE_CONTEXT, Called, Session};
@@ -72,7 +73,7 @@ pub(super) async fn who_answers(climb: &Climb<'_>, board: &mut Board, there: Opt
     let mut runs = board.runs(|_, stand| stand.0 == PortState::Open);
     if let Some(seen) = there.and_then(Swept::list) {
         runs.extend(
-            board.runs(|port, stand| board::is_proved(stand) && seen.binary_search(&port).is_err()),
+            board.runs(|port, stand| ports::is_proved(stand) && seen.binary_search(&port).is_err()),
         );
     }
     runs.sort_by_key(|run| std::cmp::Reverse(run.len()));

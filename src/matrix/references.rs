@@ -1,7 +1,8 @@
 //! What only several files together can tell: names that no file declares, files that contradict
 //! each other, cycles.
 
-use super::load::{self, Draft, Head};
+use super::load;
+use super::load::{Draft, Head};
 use super::model::{Feature, Interface, Matrix, Product, Role};
 use super::names::Kind;
 use super::port_set::PortSet;

@@ -1,8 +1,8 @@
 //! Which address may be another machine's.
 
-use super::super::tests::fixture::{flow, hop};
 use super::*;
 use crate::site::proxy::Route;
+use crate::verdict::tests::fixture::{flow, hop};
 use Misplaced::{Group, LinkLocal, Loopback, Nowhere, Own};
 
 fn of(from: &[&str], to: &str, loopback: bool) -> Option<Misplaced> {

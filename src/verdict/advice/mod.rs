@@ -1,5 +1,9 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
+mod behind_front;
+
+pub(super) use behind_front::behind_front;
+
 use super::both_ends::{self, OtherEnd};
 use super::judgement::{Judgement, Verdict};
 use super::{clock, cloud, directory, http_status, range, rpc, tls};

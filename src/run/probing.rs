@@ -1,6 +1,7 @@
 //! One run of hops: names, probes, second looks, judgements.
 
-use super::ask::{self, Asking};
+use super::ask;
+use super::ask::Asking;
 use super::concurrency::Turns;
 use super::judged::Judged;
 use super::probed::Probed;
@@ -9,8 +10,8 @@ use super::settings::Settings;
 use super::tasks::{Done, LookedUp, Tasks};
 use super::trace::Walks;
 use super::{
-    clocks, connection_limit, control, directory, gone_at_once, heard_nothing, held_connection,
-    known, local, quiet_rows, shut_out, source_ports, ways,
+    clocks, connection_limit, deny_control, directory, from_other_hops, gone_at_once,
+    heard_nothing, held_connection, local, proved_ways, quiet_rows, shut_out, source_ports,
 };
 use crate::climb::Tools;
 use crate::event::Event;
@@ -115,7 +116,8 @@ pub async fn run(
     second_sight(&mut probed, resolver, &asking, settings.policy, counted_before).await;
     let mut judgements: Vec<Judgement> =
         probed.iter().map(|p| p.judgement(settings.policy)).collect();
-    control::second_look(&probed, &mut judgements, &asking, &plan.controls, settings.policy).await;
+    deny_control::second_look(&probed, &mut judgements, &asking, &plan.controls, settings.policy)
+        .await;
     listener(Event::RunFinished);
     probed.into_iter().zip(judgements).map(|(probed, judged)| Judged::new(probed, judged)).collect()
 }
@@ -132,20 +134,20 @@ async fn second_sight(
     local::look_at_resets(probed, asking).await;
     connection_limit::look(probed, asking).await;
     heard_nothing::look(probed, asking).await;
-    let ways = ways::ways(probed);
-    known::of_listeners(probed, &ways);
+    let ways = proved_ways::ways(probed);
+    from_other_hops::of_listeners(probed, &ways);
     held_connection::look(probed, &ways, asking).await;
     ask::ask(probed, &ways, asking).await;
     ask::ask_about_what_began(probed, &ways, asking).await;
     quiet_rows::look(probed, &ways, asking, policy).await;
     // It has brought proofs of its own.
-    known::of_listeners(probed, &ways);
+    from_other_hops::of_listeners(probed, &ways);
     gone_at_once::count(probed, &ways, asking).await;
-    known::of_changes(probed, &ways, asking).await;
+    from_other_hops::of_changes(probed, &ways, asking).await;
     source_ports::look(probed, asking).await;
     shut_out::look(probed, asking).await;
     clocks::share(probed);
-    known::of_strangers(probed, policy);
+    from_other_hops::of_strangers(probed, policy);
     if !asking.stop.is_cancelled() {
         directory::verify_pdcs(probed, resolver).await;
     }

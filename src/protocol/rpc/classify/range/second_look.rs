@@ -2,7 +2,7 @@
 //! Where the one kind stays shut while the other is proved at the same time, a rule goes by number.
 //! Which ports, and what it tells. No I/O.
 
-use super::board::Board;
+use super::ports::Board;
 
 /// Runs of shut ports of which some are asked for in a round, and how many of each: no single
 /// connection decides for a run.

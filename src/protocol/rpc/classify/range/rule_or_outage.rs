@@ -2,7 +2,7 @@
 //! try, which is none: a link that was down, a listener that was started again, a guard that shut
 //! this host out. Ports are asked for in random order, so that the two look nothing alike. No I/O.
 
-use super::round::RoundOutcome;
+use super::second_look::RoundOutcome;
 use std::collections::BTreeMap;
 use std::time::Instant;
 

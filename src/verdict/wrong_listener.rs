@@ -1,10 +1,11 @@
-//! Who answered in the place of the one that was asked: another listener, a device that opens TLS
-//! sessions, or somebody who repeats what others said.
+//! Who answered in the place of the one that was asked: another listener, or somebody who repeats what
+//! others said.
 
-use super::certificate;
+use super::interception;
 use super::judgement::AnsweredBy;
 use super::reading::claims;
-use super::relay::{self, Behind};
+use super::relay;
+use super::relay::Behind;
 use crate::matrix::model::Protocol;
 use crate::observation::facts::Proof;
 use crate::observation::{Observation, Step, StepKind};
@@ -37,7 +38,7 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, Answere
         if claims.host != hop.to.host.label() || !right_port {
             return Some((Reason::WrongListener, AnsweredBy::StandIn));
         }
-        if same_tls_session == Some(false) {
+        if interception::is_shown_by(same_tls_session) {
             return Some((Reason::TlsIntercepted, AnsweredBy::Middlebox));
         }
     }
@@ -51,10 +52,4 @@ fn answered_by_another_port(step: &Step) -> bool {
     step.step == StepKind::Proof
         && step.ok
         && port.zip(*local).is_some_and(|(port, local)| port != local.port())
-}
-
-/// Whether somebody opened the TLS session on the way to a cloud service: what such a service shows
-/// comes from a public root. Who opened it says what he likes in it, or nothing.
-pub(super) fn opens_cloud_sessions(hop: &Hop, seen: &Observation) -> bool {
-    hop.class.is_some() && certificate::is_private(seen)
 }

@@ -4,7 +4,8 @@
 
 use super::ask::Asking;
 use super::probed::Probed;
-use super::ways::{self, Way, began};
+use super::proved_ways;
+use super::proved_ways::{Way, began};
 use crate::climb::plain;
 use crate::matrix::model::Expect;
 use crate::observation::{Change, Evidence, Observation, StepKind};
@@ -91,7 +92,7 @@ fn at_other_host(
         let local = plain(claims.local).ip();
         let is_own = own.get(&claims.host).is_some_and(|own| own.contains(&local));
         let other = (Some(local) != hop.address && !is_own)
-            .then(|| ways::at_other_host(ways, local, &claims.host, &claims.instance))??;
+            .then(|| proved_ways::at_other_host(ways, local, &claims.host, &claims.instance))??;
         Some((claims.local, other.host.clone()))
     })
 }

@@ -109,13 +109,13 @@ macro_rules! by_word {
     ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str(<Self as crate::word::Open>::word(*self))
+                to.serialize_str(<Self as crate::open_words::Open>::word(*self))
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                use crate::word::Open as _;
+                use $crate::open_words::Open as _;
                 let word = std::borrow::Cow::<'de, str>::deserialize(from)?;
                 Self::of_word(&word).ok_or_else(|| {
                     let word = crate::text::sanitise(&word, 80);
@@ -130,7 +130,7 @@ macro_rules! by_word {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                <Self as crate::word::Open>::schema()
+                <Self as crate::open_words::Open>::schema()
             }
         }
     };
@@ -147,7 +147,7 @@ macro_rules! words {
         pub enum $name {
             $($(#[doc = $doc])+ $member,)+
             /// A word of a newer version: known from files alone.
-            Other(crate::word::Word),
+            Other(crate::open_words::Word),
         }
 
         impl $name {
@@ -160,7 +160,7 @@ macro_rules! words {
             }
         }
 
-        impl crate::word::Open for $name {
+        impl crate::open_words::Open for $name {
             const WHAT: &'static str = $what;
             const KNOWN: &'static [(Self, &'static str)] =
                 &[$(($name::$member, concat!($($doc),+).trim_ascii()),)+];
@@ -169,12 +169,12 @@ macro_rules! words {
                 self.name()
             }
 
-            fn other(word: crate::word::Word) -> Self {
+            fn other(word: crate::open_words::Word) -> Self {
                 $name::Other(word)
             }
         }
 
-        crate::word::by_word!($name);
+        crate::open_words::by_word!($name);
     };
 }
 

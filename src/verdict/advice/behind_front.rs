@@ -1,16 +1,20 @@
 //! What to do about the second leg: the sentence names both of its ends, because whoever can mend
 //! it looks at the front, not at the client.
 
-use super::judgement::Judgement;
 use crate::matrix::model::Protocol;
 use crate::observation::facts::BehindSpeaks;
 use crate::observation::{Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
+use crate::verdict::judgement::Judgement;
 
 /// What to do where it is the way behind a front that is broken; `None` where it is not, or that is
 /// not known.
-pub(super) fn behind_front(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
+pub(in crate::verdict) fn behind_front(
+    hop: &Hop,
+    seen: &Observation,
+    judgement: &Judgement,
+) -> Option<String> {
     let reason = judgement.reason;
     let leg =
         judgement.legs.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
