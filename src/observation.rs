@@ -4,13 +4,14 @@ pub mod facts;
 pub mod failure;
 mod fault;
 mod from_run;
+mod step;
 mod step_kind;
 mod sweep;
 
-use crate::open_words::words;
 pub use facts::Facts;
 pub use fault::CertificateFault;
 pub use from_run::{Change, Known, Shots, Spread as PortSpread};
+pub use step::{Initiator, Outcome, Step};
 pub use step_kind::StepKind;
 pub use sweep::{Outage, PortState, Segment, Sweep, SweepMode};
 
@@ -25,43 +26,6 @@ use std::net::{IpAddr, SocketAddr};
 /// How the words of [`Observation::spread`] on a connection end that was made by HTTP/1.1, where it
 /// might have been HTTP/2.
 pub const BY_HTTP1: &str = ", by HTTP/1.1";
-
-words! {
-    /// Who ended a step.
-    "a word for who ended a step"
-    Initiator {
-        /// This machine.
-        Local = "local",
-        /// Something between the two ends.
-        Path = "path",
-        /// The other end, as far as can be told.
-        Peer = "peer",
-        /// Nobody said anything.
-        Unknown = "unknown",
-    }
-}
-
-/// One step, climbed or not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
-    /// Which step.
-    pub step: StepKind,
-    /// Whether it was climbed.
-    pub ok: bool,
-    /// How it ended, where it did not succeed or succeeded with something to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// Who ended it, where it did not succeed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initiator: Option<Initiator>,
-    /// Milliseconds from the start of the hop to the start of the step.
-    pub at_ms: f64,
-    /// Duration in milliseconds.
-    pub ms: f64,
-    /// What was seen.
-    #[serde(default, skip_serializing_if = "Facts::is_empty")]
-    pub facts: Facts,
-}
 
 /// One connection attempt, for the log of a firewall.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -405,7 +369,7 @@ impl Observation {
 
     /// The first step that was not climbed.
     pub fn first_failure(&self) -> Option<&Step> {
-        self.steps.iter().find(|s| !s.ok)
+        self.steps.iter().find(|s| !s.is_climbed())
     }
 }
 
@@ -417,9 +381,7 @@ mod tests {
     fn an_observation_is_the_same_after_a_file() {
         let step = Step {
             step: StepKind::Http,
-            ok: false,
-            reason: Some(Reason::HttpStatus),
-            initiator: Some(Initiator::Peer),
+            outcome: Outcome::failed(Reason::HttpStatus, Initiator::Peer),
             at_ms: 1.5,
             ms: 2.5,
             facts: Facts::of(|facts| facts.http.status = Some(404)),

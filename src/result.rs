@@ -474,6 +474,7 @@ impl std::fmt::Display for Counts {
 mod tests {
     use super::*;
     use crate::observation::Facts;
+    use crate::observation::Outcome;
     use serde_json::json;
 
     #[test]
@@ -491,9 +492,7 @@ mod tests {
     fn facts_from_the_network_steer_no_terminal() {
         let step = |server: &str| Step {
             step: StepKind::Http,
-            ok: true,
-            reason: None,
-            initiator: None,
+            outcome: Outcome::CLIMBED,
             at_ms: 0.0,
             ms: 1.0,
             facts: Facts::of(|facts| {

@@ -163,7 +163,8 @@ impl Climb<'_> {
     /// Keeps attempts of a sweep: those to other ports than the hop's own. Where a rung failed
     /// before, its attempt stays the last, which decides.
     pub fn evidence_of_sweep(&mut self, attempts: Vec<Evidence>) {
-        let place = if self.steps.iter().all(|step| step.ok) { self.evidence.len() } else { 0 };
+        let place =
+            if self.steps.iter().all(|step| step.is_climbed()) { self.evidence.len() } else { 0 };
         self.evidence.splice(place..place, attempts);
     }
 }

@@ -17,7 +17,9 @@ use crate::net::tls::{self, Session, Told};
 use crate::net::{Io, clock};
 use crate::observation::facts::Families;
 use crate::observation::failure::Failure;
-use crate::observation::{Evidence, Facts, Initiator, Latency, Observation, Step, StepKind, Sweep};
+use crate::observation::{
+    Evidence, Facts, Initiator, Latency, Observation, Outcome, Step, StepKind, Sweep,
+};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
 use jiff::Timestamp;
@@ -261,23 +263,17 @@ impl<'a> Climb<'a> {
         let at_ms = ((begun - self.origin).as_secs_f64() * 1e6).round() / 1e3;
         let ms = clock::ms_since(begun);
         self.steps.push(match outcome {
-            Ok(facts) => Step { step, ok: true, reason: None, initiator: None, at_ms, ms, facts },
-            Err(Failure { reason, initiator, facts }) => Step {
-                step,
-                ok: false,
-                reason: Some(reason),
-                initiator: Some(initiator),
-                at_ms,
-                ms,
-                facts,
-            },
+            Ok(facts) => Step { step, outcome: Outcome::CLIMBED, at_ms, ms, facts },
+            Err(Failure { reason, initiator, facts }) => {
+                Step { step, outcome: Outcome::failed(reason, initiator), at_ms, ms, facts }
+            }
         });
     }
 
     /// Adds a reason to the last rung, which was climbed all the same.
     pub fn remark(&mut self, reason: Reason) {
         if let Some(step) = self.steps.last_mut() {
-            step.reason = Some(reason);
+            step.outcome = step.outcome.for_reason(reason);
         }
     }
 
@@ -294,7 +290,7 @@ impl<'a> Climb<'a> {
     /// Gives the last rung another reason, which a second look has found; its facts stay.
     pub fn correct(&mut self, failure: Failure) {
         if let Some(step) = self.steps.last_mut() {
-            (step.reason, step.initiator) = (Some(failure.reason), Some(failure.initiator));
+            step.outcome = Outcome::failed(failure.reason, failure.initiator);
             step.facts.absorb(failure.facts);
         }
     }
@@ -306,7 +302,7 @@ impl<'a> Climb<'a> {
 
     /// Whether every rung so far was climbed.
     pub fn is_unbroken(&self) -> bool {
-        self.steps.iter().all(|step| step.ok)
+        self.steps.iter().all(|step| step.is_climbed())
     }
 
     /// What became of the challenges so far.
@@ -316,13 +312,16 @@ impl<'a> Climb<'a> {
 
     /// The rung that decides how the climb ended, where it did not reach the top.
     pub fn failed_step(&self) -> Option<&Step> {
-        self.steps.iter().find(|s| !s.ok)
+        self.steps.iter().find(|s| !s.is_climbed())
     }
 
     /// Adds facts to the rung that failed, else to the last.
     pub fn add(&mut self, note: impl FnOnce(&mut Families)) {
-        let place =
-            self.steps.iter().position(|s| !s.ok).unwrap_or(self.steps.len().saturating_sub(1));
+        let place = self
+            .steps
+            .iter()
+            .position(|s| !s.is_climbed())
+            .unwrap_or(self.steps.len().saturating_sub(1));
         if let Some(step) = self.steps.get_mut(place) {
             note(&mut step.facts);
         }

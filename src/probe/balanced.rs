@@ -6,7 +6,7 @@ use crate::climb::{Climb, RangeMode, Tools};
 use crate::matrix::model::{Expect, Protocol};
 use crate::net::clock;
 use crate::observation::facts::Facts;
-use crate::observation::{BY_HTTP1, Initiator, Observation, Step, StepKind};
+use crate::observation::{BY_HTTP1, Initiator, Observation, Outcome, Step, StepKind};
 use crate::protocol::ladder;
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
@@ -38,7 +38,7 @@ pub async fn look(climb: &mut Climb<'_>) {
         let _ = ladder(&mut further).await;
         let seen = further.finish();
         // What this machine lacks for one more connection says nothing of the way.
-        let is_local = failed(&seen).is_some_and(|s| s.initiator == Some(Initiator::Local));
+        let is_local = failed(&seen).is_some_and(|s| s.initiator() == Some(Initiator::Local));
         // A server for HTTP/2 alone says so in the handshake, and has been reached.
         let is_another = number == 1 && speaks_no_http1(&seen);
         if !is_local && !is_another {
@@ -60,9 +60,9 @@ fn may_be_shared(climb: &Climb<'_>) -> bool {
         return false;
     }
     let step = climb.failed_step();
-    let is_local = step.is_some_and(|s| s.initiator == Some(Initiator::Local));
+    let is_local = step.is_some_and(|s| s.initiator() == Some(Initiator::Local));
     // Silence is the worst there is: nothing that another connection brings would change it.
-    let is_silent = step.and_then(|s| s.reason).is_some_and(is_silence);
+    let is_silent = step.and_then(|s| s.reason()).is_some_and(is_silence);
     match flow.expect {
         Expect::Deny => flow.relayed_to.is_some() && !is_local,
         Expect::Allow => {
@@ -113,7 +113,7 @@ fn is_silence(reason: Reason) -> bool {
 }
 
 fn failed(seen: &Observation) -> Option<&Step> {
-    seen.steps.iter().find(|s| !s.ok)
+    seen.steps.iter().find(|s| !s.is_climbed())
 }
 
 fn is_proved(seen: &Observation) -> bool {
@@ -131,7 +131,7 @@ fn status(seen: &Observation) -> Option<u16> {
 /// How bad a connection is where the way must be open: the reason that is last in its order is the
 /// worst, silence above all.
 fn badness(seen: &Observation) -> (u8, Option<Reason>) {
-    let reason = failed(seen).and_then(|s| s.reason);
+    let reason = failed(seen).and_then(|s| s.reason());
     match reason {
         Some(reason) if is_silence(reason) => (3, Some(reason)),
         Some(reason) => (2, Some(reason)),
@@ -189,16 +189,9 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
             "{unproved} of {count} connections were answered without a proof: by somebody else"
         );
         let facts = Facts::of(|facts| facts.more.add("why", why));
-        let (reason, initiator) = (Some(Reason::NotProved), Some(Initiator::Path));
-        seen.steps.push(Step {
-            step: StepKind::Proof,
-            ok: false,
-            reason,
-            initiator,
-            at_ms: seen.ms,
-            ms: 0.0,
-            facts,
-        });
+        let outcome = Outcome::failed(Reason::NotProved, Initiator::Path);
+        let step = Step::new(StepKind::Proof, outcome, facts);
+        seen.steps.push(Step { at_ms: seen.ms, ..step });
     }
     (worst, seen)
 }
@@ -206,10 +199,12 @@ fn put_together(expect: Expect, mut all: Vec<Observation>) -> (usize, Observatio
 /// Who passed one connection on and calls himself not available on another has a limit.
 fn call_it_a_limit(seen: &mut Observation) {
     let is_503 = status(seen) == Some(503);
-    if let Some(step) =
-        seen.steps.iter_mut().find(|s| !s.ok && s.reason == Some(Reason::BadGateway) && is_503)
+    if let Some(step) = seen
+        .steps
+        .iter_mut()
+        .find(|s| !s.is_climbed() && s.reason() == Some(Reason::BadGateway) && is_503)
     {
-        step.reason = Some(Reason::HttpStatus);
+        step.outcome = step.outcome.for_reason(Reason::HttpStatus);
         step.facts.http.rate_limit = true;
     }
 }
@@ -228,7 +223,7 @@ fn words(seen: &Observation) -> String {
     let by_http1 = if is_by_http1(seen) { BY_HTTP1 } else { "" };
     let ended = match (failed(seen), proof) {
         (Some(step), proof) => {
-            let reason = step.reason.map_or("failed", Reason::code);
+            let reason = step.reason().map_or("failed", Reason::code);
             let proof = proof.map(|proof| format!(", after it was {proof}")).unwrap_or_default();
             format!("{reason} at {}{status}{proof}", step.step.name())
         }
@@ -268,15 +263,7 @@ mod tests {
 
     fn seen(reason: Option<Reason>, status: u16, proof: ProofOutcome) -> Observation {
         let facts = Facts::of(|facts| facts.http.status = Some(status));
-        let step = Step {
-            step: StepKind::Http,
-            ok: reason.is_none(),
-            reason,
-            initiator: None,
-            at_ms: 0.0,
-            ms: 0.0,
-            facts,
-        };
+        let step = Step::new(StepKind::Http, Outcome::of(reason.is_none(), reason, None), facts);
         Observation {
             proofs: vec![proof],
             ..Observation::of_steps("", jiff::Timestamp::UNIX_EPOCH, 1.0, vec![step])
@@ -286,7 +273,7 @@ mod tests {
     fn reason(expect: Expect, all: &[&Observation]) -> Option<Reason> {
         let (_, seen) = put_together(expect, all.iter().map(|s| (*s).clone()).collect());
         assert_eq!((seen.spread.len(), seen.proofs.len()), (all.len(), all.len()));
-        failed(&seen).and_then(|s| s.reason)
+        failed(&seen).and_then(|s| s.reason())
     }
 
     #[test]

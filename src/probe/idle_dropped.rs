@@ -13,7 +13,7 @@ use crate::wire::challenge::ProofOutcome;
 pub async fn look_again(climb: &mut Climb<'_>) {
     let Some(step) = climb
         .last_step()
-        .filter(|s| s.step == StepKind::Idle && s.reason == Some(Reason::IdleDropped))
+        .filter(|s| s.step == StepKind::Idle && s.reason() == Some(Reason::IdleDropped))
     else {
         return;
     };
@@ -27,7 +27,7 @@ pub async fn look_again(climb: &mut Climb<'_>) {
         climb.add(|facts| facts.exchange.fresh_connection = Some("works".to_owned()));
         return;
     }
-    let ended = fresh.failed_step().and_then(|s| s.reason).unwrap_or(Reason::NotProved);
+    let ended = fresh.failed_step().and_then(|s| s.reason()).unwrap_or(Reason::NotProved);
     climb.correct(
         Failure::unknown(cause)
             .noting(|facts| facts.exchange.fresh_connection = Some(ended.code().to_owned())),

@@ -16,8 +16,9 @@ const SMALL_WORDS: usize = 4;
 /// silence alone is none.
 pub async fn look_again(climb: &mut Climb<'_>) {
     compare(climb).await;
-    let of_stranger =
-        |s: &Step| !s.ok && s.facts.exchange.unproved && s.reason != Some(Reason::MtuBlackHole);
+    let of_stranger = |s: &Step| {
+        !s.is_climbed() && s.facts.exchange.unproved && s.reason() != Some(Reason::MtuBlackHole)
+    };
     if climb.last_step().is_some_and(of_stranger) {
         climb.forget_last_step();
     }
@@ -25,7 +26,7 @@ pub async fn look_again(climb: &mut Climb<'_>) {
 
 async fn compare(climb: &mut Climb<'_>) {
     let lost = climb.last_step().is_some_and(|s| {
-        s.step == StepKind::Payload && s.reason == Some(Reason::SilentAfterConnect)
+        s.step == StepKind::Payload && s.reason() == Some(Reason::SilentAfterConnect)
     });
     if !lost || climb.target.small_segments || climb.in_time().is_err() {
         return;
@@ -42,7 +43,7 @@ async fn compare(climb: &mut Climb<'_>) {
     let large = once_more(climb.target, &tools, if can_shape { 0 } else { SMALL_WORDS }).await;
     match &large {
         Some(step)
-            if step.reason == Some(Reason::SilentAfterConnect)
+            if step.reason() == Some(Reason::SilentAfterConnect)
                 && !step.facts.exchange.small_exchange =>
         {
             let failure =
@@ -67,5 +68,5 @@ async fn once_more(target: &Target<'_>, tools: &Tools, small_words: usize) -> Op
 }
 
 fn passes(step: &Option<Step>) -> bool {
-    step.as_ref().is_some_and(|s| s.ok)
+    step.as_ref().is_some_and(|s| s.is_climbed())
 }

@@ -21,14 +21,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// chose, or said, is kept as a fact in any case.
 pub async fn look_again(climb: &mut Climb<'_>) {
     let Some(reason) =
-        climb.last_step().filter(|step| may_be_another_tls(step)).and_then(|step| step.reason)
+        climb.last_step().filter(|step| may_be_another_tls(step)).and_then(|step| step.reason())
     else {
         return;
     };
     if climb.target.hop.flow.expect == Expect::Deny {
         return;
     }
-    let initiator = climb.last_step().and_then(|step| step.initiator);
+    let initiator = climb.last_step().and_then(|step| step.initiator());
     let mut told = None;
     for offer in [Offer::All, Offer::Old] {
         if climb.in_time().is_err() {
@@ -65,7 +65,7 @@ pub async fn look_again(climb: &mut Climb<'_>) {
 /// with an alert, some hang up.
 fn may_be_another_tls(step: &Step) -> bool {
     let ended = matches!(
-        step.reason,
+        step.reason(),
         Some(Reason::TlsHandshakeFailed | Reason::TlsNotSupportedHere | Reason::ResetAfterConnect)
     );
     let alert = step.facts.ended.alert_code.map(Alert);
@@ -131,17 +131,10 @@ fn describe(chosen: &Chosen) -> SecondGreeting {
 mod tests {
     use super::*;
     use crate::observation::Facts;
+    use crate::observation::Outcome;
 
     fn step(reason: Reason, facts: Facts) -> Step {
-        Step {
-            step: StepKind::Tls,
-            ok: false,
-            reason: Some(reason),
-            initiator: None,
-            at_ms: 0.0,
-            ms: 1.0,
-            facts,
-        }
+        Step::new(StepKind::Tls, Outcome::of(false, Some(reason), None), facts)
     }
 
     fn alert(code: u8) -> Facts {

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 pub async fn look_again(climb: &mut Climb<'_>) {
     let hop = &climb.target.hop;
     let silent = |step: &crate::observation::Step| {
-        step.step == StepKind::Tls && step.reason == Some(Reason::SilentAfterConnect)
+        step.step == StepKind::Tls && step.reason() == Some(Reason::SilentAfterConnect)
     };
     // Behind a proxy the segments of this end's connection are not those of the way on.
     if hop.proxy.is_some()

@@ -25,7 +25,7 @@ pub(super) fn to_text(result: &HopResult, host: &str) -> String {
 pub(super) fn steps(result: &HopResult) -> String {
     let mut parts: Vec<(String, u32)> = Vec::new();
     for step in &result.steps {
-        let name = format!("{}{}", step.step.name(), if step.ok { "" } else { " ✗" });
+        let name = format!("{}{}", step.step.name(), if step.is_climbed() { "" } else { " ✗" });
         match parts.iter_mut().find(|(n, _)| *n == name) {
             Some((_, count)) => *count += 1,
             None => parts.push((name, 1)),
@@ -114,7 +114,7 @@ pub(super) fn tone(verdict: Verdict) -> Tone {
 /// failed, the 5-tuple and time, the advice.
 pub(super) fn facts(hop: &HopResult) -> Vec<Fact> {
     let mut facts = vec![Fact::new("reason", format!("{}: {}", hop.reason, summary(hop)))];
-    if let Some(step) = hop.steps.iter().find(|s| !s.ok) {
+    if let Some(step) = hop.steps.iter().find(|s| !s.is_climbed()) {
         let mut words = step.step.name().to_owned();
         let all = step.facts.flat();
         for words_of_fact in all.iter().filter_map(|(name, value)| fact(name, value, &all)) {

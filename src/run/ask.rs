@@ -241,9 +241,9 @@ fn is_worth_asking(hop: &Hop, seen: &Observation) -> bool {
     if hop.flow.relayed_to.is_some() || hop.proxy.is_some() {
         return false;
     }
-    match seen.steps.iter().find(|s| !s.ok) {
+    match seen.steps.iter().find(|s| !s.is_climbed()) {
         Some(step) => {
-            let reason = step.facts.ended.cause.or(step.reason).unwrap_or(Reason::NotTested);
+            let reason = step.facts.ended.cause.or(step.reason()).unwrap_or(Reason::NotTested);
             let shut = matches!(reason, Reason::TimedOut | Reason::Refused);
             // Whatever was said on a connection that opened, somebody else may have said it.
             shut || !proved(seen) && opened(seen)
@@ -261,11 +261,11 @@ fn asks_for_requests(seen: &Observation) -> bool {
 
 fn opened(seen: &Observation) -> bool {
     use crate::observation::StepKind;
-    seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
+    seen.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect)
         || seen
             .steps
             .iter()
-            .any(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect))
+            .any(|s| s.step == StepKind::Connect && s.reason() == Some(Reason::ResetAfterConnect))
 }
 
 fn proved(seen: &Observation) -> bool {

@@ -181,7 +181,7 @@ fn rejected_beside_others(probed: &[Probed]) -> Vec<usize> {
 fn is_rejected(seen: &Observation) -> bool {
     let step = seen.first_failure();
     step.is_some_and(|s| {
-        s.step == StepKind::Connect && s.reason.is_some_and(|reason| REJECTED.contains(&reason))
+        s.step == StepKind::Connect && s.reason().is_some_and(|reason| REJECTED.contains(&reason))
     })
 }
 

@@ -67,7 +67,7 @@ struct Described {
 impl Described {
     fn of(probed: &Probed) -> Option<Self> {
         let steps = &probed.seen.as_ref()?.steps;
-        let step = steps.iter().find(|s| s.ok && s.step == StepKind::Directory)?;
+        let step = steps.iter().find(|s| s.is_climbed() && s.step == StepKind::Directory)?;
         let (hop, told) = (&probed.hop, &step.facts.directory);
         Some(Described {
             host: hop.to.host.label(),

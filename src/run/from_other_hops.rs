@@ -184,12 +184,14 @@ async fn state(way: &Way, asking: &Asking) -> State {
         // Not by the time at which the answer was read: a busy machine reads late, and a listener
         // would seem to have begun so much later.
         Ok(Answered { claims, since }) => State::There { began: began(&claims, since) },
-        Err(seen) => match seen.first_failure().and_then(|s| s.reason) {
+        Err(seen) => match seen.first_failure().and_then(|s| s.reason()) {
             Some(Reason::Refused | Reason::ResetAfterConnect | Reason::ClosedAfterConnect) => {
                 State::Gone
             }
             // Somebody else answers there now.
-            None if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) => State::Gone,
+            None if seen.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect) => {
+                State::Gone
+            }
             _ => State::Unknown,
         },
     }
@@ -198,8 +200,10 @@ async fn state(way: &Way, asking: &Asking) -> State {
 /// When the attempt was made with which a hop ended as it does where nobody listens.
 fn failed_at(this: &Probed) -> Option<Timestamp> {
     let seen = this.seen.as_ref()?;
-    let failed =
-        seen.steps.iter().find(|s| !s.ok || (s.step == StepKind::Idle && s.reason.is_some()))?;
-    failed.reason.filter(|reason| ABSENT.contains(reason))?;
+    let failed = seen
+        .steps
+        .iter()
+        .find(|s| !s.is_climbed() || (s.step == StepKind::Idle && s.reason().is_some()))?;
+    failed.reason().filter(|reason| ABSENT.contains(reason))?;
     Some(Evidence::decisive(&seen.evidence).map_or(seen.started, |e| e.sent_at))
 }

@@ -33,7 +33,7 @@ pub(super) async fn count(probed: &mut [Probed], ways: &[Way], asking: &Asking) 
         let gone = matches!(doubt, Some(Doubt::GoneAtOnce | Doubt::QueueFull | Doubt::OthersBegan));
         let failed = seen
             .first_failure()
-            .and_then(|s| s.reason)
+            .and_then(|s| s.reason())
             .is_some_and(|r| matches!(r, Reason::TimedOut | Reason::Refused));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| gone && failed) else {
             continue;

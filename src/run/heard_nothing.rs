@@ -100,18 +100,17 @@ pub(super) fn is_mute(seen: &Observation) -> bool {
     seen.first_failure().is_some_and(|step| {
         is_wordless(step)
             && !matches!(step.step, StepKind::Payload | StepKind::Idle | StepKind::Connect)
-    }) && !seen
-        .steps
-        .iter()
-        .any(|step| step.ok && !matches!(step.step, StepKind::Resolve | StepKind::Connect))
+    }) && !seen.steps.iter().any(|step| {
+        step.is_climbed() && !matches!(step.step, StepKind::Resolve | StepKind::Connect)
+    })
 }
 
 /// Whether a rung ended without a word of the other end. An orderly end in the middle of a TLS
 /// handshake is a failed handshake, and no alert.
 fn is_wordless(step: &Step) -> bool {
     let closed =
-        step.reason == Some(Reason::TlsHandshakeFailed) && step.facts.ended.alert.is_none();
-    closed || step.reason.is_some_and(|reason| MUTE.contains(&reason))
+        step.reason() == Some(Reason::TlsHandshakeFailed) && step.facts.ended.alert.is_none();
+    closed || step.reason().is_some_and(|reason| MUTE.contains(&reason))
 }
 
 /// Climbs the hop on more connections. What was seen on one that was answered, with how many were;
@@ -176,7 +175,7 @@ fn count(all: &[Observation]) -> u32 {
 /// Whether something came back on a connection.
 fn is_answered(seen: &Observation) -> bool {
     let above = |step: &Step| !matches!(step.step, StepKind::Resolve | StepKind::Connect);
-    seen.steps.iter().any(|step| above(step) && (step.ok || !is_wordless(step)))
+    seen.steps.iter().any(|step| above(step) && (step.is_climbed() || !is_wordless(step)))
 }
 
 /// Whether a connection was answered by the host that has the address. Where a device leads
@@ -199,13 +198,12 @@ fn is_proved(seen: &Observation) -> bool {
 mod tests {
     use super::*;
     use crate::net::clock;
+    use crate::observation::Outcome;
 
     fn seen(steps: &[(StepKind, Option<Reason>)]) -> Observation {
         let step = |(step, reason): &(StepKind, Option<Reason>)| Step {
             step: *step,
-            ok: reason.is_none(),
-            reason: *reason,
-            initiator: None,
+            outcome: Outcome::of(reason.is_none(), *reason, None),
             at_ms: 0.0,
             ms: 0.0,
             facts: Default::default(),

@@ -39,7 +39,7 @@ pub(super) async fn look_at_resets(probed: &mut [Probed], asking: &Asking) {
         let Some(seen) = &mut probed[place].seen else { continue };
         let reset = seen
             .first_failure()
-            .and_then(|s| s.reason)
+            .and_then(|s| s.reason())
             .is_some_and(|r| matches!(r, Reason::Refused | Reason::Rejected));
         let Some(attempt) = Evidence::decisive(&seen.evidence).filter(|_| reset) else { continue };
         let (source, to) = (attempt.source.map(|s| s.ip()), attempt.destination);
@@ -105,8 +105,9 @@ impl Counted {
 
 /// Looks at the silent hops, where the kernel has refused to repeat anything since the run began.
 pub(super) async fn look(probed: &mut [Probed], asking: &Asking, before: Counted) {
-    let is_silent =
-        |seen: &Observation| seen.first_failure().and_then(|s| s.reason) == Some(Reason::TimedOut);
+    let is_silent = |seen: &Observation| {
+        seen.first_failure().and_then(|s| s.reason()) == Some(Reason::TimedOut)
+    };
     if before.grown() == 0 || !probed.iter().filter_map(|p| p.seen.as_ref()).any(is_silent) {
         return;
     }

@@ -183,9 +183,9 @@ async fn from_another_port(this: &Probed, asking: &Asking, policy: Policy) -> Op
     let first = before.first_failure().filter(|s| s.step == StepKind::Connect);
     let mut now = quick_probe(this, asking)?.await;
     let Some(first) = first else { return Some(verdict::same_again(before, &now)) };
-    if let Some(step) = now.steps.iter().find(|s| !s.ok && s.step == StepKind::Connect) {
-        let initiator = step.initiator.unwrap_or(Initiator::Unknown);
-        return step.reason.map(|reason| verdict::shut_again(first.reason, reason, initiator));
+    if let Some(step) = now.steps.iter().find(|s| !s.is_climbed() && s.step == StepKind::Connect) {
+        let initiator = step.initiator().unwrap_or(Initiator::Unknown);
+        return step.reason().map(|reason| verdict::shut_again(first.reason(), reason, initiator));
     }
     now.known = before.known.clone();
     let judged = verdict::judge(&this.hop, Some(&now), policy);
@@ -256,7 +256,7 @@ async fn holds(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
                 return Still::Shut;
             };
             let seen = seen.await;
-            still(seen.first_failure().and_then(|step| step.reason), &seen.evidence)
+            still(seen.first_failure().and_then(|step| step.reason()), &seen.evidence)
         }
     }
 }
@@ -288,7 +288,7 @@ async fn again(this: &Probed, asking: &Asking) -> Option<Again> {
         .await;
         return Some(match outcome {
             Ok(_) => Again::Open,
-            Err(failure) => verdict::shut_again(step.reason, failure.reason, failure.initiator),
+            Err(failure) => verdict::shut_again(step.reason(), failure.reason, failure.initiator),
         });
     }
     let seen = quick_probe(this, asking)?.await;

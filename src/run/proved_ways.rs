@@ -141,7 +141,7 @@ fn way(probed: &Probed) -> Option<Way> {
     let right = claims.iter().all(|c| c.host == first.host) && (straight || behind);
     let works = hop.flow.expect == Expect::Allow
         && hop.proxy.is_none()
-        && seen.steps.iter().all(|s| s.ok || s.step == StepKind::Resolve);
+        && seen.steps.iter().all(|s| s.is_climbed() || s.step == StepKind::Resolve);
     let source = seen.evidence.first().and_then(|e| e.source)?;
     (right && works).then_some(Way {
         hop: hop.clone(),

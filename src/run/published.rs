@@ -81,10 +81,10 @@ fn of_name(name: &str, class: NameClass, hops: &[&Judged], networks: &[IpNet]) -
     let own: Vec<&&Judged> = hops.iter().filter(|j| j.hop.to.host.label() == name).collect();
     let worst = own.iter().max_by_key(|j| j.judgement.verdict);
     let step = |kind: StepKind| {
-        own.iter().flat_map(|j| j.steps()).find(move |step| step.step == kind && step.ok)
+        own.iter().flat_map(|j| j.steps()).find(move |step| step.step == kind && step.is_climbed())
     };
     let addresses: Vec<IpAddr> = own.iter().filter_map(|j| j.hop.address).collect();
-    let measured = |step: &&Step| step.step == StepKind::Connect && step.ok;
+    let measured = |step: &&Step| step.step == StepKind::Connect && step.is_climbed();
     let connect = own.iter().flat_map(|j| j.steps()).filter(measured).map(|step| step.ms);
     PublishedName {
         name: name.to_owned(),
@@ -93,7 +93,9 @@ fn of_name(name: &str, class: NameClass, hops: &[&Judged], networks: &[IpNet]) -
         reason: worst.map(|j| j.judgement.reason),
         working: own
             .iter()
-            .filter(|j| j.judgement.verdict <= Verdict::Warn && j.steps().iter().all(|s| s.ok))
+            .filter(|j| {
+                j.judgement.verdict <= Verdict::Warn && j.steps().iter().all(|s| s.is_climbed())
+            })
             .count(),
         outside: addresses
             .iter()
@@ -150,12 +152,12 @@ fn of_range(network: IpNet, hops: &[&Judged]) -> PublishedRange {
             continue;
         }
         let connect = judged.steps().iter().find(|s| s.step == StepKind::Connect);
-        let local = connect.is_some_and(|s| s.initiator == Some(Initiator::Local));
+        let local = connect.is_some_and(|s| s.initiator() == Some(Initiator::Local));
         through.push(Through {
             address,
             name: Some(judged.hop.to.host.label()),
-            reached: connect.filter(|_| !local).map(|s| s.ok),
-            reason: connect.filter(|s| !s.ok).and_then(|s| s.reason),
+            reached: connect.filter(|_| !local).map(|s| s.is_climbed()),
+            reason: connect.filter(|s| !s.is_climbed()).and_then(|s| s.reason()),
             last_seen: judged
                 .seen
                 .as_ref()

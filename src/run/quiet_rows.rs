@@ -106,7 +106,7 @@ fn is_greeted(hop: &Hop) -> bool {
 }
 
 fn is_end(step: &Step) -> bool {
-    matches!(step.reason, Some(Reason::ResetAfterConnect | Reason::ClosedAfterConnect))
+    matches!(step.reason(), Some(Reason::ResetAfterConnect | Reason::ClosedAfterConnect))
 }
 
 /// Takes over what was climbed above the connection. Where a greeting was answered, something on
@@ -118,13 +118,13 @@ fn take_in(seen: &mut Observation, mut spoken: Observation, greeted: bool) {
         None => spoken.first_failure().is_none(),
         Some(step) => {
             step.step == StepKind::Payload
-                || (!greeted && step.reason == Some(Reason::SilentAfterConnect))
+                || (!greeted && step.reason() == Some(Reason::SilentAfterConnect))
         }
     };
     // Whoever ended it may know the row's own application alone, or end all that is said: nothing
     // tells which.
     seen.known.cut_off =
-        failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason);
+        failed.filter(|step| !counts && !greeted && is_end(step)).and_then(|step| step.reason());
     if counts {
         seen.known.answered = spoken.known.answered.or(seen.known.answered);
         seen.steps.extend(spoken.steps.iter().filter(is_said).cloned());

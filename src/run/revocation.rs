@@ -110,7 +110,8 @@ fn named(hops: &[Judged]) -> BTreeMap<Key, Named> {
     let mut all: BTreeMap<Key, Named> = BTreeMap::new();
     for judged in hops.iter().filter(|judged| judged.hop.class.is_some()) {
         let hop = &judged.hop;
-        let tls = judged.steps().iter().filter(|step| step.step == StepKind::Tls && step.ok);
+        let tls =
+            judged.steps().iter().filter(|step| step.step == StepKind::Tls && step.is_climbed());
         let public = tls.filter(|step| step.facts.tls.public_root == Some(true));
         for certificate in public.flat_map(|step| &step.facts.tls.chain) {
             for (purpose, urls) in [("crl", &certificate.crl), ("ocsp", &certificate.ocsp)] {

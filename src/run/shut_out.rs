@@ -56,7 +56,7 @@ fn is_direct(this: &Probed) -> bool {
 /// Whether the first connection of a hop opened, and nothing that was tried on it failed.
 fn opened(seen: &Observation) -> bool {
     seen.first_failure().is_none()
-        && seen.steps.iter().any(|step| step.ok && step.step == StepKind::Connect)
+        && seen.steps.iter().any(|step| step.is_climbed() && step.step == StepKind::Connect)
 }
 
 /// Whether a hop ended as one does that a guard cuts off.
@@ -72,6 +72,6 @@ fn is_cut_off(seen: &Observation) -> bool {
         Reason::SilentAfterConnect,
         Reason::ResetAfterConnect,
     ];
-    seen.first_failure().and_then(|step| step.reason).is_some_and(|r| REASONS.contains(&r))
-        || seen.steps.iter().any(|step| step.reason == Some(Reason::RpcPortBlocked))
+    seen.first_failure().and_then(|step| step.reason()).is_some_and(|r| REASONS.contains(&r))
+        || seen.steps.iter().any(|step| step.reason() == Some(Reason::RpcPortBlocked))
 }

@@ -87,7 +87,7 @@ async fn until_open(hop: &Hop, source: Option<IpAddr>, asking: &Asking) -> Optio
         }
         asking.pace.wait().await;
         let seen = probe::probe(&target, &tools).await;
-        if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect) {
+        if seen.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect) {
             return Some(seen);
         }
     }
@@ -141,7 +141,7 @@ fn silent_beside_others(probed: &[Probed]) -> BTreeSet<usize> {
         .map(|e| e.destination.ip())
         .collect();
     let silent = |p: &Probed| {
-        p.seen.as_ref().and_then(|s| s.first_failure()).and_then(|s| s.reason)
+        p.seen.as_ref().and_then(|s| s.first_failure()).and_then(|s| s.reason())
             == Some(Reason::TimedOut)
     };
     let all = probed
@@ -158,7 +158,7 @@ fn ends(this: &Probed) -> Option<(Option<IpAddr>, SocketAddr)> {
         .seen
         .as_ref()
         .filter(|_| this.hop.flow.expect == Expect::Allow && this.hop.proxy.is_none())?;
-    let failed = seen.first_failure().and_then(|s| s.reason);
+    let failed = seen.first_failure().and_then(|s| s.reason());
     let first =
         seen.evidence.first().filter(|_| failed.is_none_or(|reason| reason == Reason::TimedOut))?;
     Some((first.source.map(|s| s.ip()), first.destination))

@@ -7,7 +7,7 @@ use crate::climb::{Target, Tools};
 use crate::net::clock;
 use crate::net::resolve::{Found, Resolver};
 use crate::observation::failure::Failure;
-use crate::observation::{Facts, Initiator, Misplaced, Observation, Step, StepKind};
+use crate::observation::{Facts, Initiator, Misplaced, Observation, Outcome, Step, StepKind};
 use crate::plan::model::Hop;
 use crate::probe::probe;
 use crate::reason::Reason;
@@ -151,7 +151,7 @@ impl Tasks {
 
 /// Whether a probe ended because this machine ran out of something.
 fn lacked_resources(seen: &Observation) -> bool {
-    seen.first_failure().and_then(|s| s.reason) == Some(Reason::LocalResources)
+    seen.first_failure().and_then(|s| s.reason()) == Some(Reason::LocalResources)
 }
 
 pub(super) type LookedUp = (Result<Found, Failure>, f64);
@@ -193,35 +193,15 @@ async fn observe(
 /// The look-up, where there was one, with what is wrong with its outcome.
 fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced) -> Step {
     let facts = Facts::of(|facts| facts.resolve.addresses = vec![address]);
-    let blank = Step {
-        step: StepKind::Resolve,
-        ok: false,
-        reason: None,
-        initiator: None,
-        at_ms: 0.0,
-        ms: 0.0,
-        facts,
-    };
-    let mut step = Step {
-        ok: false,
-        reason: Some(Reason::AddressIsLocal),
-        initiator: Some(Initiator::Peer),
-        ..looked_up.unwrap_or(blank)
-    };
+    let outcome = Outcome::failed(Reason::AddressIsLocal, Initiator::Peer);
+    let blank = Step::new(StepKind::Resolve, outcome, facts);
+    let mut step = Step { outcome, ..looked_up.unwrap_or(blank) };
     step.facts.ended.error = Some(format!("{address} is {}", misplaced.words()));
     step
 }
 
 fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
-    let step = Step {
-        step: StepKind::Resolve,
-        ok: true,
-        reason: None,
-        initiator: None,
-        at_ms: 0.0,
-        ms,
-        facts: Facts::default(),
-    };
+    let of = |outcome, facts| Step { ms, ..Step::new(StepKind::Resolve, outcome, facts) };
     match found {
         Ok(Found { addresses, aliases, unroutable, impatient }) => {
             let facts = Facts::of(|facts| {
@@ -230,14 +210,14 @@ fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
                 facts.resolve.no_route = unroutable;
                 facts.resolve.resolver_gave_up = impatient;
             });
-            Step { facts, ..step }
+            of(Outcome::CLIMBED, facts)
         }
         Err(Failure { reason, initiator, facts }) => {
             // A resolver that this machine is not set up for is a fault of this machine; any other
             // answer is the name's own.
             let initiator =
                 if initiator == Initiator::Local { Initiator::Local } else { Initiator::Peer };
-            Step { ok: false, reason: Some(reason), initiator: Some(initiator), facts, ..step }
+            of(Outcome::failed(reason, initiator), facts)
         }
     }
 }

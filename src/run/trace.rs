@@ -134,7 +134,8 @@ fn network(address: IpAddr) -> IpAddr {
 fn target(when: TraceWhen, seen: &Observation) -> Option<&Evidence> {
     let last = Evidence::decisive(&seen.evidence)?;
     // Nothing went out: there is no way to walk.
-    let local = seen.steps.iter().any(|s| !s.ok && s.initiator == Some(Initiator::Local));
+    let local =
+        seen.steps.iter().any(|s| !s.is_climbed() && s.initiator() == Some(Initiator::Local));
     match when {
         TraceWhen::Never => None,
         _ if local => None,
@@ -168,15 +169,14 @@ fn turned_away(reason: Reason) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Outcome;
     use crate::observation::{Facts, Step, StepKind};
     use jiff::Timestamp;
 
     fn seen(ok: bool, initiator: Initiator, outcomes: &[Option<Reason>]) -> Observation {
         let step = Step {
             step: StepKind::Connect,
-            ok,
-            reason: None,
-            initiator: Some(initiator),
+            outcome: Outcome::of(ok, None, Some(initiator)),
             at_ms: 0.0,
             ms: 1.0,
             facts: Facts::default(),

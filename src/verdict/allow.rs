@@ -70,7 +70,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // that is none.
     let hidden = clock::hides_proof(seen).filter(|_| !names_service(seen));
     if let Some(step) = failed_step(seen) {
-        let reason = step.reason.unwrap_or(Reason::NotTested);
+        let reason = step.reason().unwrap_or(Reason::NotTested);
         if hidden.is_some() && strangers_answer(reason) {
             return opinion(Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved);
         }
@@ -80,7 +80,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         }
         // A fault of this machine says nothing about the path. Where no DNS server answers, nothing
         // was learnt of a name that is the same everywhere: this machine is offline, or its DNS is.
-        let unknown = step.initiator == Some(Initiator::Local)
+        let unknown = step.initiator() == Some(Initiator::Local)
             || (hop.class.is_some() && hop.proxy.is_none() && reason == Reason::DnsTimedOut)
             || leaves_open(reason)
             || tls::is_unknown(reason);
@@ -186,8 +186,11 @@ fn by_itself(hop: &Hop, seen: &Observation, proved: bool, failed: Verdict) -> (V
     if let Some(found) = rpc::judge(hop, seen) {
         return found;
     }
-    if let Some(reason) =
-        seen.steps.iter().filter(|s| s.ok && s.step != StepKind::Tls).find_map(|s| s.reason)
+    if let Some(reason) = seen
+        .steps
+        .iter()
+        .filter(|s| s.is_climbed() && s.step != StepKind::Tls)
+        .find_map(|s| s.reason())
     {
         // Climbed, but not by every way that a client may take: one of several ports of an RPC
         // interface is blocked.
@@ -273,10 +276,9 @@ fn who_failed(seen: &Observation, reason: Reason) -> AnsweredBy {
         | Reason::RpcAccessDenied
         | Reason::RpcServerBusy => AnsweredBy::Unproved,
         // A rung above the TCP handshake was climbed or answered: somebody is there.
-        _ if seen
-            .steps
-            .iter()
-            .any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect)) =>
+        _ if seen.steps.iter().any(|s| {
+            s.is_climbed() && !matches!(s.step, StepKind::Resolve | StepKind::Connect)
+        }) =>
         {
             AnsweredBy::Unproved
         }

@@ -47,7 +47,7 @@ impl OtherEnd {
 /// Puts both ends together; `None` where nobody was asked, or the answer adds nothing.
 pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<OtherEnd> {
     let failed = failed_step(seen);
-    let reason = failed.and_then(|s| s.reason);
+    let reason = failed.and_then(|s| s.reason());
     if let Some(told) = by_counters(reason, seen) {
         return Some(told);
     }
@@ -65,7 +65,7 @@ pub(super) fn told(hop: &Hop, seen: &Observation) -> Option<OtherEnd> {
 
 /// Whether a hop ended before its time: a rung failed, or its quiet connection was closed.
 pub(super) fn ended_early(seen: &Observation) -> bool {
-    seen.steps.iter().any(|s| !s.ok || (s.step == StepKind::Idle && s.reason.is_some()))
+    seen.steps.iter().any(|s| !s.is_climbed() || (s.step == StepKind::Idle && s.reason().is_some()))
 }
 
 /// By what the other end's kernel counted while more attempts were made.
@@ -96,7 +96,7 @@ const CUT_SHORT: &[Reason] = &[
 
 fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<OtherEnd> {
     let failed = failed_step(seen);
-    match (failed.and_then(|s| s.reason), sighting.state) {
+    match (failed.and_then(|s| s.reason()), sighting.state) {
         // The queue is full, and whether this found it so the counters tell.
         (Some(Reason::TimedOut), Seen::Unknown)
             if sighting.doubt == Some(Doubt::QueueFull) && seen.known.shots.is_none() =>
@@ -164,14 +164,14 @@ fn came_elsewhere(sighting: &Sighting) -> bool {
 /// Whether the connection in question opened at this end.
 fn opened(seen: &Observation, failed: Option<&Step>) -> bool {
     // The handshake was done, and the reset came before the system said so.
-    if failed
-        .is_some_and(|s| s.step == StepKind::Connect && s.reason == Some(Reason::ResetAfterConnect))
-    {
+    if failed.is_some_and(|s| {
+        s.step == StepKind::Connect && s.reason() == Some(Reason::ResetAfterConnect)
+    }) {
         return true;
     }
     failed.is_none_or(|s| {
         !matches!(s.step, StepKind::Resolve | StepKind::Connect | StepKind::RpcPort)
-    }) && seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
+    }) && seen.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect)
 }
 
 /// Whether what the listener saw is the connection that was made, and not merely one from the same
@@ -232,8 +232,8 @@ fn of_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Str
     let from = sighting.peer.map(|p| format!(" from {p}")).unwrap_or_default();
     let failed = failed_step(seen);
     // What never opened here is not what was answered there.
-    let other =
-        failed.and_then(|s| s.reason) == Some(Reason::TimedOut) && sighting.state > Seen::HalfOpen;
+    let other = failed.and_then(|s| s.reason()) == Some(Reason::TimedOut)
+        && sighting.state > Seen::HalfOpen;
     Some(match sighting.state {
         _ if other => return None,
         Seen::Unknown

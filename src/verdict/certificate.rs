@@ -19,7 +19,7 @@ pub(super) fn judge(
     proved: bool,
     failed: Verdict,
 ) -> Option<(Verdict, Reason)> {
-    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok)?;
+    let step = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.is_climbed())?;
     // The listener speaks for the certificate that it showed itself: in front of a reverse proxy
     // another one is seen, and judged.
     let shown = step.facts.tls.certificate_sha256.as_deref().unwrap_or_default();
@@ -32,10 +32,10 @@ pub(super) fn judge(
     }
     // Anybody can write that name into a certificate: most likely a listener with another key or
     // none, but nobody can tell.
-    if !proved && showed_own(seen) && step.reason.is_some() {
+    if !proved && showed_own(seen) && step.reason().is_some() {
         return Some((Verdict::Inconclusive, Reason::NotProved));
     }
-    if let Some(reason) = step.reason {
+    if let Some(reason) = step.reason() {
         return Some((
             if tls::is_unknown(reason) { Verdict::Inconclusive } else { failed },
             reason,
@@ -55,7 +55,7 @@ pub(super) fn judge(
 /// any other is that of whoever opened the session on the way, whether this machine trusts it or
 /// not.
 pub(super) fn is_private(seen: &Observation) -> bool {
-    let tls = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.ok);
+    let tls = seen.steps.iter().find(|s| s.step == StepKind::Tls && s.is_climbed());
     tls.is_some_and(|step| step.facts.tls.public_root == Some(false))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn is_public(seen: &Observation) -> bool {
     seen.steps.iter().any(|s| {
         let tls = &s.facts.tls;
         s.step == StepKind::Tls
-            && s.ok
+            && s.is_climbed()
             && tls.trusted == Some(true)
             && tls.public_root == Some(true)
     })
@@ -98,6 +98,7 @@ fn subject(step: &Step) -> &str {
 mod tests {
     use super::*;
     use crate::observation::Facts;
+    use crate::observation::Outcome;
 
     #[test]
     fn the_subject_is_compared_exactly() {
@@ -105,15 +106,8 @@ mod tests {
             facts.certificate.subject = Some("O=Contoso, CN=psp01.contoso.com".into());
             facts.certificate.names = vec!["psp.contoso.com".into(), "*.apps.contoso.com".into()];
         });
-        let step = Step {
-            step: StepKind::Tls,
-            ok: true,
-            reason: None,
-            initiator: None,
-            at_ms: 0.0,
-            ms: 1.0,
-            facts,
-        };
+        let step =
+            Step { step: StepKind::Tls, outcome: Outcome::CLIMBED, at_ms: 0.0, ms: 1.0, facts };
         for right in [
             "psp01.contoso.com",
             "CN=psp01.contoso.com",

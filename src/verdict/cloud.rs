@@ -135,7 +135,7 @@ fn proxy_advice(hop: &Hop, seen: &Observation, reason: Reason) -> Option<String>
 
 /// Whether the proxy says that it could not reach the host, rather than that it may not.
 fn behind_proxy(seen: &Observation) -> bool {
-    let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.ok);
+    let step = seen.steps.iter().find(|s| s.step == StepKind::Proxy && !s.is_climbed());
     let Proxy { status, squid_error, .. } =
         step.map(|step| Proxy::clone(&step.facts.proxy)).unwrap_or_default();
     let error = squid_error.unwrap_or_default().to_ascii_uppercase();
@@ -179,7 +179,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         ));
     }
     if let Some(tls) =
-        step(StepKind::Tls).filter(|s| s.ok && s.facts.tls.public_root == Some(false))
+        step(StepKind::Tls).filter(|s| s.is_climbed() && s.facts.tls.public_root == Some(false))
     {
         let trusted = tls.facts.tls.trusted == Some(true);
         let trust = if trusted {

@@ -337,7 +337,7 @@ fn leads_elsewhere(seen: &Observation) -> bool {
 /// application firewall), while the listener behind it says that nothing came, has refused the
 /// path.
 fn by_front(seen: &Observation) -> Judgement {
-    let ended = seen.first_failure().filter(|s| s.step == StepKind::Http).and_then(|s| s.reason);
+    let ended = seen.first_failure().filter(|s| s.step == StepKind::Http).and_then(|s| s.reason());
     match ended {
         Some(reason @ (Reason::ClosedAfterConnect | Reason::ResetAfterConnect))
             if seen.known.arrived.is_some_and(Arrived::is_nothing) =>
@@ -356,7 +356,7 @@ fn by_front(seen: &Observation) -> Judgement {
 
 /// A path rule can only be seen where a path was asked for.
 fn no_path_asked(seen: &Observation) -> Judgement {
-    let reason = seen.first_failure().and_then(|s| s.reason).unwrap_or(Reason::NotTested);
+    let reason = seen.first_failure().and_then(|s| s.reason()).unwrap_or(Reason::NotTested);
     otherwise(
         AnsweredBy::Nobody,
         &format!("the front never came to see the path ({reason}): its rule is not tested"),
@@ -366,15 +366,15 @@ fn no_path_asked(seen: &Observation) -> Judgement {
 /// By how the connection ended.
 fn by_connection(seen: &Observation, told: Option<OtherEnd>) -> Judgement {
     let Some(step) = seen.first_failure() else { return open(AnsweredBy::Unproved, "") };
-    let reason = told.and_then(OtherEnd::reason).or(step.reason).unwrap_or(Reason::NotTested);
-    let opened = seen.steps.iter().any(|s| s.ok && s.step == StepKind::Connect)
+    let reason = told.and_then(OtherEnd::reason).or(step.reason()).unwrap_or(Reason::NotTested);
+    let opened = seen.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect)
         || reason == Reason::ResetAfterConnect;
     let arrived = told == Some(OtherEnd::Arrived { proved: false });
     // What this machine did to itself shows no rule, whatever it looks like; nor does a loop of
     // routers.
     if FITTING.contains(&reason)
         && !is_lost_on_the_way(seen)
-        && step.initiator != Some(Initiator::Local)
+        && step.initiator() != Some(Initiator::Local)
     {
         let judged = shut(AnsweredBy::Nobody, &format!("shut: {reason}"));
         Judgement { shut_by: Some(reason), ..judged }

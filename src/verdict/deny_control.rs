@@ -178,7 +178,7 @@ pub fn shut_again(first: Option<Reason>, now: Reason, initiator: Initiator) -> A
 
 /// How a hop that was tried once more stands to the first time, where its connection had opened.
 pub fn same_again(before: &Observation, now: &Observation) -> Again {
-    let failed = now.first_failure().and_then(|s| s.reason);
+    let failed = now.first_failure().and_then(|s| s.reason());
     match (status(before), status(now)) {
         _ if claims(now).next().is_some() && claims(before).next().is_none() => Again::Open,
         (Some(was), Some(is))

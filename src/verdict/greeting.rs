@@ -15,7 +15,7 @@ pub(super) fn speaker(hop: &Hop, seen: &Observation) -> Speaker {
 /// in.
 pub(super) fn is_of_another(hop: &Hop, seen: &Observation) -> bool {
     speaker(hop, seen) == Speaker::Service
-        || seen.steps.iter().any(|step| step.reason == Some(Reason::GreetingNotSpoken))
+        || seen.steps.iter().any(|step| step.reason() == Some(Reason::GreetingNotSpoken))
 }
 
 /// What is worth knowing beside the verdict.
@@ -30,15 +30,14 @@ mod tests {
     use super::super::tests::fixture::{flow, hop as hop_of};
     use super::*;
     use crate::matrix::model::Protocol;
+    use crate::observation::Outcome;
     use crate::observation::{Facts, Step, StepKind};
     use crate::plan::model::PlannedFlow;
 
     fn seen(ok: bool, facts: Facts) -> Observation {
         let step = Step {
             step: StepKind::Greeting,
-            ok,
-            reason: None,
-            initiator: None,
+            outcome: Outcome::of(ok, None, None),
             at_ms: 0.0,
             ms: 1.0,
             facts,
@@ -61,7 +60,7 @@ mod tests {
                 && !is_of_another(&seen(false, Facts::default()))
         );
         let mut other = seen(false, Facts::default());
-        other.steps[0].reason = Some(Reason::GreetingNotSpoken);
+        other.steps[0].outcome = Outcome::of(false, Some(Reason::GreetingNotSpoken), None);
         assert!(is_of_another(&other));
         assert_eq!(
             speaker(&Observation::of_steps("hop", jiff::Timestamp::UNIX_EPOCH, 1.0, Vec::new())),

@@ -20,7 +20,7 @@ fn answer(seen: &Observation) -> Option<&Step> {
 /// Why an answer does not show that the application gave it; `None` where it does, as far as an
 /// answer without a proof can.
 pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
-    let step = answer(seen).filter(|step| step.ok && hop.class.is_none())?;
+    let step = answer(seen).filter(|step| step.is_climbed() && hop.class.is_none())?;
     let http = &step.facts.http;
     let status = http.status?;
     if http.no_such_path == Some(NoSuchPath::AnsweredAlike) {
@@ -70,7 +70,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation, proved: bool) -> Vec<String> 
         notes.extend(doubt(hop, seen));
     }
     let Some(step) = answer(seen) else { return notes };
-    if notes.is_empty() && !proved && step.ok && step.facts.http.status == Some(401) {
+    if notes.is_empty() && !proved && step.is_climbed() && step.facts.http.status == Some(401) {
         notes.push("a sign-in is wanted (401), and nobody signed in".to_owned());
     }
     let odd = &step.facts.http.odd;
@@ -83,7 +83,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation, proved: bool) -> Vec<String> 
 /// What to do about an answer that is a refusal, or none, by what it shows beside its status.
 /// `flow` names the way.
 pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
-    let step = seen.steps.iter().find(|s| !s.ok);
+    let step = seen.steps.iter().find(|s| !s.is_climbed());
     let (to, port) = (hop.to.host.label(), hop.port);
     let none = Facts::default();
     let Families { http, ended, .. } = &**step.map_or(&none, |step| &step.facts);
@@ -168,8 +168,9 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) 
 /// The same where it is what was said, or how, that is wrong.
 fn contents(hop: &Hop, seen: &Observation, reason: Reason, flow: &str) -> Option<String> {
     let (to, port) = (hop.to.host.label(), hop.port);
-    let exchange =
-        |is: fn(&Exchange) -> bool| seen.steps.iter().any(|s| !s.ok && is(&s.facts.exchange));
+    let exchange = |is: fn(&Exchange) -> bool| {
+        seen.steps.iter().any(|s| !s.is_climbed() && is(&s.facts.exchange))
+    };
     Some(match reason {
         Reason::ProxyProtocol => format!(
             "Take the PROXY protocol ({}) out of what the balancer on the way of {flow} sends to \

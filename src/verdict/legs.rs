@@ -129,8 +129,8 @@ fn with_certificate(
     let noted = seen
         .steps
         .iter()
-        .find(|s| s.ok && s.step == StepKind::Tls)
-        .and_then(|s| s.reason)
+        .find(|s| s.is_climbed() && s.step == StepKind::Tls)
+        .and_then(|s| s.reason())
         .filter(|_| !showed_own(seen));
     let problem = Some(reason)
         .filter(|r| hard.contains(r))
@@ -182,7 +182,7 @@ fn answered(names: &Names, seen: &Observation) -> LegState {
 /// The flow went through once, and then something failed.
 fn after_proof(names: &Names, step: &Step) -> [LegState; 2] {
     let Names { front, behind } = names;
-    let reason = step.reason.unwrap_or(Reason::NotTested);
+    let reason = step.reason().unwrap_or(Reason::NotTested);
     let through = || Carries("it passes the flow on".to_owned());
     match reason {
         Reason::HttpStatus if step.step == StepKind::Http && !step.facts.http.rate_limit => [
@@ -226,16 +226,18 @@ fn after_proof(names: &Names, step: &Step) -> [LegState; 2] {
 /// The flow did not go through.
 fn failure(names: &Names, seen: &Observation, step: &Step) -> [LegState; 2] {
     let Names { front, behind } = names;
-    let reason = step.reason.unwrap_or(Reason::NotTested);
+    let reason = step.reason().unwrap_or(Reason::NotTested);
     let not_reached = || Unknown("not reached".to_owned());
-    if step.initiator == Some(Initiator::Local) {
+    if step.initiator() == Some(Initiator::Local) {
         return [
             Unknown(format!("this machine failed first: {}", reason.summary())),
             not_reached(),
         ];
     }
-    let spoke =
-        seen.steps.iter().any(|s| s.ok && !matches!(s.step, StepKind::Resolve | StepKind::Connect));
+    let spoke = seen
+        .steps
+        .iter()
+        .any(|s| s.is_climbed() && !matches!(s.step, StepKind::Resolve | StepKind::Connect));
     match reason {
         // A front that only passes TCP on opens at once and drops the connection when it finds
         // nobody behind it; a device before the front, and the front itself, look the same from
@@ -288,7 +290,10 @@ fn failure(names: &Names, seen: &Observation, step: &Step) -> [LegState; 2] {
         // to. Without one a sign-in page of the network looks just like this, so nothing shows that
         // the front was reached; nor, that it was not.
         Reason::HttpRedirected
-            if seen.steps.iter().any(|s| s.ok && s.step == StepKind::Tls && s.reason.is_none()) =>
+            if seen
+                .steps
+                .iter()
+                .any(|s| s.is_climbed() && s.step == StepKind::Tls && s.reason().is_none()) =>
         {
             [
                 Carries("it answers".to_owned()),

@@ -53,7 +53,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         Expect::Deny => deny::judge(hop, seen),
     };
     judgement.ended =
-        reading::failed_step(seen).map(|s| (s.step, s.initiator.unwrap_or(Initiator::Unknown)));
+        reading::failed_step(seen).map(|s| (s.step, s.initiator().unwrap_or(Initiator::Unknown)));
     // What both ends know together, the way has done: it is said of the rung where it showed.
     if both_ends::told(hop, seen)
         .and_then(both_ends::OtherEnd::reason)

@@ -43,7 +43,7 @@ fn stayed_here(evidence: &Evidence) -> Option<String> {
 const SLOW_NAME_MS: f64 = 1000.0;
 
 fn slow_name(step: &Step) -> Option<String> {
-    let slow = step.step == StepKind::Resolve && step.ok && step.ms >= SLOW_NAME_MS;
+    let slow = step.step == StepKind::Resolve && step.is_climbed() && step.ms >= SLOW_NAME_MS;
     let why = match step.facts.resolve.resolver_gave_up {
         true => {
             "this machine's resolver gives up sooner (resolv.conf: timeout, attempts), so its \
@@ -169,7 +169,7 @@ fn of_others(hop: &Hop, seen: &Observation) -> Vec<String> {
             "a way to the same address that worked in this run works no more{}: a guard shut this \
                 machine out, or the way broke meanwhile",
             seen.first_failure()
-                .and_then(|step| step.reason)
+                .and_then(|step| step.reason())
                 .map_or_else(String::new, |reason| format!(", and this one ended with {reason}"))
         ));
     }

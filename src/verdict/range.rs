@@ -117,7 +117,7 @@ pub(super) fn advice(hop: &Hop, seen: &Observation, reason: Reason, log: &str) -
             if seen
                 .steps
                 .iter()
-                .any(|s| s.step == StepKind::RpcRange && s.reason == Some(Reason::NotTested)) =>
+                .any(|s| s.step == StepKind::RpcRange && s.reason() == Some(Reason::NotTested)) =>
         {
             Some(format!(
                 "The mapper's port of {to} does not answer any more: look whether the listener \
@@ -209,7 +209,8 @@ fn not_tried(hop: &Hop, seen: &Observation) -> Option<String> {
              the same `[ranges]` in both site files)"
         ));
     }
-    let climbed = seen.steps.last().is_some_and(|step| step.ok) && claims(seen).next().is_some();
+    let climbed =
+        seen.steps.last().is_some_and(|step| step.is_climbed()) && claims(seen).next().is_some();
     climbed.then(|| {
         format!(
             "the ports of {range} besides the interfaces' own were not tried: \

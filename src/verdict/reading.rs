@@ -8,8 +8,9 @@ use crate::wire::challenge::{Claims, ProofOutcome};
 /// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with
 /// the way, nor what leaves it open what is certain.
 pub(super) fn failed_step(seen: &Observation) -> Option<&Step> {
-    let mut foreign = seen.steps.iter().filter(|s| !s.ok && s.initiator != Some(Initiator::Local));
-    let certain = foreign.clone().find(|s| !s.reason.is_some_and(leaves_open));
+    let mut foreign =
+        seen.steps.iter().filter(|s| !s.is_climbed() && s.initiator() != Some(Initiator::Local));
+    let certain = foreign.clone().find(|s| !s.reason().is_some_and(leaves_open));
     certain.or_else(|| foreign.next()).or_else(|| seen.first_failure())
 }
 

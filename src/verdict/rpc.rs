@@ -26,7 +26,7 @@ struct Given {
 /// do not let them through.
 fn outside(hop: &Hop, seen: &Observation) -> Vec<Given> {
     let Some(range) = hop.flow.options.range() else { return Vec::new() };
-    let maps = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap);
+    let maps = seen.steps.iter().filter(|s| s.is_climbed() && s.step == StepKind::RpcMap);
     let given = maps.flat_map(|s| {
         s.facts
             .rpc
@@ -43,10 +43,10 @@ fn shut(seen: &Observation) -> Vec<u16> {
     for step in seen
         .steps
         .iter()
-        .filter(|s| s.step == StepKind::RpcPort && s.reason == Some(Reason::RpcPortBlocked))
+        .filter(|s| s.step == StepKind::RpcPort && s.reason() == Some(Reason::RpcPortBlocked))
     {
         let listed = step.facts.rpc.unreachable.iter().map(|one| one.port);
-        let own = step.facts.rpc.port.filter(|_| !step.ok);
+        let own = step.facts.rpc.port.filter(|_| !step.is_climbed());
         for port in own.into_iter().chain(listed) {
             if !ports.contains(&port) {
                 ports.push(port);
@@ -75,12 +75,12 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason
     let mapper = claims(seen)
         .map(|(claims, _)| claims)
         .find(|c| c.host == host && c.local.port() == hop.port)?;
-    let proofs = seen.steps.iter().filter(|s| s.ok && s.step == StepKind::Proof);
+    let proofs = seen.steps.iter().filter(|s| s.is_climbed() && s.step == StepKind::Proof);
     let proved: BTreeSet<u16> = proofs.filter_map(|s| s.facts.proof.port).collect();
     let answered = seen
         .steps
         .iter()
-        .filter(|s| s.ok && s.step == StepKind::RpcPort)
+        .filter(|s| s.is_climbed() && s.step == StepKind::RpcPort)
         .flat_map(|s| s.facts.rpc.answered.iter().copied());
     let unproved = || answered.clone().filter(|port| !proved.contains(port));
     unproved().next()?;
@@ -113,7 +113,7 @@ fn clone(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason, AnsweredBy)>
 /// What is to be said of ports that answer. A port that is shut is worse than one that no rule will
 /// let through.
 pub(super) fn judge(hop: &Hop, seen: &Observation) -> Option<(Verdict, Reason)> {
-    if seen.steps.iter().any(|s| s.reason == Some(Reason::RpcPortBlocked)) {
+    if seen.steps.iter().any(|s| s.reason() == Some(Reason::RpcPortBlocked)) {
         return None;
     }
     if !outside(hop, seen).is_empty() {
@@ -135,7 +135,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             ));
         }
     }
-    for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcMap) {
+    for step in seen.steps.iter().filter(|s| s.is_climbed() && s.step == StepKind::RpcMap) {
         // A listener's own word for its address stands in its proof.
         let addresses = &step.facts.rpc.reported_addresses;
         if !addresses.is_empty() && claims(seen).next().is_none() {
@@ -148,7 +148,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
             ));
         }
     }
-    for step in seen.steps.iter().filter(|s| s.ok && s.step == StepKind::RpcPort) {
+    for step in seen.steps.iter().filter(|s| s.is_climbed() && s.step == StepKind::RpcPort) {
         let own = step.facts.rpc.sec_addr.as_ref().and_then(|own| own.parse::<u16>().ok());
         let asked = step.facts.rpc.port;
         if let Some((own, asked)) =
@@ -258,13 +258,13 @@ fn list(ports: &[u16]) -> String {
 
 /// Whether it was a port of an interface that said so, and not the mapper.
 fn at_port(seen: &Observation) -> bool {
-    let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcAccessDenied));
+    let step = seen.steps.iter().find(|s| s.reason() == Some(Reason::RpcAccessDenied));
     step.is_some_and(|s| s.step == StepKind::RpcPort)
 }
 
 /// Which interface the mapper does not know, and the setting that the port table knows for it.
 fn not_registered(to: &str, seen: &Observation) -> String {
-    let step = seen.steps.iter().find(|s| s.reason == Some(Reason::RpcNotRegistered));
+    let step = seen.steps.iter().find(|s| s.reason() == Some(Reason::RpcNotRegistered));
     let rpc = step.map(|step| Rpc::clone(&step.facts.rpc)).unwrap_or_default();
     let interface = rpc.interface.as_deref().unwrap_or("the interface");
     match rpc.hint {
@@ -287,6 +287,7 @@ fn not_registered(to: &str, seen: &Observation) -> String {
 mod tests {
     use super::*;
     use crate::observation::Facts;
+    use crate::observation::Outcome;
     use crate::plan::model::PlannedFlow;
     use crate::plan::options::Options;
     use crate::verdict::tests::fixture;
@@ -306,7 +307,7 @@ mod tests {
 
     fn step(kind: StepKind, ok: bool, reason: Option<Reason>, facts: Value) -> Step {
         let facts = Facts::of_flat(kind, serde_json::from_value(facts).expect("facts by name"));
-        Step { step: kind, ok, reason, initiator: None, at_ms: 0.0, ms: 1.0, facts }
+        Step::new(kind, Outcome::of(ok, reason, None), facts)
     }
 
     fn map(ports: &[u16]) -> Step {

@@ -5,12 +5,12 @@ pub(crate) mod fixture;
 use super::{AnsweredBy, Expected, Policy, Reached, Verdict, judge};
 use crate::matrix::model::Protocol;
 use crate::observation::{
-    Evidence, Icmp, Initiator, NodeAnswer, Observation, PathNode, StepKind, Trace,
+    Evidence, Icmp, Initiator, NodeAnswer, Observation, Outcome, PathNode, StepKind, Trace,
 };
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
-use fixture::{deny, flow, hop, proof, rung, seen, up, verdict, with_control};
+use fixture::{deny, flow, hop, make_local, proof, rung, seen, up, verdict, with_control};
 use jiff::Timestamp;
 
 #[test]
@@ -194,7 +194,7 @@ fn failures_keep_their_reason_and_local_ones_do_not_count() {
     assert_eq!(verdict(&hop(optional), &timed_out).0, Verdict::Warn);
     let mut local =
         seen(vec![rung(StepKind::Connect, Some(Reason::LocalResources), false)], vec![]);
-    local.steps[0].initiator = Some(Initiator::Local);
+    make_local(&mut local.steps[0]);
     assert_eq!(verdict(&hop(flow()), &local).0, Verdict::Inconclusive);
 }
 
@@ -209,7 +209,7 @@ fn an_address_outside_the_published_ranges_warns() {
 fn what_this_machine_did_to_itself_shuts_no_way() {
     for reason in [Reason::TimedOut, Reason::HostUnreachable] {
         let mut local = seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![]);
-        local.steps[0].initiator = Some(Initiator::Local);
+        make_local(&mut local.steps[0]);
         let judged = judge(&hop(deny()), Some(&local), Policy::default());
         assert_eq!(
             with_control(judged, Reached::Holds, false).verdict,
@@ -227,7 +227,7 @@ fn a_local_fault_does_not_hide_one_of_the_way() {
         rung(StepKind::RpcPort, Some(Reason::RpcPortBlocked), false),
     ];
     let mut both = seen(steps, vec![]);
-    both.steps[1].initiator = Some(Initiator::Local);
+    make_local(&mut both.steps[1]);
     let rpc = PlannedFlow { protocol: Protocol::Rpc, ..flow() };
     assert_eq!(
         verdict(&hop(rpc), &both),
@@ -344,8 +344,8 @@ fn advice_names_the_device_whose_log_to_read() {
             ..seen(vec![rung(StepKind::Connect, Some(reason), false)], vec![])
         };
         seen.evidence[1].icmp = icmp;
-        seen.steps[0].initiator =
-            Some(if icmp.is_some() { Initiator::Path } else { Initiator::Unknown });
+        let initiator = if icmp.is_some() { Initiator::Path } else { Initiator::Unknown };
+        seen.steps[0].outcome = Outcome::failed(reason, initiator);
         judge(&hop(flow()), Some(&seen), Policy::default()).advice.unwrap_or_default()
     };
     let beyond = || {

@@ -45,7 +45,7 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     let to = hop.to.host.label();
     let mut notes = Vec::new();
     if let Some(alert) = failed_step(seen).and_then(alert_of) {
-        let words = match failed_step(seen).and_then(|step| step.reason) {
+        let words = match failed_step(seen).and_then(|step| step.reason()) {
             Some(Reason::ClientCertificateWanted) => {
                 "it had asked for a client certificate, and was given none"
             }
@@ -57,13 +57,13 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
     if let Some(step) = failed {
         notes.extend(second_greeting(&to, step));
     }
-    let Some(step) = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls) else {
+    let Some(step) = seen.steps.iter().find(|s| s.is_climbed() && s.step == StepKind::Tls) else {
         return notes;
     };
     // Directories ask everybody, and mean nothing by it.
     let asks_everybody = matches!(hop.flow.protocol, Protocol::Ldap | Protocol::Ldaps)
         && failed_step(seen).is_none();
-    let said_already = failed_step(seen).and_then(|step| step.reason)
+    let said_already = failed_step(seen).and_then(|step| step.reason())
         == Some(Reason::ClientCertificateWanted)
         && !notes.is_empty();
     if step.facts.tls.client_certificate_wanted && !asks_everybody && !said_already {
@@ -107,12 +107,12 @@ fn second_greeting(to: &str, step: &Step) -> Option<String> {
             "{to} answers a greeting that offers more with {version}, the cipher suite \
                 {cipher}{group}{signature}"
         );
-        return Some(match step.reason {
+        return Some(match step.reason() {
             Some(Reason::TlsNotSupportedHere) => format!("{chosen}; this program speaks {OFFERED}"),
             _ => format!("{chosen}: it was nothing of these that it did not like at first"),
         });
     }
-    match (told.alert, step.reason) {
+    match (told.alert, step.reason()) {
         (_, Some(Reason::TlsNotSupportedHere)) => Some(format!(
             "this program speaks {OFFERED}; {to} takes none of its versions or cipher suites"
         )),
@@ -235,7 +235,7 @@ fn not_supported(to: &str, port: u16, seen: &Observation, failed: Option<&Step>)
             ),
         };
     }
-    let step = seen.steps.iter().find(|s| s.ok && s.step == StepKind::Tls);
+    let step = seen.steps.iter().find(|s| s.is_climbed() && s.step == StepKind::Tls);
     let fault = step.and_then(|s| s.facts.tls.finding);
     match fault {
         Some(Fault::SignatureNotSupported) => format!(
@@ -274,7 +274,7 @@ pub(super) fn certificate(to: &str, seen: &Observation) -> String {
     let (until, from) = (day(certificate.not_after), day(certificate.not_before));
     let issuer = certificate.issuer.as_deref().unwrap_or_default();
     let Some(fault) = tls.finding else {
-        return match step.is_some_and(|s| s.ok && s.reason.is_none()) {
+        return match step.is_some_and(|s| s.is_climbed() && s.reason().is_none()) {
             true => format!("Renew the certificate of {to} before {}.", until),
             false => format!(
                 "Give {to} a certificate for that name which this machine trusts (the step `tls` \

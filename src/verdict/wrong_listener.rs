@@ -50,6 +50,6 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, Answere
 fn answered_by_another_port(step: &Step) -> bool {
     let Proof { port, local, .. } = &*step.facts.proof;
     step.step == StepKind::Proof
-        && step.ok
+        && step.is_climbed()
         && port.zip(*local).is_some_and(|(port, local)| port != local.port())
 }

@@ -137,7 +137,7 @@ fn any_trust() -> Trust {
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {
-    seen.steps.iter().map(|s| (s.step, s.ok)).collect()
+    seen.steps.iter().map(|s| (s.step, s.is_climbed())).collect()
 }
 
 fn failed(seen: &Observation) -> &Step {
@@ -209,7 +209,7 @@ async fn starttls_is_climbed_and_proved_twice() {
     assert_eq!(seen.proofs.iter().map(valid).collect::<Vec<_>>(), [None, Some(true)]);
     let ProofOutcome::Valid { claims, .. } = &seen.proofs[1] else { unreachable!() };
     assert_eq!(claims.tls.as_ref().and_then(|t| t.sni.as_deref()), Some(HOST));
-    assert_eq!(seen.steps[4].reason, None, "the certificate is trusted");
+    assert_eq!(seen.steps[4].reason(), None, "the certificate is trusted");
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn starttls_without_a_certificate_is_refused_with_advice() {
     let listener = Listener::start(Protocol::Ldap, key(1), false).await;
     let seen = climb(&hop(Protocol::Ldap, true, listener.port), key(1), any_trust()).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::StartTls, Some(Reason::LdapRefused)));
+    assert_eq!((step.step, step.reason()), (StepKind::StartTls, Some(Reason::LdapRefused)));
     assert_eq!(
         (&step.facts.flat()["result_code"], &step.facts.flat()["result"]),
         (&52.into(), &"unavailable".into())
@@ -277,7 +277,7 @@ async fn reason_of(script: Script) -> (Observation, Reason) {
     let seen = against(script, Protocol::Ldap, false).await;
     let step = failed(&seen);
     assert_eq!(step.step, StepKind::Ldap);
-    let reason = step.reason.expect("a reason");
+    let reason = step.reason().expect("a reason");
     assert_eq!(seen.proofs, [ProofOutcome::None]);
     (seen, reason)
 }
@@ -391,7 +391,7 @@ async fn clear_text_behind_the_starttls_answer_is_not_taken_into_tls() {
         \x30\x0c\x02\x01\x02\x78\x07\x0a\x01\x00\x04\x00\x04\x00\x16";
     let seen = against(Script::Send(ANSWERS), Protocol::Ldap, true).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::StartTls, Some(Reason::LdapNotSpoken)));
+    assert_eq!((step.step, step.reason()), (StepKind::StartTls, Some(Reason::LdapNotSpoken)));
 }
 
 /// A connection to a stand-in on which octets are sent, and everything up to the end, or up to a

@@ -149,7 +149,7 @@ async fn climb_at(hop: &Hop, key: Option<SiteKey>, address: IpAddr) -> Observati
 }
 
 fn rungs(seen: &Observation) -> Vec<(StepKind, bool)> {
-    seen.steps.iter().map(|s| (s.step, s.ok)).collect()
+    seen.steps.iter().map(|s| (s.step, s.is_climbed())).collect()
 }
 
 fn failed(seen: &Observation) -> &Step {
@@ -253,16 +253,14 @@ async fn a_missing_interface_is_named_with_its_hint_and_the_others_are_still_tri
     let mapper = site.open(vec![(samr(), port)], true).await;
     let seen = climb(&hop(vec![drsuapi(), samr()], mapper), key(1)).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::RpcMap, Some(Reason::RpcNotRegistered)));
+    assert_eq!((step.step, step.reason()), (StepKind::RpcMap, Some(Reason::RpcNotRegistered)));
     assert_eq!(
         (step.facts.flat()["hint"].clone(), step.facts.flat()["interface"].clone()),
         ("switch drsuapi on".into(), "drsuapi".into())
     );
-    assert!(
-        seen.steps
-            .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["interface"] == "samr")
-    );
+    assert!(seen.steps.iter().any(|s| s.step == StepKind::RpcPort
+        && s.is_climbed()
+        && s.facts.flat()["interface"] == "samr"));
 }
 
 #[tokio::test]
@@ -275,7 +273,7 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
         Options::Rpc { interfaces: vec![drsuapi(), samr()], range: Some(PortSet::run(1, 2)) };
     let seen = climb(&hop, key(1)).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));
+    assert_eq!((step.step, step.reason()), (StepKind::RpcPort, Some(Reason::RpcPortBlocked)));
     assert_eq!(
         (step.facts.flat()["cause"].clone(), step.facts.flat()["port"].clone()),
         ("refused".into(), shut.into())
@@ -293,11 +291,9 @@ async fn a_shut_port_is_blocked_with_its_cause_and_the_others_are_still_tried() 
         seen.evidence.iter().any(|e| e.destination.port() == shut),
         "a firewall team finds the attempt"
     );
-    assert!(
-        seen.steps
-            .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["interface"] == "samr")
-    );
+    assert!(seen.steps.iter().any(|s| s.step == StepKind::RpcPort
+        && s.is_climbed()
+        && s.facts.flat()["interface"] == "samr"));
 }
 
 #[tokio::test]
@@ -307,7 +303,7 @@ async fn another_service_on_the_interfaces_port_is_a_rejected_bind() {
     let mapper = site.open(vec![(drsuapi(), port)], true).await;
     let seen = climb(&hop(vec![drsuapi()], mapper), key(1)).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::RpcPort, Some(Reason::RpcBindRejected)));
+    assert_eq!((step.step, step.reason()), (StepKind::RpcPort, Some(Reason::RpcBindRejected)));
     assert_eq!(
         (step.facts.flat()["result"].clone(), step.facts.flat()["result_reason"].clone()),
         (2.into(), 1.into())
@@ -392,7 +388,7 @@ async fn bind_failure(port: u16) -> (StepKind, Option<Reason>, Step) {
     let seen = climb(&hop(vec![samr()], port), key(1)).await;
     let step = failed(&seen).clone();
     assert_eq!(seen.recognised, None);
-    (step.step, step.reason, step)
+    (step.step, step.reason(), step)
 }
 
 #[tokio::test]
@@ -482,7 +478,7 @@ async fn a_mapper_that_denies_strangers_is_told_apart() {
     })
     .await;
     let seen = climb(&hop(vec![samr(), drsuapi()], denying), key(1)).await;
-    assert_eq!(failed(&seen).reason, Some(Reason::RpcAccessDenied));
+    assert_eq!(failed(&seen).reason(), Some(Reason::RpcAccessDenied));
     assert_eq!(seen.steps.iter().filter(|s| s.step == StepKind::RpcMap).count(), 2);
     assert_eq!(seen.evidence.len(), 1, "a fault does not cost a connection");
     assert_eq!(seen.proofs, [ProofOutcome::None]);
@@ -508,7 +504,7 @@ async fn of_several_towers_one_is_enough_and_the_dead_one_is_remarked() {
     );
     let port = step(&seen, StepKind::RpcPort);
     assert_eq!(
-        (port.reason, port.facts.flat()["port"].clone()),
+        (port.reason(), port.facts.flat()["port"].clone()),
         (Some(Reason::RpcPortBlocked), live.into())
     );
     assert_eq!(
@@ -554,11 +550,11 @@ async fn a_mapper_that_hangs_up_after_each_answer_is_asked_again() {
     .await;
     let seen = climb(&hop(vec![drsuapi(), samr()], port), None).await;
     let step = failed(&seen);
-    assert_eq!((step.step, step.reason), (StepKind::RpcMap, Some(Reason::ClosedAfterConnect)));
+    assert_eq!((step.step, step.reason()), (StepKind::RpcMap, Some(Reason::ClosedAfterConnect)));
     assert!(
-        seen.steps
-            .iter()
-            .any(|s| s.step == StepKind::RpcPort && s.ok && s.facts.flat()["port"] == second),
+        seen.steps.iter().any(|s| s.step == StepKind::RpcPort
+            && s.is_climbed()
+            && s.facts.flat()["port"] == second),
         "{seen:#?}"
     );
     assert_eq!(seen.evidence.iter().filter(|e| e.destination.port() == port).count(), 2);
@@ -575,13 +571,13 @@ async fn a_forged_proof_is_invalid_and_a_broken_one_a_failed_rung() {
     .await;
     let seen = climb(&hop(Vec::new(), forging), key(1)).await;
     assert_eq!(
-        (failed(&seen).step, failed(&seen).reason),
+        (failed(&seen).step, failed(&seen).reason()),
         (StepKind::Proof, Some(Reason::ProofInvalid))
     );
     let hanging_up = scripted(|pdu| accept(pdu, ContextResult::accepted(Syntax::NDR32))).await;
     let seen = climb(&hop(Vec::new(), hanging_up), key(1)).await;
     assert_eq!(
-        (failed(&seen).step, failed(&seen).reason),
+        (failed(&seen).step, failed(&seen).reason()),
         (StepKind::Proof, Some(Reason::ClosedAfterConnect))
     );
     assert_eq!(seen.proofs, [ProofOutcome::None]);

@@ -254,7 +254,9 @@ async fn a_mapper_that_is_late_with_everything_does_not_hold_up_a_run() {
         climb(&hop(Protocol::Rpc, (1..=11).map(interface).collect(), mapper)).await;
     assert!(begun.elapsed() < WHOLE_HOP, "{:?}", begun.elapsed());
     assert!(
-        seen.steps.iter().any(|s| s.ok && s.step == portmatrix::observation::StepKind::RpcPort),
+        seen.steps
+            .iter()
+            .any(|s| s.is_climbed() && s.step == portmatrix::observation::StepKind::RpcPort),
         "the first ports answer: {seen:#?}"
     );
     assert_eq!(judged.verdict, Verdict::Fail);

@@ -176,7 +176,7 @@ impl Ask for Observation {
     }
 
     fn failed(&self) -> Option<(StepKind, Reason)> {
-        self.first_failure().map(|s| (s.step, s.reason.expect("a failed rung has a reason")))
+        self.first_failure().map(|s| (s.step, s.reason().expect("a failed rung has a reason")))
     }
 
     fn claims(&self) -> &Claims {

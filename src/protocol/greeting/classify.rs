@@ -16,5 +16,5 @@ pub fn said(seen: &Observation) -> Said<'_> {
 
 /// The step on which a greeting was answered as the service would.
 pub fn greeted(seen: &Observation) -> Option<&Step> {
-    seen.steps.iter().find(|step| step.ok && step.step == StepKind::Greeting)
+    seen.steps.iter().find(|step| step.is_climbed() && step.step == StepKind::Greeting)
 }

@@ -15,5 +15,5 @@ pub fn told(seen: &Observation) -> Option<&Step> {
     seen.steps
         .iter()
         .rev()
-        .find(|s| s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())
+        .find(|s| s.is_climbed() && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())
 }

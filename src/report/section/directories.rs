@@ -69,13 +69,11 @@ struct Row {
 
 impl Row {
     fn of(hop: &HopResult) -> Option<Self> {
-        let told = hop
-            .steps
-            .iter()
-            .rev()
-            .find(|s| s.ok && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some())?;
+        let told = hop.steps.iter().rev().find(|s| {
+            s.is_climbed() && s.step == StepKind::Ldap && s.facts.ldap.entries.is_some()
+        })?;
         let said = &told.facts.ldap;
-        let directory = hop.steps.iter().find(|s| s.ok && s.step == StepKind::Directory);
+        let directory = hop.steps.iter().find(|s| s.is_climbed() && s.step == StepKind::Directory);
         let domain = directory
             .and_then(|d| d.facts.directory.domain.as_ref())
             .or(said.default_naming_context.as_ref());

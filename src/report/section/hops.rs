@@ -59,7 +59,7 @@ pub fn table(hops: &[HopResult]) -> Table {
             }),
             (column("Answered by", Role::Word), &|(hop, _)| hop.answered_by.shown().into()),
             (column("Steps", Role::Words).from(Size::Medium).up_to(Size::Medium), &|(hop, _)| {
-                let climbed = hop.steps.iter().filter(|s| s.ok).count();
+                let climbed = hop.steps.iter().filter(|s| s.is_climbed()).count();
                 format!("{climbed}/{}", hop.steps.len()).into()
             }),
             (column("Steps", Role::Detail).from(Size::Wide), &|(hop, _)| steps(hop).into()),

@@ -114,7 +114,7 @@ impl Row {
         let others = if best.is_none() { declared.collect() } else { Vec::new() };
         let reached = if control.is_some() { reached.max(Reached::Yes) } else { reached };
         let opened = seen
-            .is_some_and(|s| s.steps.iter().any(|s| s.ok && s.step == StepKind::Connect))
+            .is_some_and(|s| s.steps.iter().any(|s| s.is_climbed() && s.step == StepKind::Connect))
             && judgement.answered_by == AnsweredBy::Nobody;
         Row {
             place,
@@ -139,7 +139,7 @@ fn several(probed: &[Probed], hop: &Hop) -> bool {
 /// Whether a silent hop shows no rule, since packets between its two hosts were lost, and came when
 /// they were sent again.
 fn is_lossy(probed: &[Probed], hop: &Hop, seen: Option<&Observation>) -> bool {
-    let silent = seen.is_some_and(|s| s.steps.iter().any(|s| s.reason == Some(Reason::TimedOut)));
+    let silent = seen.is_some_and(|s| s.steps.iter().any(|s| s.reason() == Some(Reason::TimedOut)));
     let between = |p: &&Probed| p.hop.from.host == hop.from.host && p.hop.to.host == hop.to.host;
     let lost = |p: &Probed| {
         p.seen.as_ref().is_some_and(|s| s.evidence.iter().any(Evidence::needed_another_try))

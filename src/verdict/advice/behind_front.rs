@@ -20,7 +20,7 @@ pub(in crate::verdict) fn behind_front(
         judgement.legs.get(1).filter(|leg| leg.ok == Some(false) && leg.reason == Some(reason))?;
     let (front, behind) = (&leg.from, leg.to.join(" or "));
     let failed_at = seen.first_failure().map(|s| s.step);
-    let too_large = seen.steps.iter().any(|s| !s.ok && s.facts.http.status == Some(413));
+    let too_large = seen.steps.iter().any(|s| !s.is_climbed() && s.facts.http.status == Some(413));
     let behind_speaks = seen.first_failure().and_then(|s| s.facts.http.behind_speaks);
     let what = match reason {
         Reason::BadGateway if behind_speaks == Some(BehindSpeaks::Tls) => {
@@ -35,7 +35,9 @@ pub(in crate::verdict) fn behind_front(
                     `proxy_protocol on`), or have it expected there."
             )
         }
-        Reason::HttpStatus if seen.steps.iter().any(|s| !s.ok && s.facts.http.rate_limit) => {
+        Reason::HttpStatus
+            if seen.steps.iter().any(|s| !s.is_climbed() && s.facts.http.rate_limit) =>
+        {
             format!("raise the rate limit, of {front} or of the service, or test again later.")
         }
         Reason::BadGateway if matches!(hop.flow.protocol, Protocol::Grpc | Protocol::GrpcH2c) => {

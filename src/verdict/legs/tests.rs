@@ -2,6 +2,7 @@ use super::*;
 use crate::matrix::model::Protocol;
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::verdict::first_broken;
+use crate::verdict::tests::fixture::make_local;
 use crate::verdict::tests::fixture::{flow, hop, named, proof, rung, seen};
 use crate::verdict::{Policy, judge};
 use crate::wire::challenge::ProofOutcome;
@@ -150,7 +151,7 @@ fn without_a_proof_the_first_leg_breaks_before_the_front_has_spoken_and_the_seco
 #[test]
 fn a_fault_of_this_machine_says_nothing_of_a_leg() {
     let mut steps = ends(&[], Some((StepKind::Connect, Reason::LocalNoRoute)), &[]);
-    steps[0].initiator = Some(Initiator::Local);
+    make_local(&mut steps[0]);
     assert_eq!(stand(&front(Protocol::Https), &seen(steps, vec![])), [UNKNOWN, UNKNOWN]);
 }
 
@@ -244,7 +245,7 @@ fn a_listener_elsewhere_is_on_the_leg_that_its_tls_session_shows() {
 #[test]
 fn a_certificate_that_is_not_trusted_breaks_the_first_leg_whatever_comes_after() {
     let untrusted = |mut steps: Vec<Step>| {
-        steps[1].reason = Some(Reason::TlsUntrusted);
+        steps[1].outcome = steps[1].outcome.for_reason(Reason::TlsUntrusted);
         steps
     };
     let proved =

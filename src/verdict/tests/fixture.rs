@@ -1,7 +1,7 @@
 //! Hops and observations for tests of verdicts.
 
 use crate::matrix::model::{Expect, Protocol};
-use crate::observation::{Facts, Initiator, Observation, Step, StepKind};
+use crate::observation::{Facts, Initiator, Observation, Outcome, Step, StepKind};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow};
 use crate::reason::Reason;
 use crate::site::model::Host;
@@ -27,8 +27,12 @@ pub(crate) fn hop(flow: PlannedFlow) -> Hop {
 }
 
 pub(crate) fn rung(step: StepKind, reason: Option<Reason>, ok: bool) -> Step {
-    let initiator = (!ok).then_some(Initiator::Unknown);
-    Step { step, ok, reason, initiator, at_ms: 0.0, ms: 1.0, facts: Facts::default() }
+    Step::new(step, Outcome::of(ok, reason, None), Facts::default())
+}
+
+/// The same step, ended by this machine.
+pub(crate) fn make_local(step: &mut Step) {
+    step.outcome = Outcome::of(false, step.reason(), Some(Initiator::Local));
 }
 
 pub(crate) fn seen(steps: Vec<Step>, proofs: Vec<ProofOutcome>) -> Observation {

@@ -262,11 +262,11 @@ fn facts(case: &Case, seen: &Observation) {
         return;
     };
     let version = claims.http.as_ref().map(|http| http.version.as_str());
-    let grpc = seen.steps.iter().any(|s| s.step == StepKind::Grpc && s.ok);
+    let grpc = seen.steps.iter().any(|s| s.step == StepKind::Grpc && s.is_climbed());
     if grpc {
         assert_eq!(version, Some("2"), "{}", case.row.path);
         assert!(
-            seen.steps.iter().any(|s| s.step == StepKind::GrpcStream && s.ok),
+            seen.steps.iter().any(|s| s.step == StepKind::GrpcStream && s.is_climbed()),
             "{}",
             case.row.path
         );

@@ -125,7 +125,7 @@ async fn each_answer_has_its_reason() {
     for (name, script, reason) in scripts {
         let seen = call(server(script).await).await;
         assert_eq!(seen.failed(), reason.map(|r| (StepKind::Grpc, r)), "{name}: {:#?}", seen.steps);
-        assert!(seen.step(StepKind::Http).ok, "{name}");
+        assert!(seen.step(StepKind::Http).is_climbed(), "{name}");
     }
 }
 
@@ -235,7 +235,7 @@ async fn a_proxy_that_holds_requests_back_is_seen_by_the_stream_alone() {
         "{:#?}",
         seen.steps
     );
-    assert!(seen.step(StepKind::Grpc).ok);
+    assert!(seen.step(StepKind::Grpc).is_climbed());
     assert_eq!(seen.step(StepKind::GrpcStream).facts.flat()["answered_after_close"], true);
     assert_eq!(
         seen.claims().http.as_ref().map(|h| h.added.clone()),

@@ -82,7 +82,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
     }
     // What a sweep left open does not hide what is certain.
     let is_open =
-        climb.failed_step().is_none_or(|step| step.reason == Some(Reason::ChangedMeanwhile));
+        climb.failed_step().is_none_or(|step| step.reason() == Some(Reason::ChangedMeanwhile));
     match mapper {
         Some(session) if is_open && session.challenged => {
             further_steps(climb, None, &mut Calls(session)).await?

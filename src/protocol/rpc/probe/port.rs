@@ -8,7 +8,7 @@ use crate::matrix::model::Interface;
 use crate::net::clock;
 use crate::observation::facts::Unreachable;
 use crate::observation::failure::Failure;
-use crate::observation::{Facts, Initiator, PortState, Segment, StepKind};
+use crate::observation::{Facts, Initiator, Outcome, PortState, Segment, StepKind};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
 use tokio::net::TcpStream;
@@ -133,14 +133,14 @@ pub(super) fn was_proved_since(climb: &mut Climb<'_>) -> bool {
             .is_some_and(|s| matches!(s.state, PortState::Proved | PortState::ProvedLate))
     };
     climb.amend(|step| {
-        if step.step != StepKind::RpcPort || step.reason != Some(Reason::RpcPortBlocked) {
+        if step.step != StepKind::RpcPort || step.reason() != Some(Reason::RpcPortBlocked) {
             return;
         }
         let listed = step.facts.rpc.unreachable.iter().map(|one| one.port);
-        let own = step.facts.rpc.port.filter(|_| !step.ok);
+        let own = step.facts.rpc.port.filter(|_| !step.is_climbed());
         let mut shut = listed.chain(own).peekable();
         if shut.peek().is_some() && shut.all(is_proved) {
-            (step.ok, step.reason, step.initiator) = (true, Some(Reason::Retried), None);
+            step.outcome = Outcome::Climbed { remark: Some(Reason::Retried) };
             step.facts.rpc.proved_by_sweep = true;
         }
     });
