@@ -108,6 +108,23 @@ impl Caller {
 }
 
 impl StandIn {
+    /// For one port of a host, with nothing of what only some protocols have, and a memory of its own.
+    pub fn new(host: &str, protocol: Protocol, key: Option<SiteKey>) -> Self {
+        StandIn {
+            key,
+            host: host.to_owned(),
+            also: Vec::new(),
+            protocol,
+            paths: Vec::new(),
+            interfaces: Vec::new(),
+            is_mapper: false,
+            greeting: None,
+            sightings: Arc::default(),
+            receipts: Arc::default(),
+            tls: None,
+        }
+    }
+
     /// Whether these octets are a challenge made with the site key.
     pub fn understands(&self, octets: &[u8]) -> bool {
         self.challenge(octets).is_some()

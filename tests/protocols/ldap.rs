@@ -46,19 +46,7 @@ impl Listener {
             certificate_sha256: identity.sha256().into(),
             own: true,
         });
-        let here = StandIn {
-            key,
-            also: Vec::new(),
-            host: HOST.to_owned(),
-            protocol,
-            paths: Vec::new(),
-            interfaces: Vec::new(),
-            is_mapper: false,
-            greeting: None,
-            sightings: Arc::default(),
-            receipts: Arc::default(),
-            tls: server_tls,
-        };
+        let here = StandIn { tls: server_tls, ..StandIn::new(HOST, protocol, key) };
         let socket = TcpListener::bind((LOOPBACK, 0)).await.expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());

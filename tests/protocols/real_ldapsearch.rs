@@ -45,19 +45,8 @@ async fn ldapsearch(protocol: Protocol, tls: bool, arguments: &[&str]) -> Answer
         certificate_sha256: identity.sha256().into(),
         own: true,
     });
-    let here = StandIn {
-        sightings: Arc::default(),
-        receipts: Arc::default(),
-        key: Some(SiteKey::new(&[1; 32])),
-        also: Vec::new(),
-        host: "dc01.contoso.com".to_owned(),
-        protocol,
-        paths: Vec::new(),
-        interfaces: Vec::new(),
-        is_mapper: false,
-        greeting: None,
-        tls,
-    };
+    let here =
+        StandIn { tls, ..StandIn::new("dc01.contoso.com", protocol, Some(SiteKey::new(&[1; 32]))) };
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = socket.local_addr().expect("an address").port();
     let stop = CancellationToken::new();

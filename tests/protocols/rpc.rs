@@ -65,17 +65,9 @@ impl Site {
         let socket = TcpListener::bind((self.address, 0)).await.expect("a free port");
         let port = socket.local_addr().expect("an address").port();
         let here = StandIn {
-            sightings: Arc::default(),
-            receipts: Arc::default(),
-            key: self.key.clone(),
-            also: Vec::new(),
-            host: HOST.to_owned(),
-            protocol: Protocol::Rpc,
-            paths: Vec::new(),
             interfaces,
             is_mapper,
-            greeting: None,
-            tls: None,
+            ..StandIn::new(HOST, Protocol::Rpc, self.key.clone())
         };
         tokio::spawn(server::run(
             socket,

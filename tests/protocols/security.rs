@@ -265,19 +265,7 @@ async fn a_mapper_that_is_late_with_everything_does_not_hold_up_a_run() {
 }
 
 fn stand_in(protocol: Protocol, interfaces: Vec<(Interface, u16)>, is_mapper: bool) -> StandIn {
-    StandIn {
-        key: Some(key()),
-        also: Vec::new(),
-        host: HOST.to_owned(),
-        protocol,
-        paths: Vec::new(),
-        interfaces,
-        is_mapper,
-        greeting: None,
-        sightings: Arc::default(),
-        receipts: Arc::default(),
-        tls: None,
-    }
+    StandIn { interfaces, is_mapper, ..StandIn::new(HOST, protocol, Some(key())) }
 }
 
 async fn listen(here: StandIn) -> u16 {

@@ -89,17 +89,9 @@ pub fn listen_within(
         }
     });
     let here = Arc::new(StandIn {
-        sightings: Arc::default(),
-        receipts: Arc::default(),
-        key,
-        also: Vec::new(),
-        host: "psp".into(),
-        protocol,
         paths: paths.iter().map(|p| (*p).to_owned()).collect(),
-        interfaces: Vec::new(),
-        is_mapper: false,
-        greeting: None,
         tls,
+        ..StandIn::new("psp", protocol, key)
     });
     let (journal, stop) = (Arc::new(Journal::default()), CancellationToken::new());
     let task =

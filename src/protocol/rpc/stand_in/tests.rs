@@ -34,19 +34,11 @@ fn stand_in(is_mapper: bool, key: Option<SiteKey>) -> StandIn {
         ("dssetup", "3919286a-b10c-11d0-9ba8-00c04fd92ef5", (0, 0), 49153),
     ];
     StandIn {
-        key,
-        also: Vec::new(),
-        host: "dc1".into(),
-        protocol: Protocol::Rpc,
-        paths: Vec::new(),
         interfaces: interfaces
             .map(|(name, uuid, version, port)| (interface(name, uuid, version), port))
             .into(),
         is_mapper,
-        greeting: None,
-        sightings: std::sync::Arc::default(),
-        receipts: std::sync::Arc::default(),
-        tls: None,
+        ..StandIn::new("dc1", Protocol::Rpc, key)
     }
 }
 
