@@ -4,30 +4,17 @@
 //! `UPDATE_EXPECTED=1 cargo test --test commands explain` writes docs/reasons.md anew, to be read
 //! before it is committed.
 
+use crate::shown;
 use portmatrix::reason::Reason;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn run(width: u16, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-    command.arg("explain").args(arguments).env("COLUMNS", width.to_string()).env("NO_COLOR", "1");
-    command.output().expect("the program runs")
-}
+use std::process::Command;
 
 fn stdout(width: u16, arguments: &[&str]) -> String {
-    let output = run(width, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{arguments:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    shown::stdout(&["explain"], width, arguments)
 }
 
-/// What a failed run wrote to standard error, as one line.
 fn stderr(arguments: &[&str]) -> String {
-    let output = run(100, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    assert!(output.stdout.is_empty(), "nothing but the result goes to standard output");
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    shown::stderr(&["explain"], arguments)
 }
 
 fn json(arguments: &[&str]) -> serde_json::Value {

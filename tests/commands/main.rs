@@ -8,13 +8,13 @@ mod dependencies;
 mod documents;
 mod endpoints;
 mod explain;
+mod invalid;
 mod lab;
 mod listen;
 mod matrix;
-mod matrix_invalid;
 mod matrix_rows;
 mod plan;
-mod site_invalid;
+mod shown;
 mod snapshots;
 mod this_machine;
 

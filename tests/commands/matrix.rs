@@ -1,33 +1,15 @@
 //! `portmatrix matrix` as a user runs it: output, widths, exit codes; and a second product from a
 //! folder.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
-
-fn run(width: u16, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-    command.arg("matrix").args(arguments).env("COLUMNS", width.to_string()).env("NO_COLOR", "1");
-    command.output().expect("the program runs")
-}
+use crate::shown::{self, data};
+use std::path::Path;
 
 fn stdout(width: u16, arguments: &[&str]) -> String {
-    let output = run(width, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{arguments:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    shown::stdout(&["matrix"], width, arguments)
 }
 
-/// What a failed run wrote to standard error, as one line.
 fn stderr(arguments: &[&str]) -> String {
-    let output = run(100, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    assert!(output.stdout.is_empty(), "nothing but the result goes to standard output");
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    shown::stderr(&["matrix"], arguments)
 }
 
 fn json(arguments: &[&str]) -> serde_json::Value {

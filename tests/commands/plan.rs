@@ -1,40 +1,23 @@
 //! `portmatrix plan` and `portmatrix init` as a user runs them: what is in the plan of two small
 //! sites, a second product, exit codes. (`snapshots.rs` has the outputs as a whole.)
 
+use crate::shown::{self, data};
 use portmatrix::matrix::Registry;
 use portmatrix::plan::build::build;
 use portmatrix::site::load::parse;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
+use std::path::Path;
+use std::process::Output;
 
 fn run(width: u16, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-    command
-        .args(arguments)
-        .env("COLUMNS", width.to_string())
-        .env("NO_COLOR", "1")
-        .current_dir(data("site"));
-    command.output().expect("the program runs")
+    shown::run(&[], width, arguments)
 }
 
 fn stdout(width: u16, arguments: &[&str]) -> String {
-    let output = run(width, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{arguments:?}");
-    String::from_utf8(output.stdout).expect("UTF-8")
+    shown::stdout(&[], width, arguments)
 }
 
-/// What a failed run wrote to standard error, as one line.
 fn stderr(arguments: &[&str]) -> String {
-    let output = run(200, arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    assert!(output.stdout.is_empty(), "nothing but the result goes to standard output");
-    let text = String::from_utf8(output.stderr).expect("UTF-8");
-    text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+    shown::stderr(&[], arguments)
 }
 
 const LAN: &[&str] = &["plan", "--site", "lan.toml", "--matrices", "../second-product"];

@@ -5,22 +5,11 @@
 //! `*.snap.new`; `cargo insta review` shows both and takes it. `INSTA_UPDATE=always cargo test
 //! --test commands snapshots` takes all, to be read before they are committed.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
+use crate::shown;
 
 /// Standard output at this width, in the folder of sites; whatever the exit code is.
-fn shown(width: u16, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portmatrix"));
-    command
-        .args(arguments)
-        .env("COLUMNS", width.to_string())
-        .env("NO_COLOR", "1")
-        .current_dir(data("site"));
-    let output = command.output().expect("the program runs");
+fn printed(width: u16, arguments: &[&str]) -> String {
+    let output = shown::run(&[], width, arguments);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(errors, "", "{arguments:?}");
     String::from_utf8(output.stdout).expect("UTF-8").replace("\r\n", "\n")
@@ -37,10 +26,10 @@ fn hold(name: &str, text: &str) {
 /// wider than the terminal.)
 fn hold_all(name: &str, arguments: &[&str], formats: &[&str]) {
     for width in [80, 120] {
-        hold(&format!("{name}-table-{width}"), &shown(width, arguments));
+        hold(&format!("{name}-table-{width}"), &printed(width, arguments));
     }
     for format in formats {
-        let text = shown(80, &[arguments, &["--format", format]].concat());
+        let text = printed(80, &[arguments, &["--format", format]].concat());
         hold(&format!("{name}-{format}"), &text);
     }
 }
@@ -64,7 +53,7 @@ fn help_of_every_subcommand() {
     let mut held = 0;
     while let Some(command) = waiting.pop() {
         let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = shown(100, &words);
+        let help = printed(100, &words);
         let name: String = command.iter().map(|word| format!("-{word}")).collect();
         hold(&format!("help{name}"), &help);
         held += 1;

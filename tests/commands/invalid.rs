@@ -1,24 +1,22 @@
-//! Broken site files, each with the exact messages that it gives:
-//! `tests/data/site/invalid/NAME.toml` and `NAME.stderr`.
+//! Broken files of port tables and of sites, each with the exact messages that it gives:
+//! `tests/data/matrix/invalid/NAME.toml` and `NAME.stderr`, and the same under `tests/data/site`.
 //!
 //! A new check needs a new file. `UPDATE_EXPECTED=1 cargo test --test commands invalid` writes the
 //! messages anew, to be read before they are committed.
 
+use crate::shown::data;
+use portmatrix::input::Mistake;
 use portmatrix::matrix::Registry;
 use portmatrix::site::load::parse;
 use std::path::{Path, PathBuf};
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/site/invalid")
-}
 
 /// Line ends as in the repository, also where git checked it out with others.
 fn read(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"))
 }
 
-fn names(extension: &str) -> Vec<String> {
-    let paths = std::fs::read_dir(folder())
+fn names(folder: &Path, extension: &str) -> Vec<String> {
+    let paths = std::fs::read_dir(folder)
         .expect("the folder is there")
         .map(|entry| entry.expect("readable").path());
     let named = paths.filter(|path| path.extension().is_some_and(|e| e == extension));
@@ -29,16 +27,12 @@ fn names(extension: &str) -> Vec<String> {
     names
 }
 
-fn messages(name: &str, registry: &Registry) -> String {
-    let file = format!("{name}.toml");
-    let text = read(&folder().join(&file)).expect("the file is there");
-    let mistakes =
-        parse(&file, &text, Path::new(""), registry).expect_err("a broken file has mistakes");
+fn messages(name: &str, mistakes: &[Mistake]) -> String {
     let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
         .with_width(100)
         .with_links(false);
     let mut shown = String::new();
-    for mistake in &mistakes {
+    for mistake in mistakes {
         assert!(mistake.position().is_some(), "{name}: \"{mistake}\" has no place");
         handler.render_report(&mut shown, mistake).expect("a string takes everything");
         shown.push('\n');
@@ -46,13 +40,15 @@ fn messages(name: &str, registry: &Registry) -> String {
     shown.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-#[test]
-fn every_broken_site_gives_its_messages() {
+/// Holds each file's messages against those that are kept.
+fn hold(folder: &PathBuf, least: usize, mistakes: impl Fn(String, String) -> Vec<Mistake>) {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
-    let registry = Registry::embedded().expect("the built-in tables are right");
     let mut different = Vec::new();
-    for name in names("toml") {
-        let (path, shown) = (folder().join(format!("{name}.stderr")), messages(&name, &registry));
+    for name in names(folder, "toml") {
+        let file = format!("{name}.toml");
+        let text = read(&folder.join(&file)).expect("the file is there");
+        let shown = messages(&name, &mistakes(file, text));
+        let path = folder.join(format!("{name}.stderr"));
         if update {
             std::fs::write(&path, &shown).expect("written");
         } else if read(&path).as_deref() != Some(shown.as_str()) {
@@ -60,14 +56,25 @@ fn every_broken_site_gives_its_messages() {
         }
     }
     assert!(different.is_empty(), "other messages than expected:\n{}", different.join("\n"));
+    assert_eq!(
+        names(folder, "toml"),
+        names(folder, "stderr"),
+        "each file has its messages, and no messages are left over"
+    );
+    assert!(names(folder, "toml").len() >= least);
 }
 
 #[test]
-fn the_collection_is_complete() {
-    assert_eq!(
-        names("toml"),
-        names("stderr"),
-        "each file has its messages, and no messages are left over"
-    );
-    assert!(names("toml").len() >= 16);
+fn every_broken_table_gives_its_messages() {
+    hold(&data("matrix/invalid"), 25, |file, text| {
+        Registry::of([(file, text)]).expect_err("a broken file has mistakes")
+    });
+}
+
+#[test]
+fn every_broken_site_gives_its_messages() {
+    let registry = Registry::embedded().expect("the built-in tables are right");
+    hold(&data("site/invalid"), 16, |file, text| {
+        parse(&file, &text, Path::new(""), &registry).expect_err("a broken file has mistakes")
+    });
 }
