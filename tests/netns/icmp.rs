@@ -363,12 +363,12 @@ fn a_lost_first_attempt_is_a_warning_with_both_attempts() {
     let evidence = hop["evidence"].as_array().expect("evidence");
     assert_eq!(evidence.len(), 2, "{hop:#}");
     assert_eq!(
-        (&evidence[0]["attempts"], &evidence[0]["outcome"]),
+        (&evidence[0]["attempt"], &evidence[0]["outcome"]),
         (&json!(1), &json!("timed-out")),
         "{hop:#}"
     );
     assert_eq!(
-        (&evidence[1]["attempts"], &evidence[1]["outcome"]),
+        (&evidence[1]["attempt"], &evidence[1]["outcome"]),
         (&json!(2), &Value::Null),
         "{hop:#}"
     );
