@@ -1,8 +1,7 @@
 //! Outbound proxies: how files, options and the environment name one, and which hosts are reached
 //! without.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -121,7 +120,7 @@ impl Proxy {
         let authorization = user.map(|user| {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
             let both = [decoded(name), b":".to_vec(), decoded(password)].concat();
-            format!("Basic {}", STANDARD.encode(both))
+            format!("Basic {}", BASE64.encode(&both))
         });
         Ok(Proxy {
             host: host.to_lowercase(),
@@ -236,7 +235,7 @@ mod tests {
         assert_eq!(proxy("http://10.0.0.1:3128").addresses, [IpAddr::from([10, 0, 0, 1])]);
         let signed = proxy("http://corp%5Cann:p%40ss:w%C3%B6rd@proxy:8080");
         assert_eq!(signed.label(), "proxy:8080");
-        let wanted = format!("Basic {}", STANDARD.encode("corp\\ann:p@ss:wörd"));
+        let wanted = format!("Basic {}", BASE64.encode("corp\\ann:p@ss:wörd".as_bytes()));
         assert_eq!(signed.authorization(), Some(wanted.as_str()));
         assert!(
             !format!("{signed:?}").contains(&wanted) && !format!("{signed:?}").contains("ann"),

@@ -11,8 +11,7 @@ use super::hex::{hex, unhex};
 use super::ports::Swept;
 use super::question::{Asked, hop_tag};
 use super::sighting::{Arrived, Sighting};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use ring::{digest, hmac};
 use schemars::JsonSchema;
@@ -364,7 +363,7 @@ pub fn prove(
     }
     let body = serde_json::to_vec(&claims).unwrap_or_default();
     let mac = hmac::sign(&key.proof, &body);
-    format!("{}.{}", URL_SAFE_NO_PAD.encode(&body), URL_SAFE_NO_PAD.encode(mac.as_ref()))
+    format!("{}.{}", BASE64URL_NOPAD.encode(&body), BASE64URL_NOPAD.encode(mac.as_ref()))
 }
 
 /// Checks a proof against the challenge that was sent. `exporter` is the connector's own, where it
@@ -386,7 +385,9 @@ pub fn verify(
     let Some((body, mac)) = proof.trim().split_once('.') else {
         return invalid("not in the form of a proof");
     };
-    let (Ok(body), Ok(mac)) = (URL_SAFE_NO_PAD.decode(body), URL_SAFE_NO_PAD.decode(mac)) else {
+    let (Ok(body), Ok(mac)) =
+        (BASE64URL_NOPAD.decode(body.as_bytes()), BASE64URL_NOPAD.decode(mac.as_bytes()))
+    else {
         return invalid("not in the form of a proof");
     };
     if hmac::verify(&key.proof, &body, &mac).is_err() {
