@@ -8,7 +8,7 @@ use crate::shown::data;
 use portmatrix::input::Mistake;
 use portmatrix::matrix::Registry;
 use portmatrix::site::load::parse;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Line ends as in the repository, also where git checked it out with others.
 fn read(path: &Path) -> Option<String> {
@@ -41,7 +41,7 @@ fn messages(name: &str, mistakes: &[Mistake]) -> String {
 }
 
 /// Holds each file's messages against those that are kept.
-fn hold(folder: &PathBuf, least: usize, mistakes: impl Fn(String, String) -> Vec<Mistake>) {
+fn hold(folder: &Path, least: usize, mistakes: impl Fn(String, String) -> Vec<Mistake>) {
     let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
     let mut different = Vec::new();
     for name in names(folder, "toml") {
