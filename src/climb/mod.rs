@@ -290,7 +290,10 @@ impl<'a> Climb<'a> {
     /// Gives the last rung another reason, which a second look has found; its facts stay.
     pub fn correct(&mut self, failure: Failure) {
         if let Some(step) = self.steps.last_mut() {
-            step.outcome = Outcome::failed(failure.reason, failure.initiator);
+            step.outcome = match step.outcome {
+                Outcome::Climbed { .. } => Outcome::Climbed { remark: Some(failure.reason) },
+                Outcome::Failed { .. } => Outcome::failed(failure.reason, failure.initiator),
+            };
             step.facts.absorb(failure.facts);
         }
     }

@@ -73,6 +73,10 @@ fn join(mut first: Wanted, second: Wanted) -> Wanted {
         .filter(|name| *name != first.host)
         .collect();
     more(&mut first.also, names);
+    // An application before a bare connection, as on a port of one name.
+    if first.protocol == first.protocol.bare() {
+        first.protocol = second.protocol;
+    }
     first.greeting = first.greeting.filter(|greeting| second.greeting == Some(*greeting));
     more(&mut first.paths, second.paths);
     more(&mut first.flows, second.flows);

@@ -81,11 +81,6 @@ impl Step {
             Outcome::Failed { initiator, .. } => Some(initiator),
         }
     }
-
-    /// Whether it was not climbed for this reason.
-    pub fn failed_by(&self, by: Reason) -> bool {
-        matches!(self.outcome, Outcome::Failed { reason, .. } if reason == by)
-    }
 }
 
 impl Outcome {
@@ -142,8 +137,8 @@ struct Form {
 }
 
 impl From<Form> for Step {
-    /// A failed step of which a file does not say why failed for an unknown reason, and is none that
-    /// was climbed.
+    /// A failed step of which a file does not say why is told as not tested, by nobody: it is none
+    /// that was climbed.
     fn from(form: Form) -> Self {
         let Form { step, ok, reason, initiator, at_ms, ms, facts } = form;
         Step { step, outcome: Outcome::of(ok, reason, initiator), at_ms, ms, facts }

@@ -9,7 +9,6 @@ use crate::plan::model::{
 };
 use crate::plan::options::Options;
 use crate::plan::words::Words;
-use crate::protocol::greeting::list::Greeting;
 use crate::protocol::list::Application;
 use crate::site::model::{Host, Site};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -81,8 +80,6 @@ struct Request {
     interfaces: Vec<String>,
     range: Option<PortSet>,
     relayed_to: Option<RoleId>,
-    first_bytes: bool,
-    greeting: Option<Greeting>,
 }
 
 struct Builder<'w, 'a> {
@@ -340,8 +337,6 @@ impl Builder<'_, '_> {
             interfaces: interface_names(hop.flow.options.interfaces()),
             range: hop.flow.options.range().cloned(),
             relayed_to: hop.flow.relayed_to.as_ref().map(|r| r.role.clone()),
-            first_bytes: hop.flow.options.first_bytes(),
-            greeting: hop.flow.options.greeting(),
         };
         let Some(place) = self.first.get(&request) else {
             self.first.insert(request, self.hops.len());

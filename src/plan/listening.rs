@@ -5,6 +5,7 @@ use crate::matrix::port_set::PortSet;
 use crate::plan::model::{Hop, Plan};
 use crate::plan::select::{NotFound, Selection, Who};
 use crate::protocol::greeting::list::Greeting;
+use crate::protocol::list::ProofPlace;
 use crate::site::model::Host;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -138,7 +139,12 @@ fn greeting(hops: &[&Hop]) -> Option<Greeting> {
 /// Whether one server on a port can speak both.
 pub fn may_share(a: Protocol, b: Protocol) -> bool {
     let one_server = [[Protocol::Http, Protocol::GrpcH2c], [Protocol::Https, Protocol::Grpc]];
-    a == b || one_server.iter().any(|pair| pair.contains(&a) && pair.contains(&b))
+    // Whoever greets answers a challenge on a bare connection as well.
+    let beside = |a: Protocol, b: Protocol| a.proof() == ProofPlace::Beside && a.bare() == b;
+    a == b
+        || beside(a, b)
+        || beside(b, a)
+        || one_server.iter().any(|pair| pair.contains(&a) && pair.contains(&b))
 }
 
 impl<'p> Endpoint<'p> {
@@ -175,6 +181,8 @@ impl<'p> Endpoint<'p> {
         }
         if !self.protocols.contains(&flow.protocol) {
             self.protocols.push(flow.protocol);
+            // The first one is what the port speaks: an application before a bare connection.
+            self.protocols.sort_by_key(|protocol| *protocol == protocol.bare());
         }
         if let (Expect::Allow, Some(path)) = (flow.expect, flow.options.path())
             && !self.paths.iter().any(|known| known == path)

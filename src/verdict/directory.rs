@@ -165,11 +165,24 @@ mod tests {
     fn only_who_refuses_for_the_clock_is_judged_by_it() {
         let judged = |protocol: Protocol, apart: i64| {
             let hop = hop(PlannedFlow { protocol, ..flow() });
-            let mut told = rung(StepKind::Ldap, None, true);
+            let rung_of = match protocol {
+                Protocol::Kerberos => StepKind::Greeting,
+                _ => StepKind::Ldap,
+            };
+            let mut told = rung(rung_of, None, true);
             (told.facts.ldap.entries, told.facts.clock_offset_s) = (Some(1), Some(apart));
             let seen = seen(vec![rung(StepKind::Connect, None, true), told], Vec::new());
             (judge(&hop, &seen, false, Verdict::Fail), notes(&hop, &seen).len())
         };
+        assert_eq!(judged(Protocol::Kerberos, -3), (None, 0));
+        assert_eq!(
+            judged(Protocol::Kerberos, 200),
+            (Some((Verdict::Warn, Reason::ClockSkewed)), 1)
+        );
+        assert_eq!(
+            judged(Protocol::Kerberos, -301),
+            (Some((Verdict::Fail, Reason::ClockSkewed)), 1)
+        );
         assert_eq!(judged(Protocol::Ldap, -3), (None, 0));
         assert_eq!(judged(Protocol::Ldap, 200), (Some((Verdict::Warn, Reason::ClockSkewed)), 1));
         assert_eq!(judged(Protocol::Ldaps, -301), (Some((Verdict::Fail, Reason::ClockSkewed)), 1));

@@ -92,3 +92,20 @@ fn each_host_has_its_own_ports() {
     assert!(listening.conflicts.is_empty());
     assert!(listen_endpoints(&plan, &Who::said("nobody")).is_err());
 }
+
+#[test]
+fn a_port_of_an_application_serves_its_bare_rows_as_well() {
+    use Protocol::{Kerberos, Ldap, Tcp, Tls};
+    let speaks = |rows: &[Protocol]| {
+        let flows = rows.iter().zip(["a", "b"]);
+        let flows: Vec<Flow> =
+            flows.map(|(protocol, id)| flow(id, "web", "db", 88, *protocol)).collect();
+        let plan = plan(flows, &site(&[("web", &["w"]), ("db", &["d"])]));
+        let listening = listen_endpoints(&plan, &Who::said("db")).expect("it is planned");
+        (listening.endpoints[0].protocols[0], listening.conflicts.len())
+    };
+    assert_eq!(speaks(&[Kerberos, Tcp]), (Kerberos, 0));
+    assert_eq!(speaks(&[Tcp, Kerberos]), (Kerberos, 0));
+    assert_eq!(speaks(&[Kerberos, Tls]).1, 1);
+    assert_eq!(speaks(&[Ldap, Tcp]).1, 1, "a challenge has a place in LDAP alone");
+}

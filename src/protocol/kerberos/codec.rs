@@ -112,7 +112,9 @@ pub fn refusal_in(heard: &[u8]) -> Result<Option<Refusal>, Other> {
 fn stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {
     let asked = number(heard, 0, 4).filter(|len| (MIN_ANSWER..=MAX_ANSWER).contains(len))?;
     // It answers what begins as a request does, once all of it is there.
-    (said == 0 && heard.get(4) == Some(&AS_REQ) && heard.len() >= 4 + asked).then(refusal)
+    let is_whole = said == 0 && heard.get(4) == Some(&AS_REQ) && heard.len() >= 4 + asked;
+    // Nobody gets more than he sends.
+    is_whole.then(refusal).filter(|refusal| refusal.len() <= heard.len())
 }
 
 /// What an error says.
@@ -310,6 +312,8 @@ mod tests {
         }
         let answer = stand_in(&request, 0).expect("an answer");
         assert_eq!(stand_in(&request, 1), None);
+        let short = behind_length(&tlv(AS_REQ, &[0; 40]));
+        assert_eq!(stand_in(&short, 0), None, "less than the answer has");
         assert!(matches!(next(&answer, 1), Next::Known(a) if a.stand_in && a.clock.is_none()));
     }
 }

@@ -1,7 +1,8 @@
 use super::*;
+use crate::protocol::kerberos::codec as kerberos;
 
 /// An exchange, what the server says in it, whom it is recognised as, and a remark.
-type Sample = (Greeting, Vec<Vec<u8>>, &'static str, Option<&'static str>);
+type Sample = (Dialogue, Vec<Vec<u8>>, &'static str, Option<&'static str>);
 
 /// What real servers say, in the order in which they say it: one text for each time that they
 /// speak.
@@ -51,18 +52,29 @@ fn samples() -> Vec<Sample> {
         &postgres[5..],
     ]
     .concat();
+    // KDC_ERR_WRONG_REALM.
+    let kerberos =
+        b"\x00\x00\x00_~]0[\xa0\x03\x02\x01\x05\xa1\x03\x02\x01\x1e\xa4\x11\x18\x0f2026112\
+          9153000Z\xa5\x04\x02\x02\x02\x9a\xa6\x03\x02\x01D\xa9\x0e\x1b\x0cCORP.EXAMPLE\
+          \xaa!0\x1f\xa0\x03\x02\x01\x02\xa1\x180\x16\x1b\x06krbtgt\x1b\x0cCORP.EXAMPLE"
+            .to_vec();
     let kafka =
         [&16_u32.to_be_bytes()[..], b"pmtx", &[0, 0, 0, 0, 0, 1, 0, 18, 0, 0, 0, 3]].concat();
     vec![
         (
-            Greeting::Ssh,
+            Greeting::Ssh.dialogue(),
             vec![b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec()],
             "OpenSSH_9.2p1 Debian-2",
             None,
         ),
-        (Greeting::Ssh, vec![b"Keep out.\nSSH-1.99-Cisco-1.25\n".to_vec()], "Cisco-1.25", None),
         (
-            Greeting::Smtp,
+            Greeting::Ssh.dialogue(),
+            vec![b"Keep out.\nSSH-1.99-Cisco-1.25\n".to_vec()],
+            "Cisco-1.25",
+            None,
+        ),
+        (
+            Greeting::Smtp.dialogue(),
             vec![
                 b"220-mail.example ESMTP Postfix\r\n220 ready\r\n".to_vec(),
                 b"250-mail.example\r\n250 SIZE\r\n".to_vec(),
@@ -71,13 +83,13 @@ fn samples() -> Vec<Sample> {
             None,
         ),
         (
-            Greeting::Smtp,
+            Greeting::Smtp.dialogue(),
             vec![b"554 no service for you\r\n".to_vec()],
             "SMTP",
             Some("no service for you"),
         ),
         (
-            Greeting::Ftp,
+            Greeting::Ftp.dialogue(),
             vec![
                 b"220 (vsFTPd 3.0.3)\r\n".to_vec(),
                 b"211-Features:\r\n EPRT\r\n211 End\r\n".to_vec(),
@@ -86,44 +98,65 @@ fn samples() -> Vec<Sample> {
             None,
         ),
         (
-            Greeting::Imap,
+            Greeting::Imap.dialogue(),
             vec![b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n".to_vec()],
             "IMAP Dovecot ready.",
             None,
         ),
-        (Greeting::Pop3, vec![b"+OK Dovecot ready.\r\n".to_vec()], "POP3 Dovecot ready.", None),
-        (Greeting::Redis, vec![b"+PONG\r\n".to_vec()], "Redis", None),
         (
-            Greeting::Redis,
+            Greeting::Pop3.dialogue(),
+            vec![b"+OK Dovecot ready.\r\n".to_vec()],
+            "POP3 Dovecot ready.",
+            None,
+        ),
+        (Greeting::Redis.dialogue(), vec![b"+PONG\r\n".to_vec()], "Redis", None),
+        (
+            Greeting::Redis.dialogue(),
             vec![b"-NOAUTH Authentication required.\r\n".to_vec()],
             "Redis",
             Some("NOAUTH Authentication required."),
         ),
-        (Greeting::Postgres, vec![b"S".to_vec()], "PostgreSQL, TLS offered", None),
-        (Greeting::Postgres, vec![b"N".to_vec()], "PostgreSQL, TLS not offered", None),
-        (Greeting::Postgres, vec![postgres], "PostgreSQL", Some("sorry, too many clients already")),
-        (Greeting::Mysql, vec![mysql("8.0.36")], "MySQL 8.0.36", None),
-        (Greeting::Mysql, vec![mysql("5.5.5-10.11.6-MariaDB-0+deb12u1")], "MariaDB 10.11.6", None),
+        (Greeting::Postgres.dialogue(), vec![b"S".to_vec()], "PostgreSQL, TLS offered", None),
+        (Greeting::Postgres.dialogue(), vec![b"N".to_vec()], "PostgreSQL, TLS not offered", None),
         (
-            Greeting::Mysql,
+            Greeting::Postgres.dialogue(),
+            vec![postgres],
+            "PostgreSQL",
+            Some("sorry, too many clients already"),
+        ),
+        (Greeting::Mysql.dialogue(), vec![mysql("8.0.36")], "MySQL 8.0.36", None),
+        (
+            Greeting::Mysql.dialogue(),
+            vec![mysql("5.5.5-10.11.6-MariaDB-0+deb12u1")],
+            "MariaDB 10.11.6",
+            None,
+        ),
+        (
+            Greeting::Mysql.dialogue(),
             vec![refused("Host '10.0.0.1' is not allowed to connect to this MariaDB server")],
             "MariaDB",
             Some("Host '10.0.0.1' is not allowed to connect to this MariaDB server"),
         ),
-        (Greeting::Tds, vec![tds(1)], "SQL Server 2022 16.0.4200, TLS offered", None),
-        (Greeting::Tds, vec![tds(3)], "SQL Server 2022 16.0.4200, TLS required", None),
-        (Greeting::Amqp, vec![rabbit], "AMQP 0-9-1 RabbitMQ 3.10.8", None),
-        (Greeting::Amqp, vec![b"AMQP\x03\x01\x00\x00".to_vec()], "AMQP 1.0", None),
-        (Greeting::Memcached, vec![b"VERSION 1.6.18\r\n".to_vec()], "Memcached 1.6.18", None),
-        (Greeting::Mqtt, vec![vec![0x20, 2, 0, 0]], "MQTT", None),
-        (Greeting::Mqtt, vec![vec![0x20, 2, 0, 5]], "MQTT", Some("not authorized")),
+        (Greeting::Tds.dialogue(), vec![tds(1)], "SQL Server 2022 16.0.4200, TLS offered", None),
+        (Greeting::Tds.dialogue(), vec![tds(3)], "SQL Server 2022 16.0.4200, TLS required", None),
+        (Greeting::Amqp.dialogue(), vec![rabbit], "AMQP 0-9-1 RabbitMQ 3.10.8", None),
+        (Greeting::Amqp.dialogue(), vec![b"AMQP\x03\x01\x00\x00".to_vec()], "AMQP 1.0", None),
         (
-            Greeting::Mqtt,
+            Greeting::Memcached.dialogue(),
+            vec![b"VERSION 1.6.18\r\n".to_vec()],
+            "Memcached 1.6.18",
+            None,
+        ),
+        (Greeting::Mqtt.dialogue(), vec![vec![0x20, 2, 0, 0]], "MQTT", None),
+        (Greeting::Mqtt.dialogue(), vec![vec![0x20, 2, 0, 5]], "MQTT", Some("not authorized")),
+        (
+            Greeting::Mqtt.dialogue(),
             vec![vec![0x20, 3, 0, 0x84, 0]],
             "MQTT",
             Some("unacceptable protocol version"),
         ),
-        (Greeting::Kafka, vec![kafka], "Kafka", None),
+        (Greeting::Kafka.dialogue(), vec![kafka], "Kafka", None),
+        (kerberos::DIALOGUE, vec![kerberos], "Kerberos CORP.EXAMPLE", None),
     ]
 }
 
@@ -150,11 +183,16 @@ const OTHERS: &[&[u8]] = &[
     b"\n\n\n\n",
 ];
 
+/// Every exchange by which a service is told from another: greetings, and protocols that are one.
+fn all() -> impl Iterator<Item = Dialogue> {
+    Greeting::ALL.iter().map(|greeting| greeting.dialogue()).chain([kerberos::DIALOGUE])
+}
+
 /// Speaks with whoever says these things, each once he was spoken to (or at first).
-fn talk(greeting: Greeting, says: &[Vec<u8>]) -> Next {
+fn talk(greeting: Dialogue, says: &[Vec<u8>]) -> Next {
     let (mut heard, mut said, mut turn) = (Vec::new(), 0, 0);
     for _ in 0..512 {
-        match (greeting.dialogue().next)(&heard, said) {
+        match (greeting.next)(&heard, said) {
             Next::Say(_) => said += 1,
             Next::More => match says.get(turn) {
                 Some(words) => {
@@ -205,17 +243,19 @@ fn what_comes_in_pieces_is_waited_for() {
 
 #[test]
 fn nobody_is_taken_for_another() {
-    for greeting in Greeting::ALL {
+    for greeting in all() {
         for other in OTHERS {
-            let got = talk(*greeting, &[other.to_vec()]);
+            let got = talk(greeting, &[other.to_vec()]);
             assert!(
                 matches!(got, Next::Other | Next::More),
                 "{greeting:?} takes {:?} for its own",
                 String::from_utf8_lossy(other)
             );
         }
-        for (of, says, words, _) in samples().into_iter().filter(|(of, ..)| of != greeting) {
-            let got = talk(*greeting, &says);
+        for (of, says, words, _) in
+            samples().into_iter().filter(|(of, ..)| of.name != greeting.name)
+        {
+            let got = talk(greeting, &says);
             assert!(
                 matches!(got, Next::Other | Next::More),
                 "{greeting:?} takes {of:?} ({words}) for its own: {got:?}"
@@ -226,16 +266,16 @@ fn nobody_is_taken_for_another() {
 
 #[test]
 fn the_same_in_pieces_is_told_apart_as_well() {
-    for greeting in Greeting::ALL {
+    for greeting in all() {
         let all = samples()
             .into_iter()
-            .filter(|(of, ..)| of != greeting)
+            .filter(|(of, ..)| of.name != greeting.name)
             .map(|(_, says, ..)| says.concat());
         for other in OTHERS.iter().map(|other| other.to_vec()).chain(all) {
             // Each octet comes before the moment of quiet is over.
             for end in 0..=other.len() {
-                let said = usize::from(matches!((greeting.dialogue().next)(b"", 0), Next::Say(_)));
-                match (greeting.dialogue().next)(&other[..end], said) {
+                let said = usize::from(matches!((greeting.next)(b"", 0), Next::Say(_)));
+                match (greeting.next)(&other[..end], said) {
                     Next::Known(answer) => panic!(
                         "{greeting:?} takes {:?}: {answer:?}",
                         String::from_utf8_lossy(&other[..end])
@@ -250,10 +290,10 @@ fn the_same_in_pieces_is_told_apart_as_well() {
 
 #[test]
 fn an_echo_is_no_answer() {
-    for greeting in Greeting::ALL {
+    for greeting in all() {
         let (mut heard, mut said) = (Vec::new(), 0);
         for _ in 0..16 {
-            match (greeting.dialogue().next)(&heard, said) {
+            match (greeting.next)(&heard, said) {
                 Next::Say(words) => {
                     said += 1;
                     heard.extend_from_slice(&words);
@@ -263,14 +303,14 @@ fn an_echo_is_no_answer() {
             }
         }
         // Whoever echoes changed by case, or with a sign ahead, is no service either.
-        if let Next::Say(words) = (greeting.dialogue().next)(b"", 0) {
+        if let Next::Say(words) = (greeting.next)(b"", 0) {
             for changed in [
                 words.to_ascii_lowercase(),
                 words.to_ascii_uppercase(),
                 [b"> ".as_slice(), &words].concat(),
             ] {
                 assert!(
-                    matches!((greeting.dialogue().next)(&changed, 1), Next::Other | Next::More),
+                    matches!((greeting.next)(&changed, 1), Next::Other | Next::More),
                     "{greeting:?}"
                 );
             }
@@ -280,15 +320,15 @@ fn an_echo_is_no_answer() {
 
 #[test]
 fn the_stand_in_speaks_the_exchange_and_says_what_it_is() {
-    for greeting in Greeting::ALL {
+    for greeting in all() {
         let (mut to_us, mut to_them, mut said, mut they_said) = (Vec::new(), Vec::new(), 0, 0);
         let answer = loop {
-            while let Some(words) = (greeting.dialogue().stand_in)(&to_them, they_said) {
+            while let Some(words) = (greeting.stand_in)(&to_them, they_said) {
                 assert!(words.len() <= 128, "{greeting:?}: a stranger gets no more than this");
                 they_said += 1;
                 to_us.extend(words);
             }
-            match (greeting.dialogue().next)(&to_us, said) {
+            match (greeting.next)(&to_us, said) {
                 Next::Say(words) => {
                     said += 1;
                     to_them.extend(words);
@@ -320,10 +360,10 @@ fn no_octets_do_harm() {
             octets[at] = octet();
         }
         octets.truncate(usize::from(octet()).max(1));
-        for greeting in Greeting::ALL {
+        for greeting in all() {
             for said in 0..3 {
-                let _ = (greeting.dialogue().next)(&octets, said);
-                let _ = (greeting.dialogue().stand_in)(&octets, said);
+                let _ = (greeting.next)(&octets, said);
+                let _ = (greeting.stand_in)(&octets, said);
             }
         }
     }
