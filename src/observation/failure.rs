@@ -1,7 +1,7 @@
 //! Why a step of the network failed: one closed reason, who ended it, and facts.
 
-use super::facts::Families;
-use super::{Facts, Initiator};
+use super::facts::{Facts, Families};
+use super::step::Initiator;
 use crate::reason::Reason;
 
 /// A step that was not climbed.

@@ -1,6 +1,6 @@
 //! One step of a probe, and how it ended.
 
-use super::Facts;
+use super::facts::Facts;
 use super::step_kind::StepKind;
 use crate::open_words::words;
 use crate::reason::Reason;
