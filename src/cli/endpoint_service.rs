@@ -60,6 +60,9 @@ pub(super) struct Fetched {
     pub(super) changes: Option<String>,
 }
 
+/// Largest file of what was said before, in octets.
+const MAX_MEMORY: u64 = 64 << 20;
+
 /// The list of an instance, and what was announced for it `since` a version. `base` is the service
 /// (`https://endpoints.office.com`); a URL with a path is taken for the list itself.
 ///
@@ -75,8 +78,8 @@ pub(super) async fn list(
     let path = cache();
     let mut memory: Memory = path
         .as_ref()
-        .and_then(|path| std::fs::read_to_string(path).ok())
-        .and_then(|text| serde_json::from_str(&text).ok())
+        .and_then(|path| crate::input::octets(path, MAX_MEMORY).ok())
+        .and_then(|octets| serde_json::from_slice(&octets).ok())
         .unwrap_or_default();
     if memory.client.is_empty() {
         memory.client = uuid::Builder::from_random_bytes(random()).into_uuid().to_string();

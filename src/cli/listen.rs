@@ -6,6 +6,7 @@ use super::inputs::{self, SiteArgs};
 use super::interruption;
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::{print, style};
+use crate::input;
 use crate::listen::gate::{Gate, Limits};
 use crate::listen::merge::merge;
 use crate::listen::open::{self, Opened, Port};
@@ -294,10 +295,8 @@ fn identity(args: &Args, wanted: &[Wanted]) -> Result<Identity, Problem> {
     }
     if let Some(pfx) = &args.pfx {
         let password = match &args.pfx_password_file {
-            Some(file) => std::fs::read_to_string(file)
-                .map_err(|e| {
-                    Problem::text(format!("cannot read the password file {}: {e}", file.display()))
-                })?
+            Some(file) => input::read(file)
+                .map_err(|e| Problem::text(format!("cannot read the password file: {e}")))?
                 .lines()
                 .next()
                 .unwrap_or_default()

@@ -111,7 +111,7 @@ pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
     if size > MAX_FILE {
         return Err(format!("{shown} has {size} octets: no result file is larger than {MAX_FILE}"));
     }
-    let octets = std::fs::read(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    let octets = input::octets(path, MAX_FILE).map_err(|e| format!("cannot read {shown}: {e}"))?;
     // `connect --format json > FILE` in Windows PowerShell is UTF-16.
     let text = input::decode(&shown.to_string(), octets)
         .map_err(|mistake| format!("{shown} is not a portmatrix result file: {mistake}"))?;

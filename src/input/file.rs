@@ -1,6 +1,7 @@
-//! The one place where input files are opened.
+//! The one place where files are opened that somebody names.
 
 use super::mistake::{Mistake, Source};
+use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -32,15 +33,56 @@ pub fn read(path: &Path) -> Result<String, Mistake> {
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(Mistake::without_place(format!("{name} is a folder, not a file")));
     }
-    let mut octets = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut octets))
-        .map_err(failed)?;
-    if octets.len() as u64 > LIMIT {
-        return Err(Mistake::without_place(format!("{name} is larger than {} KiB", LIMIT >> 10))
-            .help("this is not a file that portmatrix can use; was another one meant?"));
-    }
+    let octets = octets(path, LIMIT).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            Mistake::without_place(format!("{name} is larger than {} KiB", LIMIT >> 10))
+                .help("this is not a file that portmatrix can use; was another one meant?")
+        }
+        _ => failed(error),
+    })?;
     decode(&name, octets)
+}
+
+/// All octets of a regular file, and no more than `most`.
+///
+/// # Errors
+/// Those of the system; [`std::io::ErrorKind::FileTooLarge`], and
+/// [`std::io::ErrorKind::InvalidInput`] for a pipe, a device or a folder: these may have no end, and
+/// may keep whoever opens them waiting.
+pub fn octets(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    octets_of(open(path)?, most)
+}
+
+/// The same of a file that was opened by [`open`] already.
+///
+/// # Errors
+/// As [`octets`].
+pub fn octets_of(file: File, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    file.take(most + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > most {
+        let words = format!("it is larger than {most} octets");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
+    }
+    Ok(octets)
+}
+
+/// Opens a regular file, and waits for nobody.
+///
+/// # Errors
+/// As [`octets`].
+pub fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    // A pipe without a writer would otherwise be waited for.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        let words = "it is no regular file";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, words));
+    }
+    Ok(file)
 }
 
 /// Octets of a file as text, without a byte order mark: UTF-8, or UTF-16 with one. `name` is the

@@ -25,7 +25,7 @@ mod mistake;
 mod suggest;
 
 pub use document::{At, Document, MISTAKES, TableReader, ValueReader};
-pub use file::{LIMIT, decode, read};
+pub use file::{LIMIT, decode, octets, octets_of, open, read};
 pub use mistake::{Mistake, Source, Span};
 pub use suggest::{choices, suggest};
 

@@ -4,7 +4,7 @@ use super::os;
 use crate::input;
 use crate::wire::challenge::SiteKey;
 use crate::wire::hex::{hex, unhex};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Most octets of a key file that are read: a key, and room for what an editor may add.
@@ -42,7 +42,7 @@ pub enum KeyFileError {
         error: std::io::Error,
     },
     /// Others may read it.
-    #[error("the site key {} can be read by others: {how}", path.display())]
+    #[error("the site key {} is not its owner's alone: {how}", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -87,14 +87,16 @@ fn cannot_read(path: &Path, error: std::io::Error) -> KeyFileError {
 /// # Errors
 /// When there is no such file, others may read it, or it is no key.
 pub fn read(path: &Path) -> Result<SiteKey, KeyFileError> {
-    let others = os::readable_by_others(path).map_err(|e| cannot_read(path, e))?;
+    // What was opened is judged, and not what the name leads to a moment before or after.
+    let file = input::open(path).map_err(|e| cannot_read(path, e))?;
+    let others = os::open_to_others(&file, path).map_err(|e| cannot_read(path, e))?;
     if let Some(how) = others {
-        return Err(KeyFileError::Open { path: path.into(), how: how.to_string() });
+        return Err(KeyFileError::Open { path: path.into(), how });
     }
-    let mut octets = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE).read_to_end(&mut octets))
-        .map_err(|e| cannot_read(path, e))?;
+    let octets = input::octets_of(file, MAX_FILE).map_err(|e| match e.kind() {
+        std::io::ErrorKind::FileTooLarge => KeyFileError::NoKey(path.into()),
+        _ => cannot_read(path, e),
+    })?;
     // An editor on Windows may have put a byte order mark before it, and a line end behind it.
     let text = input::decode("", octets).unwrap_or_default();
     let secret: [u8; 32] = unhex(text.trim())
@@ -106,6 +108,36 @@ pub fn read(path: &Path) -> Result<SiteKey, KeyFileError> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_its_owners_alone_and_a_regular_file() {
+        use std::os::unix::fs::{PermissionsExt as _, chown};
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("site.key");
+        create(&path).expect("a key");
+        assert!(read(&path).is_ok());
+        let link = folder.path().join("link.key");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        assert!(read(&link).is_ok(), "what a link leads to is judged");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("set");
+        let told = read(&path).expect_err("anybody may exchange it").to_string();
+        assert!(told.contains("others may exchange it"), "{told}");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o1777))
+            .expect("set");
+        assert!(read(&path).is_ok(), "as in /tmp, where only owners may");
+        if chown(&path, Some(12_345), None).is_ok() {
+            let told = read(&path).expect_err("somebody else's").to_string();
+            assert!(told.contains("belongs to user 12345"), "{told}");
+        }
+        let told = read(Path::new("/dev/zero")).expect_err("a device").to_string();
+        assert!(told.contains("no regular file"), "{told}");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
+        let told = read(&pipe).expect_err("a pipe").to_string();
+        assert!(told.contains("no regular file"), "{told}");
+    }
 
     #[test]
     fn a_key_never_follows_a_link_nor_replaces_a_file() {

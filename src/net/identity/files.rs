@@ -2,6 +2,7 @@
 
 use super::chain::Identity;
 use super::error::IdentityError;
+use crate::input;
 use p12_keystore::{Pkcs12Archive, error::Error as PfxError};
 use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -95,7 +96,7 @@ fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
     if octets > MAX_FILE {
         return Err(IdentityError::TooLarge { path: path.into(), octets });
     }
-    std::fs::read(path).map_err(wrong)
+    input::octets(path, MAX_FILE).map_err(wrong)
 }
 
 /// A file that must be PEM text.

@@ -57,14 +57,37 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
-/// Who besides the owner can read the file, in words; `None` when nobody can.
+/// By what right others may read an open file or put another one in its place, with what mends it;
+/// `None` where nobody may but its owner, and that is this user, root, or who became root by sudo.
 ///
 /// # Errors
-/// When the file's metadata cannot be read.
-pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
-    let mode = std::fs::metadata(path)?.mode() & 0o777;
-    Ok((mode & 0o077 != 0)
-        .then(|| format!("its mode is {mode:04o}; fix with `chmod 600 {}`", path.display())))
+/// When the system does not say.
+pub fn open_to_others(file: &std::fs::File, path: &Path) -> io::Result<Option<String>> {
+    let told = file.metadata()?;
+    let mode = told.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let mend = format!("its mode is {mode:04o}; fix with `chmod 600 {}`", path.display());
+        return Ok(Some(mend));
+    }
+    // SAFETY: it takes nothing, and cannot fail.
+    #[expect(unsafe_code, reason = "the standard library does not tell the user")]
+    let user = unsafe { libc::geteuid() };
+    // Whoever calls this by sudo brings files of his own.
+    let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+    let is_trusted =
+        |owner: u32| owner == user || owner == 0 || (user == 0 && Some(owner) == caller);
+    if !is_trusted(told.uid()) {
+        let mend = format!("it belongs to user {}; copy it to a file of your own", told.uid());
+        return Ok(Some(mend));
+    }
+    // Links are followed: whoever may write to the folder where the file is may exchange it.
+    let real = std::fs::canonicalize(path)?;
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    let around = std::fs::metadata(folder)?;
+    let is_anybodys = around.mode() & 0o1002 == 0o0002;
+    Ok((is_anybodys || !is_trusted(around.uid())).then(|| {
+        format!("others may exchange it in {}; move it to a folder of your own", folder.display())
+    }))
 }
 
 /// Creates a file that only its owner can read, and fails when it exists.

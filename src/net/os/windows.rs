@@ -92,8 +92,8 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 ///
 /// # Errors
 /// When the file does not exist.
-pub fn readable_by_others(path: &Path) -> io::Result<Option<String>> {
-    std::fs::metadata(path).map(|_| None)
+pub fn open_to_others(file: &std::fs::File, _path: &Path) -> io::Result<Option<String>> {
+    file.metadata().map(|_| None)
 }
 
 /// Creates a file, and fails when it exists; it inherits the access list of its folder.
