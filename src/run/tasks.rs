@@ -203,9 +203,10 @@ fn misplaced_step(looked_up: Option<Step>, address: IpAddr, misplaced: Misplaced
 fn resolve_step(found: Result<Found, Failure>, ms: f64) -> Step {
     let of = |outcome, facts| Step { ms, ..Step::new(StepKind::Resolve, outcome, facts) };
     match found {
-        Ok(Found { addresses, aliases, unroutable, impatient }) => {
+        Ok(Found { addresses, left_out, aliases, unroutable, impatient }) => {
             let facts = Facts::of(|facts| {
                 facts.resolve.addresses = addresses;
+                facts.resolve.left_out = left_out;
                 facts.resolve.aliases = aliases;
                 facts.resolve.no_route = unroutable;
                 facts.resolve.resolver_gave_up = impatient;

@@ -62,6 +62,7 @@ pub fn judge(hop: &Hop, seen: Option<&Observation>, policy: Policy) -> Judgement
         judgement.ended =
             Some((judgement.ended.map_or(StepKind::Connect, |(step, _)| step), Initiator::Path));
     }
+    judgement.notes.extend(reading::left_out(hop, seen));
     judgement.notes.extend(both_ends::notes(hop, seen));
     judgement.notes.extend(tls::notes(hop, seen));
     judgement.notes.extend(directory::notes(hop, seen));

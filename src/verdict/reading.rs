@@ -51,3 +51,10 @@ pub(super) fn address_note(hop: &Hop, seen: &Observation) -> Option<String> {
         hop.to.host.label()
     ))
 }
+
+/// That a name has more addresses than are tried.
+pub(super) fn left_out(hop: &Hop, seen: &Observation) -> Option<String> {
+    let left_out = seen.steps.iter().map(|step| step.facts.resolve.left_out).max()?;
+    let to = hop.to.host.label();
+    (left_out > 0).then(|| format!("{to} has {left_out} more addresses, which are not tested"))
+}

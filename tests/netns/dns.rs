@@ -48,7 +48,12 @@ impl Site {
             );
             return None;
         }
-        let server = serve(&site, ZONE);
+        let many = (0..150).map(|n| format!("--host-record=many.example,10.77.2.{}", 100 + n));
+        let many: Vec<String> = many
+            .chain((0..200).map(|n| format!("--host-record=many.example,fd77:2::{:x}", 0x1000 + n)))
+            .collect();
+        let zone: Vec<&str> = ZONE.iter().copied().chain(many.iter().map(String::as_str)).collect();
+        let server = serve(&site, &zone);
         // The listener is told its addresses: it needs no DNS.
         write(&site, "{ name = \"psp.contoso.test\", addresses = [\"10.77.2.2\", \"fd77:2::2\"] }");
         let mut psp = site.net.host("psp").start(
@@ -167,6 +172,21 @@ fn names_with_addresses_give_one_hop_each() {
         resolve["facts"]["resolve"]["addresses"],
         serde_json::json!(["10.77.2.2", "10.77.2.77"])
     );
+}
+
+#[test]
+fn of_a_name_with_hundreds_of_addresses_some_are_tested_and_the_rest_is_counted() {
+    let Some(site) = Site::new() else { return };
+    let seen = site.connect(&["many.example"], &["--connect-timeout", "1s"]);
+    let hops = seen.hops();
+    assert_eq!(hops.len(), 32);
+    let of_v6 =
+        hops.iter().filter(|h| h["to"]["address"].as_str().is_some_and(|a| a.contains(':')));
+    assert_eq!(of_v6.count(), 16, "both families are tested");
+    for hop in hops {
+        let told = "many.example has 318 more addresses, which are not tested";
+        assert!(hop["notes"].as_array().is_some_and(|n| n.iter().any(|n| n == told)), "{hop:#}");
+    }
 }
 
 #[test]

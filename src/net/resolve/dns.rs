@@ -182,9 +182,17 @@ impl Dns {
                 targets.push(target);
             }
         }
+        if targets.len() > MAX_TARGETS {
+            let (name, all) = (crate::text::sanitise(name, 253), targets.len());
+            tracing::warn!(%name, all, tested = MAX_TARGETS, "more targets than are tested");
+            targets.truncate(MAX_TARGETS);
+        }
         if targets.is_empty() { Err(Failure::peer(Reason::NameNoAddress)) } else { Ok(targets) }
     }
 }
+
+/// Targets of one name that are looked at: an answer has room for thousands.
+const MAX_TARGETS: usize = 64;
 
 /// The names on the way to the addresses (CNAME), as the answers for both families have them.
 fn aliases(found: &[&Lookup]) -> Vec<String> {

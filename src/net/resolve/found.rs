@@ -7,8 +7,10 @@ use std::time::Duration;
 /// What a name stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Every address, IPv4 first, each once.
+    /// Its addresses, IPv4 first, each once, and [`MAX_ADDRESSES`] at most.
     pub addresses: Vec<IpAddr>,
+    /// How many more it has.
+    pub left_out: usize,
     /// The names that it stands for, in the order of the answer (CNAME, RFC 1034 section 3.6.2).
     pub aliases: Vec<String>,
     /// Of the addresses, those of a family that this machine has no way out for, where it has one
@@ -21,14 +23,31 @@ pub struct Found {
 
 impl Found {
     pub(super) fn new(addresses: impl IntoIterator<Item = IpAddr>, aliases: Vec<String>) -> Self {
-        let addresses = in_order(addresses);
-        Found { unroutable: unroutable(&addresses), addresses, aliases, impatient: false }
+        let (addresses, left_out) = bounded(in_order(addresses));
+        let unroutable = unroutable(&addresses);
+        Found { unroutable, addresses, left_out, aliases, impatient: false }
     }
 
     /// The addresses that a client on this machine would try.
     pub fn routable(&self) -> Vec<IpAddr> {
         self.addresses.iter().copied().filter(|a| !self.unroutable.contains(a)).collect()
     }
+}
+
+/// Addresses of one name that are tried: an answer has room for thousands, and each is a hop.
+pub const MAX_ADDRESSES: usize = 32;
+
+/// The first so many, with room for both families, and how many are left out.
+fn bounded(mut addresses: Vec<IpAddr>) -> (Vec<IpAddr>, usize) {
+    let of_v4 = addresses.iter().filter(|a| a.is_ipv4()).count();
+    let of_v6 = addresses.len() - of_v4;
+    let left_out = addresses.len().saturating_sub(MAX_ADDRESSES);
+    let half = MAX_ADDRESSES / 2;
+    let v4 = of_v4.min(half.max(MAX_ADDRESSES.saturating_sub(of_v6)));
+    let v6 = of_v6.min(MAX_ADDRESSES - v4);
+    addresses.drain(of_v4 + v6..);
+    addresses.drain(v4..of_v4);
+    (addresses, left_out)
 }
 
 /// IPv4 first, each once, always in the same order. An IPv4 address in the clothes of IPv6 is one
@@ -89,6 +108,23 @@ mod tests {
         let wanted = ["10.0.0.1", "10.0.0.9", "fd00::1", "fd00::2"].map(address);
         assert_eq!(in_order(came), wanted);
         assert_eq!(in_order(came.into_iter().rev()), wanted);
+    }
+
+    #[test]
+    fn a_name_of_thousands_has_some_of_each_family() {
+        let of = |v4: u32, v6: u32| {
+            let v4 = (0..v4).map(|n| IpAddr::from(n.to_be_bytes()));
+            let v6 =
+                (0..v6).map(|n| IpAddr::from((0x20_u128 << 120 | u128::from(n)).to_be_bytes()));
+            let (some, left_out) = bounded(in_order(v4.chain(v6)));
+            let of_v4 = some.iter().filter(|a| a.is_ipv4()).count();
+            (of_v4, some.len() - of_v4, left_out)
+        };
+        assert_eq!(of(1000, 1000), (16, 16, 1968));
+        assert_eq!(of(1000, 3), (29, 3, 971));
+        assert_eq!(of(2, 1000), (2, 30, 970));
+        assert_eq!(of(0, 40), (0, 32, 8));
+        assert_eq!(of(20, 12), (20, 12, 0));
     }
 
     #[test]

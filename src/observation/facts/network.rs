@@ -11,6 +11,8 @@ family! {
         /// What it has, in the order in which they are tried.
         #[schemars(with = "Vec<String>")]
         addresses: Vec<IpAddr>,
+        /// How many more it has, which are not tried.
+        left_out: usize,
         /// Other names on the way to them (CNAME).
         aliases: Vec<String>,
         /// Addresses of a family for which this machine has no route.
