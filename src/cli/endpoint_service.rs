@@ -119,6 +119,10 @@ pub(super) async fn list(
         question.list_alone().await
     };
     let (outcome, remembered) = match asked {
+        Ok(Answers { list, .. }) if service::List::parse(&list).is_err() => {
+            // Shown by whoever reads it; and asked for again, since a broken answer is no list.
+            return Ok(Fetched { list, version: None, remark: None, changes: None });
+        }
         Ok(Answers { version, list, changes, not_before, remark }) => {
             let (version_text, changes_text) =
                 (version.clone().unwrap_or_default(), changes.clone().unwrap_or_default());

@@ -194,10 +194,11 @@ pub fn run(args: &Args) -> Outcome {
     let fingerprint = shared.key.as_ref().map(SiteKey::fingerprint);
     let started = clock::now();
     let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
-    let (arrivals, counts) = shared.journal.snapshot();
+    let seen = shared.journal.snapshot();
     let came = listener::Came {
-        counts,
-        arrivals,
+        counts: seen.counts,
+        arrivals: seen.arrivals,
+        arrivals_left_out: seen.left_out,
         half_open: shared.sightings.half_open(),
         sweeps: shared.receipts.sweeps(),
     };

@@ -52,8 +52,11 @@ pub struct ListenFile {
     /// Sweeps of them, by the site's own connectors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sweeps: Vec<SweepEntry>,
-    /// The connections, the first 100,000 of them.
+    /// The connections: the first 100,000 that were proved, and the first 50,000 others.
     pub arrivals: Vec<Arrival>,
+    /// How many more there were; none is 0.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub arrivals_left_out: u64,
     /// Connections that began and never opened: the answer to their SYN did not get back, or theirs
     /// to that did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -112,6 +115,11 @@ pub struct SweepEntry {
     pub ports: u32,
 }
 
+/// Whether nothing is missing.
+fn is_none(left_out: &u64) -> bool {
+    *left_out == 0
+}
+
 /// What a listener saw in all.
 #[derive(Debug)]
 pub struct Came {
@@ -121,6 +129,8 @@ pub struct Came {
     pub counts: BTreeMap<SocketAddr, Counts>,
     /// The connections.
     pub arrivals: Vec<Arrival>,
+    /// How many more there were.
+    pub arrivals_left_out: u64,
     /// Those that began and never opened.
     pub half_open: Vec<HalfOpen>,
 }
@@ -141,7 +151,7 @@ impl ListenFile {
         ranges: &[OpenRange],
         came: Came,
     ) -> Self {
-        let Came { counts, arrivals, half_open, sweeps } = came;
+        let Came { counts, arrivals, arrivals_left_out, half_open, sweeps } = came;
         let (started, finished) = when;
         let mut hosts: Vec<String> = wanted
             .iter()
@@ -175,6 +185,7 @@ impl ListenFile {
             ranges,
             sweeps,
             arrivals,
+            arrivals_left_out,
             half_open,
             seal: None,
         }

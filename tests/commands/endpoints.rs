@@ -378,3 +378,22 @@ fn a_service_that_wants_to_be_left_alone_is() {
     let done = asked(&folder, &url);
     assert!(done.code == Some(2) && done.err.contains("status 503"), "{done}");
 }
+
+#[test]
+fn a_broken_answer_is_not_remembered() {
+    let folder = Folder::new(SITE);
+    let same = std::fs::read_to_string(list("same")).expect("a file");
+    let times = std::sync::atomic::AtomicUsize::new(0);
+    let (url, _) = service(move |path| match path.split('?').next() {
+        Some("/version/Worldwide") => (200, r#"{"latest":"2026110100"}"#.to_owned()),
+        Some("/endpoints/Worldwide") => {
+            let is_first = times.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            (200, if is_first { "[{\"id\": 1, ".to_owned() } else { same.clone() })
+        }
+        _ => (200, "[]".to_owned()),
+    });
+    let broken = asked(&folder, &url);
+    assert!(broken.code == Some(2) && broken.err.contains("no JSON"), "{broken}");
+    let done = asked(&folder, &url);
+    assert_eq!(done.code, Some(0), "it is asked for again: {done}");
+}

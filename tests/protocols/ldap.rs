@@ -69,12 +69,12 @@ impl Listener {
     /// Waits until this many connections have come to their own end, and returns how they did.
     async fn arrivals(self, count: usize) -> Vec<Arrival> {
         for _ in 0..200 {
-            if self.journal.snapshot().0.len() >= count {
+            if self.journal.snapshot().arrivals.len() >= count {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.end().await.snapshot().0
+        self.end().await.snapshot().arrivals
     }
 
     fn trust(&self) -> Trust {

@@ -200,12 +200,12 @@ async fn with_the_key_every_connection_is_proved() {
     );
     assert_eq!(step(&seen, RpcPort).facts.flat()["port"], first);
     for _ in 0..100 {
-        if site.journal.snapshot().0.len() == 3 {
+        if site.journal.snapshot().arrivals.len() == 3 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let arrivals = site.journal.snapshot().0;
+    let arrivals = site.journal.snapshot().arrivals;
     assert_eq!(arrivals.iter().filter(|a| a.proved).count(), 3, "{arrivals:?}");
 }
 

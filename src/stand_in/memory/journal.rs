@@ -6,10 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Entries kept; later ones are only counted.
-pub const MAX_ARRIVALS: usize = 100_000;
+/// Entries kept of connections that were proved, and of others; later ones are only counted. Each kind
+/// has room of its own: strangers, who may make any number, take none from what is evidence.
+pub const MAX_PROVED: usize = 100_000;
+/// See [`MAX_PROVED`].
+pub const MAX_STRANGERS: usize = 50_000;
 
 /// One connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,31 +46,87 @@ pub struct Counts {
 /// Shared by all ports of a listener.
 #[derive(Debug, Default)]
 pub struct Journal {
-    inner: Mutex<(Vec<Arrival>, BTreeMap<SocketAddr, Counts>)>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    proved: Vec<Arrival>,
+    strangers: Vec<Arrival>,
+    counts: BTreeMap<SocketAddr, Counts>,
+    left_out: u64,
+}
+
+/// What a listener saw.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Connections, in the order in which they came.
+    pub arrivals: Vec<Arrival>,
+    /// How many more there were.
+    pub left_out: u64,
+    /// By port.
+    pub counts: BTreeMap<SocketAddr, Counts>,
 }
 
 impl Journal {
+    /// Whoever panicked while he held it left whole entries.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a finished connection.
     pub fn arrived(&self, endpoint: SocketAddr, arrival: Arrival) {
-        if let Ok(mut inner) = self.inner.lock() {
-            let counts = inner.1.entry(endpoint).or_default();
-            counts.accepted += 1;
-            counts.proved += u64::from(arrival.proved);
-            if inner.0.len() < MAX_ARRIVALS {
-                inner.0.push(arrival);
-            }
+        let mut inner = self.inner();
+        let counts = inner.counts.entry(endpoint).or_default();
+        counts.accepted += 1;
+        counts.proved += u64::from(arrival.proved);
+        let (kept, most) = match arrival.proved {
+            true => (&mut inner.proved, MAX_PROVED),
+            false => (&mut inner.strangers, MAX_STRANGERS),
+        };
+        if kept.len() < most {
+            kept.push(arrival);
+        } else {
+            inner.left_out += 1;
         }
     }
 
     /// Counts a connection that a limit turned away.
     pub fn turned_away(&self, endpoint: SocketAddr) {
-        if let Ok(mut inner) = self.inner.lock() {
-            inner.1.entry(endpoint).or_default().turned_away += 1;
-        }
+        self.inner().counts.entry(endpoint).or_default().turned_away += 1;
     }
 
-    /// Entries and counts so far.
-    pub fn snapshot(&self) -> (Vec<Arrival>, BTreeMap<SocketAddr, Counts>) {
-        self.inner.lock().map(|inner| inner.clone()).unwrap_or_default()
+    /// What came so far.
+    pub fn snapshot(&self) -> Seen {
+        let inner = self.inner();
+        let mut arrivals = [&inner.proved[..], &inner.strangers].concat();
+        arrivals.sort_by_key(|arrival| arrival.at);
+        Seen { arrivals, left_out: inner.left_out, counts: inner.counts.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_take_no_room_from_proofs() {
+        let journal = Journal::default();
+        let here = SocketAddr::from(([127, 0, 0, 1], 1));
+        let arrival = |second: i64, proved: bool| Arrival {
+            at: Timestamp::from_second(second).expect("a time"),
+            local: here,
+            peer: here,
+            proved,
+            ended: String::new(),
+        };
+        let strangers = i64::try_from(MAX_STRANGERS).expect("a number") + 7;
+        (0..strangers).for_each(|second| journal.arrived(here, arrival(second, false)));
+        journal.arrived(here, arrival(3, true));
+        let seen = journal.snapshot();
+        assert_eq!((seen.arrivals.len(), seen.left_out), (MAX_STRANGERS + 1, 7));
+        assert_eq!(seen.arrivals.iter().position(|a| a.proved), Some(3), "in the order of time");
+        let counts = seen.counts[&here];
+        assert_eq!((counts.accepted, counts.proved), (seen.left_out + 50_001, 1));
     }
 }

@@ -73,7 +73,7 @@ async fn a_stranger_gets_an_answer_and_no_proof() {
         assert_eq!(seen.names(), ["connect", "tls", "alpn", "http", "grpc", "grpc-stream"]);
         assert_eq!(seen.step(StepKind::Grpc).facts.flat()["health"], "SERVING");
     }
-    let (arrivals, _) = http.end().await.snapshot();
+    let arrivals = http.end().await.snapshot().arrivals;
     assert!(!arrivals.is_empty() && arrivals.iter().all(|a| !a.proved), "{arrivals:?}");
 }
 
