@@ -34,6 +34,7 @@ pub mod event;
 pub mod input;
 pub mod lab;
 pub mod listen;
+pub mod lock;
 pub mod matrix;
 pub mod net;
 pub mod observation;

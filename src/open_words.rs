@@ -1,8 +1,9 @@
 //! Closed sets of words that stand in files, and words of newer versions that are in none of them:
 //! they are kept, shown and written again, and nothing takes them for something else.
 
+use crate::lock::lock;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// A word that this version does not know, kept for as long as the program runs, so that the sets
 /// stay as cheap to copy as they are.
@@ -24,7 +25,7 @@ impl Word {
         if text.is_empty() || text.len() > LONGEST || !text.bytes().all(fits) {
             return None;
         }
-        Self::keep_among(&mut KEPT.lock().unwrap_or_else(PoisonError::into_inner), text)
+        Self::keep_among(&mut lock(&KEPT), text)
     }
 
     fn keep_among(kept: &mut BTreeSet<&'static str>, text: &str) -> Option<Word> {

@@ -239,6 +239,21 @@ fn facts_are_read_by_their_fields() {
     assert_eq!(readers("detail.get("), Vec::<String>::new());
 }
 
+/// Whoever gives up on a lock whose holder panicked calls nothing seen what was not looked at.
+#[test]
+fn locks_are_taken_in_one_way() {
+    let files = source::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let others = |file: &source::File| -> bool {
+        let code = file.code.split_whitespace().collect::<String>();
+        code.match_indices(".lock()").any(|(at, _)| {
+            let is_stream = code[..at].ends_with("stdout()") || code[..at].ends_with("stderr()");
+            !is_stream && !code[at..].starts_with(".lock().await")
+        })
+    };
+    let found: Vec<&str> = files.iter().filter(|f| others(f)).map(|f| f.path.as_str()).collect();
+    assert_eq!(found, ["lock.rs"], "use lock::lock");
+}
+
 /// Callers tell errors apart by their type, and not by their words. The command line only shows
 /// them.
 #[test]

@@ -1,13 +1,14 @@
 //! The first octets that the other end sent, kept aside: they tell what it speaks when it does not
 //! speak what was asked.
 
+use crate::lock::lock;
 use crate::observation::facts::Families;
 use crate::observation::failure::Failure;
 use crate::reason::Reason;
 use crate::wire::octets::{looks_like, printable};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -68,7 +69,7 @@ impl<S> Drop for Recorder<S> {
 
 impl Recorded {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The octets so far.

@@ -1,5 +1,6 @@
 //! Who is let in: limits of a listener, as they are used up by all its ports together.
 
+use crate::lock::lock;
 use crate::wire::sighting;
 use crate::wire::sighting::Seen::{NotAllowed, TurnedAway};
 use ipnet::IpNet;
@@ -94,7 +95,7 @@ impl Gate {
         }
         let peer = peer_of(peer);
         let permit = self.total.clone().try_acquire_owned().map_err(|_| TurnedAway)?;
-        let mut peers = self.peers.lock().map_err(|_| TurnedAway)?;
+        let mut peers = lock(&self.peers);
         let count = peers.entry(peer).or_default();
         if *count >= self.limits.per_peer {
             return Err(TurnedAway);
@@ -113,9 +114,8 @@ pub(super) struct Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if let Ok(mut peers) = self.gate.peers.lock()
-            && let Some(count) = peers.get_mut(&self.peer)
-        {
+        let mut peers = lock(&self.gate.peers);
+        if let Some(count) = peers.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
                 peers.remove(&self.peer);

@@ -3,7 +3,7 @@
 use super::connection_limits::Limited;
 use super::gate::{Gate, IDLE, Pass};
 use super::proxy_header;
-use crate::net::{clock, serve as sockets, tls};
+use crate::net::{clock, os, serve as sockets, tls};
 use crate::protocol;
 use crate::stand_in::memory::journal::{Arrival, Journal};
 use crate::stand_in::patience::within;
@@ -30,15 +30,24 @@ pub async fn run(
 ) {
     let tracker = TaskTracker::new();
     let Ok(endpoint) = listener.local_addr() else { return };
+    let mut told = None;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, peer)) = accepted else {
-            // Out of descriptors, most likely: the queue of the kernel holds the others meanwhile.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
+        let (stream, peer) = match accepted {
+            Ok(both) => both,
+            Err(error) => {
+                if told.replace(error.kind()) != Some(error.kind()) {
+                    tracing::warn!(%endpoint, %error, "a connection could not be accepted");
+                }
+                // Out of descriptors: the queue of the kernel holds the others meanwhile. What is
+                // wrong with one connection is over with it.
+                let wait = if os::lacks_resources(&error) { 50 } else { 1 };
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                continue;
+            }
         };
         let passed = gate.admit(peer.ip());
         let state = passed.as_ref().err().copied().unwrap_or(Opened);

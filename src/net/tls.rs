@@ -12,6 +12,7 @@ pub use inside::{Inside, Told};
 use self::chain::{Chain, Roots};
 use self::signature::Signature;
 use super::certificate::{self, sha256};
+use crate::lock::lock;
 use crate::observation::failure::Failure;
 use crate::observation::{CertificateFault, Facts};
 use crate::reason::Reason;
@@ -196,9 +197,8 @@ impl Recorder {
         match signature::check(der::public_key(cert), dss.scheme, message, dss.signature()) {
             Signature::Wrong => return Err(rustls::CertificateError::BadSignature.into()),
             Signature::NotChecked(why) => {
-                if let Ok(mut finding) = self.finding.lock() {
-                    finding.not_checked = Some(why);
-                }
+                let mut finding = lock(&self.finding);
+                finding.not_checked = Some(why);
             }
             Signature::Right => {}
         }
@@ -224,20 +224,19 @@ impl ServerCertVerifier for Recorder {
         let chain = Chain::read(leaf, intermediates, &self.name, seconds, roots);
         let public = chain::is_public(&public, &chain, own.is_ok(), self.trust.fetches());
         let problem = own.err().map(|e| (chain::fault(&e, &chain), short(&e)));
-        if let Ok(mut finding) = self.finding.lock() {
-            let intermediates = intermediates
-                .iter()
-                .take(certificate::MAX_CHAIN)
-                .map(|c| c.clone().into_owned())
-                .collect();
-            *finding = Finding {
-                problem,
-                public,
-                leaf: Some(leaf.clone().into_owned()),
-                intermediates,
-                not_checked: None,
-            };
-        }
+        let mut finding = lock(&self.finding);
+        let intermediates = intermediates
+            .iter()
+            .take(certificate::MAX_CHAIN)
+            .map(|c| c.clone().into_owned())
+            .collect();
+        *finding = Finding {
+            problem,
+            public,
+            leaf: Some(leaf.clone().into_owned()),
+            intermediates,
+            not_checked: None,
+        };
         Ok(ServerCertVerified::assertion())
     }
 
@@ -351,7 +350,7 @@ pub async fn connect<S: super::Io>(
     let outcome = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await;
     let asked = asked.0.load(Ordering::Relaxed);
     let stream = outcome.map_err(|e| handshake_failure(&e, asked))?;
-    let finding = recorder.finding.lock().map(|f| f.clone()).unwrap_or_default();
+    let finding = lock(&recorder.finding).clone();
     Ok(describe(stream, name, finding, asked))
 }
 

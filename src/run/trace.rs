@@ -1,12 +1,13 @@
 //! Which failed hops have their way walked. Few do: routers answer only a handful of packets a
 //! second, and one walk serves many hops.
 
+use crate::lock::lock;
 use crate::net::{clock, trace};
 use crate::observation::{Evidence, Initiator, NodeAnswer, Observation, Trace};
 use crate::reason::Reason;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -90,7 +91,7 @@ impl Walks {
 
     /// Whether a router on all of the ways would answer one more packet, which is sent now.
     fn take_answer(&self, now: Instant) -> bool {
-        let mut left = self.answers_left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.answers_left);
         let more = now.saturating_duration_since(left.1).as_secs_f64();
         *left = ((left.0 + more).min(BURST) - 1.0, now);
         left.0 >= 0.0
@@ -100,7 +101,7 @@ impl Walks {
     /// address, on the same port, then the others.
     fn choose(&self, key: Key) -> Vec<Walk> {
         let (ended, source, to) = key;
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = lock(&self.begun);
         let near = |other: &SocketAddr| network(other.ip()) == network(to.ip());
         let mut beside: Vec<Walk> = begun
             .iter()

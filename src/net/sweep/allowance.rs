@@ -1,8 +1,9 @@
 //! What all sweeps of a run may take together: connections begun per second, and descriptors.
 
+use crate::lock::lock;
 use crate::net::clock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Connections that may be begun at once after a pause, in seconds of the rate: an event loop
@@ -69,7 +70,7 @@ impl Allowance {
             self.begun.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if state.part < state.most && now.saturating_duration_since(state.doubled) >= DOUBLES_EVERY
         {
             state.part = (state.part * 2.0).min(state.most);
@@ -102,7 +103,7 @@ impl Allowance {
 
     /// Slower from now on: what was missing came when it was asked for again, so it had been lost.
     pub fn slow_down(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         state.most = (state.part / 2.0).max(1.0 / 64.0);
         state.part = state.most;
         state.doubled = clock::instant();

@@ -1,12 +1,13 @@
 //! What a listener saw: one entry per connection, and counts that stay right when entries are
 //! dropped.
 
+use crate::lock::lock;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Entries kept of connections that were proved, and of others; later ones are only counted. Each kind
 /// has room of its own: strangers, who may make any number, take none from what is evidence.
@@ -71,7 +72,7 @@ pub struct Seen {
 impl Journal {
     /// Whoever panicked while he held it left whole entries.
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// Adds a finished connection.

@@ -1,5 +1,6 @@
 //! Challenges that were answered, so that a recorded one opens no second long-lived connection.
 
+use crate::lock::lock;
 use jiff::Timestamp;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
@@ -26,7 +27,7 @@ impl Nonces {
     /// Whether a challenge of this nonce, made at `sent` UNIX seconds, is a fresh one that was not
     /// answered before.
     pub fn is_first(&self, nonce: [u8; 12], sent: u32, now: Timestamp) -> bool {
-        let Ok(mut inner) = self.0.lock() else { return false };
+        let mut inner = lock(&self.0);
         let Known { nonces, order } = &mut *inner;
         if now.as_second().abs_diff(i64::from(sent)) > FRESH || !nonces.insert(nonce) {
             return false;

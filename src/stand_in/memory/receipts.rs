@@ -1,6 +1,7 @@
 //! Which ports of a range a sweep has reached, and from where: the listener's count, to be held
 //! against the connector's.
 
+use crate::lock::lock;
 use crate::wire::stamp::SWEEP_LEN;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -35,7 +36,7 @@ struct Receipt {
 impl Receipts {
     /// A connection of a sweep arrived at this port.
     pub fn note(&self, sweep: SweepId, peer: IpAddr, port: u16) {
-        let Ok(mut receipts) = self.sweeps.lock() else { return };
+        let mut receipts = lock(&self.sweeps);
         let peer = peer.to_canonical();
         let place = match receipts.iter().rposition(|r| r.sweep == sweep && r.peer == peer) {
             Some(place) => place,
@@ -52,7 +53,7 @@ impl Receipts {
 
     /// The ports at which a sweep arrived, from whatever address, in order.
     pub fn ports(&self, sweep: SweepId) -> Vec<u16> {
-        let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
+        let receipts = lock(&self.sweeps);
         let of_sweep: Vec<&Receipt> = receipts.iter().filter(|r| r.sweep == sweep).collect();
         let arrived = |port: &u16| {
             of_sweep.iter().any(|r| r.ports[usize::from(port / 64)] & (1 << (port % 64)) != 0)
@@ -63,34 +64,32 @@ impl Receipts {
     /// These ports of a range are not held here: somebody else has them, or they could not be
     /// opened.
     pub fn add_taken(&self, ports: &[u16]) {
-        if let Ok(mut taken) = self.taken.lock() {
-            taken.extend(ports);
-            taken.sort_unstable();
-            taken.dedup();
-        }
+        let mut taken = lock(&self.taken);
+        taken.extend(ports);
+        taken.sort_unstable();
+        taken.dedup();
     }
 
     /// So are these, and that is who has them.
     pub fn add_holders(&self, holders: &BTreeMap<u16, String>) {
-        if let Ok(mut known) = self.holders.lock() {
-            known.extend(holders.iter().map(|(port, who)| (*port, who.clone())));
-        }
+        let mut known = lock(&self.holders);
+        known.extend(holders.iter().map(|(port, who)| (*port, who.clone())));
     }
 
     /// Who has ports of the host's ranges.
     pub fn holders(&self) -> BTreeMap<u16, String> {
-        self.holders.lock().map(|holders| holders.clone()).unwrap_or_default()
+        lock(&self.holders).clone()
     }
 
     /// The ports of the host's ranges that are not held here, in order.
     pub fn taken(&self) -> Vec<u16> {
-        self.taken.lock().map(|taken| taken.clone()).unwrap_or_default()
+        lock(&self.taken).clone()
     }
 
     /// Each sweep's peer, with the number of ports that it reached, in the order in which they
     /// began.
     pub fn sweeps(&self) -> Vec<(IpAddr, u32)> {
-        let Ok(receipts) = self.sweeps.lock() else { return Vec::new() };
+        let receipts = lock(&self.sweeps);
         receipts
             .iter()
             .map(|r| (r.peer, r.ports.iter().map(|word| word.count_ones()).sum()))

@@ -3,6 +3,7 @@
 //! challenge in it; where a front has taken that out, by the mark in its `User-Agent`; else by its
 //! path.
 
+use crate::lock::lock;
 use crate::wire::question::{HopQuestion, path_tag};
 use crate::wire::sighting::Arrived;
 use jiff::{SignedDuration, Timestamp};
@@ -71,7 +72,7 @@ impl Requests {
     }
 
     fn note(&self, request: Request, now: Timestamp) {
-        let Ok(mut memory) = self.0.lock() else { return };
+        let mut memory = lock(&self.0);
         if memory.came.len() == MAX
             && let Some((gone, _)) = memory.came.pop_front()
         {
@@ -87,7 +88,7 @@ impl Requests {
         began: Option<Timestamp>,
         now: Timestamp,
     ) -> Arrived {
-        let Ok(memory) = self.0.lock() else { return Arrived::default() };
+        let memory = lock(&self.0);
         let tried = now - SignedDuration::from_millis(question.age_ms.into());
         let since = tried - SLACK;
         let mut arrived = Arrived {

@@ -3,6 +3,7 @@
 
 use super::nonces::Nonces;
 use super::requests::Requests;
+use crate::lock::lock;
 use crate::net::half_open::{self, Ends, Stands, Table};
 use crate::net::{clock, random};
 use crate::wire::hex::hex;
@@ -142,34 +143,34 @@ impl Named {
 impl Sightings {
     /// The listener begins: its ports are open from now on.
     pub fn begin(&self, own: BTreeSet<SocketAddr>, now: Timestamp) {
-        if let Ok(mut inner) = self.inner.lock() {
-            if inner.began.is_none() {
-                inner.began = Some(now);
-                inner.instance = hex(&random::<8>());
-            }
-            inner.own.extend(own.into_iter().map(plain));
+        let mut inner = lock(&self.inner);
+        if inner.began.is_none() {
+            inner.began = Some(now);
+            inner.instance = hex(&random::<8>());
         }
+        inner.own.extend(own.into_iter().map(plain));
     }
 
     /// When it began, and what tells this run of it from all others.
     pub fn instance(&self) -> (Option<Timestamp>, String) {
-        self.inner.lock().map(|inner| (inner.began, inner.instance.clone())).unwrap_or_default()
+        let inner = lock(&self.inner);
+        (inner.began, inner.instance.clone())
     }
 
     /// How many ports are its own.
     pub(crate) fn own_ports(&self) -> usize {
-        self.inner.lock().map_or(0, |inner| inner.own.len())
+        lock(&self.inner).own.len()
     }
 
     /// The listener's own ports, where the system's table cannot be read: nothing else is known to
     /// be listened on.
     pub(crate) fn own_alone(&self) -> BTreeSet<SocketAddr> {
-        self.inner.lock().map(|inner| inner.own.clone()).unwrap_or_default()
+        lock(&self.inner).own.clone()
     }
 
     /// Notes how far a connection came. What came further before stays so.
     pub fn note(&self, peer: SocketAddr, local: SocketAddr, state: Seen, now: Timestamp) {
-        let Ok(mut inner) = self.inner.lock() else { return };
+        let mut inner = lock(&self.inner);
         let key = (plain(peer), plain(local));
         match inner.entries.get_mut(&key) {
             Some(entry) if now.duration_since(entry.last) <= ANOTHER => {
@@ -194,7 +195,7 @@ impl Sightings {
     /// A connection of a sweep opened. Sweeps are counted elsewhere, and would push everything else
     /// out; but this one is not half open any more.
     pub fn opened_of_sweep(&self, peer: SocketAddr, port: u16) {
-        let Ok(mut inner) = self.inner.lock() else { return };
+        let mut inner = lock(&self.inner);
         let peer = plain(peer);
         let all = (peer, SocketAddr::new([0, 0, 0, 0].into(), 0))
             ..=(peer, SocketAddr::new([u16::MAX; 8].into(), u16::MAX));
@@ -211,19 +212,18 @@ impl Sightings {
         for (local, peer) in table.half_open {
             self.note(peer, local, Seen::HalfOpen, now);
         }
-        if let Ok(mut inner) = self.inner.lock() {
-            if let Some(listening) = table.listening {
-                inner.listening = listening;
-                inner.full = table.full;
-            }
-            let gone = |counters: Counters| counters.reset + counters.dropped + counters.cookies;
-            if let (Some(before), Some(counters)) = (inner.counters, table.counters)
-                && gone(counters) > gone(before)
-            {
-                inner.gone_at = Some(now);
-            }
-            inner.counters = table.counters;
+        let mut inner = lock(&self.inner);
+        if let Some(listening) = table.listening {
+            inner.listening = listening;
+            inner.full = table.full;
         }
+        let gone = |counters: Counters| counters.reset + counters.dropped + counters.cookies;
+        if let (Some(before), Some(counters)) = (inner.counters, table.counters)
+            && gone(counters) > gone(before)
+        {
+            inner.gone_at = Some(now);
+        }
+        inner.counters = table.counters;
     }
 
     /// Who listens, read once more before a question is answered, where that costs little.
@@ -248,7 +248,7 @@ impl Sightings {
         now: Timestamp,
     ) -> Sighting {
         let mut answer = Sighting::of(Seen::Nothing);
-        let Ok(inner) = self.inner.lock() else { return Sighting::of(Seen::Unknown) };
+        let inner = lock(&self.inner);
         let sought = Sought {
             port: question.port,
             source_port: question.source_port,
@@ -318,7 +318,7 @@ impl Sightings {
     /// The ports that the listener has at one of its host's addresses, as words for a proof: on
     /// these it would answer. None while it turns connections away.
     pub fn would_answer_on(&self, own: IpAddr, now: Timestamp) -> String {
-        let Ok(inner) = self.inner.lock() else { return String::new() };
+        let inner = lock(&self.inner);
         let lately = |entry: &Entry| now.duration_since(entry.last) <= LATELY;
         if inner.entries.values().any(|e| e.state == Seen::TurnedAway && lately(e)) {
             return String::new();
@@ -344,7 +344,7 @@ impl Sightings {
     /// The connections to the listener's own ports that stayed half open, in the order in which
     /// they came.
     pub fn half_open(&self) -> Vec<HalfOpen> {
-        let Ok(inner) = self.inner.lock() else { return Vec::new() };
+        let inner = lock(&self.inner);
         let found =
             inner.order.iter().filter_map(|key| Some((key, inner.entries.get(key)?))).filter(
                 |((_, local), e)| {
