@@ -7,7 +7,7 @@ use std::time::Duration;
 /// What a name stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Its addresses, IPv4 first, each once, and [`MAX_ADDRESSES`] at most.
+    /// Its addresses, IPv4 first, each once, and 32 at most.
     pub addresses: Vec<IpAddr>,
     /// How many more it has.
     pub left_out: usize,
