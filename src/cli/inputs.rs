@@ -1,5 +1,6 @@
 //! What the subcommands share: the site file, the port tables and the plan.
 
+use super::discover::Missing;
 use super::outcome::Problem;
 use crate::input::Mistake;
 use crate::matrix::Registry;
@@ -116,11 +117,15 @@ impl Inputs {
         let problems = super::discover::discover(&mut self.site, product, resolver).await;
         self.plan = planned(&self.registry, &self.site)?;
         for entry in &mut self.plan.unplanned {
-            if let Why::NotDiscovered { domain, because } = &mut entry.why {
-                *because = problems
-                    .iter()
-                    .find(|(name, _)| name.ends_with(&format!("._msdcs.{domain}")))
-                    .map(|(_, words)| words.clone());
+            let Why::NotDiscovered { domain, because } = &mut entry.why else { continue };
+            let end = format!("._msdcs.{domain}");
+            match problems.iter().find(|(name, _)| name.ends_with(&end)) {
+                Some((_, Missing::All(words))) => *because = Some(words.clone()),
+                Some((_, Missing::Some(more))) => {
+                    entry.why =
+                        Why::NotAllDiscovered { domain: std::mem::take(domain), more: *more };
+                }
+                None => *because = None,
             }
         }
         Ok(())
@@ -157,11 +162,9 @@ fn who(said: &str, this: &ThisHost, plan: &Plan) -> Who {
 /// That nobody in the plan is meant. A controller whose domain could not be looked up does not find
 /// itself there, so that is said too.
 pub fn nobody(words: impl std::fmt::Display, plan: &Plan) -> Problem {
-    let why = plan
-        .unplanned
-        .iter()
-        .map(|u| &u.why)
-        .find(|why| matches!(why, Why::NotDiscovered { because: Some(_), .. }));
+    let why = plan.unplanned.iter().map(|u| &u.why).find(|why| {
+        matches!(why, Why::NotDiscovered { because: Some(_), .. } | Why::NotAllDiscovered { .. })
+    });
     Problem::text(why.map_or_else(|| words.to_string(), |why| format!("{words}; {why}")))
 }
 

@@ -333,6 +333,13 @@ pub enum Why {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<String>,
     },
+    /// The hosts were found through DNS, and they are too many to test them all.
+    NotAllDiscovered {
+        /// The domain.
+        domain: String,
+        /// How many more are announced.
+        more: usize,
+    },
     /// The flow has no port that could be connected to: the offset carries it past 65535, or the
     /// table does not declare its name.
     NoPort {
@@ -349,6 +356,7 @@ impl Why {
             self,
             Why::ProtocolNotProbed { .. }
                 | Why::NotDiscovered { .. }
+                | Why::NotAllDiscovered { .. }
                 | Why::NoPort { .. }
                 | Why::NetworkOnToSide { .. }
                 | Why::OnlyWildcards { .. }
@@ -388,6 +396,13 @@ impl std::fmt::Display for Why {
                     f,
                     "the domain controllers of {domain} were not found ({because}): mend DNS, ask \
                         another server with --dns, or list them as hosts"
+                )
+            }
+            Why::NotAllDiscovered { domain, more } => {
+                write!(
+                    f,
+                    "{more} more domain controllers of {domain} are announced than are tested: list \
+                        those that matter as hosts, or name a `site`"
                 )
             }
             Why::NoPort { port } => write!(f, "port {port} cannot be used at this site"),

@@ -52,7 +52,7 @@ async fn holder(domain: &str, told: &[Described], resolver: &Resolver) -> Option
     if let Some(other) = told.iter().find(|t| t.pdc && t.domain == domain) {
         return Some(other.name.clone());
     }
-    resolver.targets(&locator_name(domain, None, Locate::Pdc)).await.ok()?.into_iter().next()
+    resolver.targets(&locator_name(domain, None, Locate::Pdc)).await.ok()?.names.into_iter().next()
 }
 
 /// What a domain controller said of itself.

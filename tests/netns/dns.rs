@@ -301,6 +301,8 @@ fn locator_zone() -> Vec<String> {
         )
     };
     zone.extend((1..=60).map(long));
+    let many = |n| format!("--srv-host=_ldap._tcp.dc._msdcs.huge.example,d{n}.huge.example,389");
+    zone.extend((1..=70).map(many));
     zone.extend((1..=3).map(|n| format!("--host-record=dc{n}.corp.example,10.77.2.2")));
     zone
 }
@@ -378,4 +380,21 @@ fn domain_controllers_are_found_as_windows_finds_them() {
     drop(listener);
     let lost = listen("10.77.3.2:5300").finish(crate::support::deployment::LIMIT);
     assert!(lost.code == Some(2) && lost.err.contains("corp.example were not found"), "{lost}");
+}
+
+#[test]
+fn of_hundreds_of_domain_controllers_some_are_tested_and_the_rest_is_not() {
+    let Some(site) = Deployment::new("direct") else { return };
+    let zone = locator_zone();
+    let _server = serve(&site, &zone.iter().map(String::as_str).collect::<Vec<_>>());
+    let text = "[site]\nname = \"dns\"\nproduct = \"powersyncpro\"\ntopology = \"direct\"\nfeatures \
+        = [\"!entra-id\"]\n\n[roles]\npsp-service = { name = \"ws.contoso.test\", addresses = \
+        [\"10.77.1.2\"] }\nsource-dc = { discover = \"huge.example\" }\n";
+    std::fs::write(site.path("site.toml"), text).expect("the site file can be written");
+    let seen = site.connect("ws", None, &["--dns", "10.77.3.2", "--trace", "never"]);
+    assert_eq!(hosts_at(seen.hops(), 389).len(), 64);
+    let untested = seen.json["untested"].as_array().expect("what was not tested");
+    let left_out =
+        |entry: &&Value| entry["why"]["code"] == "not-all-discovered" && entry["why"]["more"] == 6;
+    assert!(untested.iter().any(|entry| left_out(&entry)), "{untested:#?}");
 }

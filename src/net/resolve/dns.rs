@@ -1,7 +1,7 @@
 //! DNS itself, asked by this program: for `--dns`, for records that the system's resolver does not
 //! give, and for why that one found nothing.
 
-use super::found::MAX_ALIASES;
+use super::found::{MAX_ALIASES, Targets};
 use crate::net::{clock, os};
 use crate::observation::failure::Failure;
 use crate::reason::Reason;
@@ -155,13 +155,8 @@ impl Dns {
             .unwrap_or_default()
     }
 
-    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each
-    /// once.
-    pub(super) async fn targets(
-        &self,
-        name: &str,
-        deadline: Duration,
-    ) -> Result<Vec<String>, Failure> {
+    /// The targets of a name's SRV records (RFC 2782).
+    pub(super) async fn targets(&self, name: &str, deadline: Duration) -> Result<Targets, Failure> {
         let found = self
             .ask(&format!("{}.", name.trim_end_matches('.')), RecordType::SRV, deadline)
             .await?;
@@ -182,16 +177,16 @@ impl Dns {
                 targets.push(target);
             }
         }
-        if targets.len() > MAX_TARGETS {
-            let (name, all) = (crate::text::sanitise(name, 253), targets.len());
-            tracing::warn!(%name, all, tested = MAX_TARGETS, "more targets than are tested");
-            targets.truncate(MAX_TARGETS);
+        if targets.is_empty() {
+            return Err(Failure::peer(Reason::NameNoAddress));
         }
-        if targets.is_empty() { Err(Failure::peer(Reason::NameNoAddress)) } else { Ok(targets) }
+        let left_out = targets.len().saturating_sub(MAX_TARGETS);
+        targets.truncate(MAX_TARGETS);
+        Ok(Targets { names: targets, left_out })
     }
 }
 
-/// Targets of one name that are looked at: an answer has room for thousands.
+/// See [`Targets::names`].
 const MAX_TARGETS: usize = 64;
 
 /// The names on the way to the addresses (CNAME), as the answers for both families have them.

@@ -34,6 +34,16 @@ impl Found {
     }
 }
 
+/// The targets of a name's SRV records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// By priority, then the heavier first, each once, and 64 at most: an answer has room for
+    /// thousands.
+    pub names: Vec<String>,
+    /// How many more there are.
+    pub left_out: usize,
+}
+
 /// Addresses of one name that are tried: an answer has room for thousands, and each is a hop.
 pub const MAX_ADDRESSES: usize = 32;
 

@@ -7,7 +7,7 @@ mod found;
 mod system;
 
 use crate::observation::failure::Failure;
-pub use found::Found;
+pub use found::{Found, Targets};
 
 use dns::Dns;
 use found::Patience;
@@ -41,12 +41,11 @@ impl Resolver {
         Resolver { dns: Dns::of_server(server, patience.direct), system: false, patience }
     }
 
-    /// The targets of a name's SRV records (RFC 2782), by priority, then the heavier first: each
-    /// once.
+    /// The targets of a name's SRV records (RFC 2782).
     ///
     /// # Errors
     /// `name-not-found`, `name-no-address`, `dns-timed-out` or `dns-failed`.
-    pub async fn targets(&self, name: &str) -> Result<Vec<String>, Failure> {
+    pub async fn targets(&self, name: &str) -> Result<Targets, Failure> {
         self.dns.targets(name, self.patience.direct).await
     }
 

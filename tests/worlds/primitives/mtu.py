@@ -19,5 +19,5 @@ class SmallMtu(Primitive):
         world.after_services.append(("r2", ["link set r1 mtu 1280"]))
         if silent:
             for node in ("r1", "r2"):
-                world.raw_rules.append((node, "chain o { type filter hook output priority 0; icmp type destination-unreachable drop; icmpv6 type packet-too-big drop; }"))
+                world.raw_rules.append((node, "chain o { type filter hook output priority 0; icmp type destination-unreachable icmp code 4 drop; icmpv6 type packet-too-big drop; }"))
             world.rule("r1", "forward", Match(longer=1280), "drop", unwritten=True)
