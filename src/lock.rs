@@ -1,6 +1,6 @@
-//! Locks, and one policy for those whose holder panicked: what it holds is used as it is. All of this
-//! program's are held for a few whole writes, none of which panics half-way; to give up instead would
-//! turn away whoever comes later, or call nothing seen what was not looked at.
+//! Locks, and one policy for those whose holder panicked: what it holds is used as it is. All of
+//! this program's are held for a few whole writes, none of which panics half-way; to give up
+//! instead would turn away whoever comes later, or call nothing seen what was not looked at.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

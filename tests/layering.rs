@@ -14,8 +14,8 @@ use support::source::{self, File};
 
 /// The line that begins the table in ARCHITECTURE.md: one line per layer, from the ground up, each
 /// with its folders (or single files) and whether they are pure. A place may lie deeper
-/// (`protocol/*/codec`, where `*` is any one name); a file belongs to the deepest that it lies in. A
-/// file may import from places of the lines above its own, never from others of its own line or
+/// (`protocol/*/codec`, where `*` is any one name); a file belongs to the deepest that it lies in.
+/// A file may import from places of the lines above its own, never from others of its own line or
 /// from the lines below.
 const HEADER: &str = "| layer | folders | pure |";
 

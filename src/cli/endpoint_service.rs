@@ -121,7 +121,8 @@ pub(super) async fn list(
     let (outcome, remembered) = match asked {
         Ok(Answers { list, .. }) if service::List::parse(&list).is_err() => {
             // Shown by whoever reads it; and asked for again, since a broken answer is no list.
-            return Ok(Fetched { list, version: None, remark: None, changes: None });
+            // What is remembered is what was before, and under which id it was asked.
+            (Ok(Fetched { list, version: None, remark: None, changes: None }), known)
         }
         Ok(Answers { version, list, changes, not_before, remark }) => {
             let (version_text, changes_text) =

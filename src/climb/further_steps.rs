@@ -272,8 +272,8 @@ fn judge(
                 facts.ended.cause = Some(cause);
             })
         }
-        // Until small packets have been seen to pass (`crate::probe::large`), silence is all that is
-        // known.
+        // Until small packets have been seen to pass (`crate::probe::large`), silence is all that
+        // is known.
         (StepKind::Payload, _) => {
             failure.noting(|facts| facts.exchange.octets_sent = Some(PADDING))
         }

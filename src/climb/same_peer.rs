@@ -113,24 +113,12 @@ mod tests {
     #[test]
     fn who_proved_itself_must_answer_again() {
         let valid = |host: &str, port: u16| ProofOutcome::Valid {
-            claims: crate::wire::challenge::Claims {
-                nonce: String::new(),
-                hop: String::new(),
-                also: Vec::new(),
-                host: host.into(),
-                local: ([10, 0, 0, 1], port).into(),
-                peer: ([10, 0, 0, 2], 50000).into(),
-                tls: None,
-                http: None,
-                proxy_protocol: None,
-                now: jiff::Timestamp::UNIX_EPOCH,
-                sighting: None,
-                swept: None,
-                arrived: None,
-                ports: String::new(),
-                instance: String::new(),
-                started: None,
-            },
+            claims: crate::wire::challenge::Claims::new(
+                host,
+                ([10, 0, 0, 1], port).into(),
+                ([10, 0, 0, 2], 50000).into(),
+                jiff::Timestamp::UNIX_EPOCH,
+            ),
             same_tls_session: None,
         };
         let reason = |now: ProofOutcome, came: &[u8], status| {

@@ -27,9 +27,9 @@ pub fn render(document: &Document) -> String {
     blocks.join("\n\n") + "\n"
 }
 
-/// Makes words safe: what the network said must not become a heading, a link, a picture or a cell in
-/// somebody's ticket. `code` is for the inside of a code span, where nothing is markup but its end.
-/// What is not markup stays as it is, so that a ticket can be read as it stands, too.
+/// Makes words safe: what the network said must not become a heading, a link, a picture or a cell
+/// in somebody's ticket. `code` is for the inside of a code span, where nothing is markup but its
+/// end. What is not markup stays as it is, so that a ticket can be read as it stands, too.
 fn escape(words: &str, code: bool) -> String {
     let mut safe = String::with_capacity(words.len());
     let mut chars = words.chars().peekable();

@@ -1,6 +1,6 @@
-//! A document for people: what is said, apart from how a format writes it. Builders make one of what
-//! they have; each renderer turns any document into its format. A new format of text is one more
-//! renderer.
+//! A document for people: what is said, apart from how a format writes it. Builders make one of
+//! what they have; each renderer turns any document into its format. A new format of text is one
+//! more renderer.
 //!
 //! Builders put texts in as they are. Each renderer has one function that makes them safe, and
 //! nothing else can read the words of a text, so none can be forgotten.

@@ -73,8 +73,8 @@ impl Text {
         Text::of(words, Kind::Alarm)
     }
 
-    /// A text in which commands stand in backquotes. One without its counterpart is a character like
-    /// others.
+    /// A text in which commands stand in backquotes. One without its counterpart is a character
+    /// like others.
     pub fn with_commands(words: &str) -> Self {
         let mut text = Text::default();
         let mut rest = words;

@@ -47,8 +47,8 @@ pub fn read(path: &Path) -> Result<String, Mistake> {
 ///
 /// # Errors
 /// Those of the system; [`std::io::ErrorKind::FileTooLarge`], and
-/// [`std::io::ErrorKind::InvalidInput`] for a pipe, a device or a folder: these may have no end, and
-/// may keep whoever opens them waiting.
+/// [`std::io::ErrorKind::InvalidInput`] for a pipe, a device or a folder: these may have no end,
+/// and may keep whoever opens them waiting.
 pub fn octets(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     octets_of(open(path)?, most)
 }

@@ -22,11 +22,13 @@ mod convert;
 mod document;
 mod file;
 mod mistake;
+mod reader;
 mod suggest;
 
-pub use document::{At, Document, MISTAKES, TableReader, ValueReader};
+pub use document::{At, Document, MISTAKES};
 pub use file::{LIMIT, decode, octets, octets_of, open, read};
 pub use mistake::{Mistake, Source, Span};
+pub use reader::{TableReader, ValueReader};
 pub use suggest::{choices, suggest};
 
 #[cfg(test)]

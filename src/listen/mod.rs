@@ -1,5 +1,5 @@
-//! The listener: which ports are opened, who is let in, and how long it all lasts. What it says there
-//! is with each protocol.
+//! The listener: which ports are opened, who is let in, and how long it all lasts. What it says
+//! there is with each protocol.
 
 mod connection_limits;
 pub mod gate;

@@ -1,5 +1,5 @@
-//! The only clock. Its monotonic half is the runtime's: a test that pauses tokio's time has this one
-//! in its hand as well, and nothing else needs to be passed around for it.
+//! The only clock. Its monotonic half is the runtime's: a test that pauses tokio's time has this
+//! one in its hand as well, and nothing else needs to be passed around for it.
 #![allow(clippy::disallowed_methods, reason = "here they belong")]
 
 use jiff::{SignedDuration, Timestamp};

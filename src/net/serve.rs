@@ -40,8 +40,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(open(address, true, 1024)?.into())
 }
 
-/// Opens a port for a loop of many ([`super::many_listeners`]). An IPv6 address may take IPv4 as well: half
-/// the sockets for twice the addresses.
+/// Opens a port for a loop of many ([`super::many_listeners`]). An IPv6 address may take IPv4 as
+/// well: half the sockets for twice the addresses.
 ///
 /// # Errors
 /// As [`bind`].

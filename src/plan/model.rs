@@ -409,3 +409,15 @@ impl std::fmt::Display for Why {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_name_a_transport_that_is_not_tcp() {
+        let id = |protocol| hop_id(&PlannedFlow::new("m/dns", protocol), "10.0.0.0/8", "dc", 53);
+        assert_eq!(id(Protocol::Tcp), "m/dns/10.0.0.0_8/dc:53");
+        assert_eq!(id(Protocol::Udp), "m/dns/10.0.0.0_8/dc:53/udp");
+    }
+}

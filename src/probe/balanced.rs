@@ -240,24 +240,12 @@ mod tests {
     use crate::wire::challenge::Claims;
 
     fn valid(host: &str) -> ProofOutcome {
-        let claims = Claims {
-            nonce: String::new(),
-            hop: String::new(),
-            host: host.into(),
-            also: Vec::new(),
-            local: ([10, 0, 0, 1], 80).into(),
-            peer: ([10, 0, 0, 2], 50000).into(),
-            tls: None,
-            http: None,
-            proxy_protocol: None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-            sighting: None,
-            swept: None,
-            ports: String::new(),
-            arrived: None,
-            instance: String::new(),
-            started: None,
-        };
+        let claims = Claims::new(
+            host,
+            ([10, 0, 0, 1], 80).into(),
+            ([10, 0, 0, 2], 50000).into(),
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         ProofOutcome::Valid { claims, same_tls_session: None }
     }
 

@@ -1,5 +1,5 @@
-//! What those who answered on a hop say of themselves, read off what was seen by the protocol that was
-//! spoken. Facts become words here, and not yet a verdict.
+//! What those who answered on a hop say of themselves, read off what was seen by the protocol that
+//! was spoken. Facts become words here, and not yet a verdict.
 
 use super::list::{Protocol, protocols};
 use super::speaker::Said;

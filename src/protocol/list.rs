@@ -1,6 +1,6 @@
-//! The one list of protocols. A line has the protocol's folder, where a proof is found, the words that
-//! tables use for it, whether TLS begins with the first octet, and the transport. [`Protocol`] is made from it, and so
-//! are the two places that call into the folders in `protocol/mod.rs`.
+//! The one list of protocols. A line has the protocol's folder, where a proof is found, the words
+//! that tables use for it, whether TLS begins with the first octet, and the transport. [`Protocol`]
+//! is made from it, and so are the two places that call into the folders in `protocol/mod.rs`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

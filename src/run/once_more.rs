@@ -38,8 +38,8 @@ const ALIVE: usize = 5;
 
 /// Declared ports of one host that are looked at.
 const MOST_DECLARED: usize = 8;
-/// How long a declared port is watched after it opened: what stands in for a host that is off resets
-/// the connection, or never opens its window.
+/// How long a declared port is watched after it opened: what stands in for a host that is off
+/// resets the connection, or never opens its window.
 const WATCHED: Duration = Duration::from_millis(500);
 
 /// Time for the rows that are tried one after the other, altogether.
@@ -160,7 +160,8 @@ pub(super) async fn from_other_ports(
     }
 }
 
-/// How a control stands in the best of a few attempts. What the end of the run cut short nobody knows.
+/// How a control stands in the best of a few attempts. What the end of the run cut short nobody
+/// knows.
 pub(super) async fn best_of_some(control: &Open, probed: &[Probed], asking: &Asking) -> Still {
     let mut best = Still::Shut;
     for _ in 0..ALIVE {

@@ -1,5 +1,5 @@
-//! Ways that worked in this run and work no more at its end: a guard has shut this machine out, or the
-//! way broke. What failed to the same address then shows no rule.
+//! Ways that worked in this run and work no more at its end: a guard has shut this machine out, or
+//! the way broke. What failed to the same address then shows no rule.
 
 use super::ask::Asking;
 use super::once_more::best_of_some;

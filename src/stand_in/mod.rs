@@ -108,7 +108,8 @@ impl Caller {
 }
 
 impl StandIn {
-    /// For one port of a host, with nothing of what only some protocols have, and a memory of its own.
+    /// For one port of a host, with nothing of what only some protocols have, and a memory of its
+    /// own.
     pub fn new(host: &str, protocol: Protocol, key: Option<SiteKey>) -> Self {
         StandIn {
             key,

@@ -1,7 +1,7 @@
-//! Clocks that are apart. By minutes: who goes by the time, as Kerberos does, refuses sign-ins. By days: a
-//! listener answers no challenge that is older than a day and an hour
-//! or two, and behaves as a stranger's; so where the clocks are that far apart, an answer without a
-//! proof says nothing of who gave it.
+//! Clocks that are apart. By minutes: who goes by the time, as Kerberos does, refuses sign-ins. By
+//! days: a listener answers no challenge that is older than a day and an hour or two, and behaves
+//! as a stranger's; so where the clocks are that far apart, an answer without a proof says nothing
+//! of who gave it.
 
 use super::judgement::Verdict;
 use super::reading::proved;

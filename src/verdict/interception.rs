@@ -4,8 +4,8 @@ use super::certificate;
 use crate::observation::Observation;
 use crate::plan::model::Hop;
 
-/// Whether a proof shows it: its listener had another session than this end (RFC 9266). `None` where
-/// the listener ended no TLS session.
+/// Whether a proof shows it: its listener had another session than this end (RFC 9266). `None`
+/// where the listener ended no TLS session.
 pub(super) fn is_shown_by(same_tls_session: Option<bool>) -> bool {
     same_tls_session == Some(false)
 }

@@ -45,8 +45,8 @@ words! {
     AnsweredBy {
         /// A listener of this site, proved with the site key.
         StandIn = "stand-in",
-        /// Something that speaks the protocol and names itself as a product that can be the service,
-        /// not as one that only stands in front.
+        /// Something that speaks the protocol and names itself as a product that can be the
+        /// service, not as one that only stands in front.
         Service = "service",
         /// Something that speaks the protocol; nothing says who it is.
         Unproved = "unproved",

@@ -1,5 +1,5 @@
-//! Who answered in the place of the one that was asked: another listener, or somebody who repeats what
-//! others said.
+//! Who answered in the place of the one that was asked: another listener, or somebody who repeats
+//! what others said.
 
 use super::interception;
 use super::judgement::AnsweredBy;

@@ -1,5 +1,5 @@
-//! What no single protocol of the field owns: what our two ends say to each other (challenge, question,
-//! sighting, seal), and forms that several codecs and TLS need. Octets in, values out.
+//! What no single protocol of the field owns: what our two ends say to each other (challenge,
+//! question, sighting, seal), and forms that several codecs and TLS need. Octets in, values out.
 
 pub mod challenge;
 pub mod der;

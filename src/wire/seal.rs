@@ -1,10 +1,10 @@
 //! The seal of a file that is evidence: an HMAC with a key of the site over its canonical form, by
-//! which whoever has the site key sees that nothing in it was changed. It shows that a holder of the
-//! key wrote it, and not which one.
+//! which whoever has the site key sees that nothing in it was changed. It shows that a holder of
+//! the key wrote it, and not which one.
 //!
 //! The document is a JSON object. Its member `seal` is left out, the rest is brought into the form
-//! of RFC 8785, and its HMAC-SHA256 is `value`, in hexadecimal digits. The key of it is derived from
-//! the 32 octets of the site key: HMAC-SHA256 of `portmatrix/1 seal`.
+//! of RFC 8785, and its HMAC-SHA256 is `value`, in hexadecimal digits. The key of it is derived
+//! from the 32 octets of the site key: HMAC-SHA256 of `portmatrix/1 seal`.
 
 use super::challenge::SiteKey;
 use super::hex::{hex, unhex};

@@ -87,8 +87,8 @@ impl Drop for Service {
     }
 }
 
-/// A port that the system gives to nobody: a server takes seconds until it opens it, and other tests
-/// of this program and of others are given ports meanwhile.
+/// A port that the system gives to nobody: a server takes seconds until it opens it, and other
+/// tests of this program and of others are given ports meanwhile.
 fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let own = u16::try_from(std::process::id() % 500).unwrap_or_default();

@@ -50,8 +50,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Ends it and every connection to it. What it remembers is whole then: an entry is written when
-    /// its connection has ended.
+    /// Ends it and every connection to it. What it remembers is whole then: an entry is written
+    /// when its connection has ended.
     pub async fn end(mut self) -> Arc<Journal> {
         self.stop.cancel();
         (&mut self.task).await.expect("the listener ends in order");

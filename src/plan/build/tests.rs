@@ -521,10 +521,3 @@ fn declared_controls_are_carried_along() {
     assert_eq!(found, [("d", 3389), ("d", 22)]);
     assert_eq!(plan.with_addresses(&|_: &str| None).controls, plan.controls, "resolved or not");
 }
-
-#[test]
-fn ids_name_a_transport_that_is_not_tcp() {
-    let id = |protocol| hop_id(&PlannedFlow::new("m/dns", protocol), "10.0.0.0/8", "dc", 53);
-    assert_eq!(id(Protocol::Tcp), "m/dns/10.0.0.0_8/dc:53");
-    assert_eq!(id(Protocol::Udp), "m/dns/10.0.0.0_8/dc:53/udp");
-}

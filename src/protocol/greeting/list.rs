@@ -1,6 +1,6 @@
-//! The one list of greetings: exchanges of known services that a stranger may begin without harm, and by
-//! whose answer a service is recognised. A line has the file under `codec/` that holds the exchange,
-//! and the word that tables use.
+//! The one list of greetings: exchanges of known services that a stranger may begin without harm,
+//! and by whose answer a service is recognised. A line has the file under `codec/` that holds the
+//! exchange, and the word that tables use.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -18,7 +18,8 @@ const QUIET: Duration = Duration::from_millis(300);
 const LEAVE: Duration = Duration::from_millis(200);
 
 /// greeting. The challenge has no place in it: the listener's word about this connection, given
-/// over another hop, proves a stand-in. `note` adds what else the answer has, given all octets of it.
+/// over another hop, proves a stand-in. `note` adds what else the answer has, given all octets of
+/// it.
 ///
 /// # Errors
 /// [`Stop`] when the greeting is not answered as the service would.

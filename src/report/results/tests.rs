@@ -14,8 +14,8 @@ const EVERYTHING: &str =
 const HOSTILE: &str = "x\u{1b}]0;t\u{7}\u{9b}2J\r\n# h\u{2028}\u{202e}\u{61c}|`b`<script>alert(1)\
     </script>\"'><img src=x onerror=y>[a](http://e.example)![p](http://e.example/p.png)[r][s] &lt;\\";
 
-/// The same without anything that could be markup, but for backquotes: they stand around commands in
-/// notes and advice.
+/// The same without anything that could be markup, but for backquotes: they stand around commands
+/// in notes and advice.
 const HARMLESS: &str = "x`b`y";
 
 fn everything() -> ResultFile {

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
 
-/// Entries kept of connections that were proved, and of others; later ones are only counted. Each kind
-/// has room of its own: strangers, who may make any number, take none from what is evidence.
+/// Entries kept of connections that were proved, and of others; later ones are only counted. Each
+/// kind has room of its own: strangers, who may make any number, take none from what is evidence.
 pub const MAX_PROVED: usize = 100_000;
 /// See [`MAX_PROVED`].
 pub const MAX_STRANGERS: usize = 50_000;

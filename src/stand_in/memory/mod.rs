@@ -1,5 +1,5 @@
-//! What a listener remembers, each with its bound: connections and hops that it saw, ports of sweeps, challenges
-//! that came already, requests by path, and what it tells at its end.
+//! What a listener remembers, each with its bound: connections and hops that it saw, ports of
+//! sweeps, challenges that came already, requests by path, and what it tells at its end.
 
 pub mod journal;
 pub mod nonces;

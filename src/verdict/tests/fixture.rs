@@ -46,22 +46,13 @@ pub(crate) fn proof(
     same: Option<bool>,
 ) -> ProofOutcome {
     let claims = Claims {
-        sighting: None,
-        swept: None,
-        arrived: None,
-        ports: String::new(),
-        instance: String::new(),
-        started: None,
-        nonce: String::new(),
-        hop: String::new(),
-        also: Vec::new(),
-        host: host.into(),
-        local: ([127, 0, 0, 1], port).into(),
-        peer: ([127, 0, 0, 2], 40_000).into(),
         tls: Some(TlsSeen { own_certificate, ..TlsSeen::default() }),
-        http: None,
-        proxy_protocol: None,
-        now: Timestamp::UNIX_EPOCH,
+        ..Claims::new(
+            host,
+            ([127, 0, 0, 1], port).into(),
+            ([127, 0, 0, 2], 40_000).into(),
+            Timestamp::UNIX_EPOCH,
+        )
     };
     ProofOutcome::Valid { claims, same_tls_session: same }
 }

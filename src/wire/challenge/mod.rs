@@ -246,6 +246,28 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// Of a host on a connection, at that time, and nothing else.
+    pub fn new(host: &str, local: SocketAddr, peer: SocketAddr, now: Timestamp) -> Self {
+        Claims {
+            nonce: String::new(),
+            hop: String::new(),
+            host: host.to_owned(),
+            also: Vec::new(),
+            local,
+            peer,
+            tls: None,
+            http: None,
+            proxy_protocol: None,
+            now,
+            sighting: None,
+            arrived: None,
+            swept: None,
+            ports: String::new(),
+            instance: String::new(),
+            started: None,
+        }
+    }
+
     /// Whether the run of the listener began less than so long before it said this, by its own
     /// clock.
     pub fn is_younger_than(&self, time: std::time::Duration) -> bool {

@@ -1,5 +1,6 @@
 //! What is done after what came so far, and what a server is recognised as.
 
+use crate::wire::octets;
 use jiff::Timestamp;
 
 /// By this word in the place of a product, a stand-in says that it is none. Anybody may say it: it
@@ -86,12 +87,7 @@ impl Answer {
 
 /// Text of a server, fit for people: printable ASCII, anything else as a dot, and not too long.
 pub(super) fn printable(octets: &[u8]) -> String {
-    let text: String = octets
-        .iter()
-        .take(200)
-        .map(|&o| if (b' '..=b'~').contains(&o) { char::from(o) } else { '.' })
-        .collect();
-    text.trim().chars().take(MAX_WORDS).collect()
+    octets::printable(octets, 200).trim().chars().take(MAX_WORDS).collect()
 }
 
 /// A number of so many octets, the most significant first.

@@ -1,5 +1,5 @@
-//! SMTP (RFC 5321 sections 3.1 and 4.2): the server speaks first. It greets with 220 as FTP does: only
-//! what is said to a command of its own tells the two apart.
+//! SMTP (RFC 5321 sections 3.1 and 4.2): the server speaks first. It greets with 220 as FTP does:
+//! only what is said to a command of its own tells the two apart.
 
 use super::answer::{Answer, Next, STAND_IN};
 use super::lines::{QUIT, Reply, conversation, replies};

@@ -55,8 +55,8 @@ pub(super) async fn with_no_such_path(
 ///   that fronts make.
 ///
 /// It is absent where nothing tells. `front_page` says that it is a page that fronts make, or none:
-/// an application says something, or of what kind its silence is. `refused_alone` says that a path below the refused one is not
-/// refused like it.
+/// an application says something, or of what kind its silence is. `refused_alone` says that a path
+/// below the refused one is not refused like it.
 pub(super) async fn refusal(
     climb: &mut Climb<'_>,
     connection: &mut Connection,

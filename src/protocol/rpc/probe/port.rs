@@ -14,8 +14,8 @@ use crate::wire::challenge::ProofOutcome;
 use tokio::net::TcpStream;
 
 /// Tries every port, since a client may take any of them: rung `rpc-port`, climbed when one port
-/// answers a bind. Ports that do not answer then stand in the rung's `facts.rpc.unreachable`, and its
-/// `reason` is `rpc-port-blocked`.
+/// answers a bind. Ports that do not answer then stand in the rung's `facts.rpc.unreachable`, and
+/// its `reason` is `rpc-port-blocked`.
 ///
 /// # Errors
 /// [`Stop`] when no port answers.

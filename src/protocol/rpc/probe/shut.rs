@@ -1,4 +1,5 @@
-//! A row that must be shut, with a dynamic range: that its mapper is shut shows nothing of the range.
+//! A row that must be shut, with a dynamic range: that its mapper is shut shows nothing of the
+//! range.
 
 use crate::climb::{Climb, RangeMode};
 use crate::matrix::model::Expect;
