@@ -1,12 +1,11 @@
 //! A connection under limits: of octets, and of silence.
 
 use crate::net::clock;
-use crate::stand_in::patience::within;
+use crate::stand_in::standing::Standing;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,33 +15,32 @@ use tokio::time::{Instant, Sleep};
 /// request.
 const MOST_OUT: u64 = 16;
 
-/// A stream that ends with an error once more octets were read or written than allowed, or none
-/// came for too long.
+/// A stream that ends with an error once more octets were read or written, or more was asked, than
+/// allowed, or none came for too long.
 pub(super) struct Limited<S> {
     inner: S,
-    left: u64,
-    left_to_write: u64,
+    standing: Arc<Standing>,
+    /// Octets that may be read from who has shown the key.
+    most: u64,
+    read: u64,
+    written: u64,
     idle: Duration,
-    patient: Arc<AtomicBool>,
     idle_end: Pin<Box<Sleep>>,
 }
 
 impl<S> Limited<S> {
-    pub(super) fn new(inner: S, bytes: u64, idle: Duration, patient: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(inner: S, most: u64, idle: Duration, standing: Arc<Standing>) -> Self {
         let idle_end = Box::pin(tokio::time::sleep(idle));
-        Limited {
-            inner,
-            left: bytes,
-            left_to_write: bytes.saturating_mul(MOST_OUT),
-            idle,
-            patient,
-            idle_end,
-        }
+        Limited { inner, standing, most, read: 0, written: 0, idle, idle_end }
     }
 
     fn awake(&mut self) {
-        let end = Instant::from_std(clock::instant()) + within(&self.patient, self.idle);
+        let end = Instant::from_std(clock::instant()) + self.standing.within(self.idle);
         self.idle_end.as_mut().reset(end);
+    }
+
+    fn allowed(&self) -> u64 {
+        self.standing.octets(self.most)
     }
 }
 
@@ -52,13 +50,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.left == 0 {
+        if self.read >= self.allowed() {
             return Poll::Ready(Err(io::Error::other("too many octets")));
+        }
+        if self.standing.is_spent() {
+            return Poll::Ready(Err(io::Error::other("too many requests")));
         }
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
         let read = (buf.filled().len() - before) as u64;
-        self.left = self.left.saturating_sub(read);
+        self.read = self.read.saturating_add(read);
         if outcome.is_pending() {
             ready!(self.idle_end.as_mut().poll(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -76,12 +77,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.left_to_write == 0 {
+        if self.written >= self.allowed().saturating_mul(MOST_OUT) {
             return Poll::Ready(Err(io::Error::other("too many octets in answer")));
         }
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         if let Poll::Ready(Ok(written)) = outcome {
-            self.left_to_write = self.left_to_write.saturating_sub(written as u64);
+            self.written = self.written.saturating_add(written as u64);
             self.awake();
         }
         outcome
@@ -99,13 +100,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stand_in::standing::STRANGERS_OCTETS;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
         let (mut other, own) = tokio::io::duplex(64);
         let idle = Duration::from_millis(400);
-        let mut limited = Limited::new(own, 1 << 20, idle, Arc::default());
+        let mut limited = Limited::new(own, 1 << 20, idle, Standing::new());
         let mut octet = [0];
         for _ in 0..3 {
             tokio::time::sleep(idle / 2).await;
@@ -120,9 +122,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stranger_is_read_for_less_than_who_has_shown_the_key() {
+        let (mut other, own) = tokio::io::duplex(1 << 20);
+        let standing = Standing::new();
+        let mut limited = Limited::new(own, 1 << 20, Duration::from_secs(30), standing.clone());
+        let most = usize::try_from(STRANGERS_OCTETS).expect("small");
+        other.write_all(&vec![0; 3 * most]).await.expect("written");
+        let mut octets = vec![0; most];
+        limited.read_exact(&mut octets).await.expect("as much as a stranger may say");
+        limited.read_exact(&mut octets[..1]).await.expect_err("no more");
+        standing.prove();
+        limited.read_exact(&mut octets).await.expect("no stranger any more");
+    }
+
+    #[tokio::test]
     async fn what_is_written_is_bounded() {
         let (mut other, own) = tokio::io::duplex(1 << 16);
-        let mut limited = Limited::new(own, 2, Duration::from_secs(30), Arc::default());
+        let mut limited = Limited::new(own, 2, Duration::from_secs(30), Standing::new());
         limited.write_all(&[0; 32]).await.expect("within the bound");
         assert!(limited.write_all(&[0; 32]).await.is_err());
         drop(limited);

@@ -1,14 +1,15 @@
 //! Who is let in: limits of a listener, as they are used up by all its ports together.
 
+use super::crowd::{Admission, Crowd, Ticket};
 use crate::lock::lock;
+use crate::stand_in::standing::Standing;
 use crate::wire::sighting;
 use crate::wire::sighting::Seen::{NotAllowed, TurnedAway};
 use ipnet::IpNet;
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 /// What a listener allows strangers and friends alike.
 #[derive(Debug, Clone)]
@@ -18,7 +19,8 @@ pub struct Limits {
     /// Connections at a time from one address; from one /64 network of IPv6, of which one machine
     /// has every address.
     pub per_peer: usize,
-    /// Octets read from one connection.
+    /// Octets read from one connection that has shown the site key. Others have less
+    /// ([`crate::stand_in::standing::STRANGERS_OCTETS`]).
     pub bytes: u64,
     /// Longest life of one connection.
     pub lifetime: Duration,
@@ -57,29 +59,17 @@ impl Limits {
     }
 }
 
-/// What counts as one peer.
-fn peer_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 /// The limits as they are used up, shared by all ports.
 pub struct Gate {
     pub(super) limits: Limits,
-    total: Arc<Semaphore>,
-    peers: Mutex<HashMap<IpAddr, usize>>,
+    crowd: Mutex<Crowd<CancellationToken>>,
 }
 
 impl Gate {
     /// With nothing used up.
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Gate {
-            total: Arc::new(Semaphore::new(limits.connections)),
-            peers: Mutex::new(HashMap::new()),
-            limits,
-        })
+        let crowd = Mutex::new(Crowd::new(limits.connections, limits.per_peer));
+        Arc::new(Gate { limits, crowd })
     }
 
     /// Whether connections from this address may come in at all.
@@ -88,39 +78,43 @@ impl Gate {
         self.limits.allowed.is_empty() || self.limits.allowed.iter().any(|n| n.contains(&peer))
     }
 
-    /// Lets one connection in, or says why not.
+    /// Lets one connection in, for which a silent stranger's may have to go, or says why not.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, sighting::Seen> {
         if !self.allows(peer) {
             return Err(NotAllowed);
         }
-        let peer = peer_of(peer);
-        let permit = self.total.clone().try_acquire_owned().map_err(|_| TurnedAway)?;
-        let mut peers = lock(&self.peers);
-        let count = peers.entry(peer).or_default();
-        if *count >= self.limits.per_peer {
-            return Err(TurnedAway);
-        }
-        *count += 1;
-        Ok(Pass { gate: self.clone(), peer, _permit: permit })
+        let put_out = CancellationToken::new();
+        let ticket = match lock(&self.crowd).admit(peer, put_out.clone()) {
+            Admission::In(ticket) => ticket,
+            Admission::Instead(ticket, gone) => {
+                gone.cancel();
+                ticket
+            }
+            Admission::Full => return Err(TurnedAway),
+        };
+        Ok(Pass { gate: self.clone(), ticket, put_out })
     }
 }
 
 /// One admitted connection; gives its place back when dropped.
 pub(super) struct Pass {
     pub(super) gate: Arc<Gate>,
-    peer: IpAddr,
-    _permit: tokio::sync::OwnedSemaphorePermit,
+    ticket: Ticket,
+    /// Cancelled when it has to go for another one.
+    pub(super) put_out: CancellationToken,
+}
+
+impl Pass {
+    /// The standing of the connection: once it has shown the key, it keeps its place.
+    pub(super) fn standing(&self) -> Arc<Standing> {
+        let (gate, ticket) = (self.gate.clone(), self.ticket);
+        Standing::with_notice(move || lock(&gate.crowd).prove(ticket))
+    }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut peers = lock(&self.gate.peers);
-        if let Some(count) = peers.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                peers.remove(&self.peer);
-            }
-        }
+        lock(&self.gate.crowd).leave(self.ticket);
     }
 }
 
@@ -128,28 +122,21 @@ impl Drop for Pass {
 mod tests {
     use super::*;
 
-    fn gate(connections: usize, per_peer: usize) -> Arc<Gate> {
-        Gate::new(Limits { connections, per_peer, ..Limits::default() })
-    }
-
     #[test]
-    fn one_network_of_ipv6_is_one_peer() {
-        let gate = gate(10, 2);
-        let peer = |n: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, n, n, 0, n));
-        let kept: Vec<_> = (0..5).filter_map(|n| gate.admit(peer(n)).ok()).collect();
-        assert_eq!(kept.len(), 2, "every address of a /64 counts as the same peer");
-        assert!(gate.admit("2001:db8:0:2::1".parse().expect("an address")).is_ok());
-        drop(kept);
-        assert!(gate.admit(peer(9)).is_ok(), "places come back");
-    }
-
-    #[test]
-    fn mapped_ipv4_addresses_are_peers_of_their_own() {
-        let gate = gate(10, 1);
-        let one = gate.admit("::ffff:10.0.0.1".parse().expect("an address"));
-        assert!(one.is_ok(), "let in");
-        assert_eq!(gate.admit("10.0.0.1".parse().expect("an address")).err(), Some(TurnedAway));
-        assert!(gate.admit("::ffff:10.0.0.2".parse().expect("an address")).is_ok());
+    fn a_place_is_given_back_and_kept_by_who_has_shown_the_key() {
+        let gate = Gate::new(Limits { connections: 2, per_peer: 2, ..Limits::default() });
+        let peer = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let admit = |n| gate.admit(peer(n));
+        let first = admit(1).expect("room");
+        let second = admit(1).expect("room");
+        first.standing().prove();
+        let third = admit(2).expect("the silent one goes");
+        assert!(second.put_out.is_cancelled() && !first.put_out.is_cancelled());
+        third.standing().prove();
+        assert_eq!(admit(3).err(), Some(TurnedAway));
+        drop((second, third));
+        assert!(admit(3).is_ok(), "its place came back, and that of the other one only once");
+        assert_eq!(lock(&gate.crowd).len(), 1);
     }
 
     #[test]

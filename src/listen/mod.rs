@@ -2,6 +2,7 @@
 //! there is with each protocol.
 
 mod connection_limits;
+mod crowd;
 pub mod gate;
 pub mod merge;
 pub mod open;

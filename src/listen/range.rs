@@ -2,7 +2,7 @@
 
 pub mod greeter;
 
-use super::range::greeter::RangeGreeter;
+use super::range::greeter::{Held, RangeGreeter};
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
@@ -167,8 +167,7 @@ fn greet(
         tracker: tracker.clone(),
         stop: shared.stop.clone(),
         endpoint: opened.endpoint,
-        held: 0,
-        most: RangeGreeter::most(left.saturating_add(KEPT / 2)),
+        held: Held::within(left.saturating_add(KEPT / 2)),
     };
     let token = shared.stop.clone();
     tracker.spawn(async move {

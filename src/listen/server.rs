@@ -6,15 +6,14 @@ use super::proxy_header;
 use crate::net::{clock, os, serve as sockets, tls};
 use crate::protocol;
 use crate::stand_in::memory::journal::{Arrival, Journal};
-use crate::stand_in::patience::within;
 use crate::stand_in::replayed::Rewound;
+use crate::stand_in::standing::Standing;
 use crate::stand_in::tls::{HANDSHAKE, shake_hands};
 use crate::stand_in::{Caller, StandIn};
 use crate::wire::sighting::Seen::Opened;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -89,32 +88,39 @@ impl Arrived {
         // An answer in two writes would otherwise wait for the other end's delayed acknowledgement,
         // 40 ms of a probe.
         let _ = stream.set_nodelay(true);
-        let seen = Caller::new(local, peer);
-        let (proved, patient) = (seen.proved.clone(), seen.patient.clone());
+        let standing = pass.standing();
+        let seen = Caller { standing: standing.clone(), ..Caller::new(local, peer) };
         let at = clock::now();
         let lifetime = pass.gate.limits.lifetime;
-        let limited =
-            Limited::new(Rewound::new(head, stream), pass.gate.limits.bytes, IDLE, patient.clone());
+        let limited = Limited::new(
+            Rewound::new(head, stream),
+            pass.gate.limits.bytes,
+            IDLE,
+            standing.clone(),
+        );
         let ended = tokio::select! {
             () = stop.cancelled() => "the listener was ended".to_owned(),
-            () = life(lifetime, &patient) => format!("ended after {} s", within(&patient, lifetime).as_secs()),
+            () = pass.put_out.cancelled() => {
+                here.sightings.gave_way(peer, local);
+                "gave way to another connection: all places were taken".to_owned()
+            }
+            () = life(lifetime, &standing) => {
+                format!("ended after {} s", standing.within(lifetime).as_secs())
+            }
             outcome = serve(limited, seen, &here) => match outcome {
                 Ok(()) => "closed".to_owned(),
                 Err(error) => error.to_string(),
             },
         };
-        journal.arrived(
-            endpoint,
-            Arrival { at, local, peer, proved: proved.load(Ordering::Relaxed), ended },
-        );
+        journal.arrived(endpoint, Arrival { at, local, peer, proved: standing.is_proved(), ended });
         drop(pass);
     }
 }
 
 /// Ends when a connection has lived long enough: longer, once a challenge was answered on it.
-async fn life(lifetime: Duration, patient: &AtomicBool) {
+async fn life(lifetime: Duration, standing: &Standing) {
     tokio::time::sleep(lifetime).await;
-    tokio::time::sleep(within(patient, lifetime) - lifetime).await;
+    tokio::time::sleep(standing.within(lifetime) - lifetime).await;
 }
 
 async fn serve(

@@ -20,6 +20,8 @@ const GREETING: Duration = Duration::from_secs(10);
 const MAX_FIRST: usize = 4096;
 /// Time before the next try to accept where this machine has no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// Connections taken from one port before others have their turn.
+const AT_A_TIME: usize = 32;
 
 /// What to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +36,22 @@ pub enum Greeting {
     Close,
 }
 
+/// Whether a connection may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// It may.
+    In,
+    /// It may, and the one at this place has to go.
+    Instead(usize),
+    /// It may not.
+    No,
+}
+
 /// Who greets.
 pub trait Greeter {
-    /// Whether one more connection can be held. As long as not, the next ones wait at the system's.
-    fn has_room(&self) -> bool;
-
-    /// Whether a connection may come in; each that was let in is told to [`Greeter::gone`] once.
-    fn admit(&mut self, peer: SocketAddr) -> bool;
+    /// Whether a connection may come in, to be held at this place, and which other one has to go
+    /// for it. Each that was let in is told to [`Greeter::gone`] once, or has to go.
+    fn admit(&mut self, peer: SocketAddr, place: usize) -> Entry;
 
     /// What the first octets on `port` want.
     fn greet(&mut self, port: u16, peer: SocketAddr, octets: &[u8], out: &mut Vec<u8>) -> Greeting;
@@ -48,8 +59,8 @@ pub trait Greeter {
     /// Serves a connection further; `head` are the octets that came.
     fn hand_on(&mut self, port: u16, peer: SocketAddr, stream: std::net::TcpStream, head: Vec<u8>);
 
-    /// A connection is no longer held here.
-    fn gone(&mut self, peer: SocketAddr);
+    /// The connection of this place is no longer held here.
+    fn gone(&mut self, place: usize);
 }
 
 /// Ends a loop from elsewhere, at the latest when it is dropped: a runtime that shuts down drops
@@ -106,11 +117,16 @@ impl Many {
             free: Vec::new(),
             ends: VecDeque::new(),
             generation: 0,
+            more: VecDeque::new(),
             hungry: VecDeque::new(),
         };
         let mut events = Events::with_capacity(EVENTS);
         while !running.many.stop.stopped.load(Ordering::Relaxed) {
-            let pause = if running.hungry.is_empty() { running.next_end() } else { Some(BACK_OFF) };
+            let pause = match () {
+                () if !running.more.is_empty() => Some(Duration::ZERO),
+                () if !running.hungry.is_empty() => Some(BACK_OFF),
+                () => running.next_end(),
+            };
             if let Err(error) = running.many.poll.poll(&mut events, pause)
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -149,7 +165,9 @@ struct Running<'a, G> {
     /// In the order of their ends, since all have the same time.
     ends: VecDeque<(Instant, usize, u32)>,
     generation: u32,
-    /// Listeners with somebody waiting for whom there was no room, or no descriptor.
+    /// Listeners with somebody waiting whose turn comes again.
+    more: VecDeque<usize>,
+    /// Listeners with somebody waiting for whom there was no descriptor.
     hungry: VecDeque<usize>,
 }
 
@@ -159,18 +177,11 @@ impl<G: Greeter> Running<'_, G> {
     }
 
     fn accept(&mut self, place: usize) {
-        loop {
-            if !self.greeter.has_room() {
-                return self.hungry.push_back(place);
-            }
+        for _ in 0..AT_A_TIME {
             let (listener, port) = &self.many.listeners[place];
+            let port = *port;
             match listener.accept() {
-                Ok((stream, peer)) => {
-                    if self.greeter.admit(peer) {
-                        let port = *port;
-                        self.hold(stream, port, peer);
-                    }
-                }
+                Ok((stream, peer)) => self.let_in(stream, port, peer),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // It was gone before it was taken.
                 Err(error)
@@ -181,42 +192,58 @@ impl<G: Greeter> Running<'_, G> {
                 Err(_) => return self.hungry.push_back(place),
             }
         }
+        self.more.push_back(place);
     }
 
-    /// Those that waited, in turn, as far as there is room; once each, for a descriptor may be
-    /// missing still.
+    /// Those that waited, in turn; once each, for a descriptor may be missing still.
     fn feed(&mut self) {
-        for _ in 0..self.hungry.len() {
-            match self.hungry.pop_front() {
-                Some(place) if self.greeter.has_room() => self.accept(place),
-                Some(place) => return self.hungry.push_front(place),
-                None => return,
-            }
+        let more = std::mem::take(&mut self.more);
+        let hungry = std::mem::take(&mut self.hungry);
+        more.into_iter().chain(hungry).for_each(|place| self.accept(place));
+    }
+
+    fn let_in(&mut self, stream: TcpStream, port: u16, peer: SocketAddr) {
+        let place = self.free.pop().unwrap_or(self.connections.len());
+        match self.greeter.admit(peer, place) {
+            Entry::No => return self.give_back(place),
+            Entry::In => {}
+            Entry::Instead(other) => drop(self.take(other)),
+        }
+        if !self.hold(stream, port, peer, place) {
+            self.greeter.gone(place);
+            self.give_back(place);
         }
     }
 
-    fn hold(&mut self, mut stream: TcpStream, port: u16, peer: SocketAddr) {
+    fn give_back(&mut self, place: usize) {
+        if place < self.connections.len() {
+            self.free.push(place);
+        }
+    }
+
+    /// Holds a connection at a place that is free; not, where the system will not watch it.
+    fn hold(&mut self, mut stream: TcpStream, port: u16, peer: SocketAddr, place: usize) -> bool {
         // A greeting is one small packet, and an acknowledgement that waits would hold it up.
         let _ = stream.set_nodelay(true);
-        let place = self.free.last().copied().unwrap_or(self.connections.len());
         let token = Token(self.many.listeners.len() + place);
         if self.many.poll.registry().register(&mut stream, token, Interest::READABLE).is_err() {
-            return self.greeter.gone(peer);
+            return false;
         }
         self.generation = self.generation.wrapping_add(1);
-        let connection = Some(Connection {
-            stream,
-            port,
-            peer,
-            head: Vec::new(),
-            answered: false,
-            generation: self.generation,
-        });
-        match self.free.pop() {
-            Some(free) => self.connections[free] = connection,
+        let generation = self.generation;
+        let head = Vec::new();
+        let connection = Some(Connection { stream, port, peer, head, answered: false, generation });
+        match self.connections.get_mut(place) {
+            Some(free) => *free = connection,
             None => self.connections.push(connection),
         }
-        self.ends.push_back((clock::instant() + GREETING, place, self.generation));
+        self.ends.push_back((clock::instant() + GREETING, place, generation));
+        // Those that had to go early leave their ends behind.
+        if self.ends.len() > 4 * (self.connections.len() + EVENTS) {
+            let connections = &self.connections;
+            self.ends.retain(|(_, place, generation)| is_held(connections, *place, *generation));
+        }
+        true
     }
 
     fn ready(&mut self, place: usize) {
@@ -251,14 +278,14 @@ impl<G: Greeter> Running<'_, G> {
     fn hand_on(&mut self, place: usize) {
         let Some(mut connection) = self.take(place) else { return };
         let _ = self.many.poll.registry().deregister(&mut connection.stream);
-        self.greeter.gone(connection.peer);
+        self.greeter.gone(place);
         let Connection { stream, port, peer, head, .. } = connection;
         self.greeter.hand_on(port, peer, stream.into(), head);
     }
 
     fn close(&mut self, place: usize) {
-        if let Some(connection) = self.take(place) {
-            self.greeter.gone(connection.peer);
+        if self.take(place).is_some() {
+            self.greeter.gone(place);
         }
     }
 
@@ -272,12 +299,7 @@ impl<G: Greeter> Running<'_, G> {
         let now = clock::instant();
         while let Some(&(_, place, generation)) = self.ends.front().filter(|end| end.0 <= now) {
             self.ends.pop_front();
-            if self
-                .connections
-                .get(place)
-                .and_then(Option::as_ref)
-                .is_some_and(|c| c.generation == generation)
-            {
+            if is_held(&self.connections, place, generation) {
                 self.close(place);
             }
         }
@@ -286,4 +308,10 @@ impl<G: Greeter> Running<'_, G> {
     fn close_all(&mut self) {
         (0..self.connections.len()).for_each(|place| self.close(place));
     }
+}
+
+/// Whether the connection of this number is still at its place.
+fn is_held(connections: &[Option<Connection>], place: usize, generation: u32) -> bool {
+    let held = connections.get(place).and_then(Option::as_ref);
+    held.is_some_and(|connection| connection.generation == generation)
 }

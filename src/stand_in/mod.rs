@@ -3,6 +3,7 @@
 pub mod memory;
 pub mod patience;
 pub(crate) mod replayed;
+pub mod standing;
 pub(crate) mod tls;
 
 use crate::matrix::model::{Interface, Protocol};
@@ -17,9 +18,9 @@ use crate::wire::sighting::Sighting;
 use crate::wire::stamp::{self, STAMP_LEN, SWEEP_LEN};
 use memory::receipts::{Receipts, SweepId};
 use memory::sightings::Sightings;
+use standing::Standing;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::TlsAcceptor;
 
 /// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at
@@ -78,10 +79,8 @@ pub struct Caller {
     pub tls: Option<TlsSeen>,
     /// Channel binding of that TLS session.
     pub exporter: Option<Exporter>,
-    /// Set once a challenge of the site's key was answered on this connection.
-    pub proved: Arc<AtomicBool>,
-    /// Set with it, where the challenge was a fresh one: then the connection may be quiet for long.
-    pub patient: Arc<AtomicBool>,
+    /// What it may do, by what it has shown.
+    pub standing: Arc<Standing>,
 }
 
 impl Caller {
@@ -93,8 +92,7 @@ impl Caller {
             proxy_protocol: None,
             tls: None,
             exporter: None,
-            proved: Arc::default(),
-            patient: Arc::default(),
+            standing: Standing::new(),
         }
     }
 
@@ -210,10 +208,7 @@ impl StandIn {
         if let Some(hop) = challenge.hop() {
             self.sightings.requests.proved(hop, now);
         }
-        seen.proved.store(true, Ordering::Relaxed);
-        if self.sightings.nonces.is_first(challenge.nonce(), challenge.sent(), clock::now()) {
-            seen.patient.store(true, Ordering::Relaxed);
-        }
+        seen.standing.prove();
         Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
     }
 

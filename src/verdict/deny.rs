@@ -213,9 +213,11 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<OtherEnd>) -> Option
             "shut by the list of networks of the host's own listener, which says nothing of the \
                 way",
         ),
-        OtherEnd::TurnedAway { not_allowed: false } => {
-            open(AnsweredBy::StandIn, "the connection arrived at the host's own listener")
-        }
+        // Its limits say nothing about the way, and how it would have gone on, nobody knows.
+        OtherEnd::TurnedAway { not_allowed: false } => otherwise(
+            AnsweredBy::StandIn,
+            "the connection arrived at the host's own listener, which had as many as it takes",
+        ),
         OtherEnd::OnlyBegan
         | OtherEnd::Rejected { arrived: true }
         | OtherEnd::ReplyLost

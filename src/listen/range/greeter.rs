@@ -2,17 +2,19 @@
 //! in the answer to its bind. Whoever wants more than that, or is a stranger, is served as on any
 //! other port of an interface.
 
+use crate::listen::crowd::{Admission, Crowd, Ticket};
 use crate::listen::gate::Gate;
 use crate::listen::server::Arrived;
 use crate::net::clock;
-use crate::net::many_listeners::{Greeter, Greeting};
+use crate::net::many_listeners::{Entry, Greeter, Greeting};
 use crate::protocol::rpc::codec::{BindAck, Body, ContextResult, MAX_FRAG, MIN_FRAG, Pdu, Syntax};
 use crate::protocol::rpc::stand_in::conversation::stamp;
 use crate::stand_in::StandIn;
 use crate::stand_in::memory::journal::Journal;
 use crate::stand_in::memory::receipts::{Receipts, SweepId};
 use crate::wire::sighting::Seen::Opened;
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -36,18 +38,45 @@ pub struct RangeGreeter {
     pub(crate) stop: CancellationToken,
     /// The address that stands for the whole range in the journal.
     pub(crate) endpoint: SocketAddr,
-    pub(crate) held: usize,
-    /// Most connections held here.
-    pub(crate) most: usize,
+    /// Who is held for a greeting.
+    pub(crate) held: Held,
+}
+
+/// The connections that are held for a greeting, by their places. When all are taken, of the peer
+/// that has the most the oldest goes: who half opens thousands shuts nobody out.
+pub struct Held {
+    crowd: Crowd<usize>,
+    tickets: HashMap<usize, Ticket>,
+}
+
+impl Held {
+    /// At most so many, where this process has so many descriptors left.
+    pub fn within(descriptors: usize) -> Self {
+        let most = descriptors.clamp(16, MAX_HELD);
+        Held { crowd: Crowd::new(most, most), tickets: HashMap::new() }
+    }
+
+    fn admit(&mut self, peer: IpAddr, place: usize) -> Entry {
+        let (ticket, entry) = match self.crowd.admit(peer, place) {
+            Admission::In(ticket) => (ticket, Entry::In),
+            Admission::Instead(ticket, gone) => {
+                self.tickets.remove(&gone);
+                (ticket, Entry::Instead(gone))
+            }
+            Admission::Full => return Entry::No,
+        };
+        self.tickets.insert(place, ticket);
+        entry
+    }
+
+    fn gone(&mut self, place: usize) {
+        if let Some(ticket) = self.tickets.remove(&place) {
+            self.crowd.leave(ticket);
+        }
+    }
 }
 
 impl RangeGreeter {
-    /// How many connections may be held for a greeting, where this process has so many descriptors
-    /// left.
-    pub fn most(descriptors: usize) -> usize {
-        descriptors.clamp(16, MAX_HELD)
-    }
-
     fn answer(&self, port: u16, peer: SocketAddr, pdu: &Pdu, out: &mut Vec<u8>) -> Option<()> {
         let Body::Bind(bind) = &pdu.body else { return None };
         let mut sweep: Option<SweepId> = None;
@@ -84,18 +113,12 @@ impl RangeGreeter {
 }
 
 impl Greeter for RangeGreeter {
-    fn has_room(&self) -> bool {
-        self.held < self.most
-    }
-
-    fn admit(&mut self, peer: SocketAddr) -> bool {
-        let may = self.gate.allows(peer.ip());
-        if may {
-            self.held += 1;
-        } else {
+    fn admit(&mut self, peer: SocketAddr, place: usize) -> Entry {
+        if !self.gate.allows(peer.ip()) {
             self.journal.turned_away(self.endpoint);
+            return Entry::No;
         }
-        may
+        self.held.admit(peer.ip(), place)
     }
 
     fn greet(&mut self, port: u16, peer: SocketAddr, octets: &[u8], out: &mut Vec<u8>) -> Greeting {
@@ -140,7 +163,25 @@ impl Greeter for RangeGreeter {
         );
     }
 
-    fn gone(&mut self, _: SocketAddr) {
-        self.held = self.held.saturating_sub(1);
+    fn gone(&mut self, place: usize) {
+        self.held.gone(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_half_opens_most_gives_up_his_places() {
+        let mut held = Held::within(16);
+        let (stranger, honest) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+        assert!((0..16).all(|place| held.admit(stranger, place) == Entry::In));
+        assert_eq!(held.admit(honest, 16), Entry::Instead(0));
+        held.gone(16);
+        assert_eq!(held.admit(honest, 0), Entry::In, "a place that came back");
+        assert_eq!(held.admit(stranger, 16), Entry::Instead(1), "his own oldest");
+        held.gone(1);
+        assert_eq!(held.crowd.len(), 16, "one that had to go is counted once");
     }
 }

@@ -20,7 +20,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +32,9 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEAD: u16 = 16 * 1024;
 /// Requests at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 16;
+/// Octets of bodies that may come unread on one HTTP/2 connection: nobody here needs a body but
+/// gRPC, whose requests are small.
+const WINDOW: u32 = 16 * 1024;
 /// An HTTP/2 connection on which nothing came for so long is pinged, and ended without an answer.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -43,7 +45,7 @@ const IDLE: Duration = Duration::from_secs(20);
 pub async fn serve(stream: impl Io + 'static, seen: Caller, here: &Arc<StandIn>) -> io::Result<()> {
     let here = here.clone();
     let mut server = auto::Builder::new(TokioExecutor::new());
-    let clock = Clock::new(seen.patient.clone());
+    let clock = Clock::new(seen.standing.clone());
     server
         .http1()
         .timer(clock.clone())
@@ -55,6 +57,9 @@ pub async fn serve(stream: impl Io + 'static, seen: Caller, here: &Arc<StandIn>)
         .timer(clock)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(u32::from(MAX_HEAD))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(usize::try_from(WINDOW).unwrap_or_default())
         .keep_alive_interval(IDLE)
         .keep_alive_timeout(HEAD_DEADLINE);
     let service = service_fn(move |request| answer(request, seen.clone(), here.clone()));
@@ -65,7 +70,8 @@ async fn answer(
     request: Request<Incoming>,
     seen: Caller,
     here: Arc<StandIn>,
-) -> Result<Response<Body>, Infallible> {
+) -> io::Result<Response<Body>> {
+    seen.standing.request()?;
     let mark =
         request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).and_then(mark_in);
     let planned = here.paths.iter().any(|served| below(request.uri().path(), served).is_some())

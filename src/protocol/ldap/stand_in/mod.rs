@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Longest request, in octets. What may be asked without signing on fits a few times over, and 2048
 /// connections at once stay affordable.
-const MAX_REQUEST: usize = 64 * 1024;
+const MAX_REQUEST: usize = 32 * 1024;
 
 /// Serves one connection: until the other end leaves, or sends what is not LDAP.
 ///
@@ -53,6 +53,7 @@ enum After<S> {
 async fn talk<S: Io>(mut stream: S, seen: &Caller, here: &StandIn) -> io::Result<After<S>> {
     let mut buffer = BytesMut::new();
     while let Some(frame) = next(&mut stream, &mut buffer).await? {
+        seen.standing.request()?;
         let Some(request) = frame.message() else {
             stream.write_all(&disconnect("the request was not understood")).await?;
             break;

@@ -9,7 +9,6 @@ mod registry;
 
 use super::codec::Assembler;
 use crate::net::Io;
-use crate::stand_in::patience::within;
 use crate::stand_in::{Caller, StandIn};
 use conversation::Conversation;
 use std::io;
@@ -29,7 +28,7 @@ pub async fn serve(mut stream: impl Io, seen: Caller, here: &StandIn) -> io::Res
     let mut assembler = Assembler::default();
     let mut chunk = [0; 4096];
     loop {
-        let read = tokio::time::timeout(within(&seen.patient, IDLE), stream.read(&mut chunk))
+        let read = tokio::time::timeout(seen.standing.within(IDLE), stream.read(&mut chunk))
             .await
             .map_err(|_| io::ErrorKind::TimedOut)??;
         if read == 0 {
@@ -38,7 +37,10 @@ pub async fn serve(mut stream: impl Io, seen: Caller, here: &StandIn) -> io::Res
         assembler.push(&chunk[..read]);
         loop {
             let reply = match assembler.next_pdu() {
-                Ok(Some(pdu)) => conversation.answer(&pdu),
+                Ok(Some(pdu)) => {
+                    seen.standing.request()?;
+                    conversation.answer(&pdu)
+                }
                 Ok(None) => break,
                 Err(error) => {
                     if let Some(refusal) = conversation::refuse(error) {

@@ -369,11 +369,7 @@ fn challenge(stand_in: &StandIn, octets: &[u8; 40]) -> (Vec<(u16, u16)>, Pdu, bo
     let reply = conversation.answer(&Pdu::decode(&request).expect("ours"));
     client.push(&reply.octets);
     let answer = client.answer().expect("well-formed").expect("an answer");
-    (
-        ack.results.iter().map(|r| (r.result, r.reason)).collect(),
-        answer,
-        seen.proved.load(std::sync::atomic::Ordering::Relaxed),
-    )
+    (ack.results.iter().map(|r| (r.result, r.reason)).collect(), answer, seen.standing.is_proved())
 }
 
 #[test]

@@ -97,9 +97,15 @@ struct Entry {
     at: Timestamp,
     last: Timestamp,
     state: Seen,
+    /// Whether it was let in, and had to go for another one.
+    gave_way: bool,
 }
 
 impl Entry {
+    fn new(now: Timestamp, state: Seen) -> Self {
+        Entry { at: now, last: now, state, gave_way: false }
+    }
+
     /// Whether it was seen for so long that it is no handshake under way.
     fn is_lasting(&self) -> bool {
         self.last.duration_since(self.at) >= LASTING
@@ -177,7 +183,7 @@ impl Sightings {
                 entry.state = entry.state.max(state);
                 entry.last = now;
             }
-            Some(entry) => *entry = Entry { at: now, last: now, state },
+            Some(entry) => *entry = Entry::new(now, state),
             None => {
                 if inner.order.len() >= MAX_ENTRIES
                     && let Some(oldest) = inner.order.pop_front()
@@ -187,8 +193,19 @@ impl Sightings {
                     inner.whole_since = inner.whole_since.max(Some(gone.last));
                 }
                 inner.order.push_back(key);
-                inner.entries.insert(key, Entry { at: now, last: now, state });
+                inner.entries.insert(key, Entry::new(now, state));
             }
+        }
+    }
+
+    /// A connection that was let in had to go for another one: whoever asks about it learns that it
+    /// was turned away, as he would have been at the door.
+    pub fn gave_way(&self, peer: SocketAddr, local: SocketAddr) {
+        let mut inner = lock(&self.inner);
+        if let Some(entry) = inner.entries.get_mut(&(plain(peer), plain(local)))
+            && entry.state == Seen::Opened
+        {
+            (entry.state, entry.gave_way) = (Seen::TurnedAway, true);
         }
     }
 
@@ -320,7 +337,9 @@ impl Sightings {
     pub fn would_answer_on(&self, own: IpAddr, now: Timestamp) -> String {
         let inner = lock(&self.inner);
         let lately = |entry: &Entry| now.duration_since(entry.last) <= LATELY;
-        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && lately(e)) {
+        // Who gave way made room: whoever came would have been answered.
+        let is_full = |e: &Entry| e.state == Seen::TurnedAway && !e.gave_way;
+        if inner.entries.values().any(|e| is_full(e) && lately(e)) {
             return String::new();
         }
         let own = own.to_canonical();
