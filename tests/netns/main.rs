@@ -6,6 +6,7 @@
 mod cloud;
 mod dns;
 mod harness;
+mod hostile;
 mod hosts;
 mod icmp;
 mod interop;

@@ -487,9 +487,18 @@ impl Process {
 
     /// The most memory that the program has had so far, in KiB; `None` once it has ended.
     pub fn peak_memory(&self) -> Option<u64> {
+        self.memory_in("VmHWM:")
+    }
+
+    /// The memory that the program has now, in KiB; `None` once it has ended.
+    pub fn memory(&self) -> Option<u64> {
+        self.memory_in("VmRSS:")
+    }
+
+    fn memory_in(&self, name: &str) -> Option<u64> {
         let pid = self.child.as_ref()?.id();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace().nth(1)?.parse().ok()
     }
 

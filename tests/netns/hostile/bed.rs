@@ -1,0 +1,180 @@
+//! Three hosts: a listener, an honest connector, and a stranger with thousands of addresses.
+
+use crate::support::inside::Inside;
+use crate::support::netns::{self, Net, Process};
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::net::{TcpSocket, TcpStream};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_portmatrix");
+const TABLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hostile");
+pub const LIMIT: Duration = Duration::from_secs(120);
+pub const PLAIN: u16 = 7001;
+pub const WEB: u16 = 7080;
+pub const TLS: u16 = 7443;
+pub const LDAP: u16 = 389;
+pub const MAPPER: u16 = 135;
+/// First port of the range.
+pub const RANGE: u16 = 50_000;
+
+/// Whether the attacks are at their full length (`scripts/hostile`), or short enough for every run.
+pub fn is_long() -> bool {
+    std::env::var_os("PORTMATRIX_HOSTILE").is_some_and(|length| length == "long")
+}
+
+/// The bed.
+pub struct Bed {
+    pub net: Net,
+    folder: TempDir,
+    listener: Option<Process>,
+}
+
+/// What an honest connector got.
+pub struct Honest {
+    pub json: Value,
+    pub took: Duration,
+    pub words: String,
+}
+
+impl Honest {
+    pub fn hops(&self) -> impl Iterator<Item = (&str, &str, &str, f64)> {
+        self.json["hops"].as_array().into_iter().flatten().map(|hop| {
+            let word = |name: &str| hop[name].as_str().unwrap_or_default();
+            (word("id"), word("verdict"), word("reason"), slowest(hop))
+        })
+    }
+
+    /// # Panics
+    /// Unless every hop was proved.
+    pub fn must_be_proved(&self) {
+        let bad: Vec<_> = self
+            .hops()
+            .filter(|(_, verdict, reason, _)| (*verdict, *reason) != ("pass", "proved"))
+            .collect();
+        assert!(bad.is_empty() && self.hops().count() == 5, "{bad:?}\n{}", self.words);
+    }
+}
+
+/// Milliseconds of the slowest rung but a sweep's.
+fn slowest(hop: &Value) -> f64 {
+    let steps = hop["steps"].as_array().into_iter().flatten();
+    let own = steps.filter(|step| step["step"] != "rpc-range");
+    own.filter_map(|step| step["ms"].as_f64()).fold(0.0, f64::max)
+}
+
+impl Bed {
+    /// With a listener; `None` where there are no namespaces, which in CI is a failure.
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+    pub fn new() -> Option<Self> {
+        if let Err(why) = netns::available() {
+            eprintln!("left out: network namespaces cannot be made here ({why})");
+            return None;
+        }
+        let mut bed = Bed {
+            net: Net::new(&["ws", "srv", "bad"]),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            listener: None,
+        };
+        // Whatever comes from 10.99.0.0/16 is the stranger's.
+        bed.net.route_behind("10.99.0.0/16", "bad");
+        bed.net.host("bad").must_sh("ip route add local 10.99.0.0/16 dev lo");
+        let ws = bed.net.host("ws");
+        let made = ws.run(PROGRAM, &["key", "new", &bed.path("site.key")], LIMIT);
+        assert_eq!(made.code, Some(0), "{made}");
+        let (from, to) = (ws.v4(), bed.net.host("srv").v4());
+        let site = format!(
+            "[site]\nname = \"hostile\"\nproduct = \"hostile\"\ntopology = \"lan\"\nmatrices = \
+                [\"{TABLES}\"]\nkey = \"site.key\"\n\n[roles]\nclient = [{{ name = \
+                \"ws.bed.test\", addresses = [\"{from}\"] }}]\nserver = [{{ name = \
+                \"srv.bed.test\", addresses = [\"{to}\"] }}]\n"
+        );
+        std::fs::write(bed.path("site.toml"), site).expect("written");
+        let srv = bed.net.host("srv");
+        let (site, out) = (bed.path("site.toml"), bed.path("srv.listen.json"));
+        let arguments = ["listen", "--site", &site, "--as", "srv.bed.test", "--out", &out];
+        let mut listener = srv.start(PROGRAM, &arguments);
+        listener.wait_listening(srv, &[PLAIN, WEB, TLS, LDAP, MAPPER, RANGE], LIMIT);
+        bed.listener = Some(listener);
+        Some(bed)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Where the listener has a port.
+    pub fn at(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.net.host("srv").v4(), port)
+    }
+
+    /// Runs the honest connector beside whatever else goes on.
+    pub fn honest(&self) -> Honest {
+        let site = self.path("site.toml");
+        let begun = Instant::now();
+        let done = self.net.host("ws").run(
+            PROGRAM,
+            &[
+                "connect",
+                "--site",
+                &site,
+                "--as",
+                "ws.bed.test",
+                "--format",
+                "json",
+                "--rate",
+                "max",
+            ],
+            LIMIT,
+        );
+        let took = begun.elapsed();
+        let json = serde_json::from_str(&done.out).unwrap_or_else(|e| panic!("{e}: {done}"));
+        Honest { json, took, words: done.to_string() }
+    }
+
+    /// Memory of the listener in MiB: now, and the most so far.
+    pub fn memory(&self) -> (u64, u64) {
+        let listener = self.listener.as_ref().expect("it runs");
+        (
+            listener.memory().expect("it runs") / 1024,
+            listener.peak_memory().expect("it runs") / 1024,
+        )
+    }
+
+    /// Ends the listener, and gives what it wrote.
+    pub fn end(mut self) -> Value {
+        let done = self.listener.take().expect("it runs").interrupt(LIMIT);
+        assert_eq!(done.code, Some(0), "{done}");
+        let file = std::fs::read_to_string(self.path("srv.listen.json")).expect("written");
+        serde_json::from_str(&file).expect("JSON")
+    }
+
+    /// Starts an attack in the stranger's namespace, with a runtime of its own.
+    pub fn attack<F, P>(&self, prepare: P) -> Inside
+    where
+        P: FnOnce() -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
+        raise_descriptors();
+        let namespace = self.net.host("bad").name().to_owned();
+        Inside::start(&namespace, || Ok(prepare())).expect("the attack starts")
+    }
+}
+
+/// A connection from the stranger's address of this number.
+pub async fn connect_from(number: u32, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let address = Ipv4Addr::from_bits(u32::from_be_bytes([10, 99, 0, 1]) + number);
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(IpAddr::V4(address), 0))?;
+    let connecting = tokio::time::timeout(Duration::from_secs(5), socket.connect(to));
+    connecting.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
+}
+
+/// Thousands of connections need as many descriptors of this process.
+#[expect(unsafe_code, reason = "the standard library has no setrlimit")]
+fn raise_descriptors() {
+    let limit = libc::rlimit { rlim_cur: 20_000, rlim_max: 20_000 };
+    // SAFETY: a plain system call with a valid structure.
+    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+}
