@@ -68,6 +68,7 @@ fn plan(hops: usize, wanted: &Wanted) -> Plan {
 fn wanted(port: u16, protocol: Protocol) -> Wanted {
     Wanted {
         also: Vec::new(),
+        fronts: Vec::new(),
         host: LOOPBACK.to_string(),
         addresses: vec![LOOPBACK],
         port,

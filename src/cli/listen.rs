@@ -129,7 +129,8 @@ pub fn run(args: &Args) -> Outcome {
     }
     let this = host::this_host();
     let listening = listening(inputs::selection(&args.who, &this, &inputs.plan)?);
-    let mut wanted: Vec<Wanted> = listening.endpoints.iter().map(Wanted::from).collect();
+    let mut wanted: Vec<Wanted> =
+        listening.endpoints.iter().map(|e| Wanted::of(e, &inputs.plan)).collect();
     if !args.bind.is_empty() {
         wanted.iter_mut().for_each(|w| w.addresses.clone_from(&args.bind));
     }

@@ -7,12 +7,20 @@ use crate::observation::facts::Proof;
 use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
-use crate::wire::challenge::{self, Challenge, Exporter, ProofOutcome};
+use crate::wire::challenge::{self, Aim, Challenge, Exporter, ProofOutcome};
+use crate::wire::hex::hex;
 
 impl Climb<'_> {
-    /// A fresh challenge for one connection; `None` without a site key.
+    /// A fresh challenge for one exchange with the port of the hop; `None` without a site key, and
+    /// where no listener can be: a cloud service, and who looks into connections to it, are told
+    /// nothing.
     pub fn challenge(&self) -> Option<SentChallenge> {
-        let key = self.tools.key.as_ref()?;
+        self.challenge_at(self.target.hop.port)
+    }
+
+    /// The same for another port of the host.
+    pub fn challenge_at(&self, port: u16) -> Option<SentChallenge> {
+        let key = self.tools.key.as_ref().filter(|_| self.target.hop.class.is_none())?;
         let challenge = match &self.target.question {
             // What is asked says how long ago it was when it is sent, not when this climb began.
             Some(question) => Challenge::question(
@@ -22,11 +30,9 @@ impl Climb<'_> {
             ),
             None => Challenge::new(random(), &self.target.hop.id, clock::now()),
         };
-        Some(SentChallenge {
-            challenge,
-            octets: challenge.encode(key),
-            text: challenge.encode_text(key),
-        })
+        let host = self.target.hop.to.host.label();
+        let octets = challenge.encode(key, Aim::new(&host, port));
+        Some(SentChallenge { challenge, octets, text: hex(&octets) })
     }
 
     /// Notes what became of a challenge: rung `proof`. `answer` is the proof as it came, if any;

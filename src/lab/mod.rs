@@ -208,7 +208,8 @@ fn open_listeners(
             journal: journal.clone(),
             stop: ended.clone(),
         };
-        let Opened { ports, tracker: opened, .. } = open::open(&[Wanted::from(endpoint)], &shared)?;
+        let Opened { ports, tracker: opened, .. } =
+            open::open(&[Wanted::of(endpoint, &site.plan)], &shared)?;
         if let Some(error) = ports.iter().find_map(unopened) {
             return Err(error);
         }

@@ -1,5 +1,6 @@
 //! A connection under limits: of octets, and of silence.
 
+use super::turns::Turn;
 use crate::net::clock;
 use crate::stand_in::standing::Standing;
 use std::future::Future as _;
@@ -20,6 +21,7 @@ const MOST_OUT: u64 = 16;
 pub(super) struct Limited<S> {
     inner: S,
     standing: Arc<Standing>,
+    turn: Turn,
     /// Octets that may be read from who has shown the key.
     most: u64,
     read: u64,
@@ -29,9 +31,14 @@ pub(super) struct Limited<S> {
 }
 
 impl<S> Limited<S> {
-    pub(super) fn new(inner: S, most: u64, idle: Duration, standing: Arc<Standing>) -> Self {
+    pub(super) fn new(
+        inner: S,
+        most: u64,
+        idle: Duration,
+        (standing, turn): (Arc<Standing>, Turn),
+    ) -> Self {
         let idle_end = Box::pin(tokio::time::sleep(idle));
-        Limited { inner, standing, most, read: 0, written: 0, idle, idle_end }
+        Limited { inner, standing, turn, most, read: 0, written: 0, idle, idle_end }
     }
 
     fn awake(&mut self) {
@@ -56,11 +63,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         if self.standing.is_spent() {
             return Poll::Ready(Err(io::Error::other("too many requests")));
         }
+        // What was read last time is worked through.
+        self.turn.end_unless_waiting();
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let mut outcome = Poll::Pending;
+        if self.standing.is_proved() || self.turn.poll(cx).is_ready() {
+            outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
         let read = (buf.filled().len() - before) as u64;
         self.read = self.read.saturating_add(read);
         if outcome.is_pending() {
+            self.turn.end_unless_waiting();
             ready!(self.idle_end.as_mut().poll(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -84,6 +97,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
         if let Poll::Ready(Ok(written)) = outcome {
             self.written = self.written.saturating_add(written as u64);
             self.awake();
+        } else if outcome.is_pending() {
+            self.turn.end_unless_waiting();
         }
         outcome
     }
@@ -100,14 +115,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::turns::Turns;
     use crate::stand_in::standing::STRANGERS_OCTETS;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    fn stranger(standing: Arc<Standing>) -> (Arc<Standing>, Turn) {
+        (standing, Turns::new(1).of([10, 0, 0, 1].into()))
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_connection_is_ended_and_a_talking_one_is_not() {
         let (mut other, own) = tokio::io::duplex(64);
         let idle = Duration::from_millis(400);
-        let mut limited = Limited::new(own, 1 << 20, idle, Standing::new());
+        let mut limited = Limited::new(own, 1 << 20, idle, stranger(Standing::new()));
         let mut octet = [0];
         for _ in 0..3 {
             tokio::time::sleep(idle / 2).await;
@@ -125,7 +145,8 @@ mod tests {
     async fn a_stranger_is_read_for_less_than_who_has_shown_the_key() {
         let (mut other, own) = tokio::io::duplex(1 << 20);
         let standing = Standing::new();
-        let mut limited = Limited::new(own, 1 << 20, Duration::from_secs(30), standing.clone());
+        let mut limited =
+            Limited::new(own, 1 << 20, Duration::from_secs(30), stranger(standing.clone()));
         let most = usize::try_from(STRANGERS_OCTETS).expect("small");
         other.write_all(&vec![0; 3 * most]).await.expect("written");
         let mut octets = vec![0; most];
@@ -138,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_bounded() {
         let (mut other, own) = tokio::io::duplex(1 << 16);
-        let mut limited = Limited::new(own, 2, Duration::from_secs(30), Standing::new());
+        let mut limited = Limited::new(own, 2, Duration::from_secs(30), stranger(Standing::new()));
         limited.write_all(&[0; 32]).await.expect("within the bound");
         assert!(limited.write_all(&[0; 32]).await.is_err());
         drop(limited);

@@ -1,6 +1,7 @@
 //! Who is let in: limits of a listener, as they are used up by all its ports together.
 
 use super::crowd::{Admission, Crowd, Ticket};
+use super::turns::{Turn, Turns};
 use crate::lock::lock;
 use crate::stand_in::standing::Standing;
 use crate::wire::sighting;
@@ -63,13 +64,15 @@ impl Limits {
 pub struct Gate {
     pub(super) limits: Limits,
     crowd: Mutex<Crowd<CancellationToken>>,
+    turns: Arc<Turns>,
 }
 
 impl Gate {
     /// With nothing used up.
     pub fn new(limits: Limits) -> Arc<Self> {
         let crowd = Mutex::new(Crowd::new(limits.connections, limits.per_peer));
-        Arc::new(Gate { limits, crowd })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Arc::new(Gate { limits, crowd, turns: Turns::new(2 * cores) })
     }
 
     /// Whether connections from this address may come in at all.
@@ -92,13 +95,14 @@ impl Gate {
             }
             Admission::Full => return Err(TurnedAway),
         };
-        Ok(Pass { gate: self.clone(), ticket, put_out })
+        Ok(Pass { gate: self.clone(), peer, ticket, put_out })
     }
 }
 
 /// One admitted connection; gives its place back when dropped.
 pub(super) struct Pass {
     pub(super) gate: Arc<Gate>,
+    peer: IpAddr,
     ticket: Ticket,
     /// Cancelled when it has to go for another one.
     pub(super) put_out: CancellationToken,
@@ -109,6 +113,11 @@ impl Pass {
     pub(super) fn standing(&self) -> Arc<Standing> {
         let (gate, ticket) = (self.gate.clone(), self.ticket);
         Standing::with_notice(move || lock(&gate.crowd).prove(ticket))
+    }
+
+    /// Its turns among strangers.
+    pub(super) fn turn(&self) -> Turn {
+        self.gate.turns.of(self.peer)
     }
 }
 

@@ -73,6 +73,11 @@ fn join(mut first: Wanted, second: Wanted) -> Wanted {
         .filter(|name| *name != first.host)
         .collect();
     more(&mut first.also, names);
+    for front in second.fronts {
+        if !first.fronts.contains(&front) {
+            first.fronts.push(front);
+        }
+    }
     // An application before a bare connection, as on a port of one name.
     if first.protocol == first.protocol.bare() {
         first.protocol = second.protocol;
@@ -101,6 +106,7 @@ mod tests {
         Wanted {
             host: host.into(),
             also: Vec::new(),
+            fronts: vec![("front".into(), port)],
             addresses: addresses.iter().map(|a| a.parse().expect("an address")).collect(),
             port,
             protocol,
@@ -158,9 +164,9 @@ mod tests {
         );
         let (ports, _) = merge(vec![want("psp", &[], 443, Https), want("proxy", &[], 443, Https)]);
         assert_eq!(
-            (ports[0].paths.len(), ports[0].flows.len()),
-            (2, 2),
-            "the paths and flows of both"
+            (ports[0].paths.len(), ports[0].flows.len(), ports[0].fronts.len()),
+            (2, 2, 1),
+            "the paths, flows and fronts of both"
         );
     }
 }

@@ -9,5 +9,6 @@ pub mod open;
 mod proxy_header;
 pub mod range;
 pub mod server;
+mod turns;
 pub mod wanted;
 pub mod watch;

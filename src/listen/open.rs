@@ -56,6 +56,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
             key: shared.key.clone(),
             host: want.host.clone(),
             also: want.also.clone(),
+            fronts: want.fronts.clone(),
             protocol: want.protocol,
             paths: want.paths.clone(),
             interfaces,

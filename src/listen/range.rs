@@ -162,7 +162,6 @@ fn greet(
         here: Arc::new(here),
         gate: shared.gate.clone(),
         journal: shared.journal.clone(),
-        receipts: shared.receipts.clone(),
         runtime: tokio::runtime::Handle::current(),
         tracker: tracker.clone(),
         stop: shared.stop.clone(),

@@ -96,7 +96,7 @@ impl Arrived {
             Rewound::new(head, stream),
             pass.gate.limits.bytes,
             IDLE,
-            standing.clone(),
+            (standing.clone(), pass.turn()),
         );
         let ended = tokio::select! {
             () = stop.cancelled() => "the listener was ended".to_owned(),

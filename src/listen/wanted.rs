@@ -5,6 +5,7 @@ use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::net::identity::Identity;
 use crate::plan::listening::Endpoint;
+use crate::plan::model::Plan;
 use crate::protocol::greeting::list::Greeting;
 use crate::stand_in::memory::journal::Journal;
 use crate::stand_in::memory::receipts::Receipts;
@@ -21,6 +22,8 @@ pub struct Wanted {
     pub host: String,
     /// Other names of this machine whose hops lead to the same port.
     pub also: Vec<String>,
+    /// Fronts that pass on to this port, with their own ports.
+    pub fronts: Vec<(String, u16)>,
     /// Addresses to open it on; empty means all of this machine.
     pub addresses: Vec<IpAddr>,
     /// The port.
@@ -39,13 +42,15 @@ pub struct Wanted {
     pub greeting: Option<Greeting>,
 }
 
-impl From<&Endpoint<'_>> for Wanted {
-    fn from(endpoint: &Endpoint<'_>) -> Self {
+impl Wanted {
+    /// The port of an endpoint, with the fronts that the plan knows before it.
+    pub fn of(endpoint: &Endpoint<'_>, plan: &Plan) -> Self {
         let mut flows: Vec<String> = endpoint.hops.iter().map(|h| h.flow.id.clone()).collect();
         flows.dedup();
         Wanted {
             host: endpoint.host.label(),
             also: Vec::new(),
+            fronts: plan.fronts_of(&endpoint.host.label(), endpoint.port),
             addresses: endpoint.addresses.clone(),
             port: endpoint.port,
             // HTTP and gRPC flows of one port are served alike.

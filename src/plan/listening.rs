@@ -7,6 +7,7 @@ use crate::plan::select::{NotFound, Selection, Who};
 use crate::protocol::greeting::list::Greeting;
 use crate::protocol::list::ProofPlace;
 use crate::site::model::Host;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The ports that one host, or the hosts of one role, must open.
@@ -87,6 +88,23 @@ pub fn listen_endpoints<'p>(plan: &'p Plan, who: &Who) -> Result<Listening<'p>, 
 pub fn listening(selection: Selection<'_>) -> Listening<'_> {
     let (endpoints, conflicts) = endpoints(&selection.listen);
     Listening { selection, endpoints, conflicts }
+}
+
+impl Plan {
+    /// The fronts that pass on to this port of a host, with the ports at which they themselves are
+    /// reached: what is sent to them may come there.
+    pub fn fronts_of(&self, host: &str, port: u16) -> Vec<(String, u16)> {
+        let leads_here = |hop: &&Hop| {
+            hop.flow.relayed_to.as_ref().is_some_and(|behind| {
+                behind.hosts.iter().any(|label| label == host)
+                    && (behind.ports.is_empty() || behind.ports.contains(&port))
+            })
+        };
+        let hops = self.hops.iter().chain(&self.inside).filter(leads_here);
+        let fronts: BTreeSet<(String, u16)> =
+            hops.map(|hop| (hop.to.host.label(), hop.port)).collect();
+        fronts.into_iter().collect()
+    }
 }
 
 /// Groups hops by the port that they end at.

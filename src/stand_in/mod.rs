@@ -9,7 +9,9 @@ pub(crate) mod tls;
 use crate::matrix::model::{Interface, Protocol};
 use crate::net::clock;
 use crate::protocol::greeting::list::Greeting;
-use crate::wire::challenge::{self, Challenge, Claims, Exporter, HttpSeen, SiteKey, TlsSeen};
+use crate::wire::challenge::{
+    self, Aim, Challenge, Claims, Exporter, HttpSeen, Received, SiteKey, TlsSeen,
+};
 use crate::wire::hex::unhex;
 use crate::wire::ports::Swept;
 use crate::wire::question::Asked;
@@ -19,13 +21,16 @@ use crate::wire::stamp::{self, STAMP_LEN, SWEEP_LEN};
 use memory::receipts::{Receipts, SweepId};
 use memory::sightings::Sightings;
 use standing::Standing;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 /// How far the clock in a challenge may be from this host's, in seconds. A wrong time zone is at
 /// most 26 hours.
 const MAX_AGE_SECONDS: u64 = 27 * 3600;
+/// The same for one that was sent to somebody else: it is told who is here only while it may be a
+/// connection that was led astray, and no recording. So far apart may clocks be in a domain, too.
+const MAX_AGE_ELSEWHERE: u64 = 300;
 
 /// One open port and what it stands in for.
 pub struct StandIn {
@@ -35,6 +40,8 @@ pub struct StandIn {
     pub host: String,
     /// Other names of the site file for this machine whose hops lead to the same port.
     pub also: Vec<String>,
+    /// Fronts that pass on to this port: challenges that were sent to them come here.
+    pub fronts: Vec<(String, u16)>,
     /// What the port speaks. HTTP and gRPC flows of one port are served together.
     pub protocol: Protocol,
     /// HTTP: the paths that the plan's flows ask for. Everything else is 404.
@@ -113,6 +120,7 @@ impl StandIn {
             key,
             host: host.to_owned(),
             also: Vec::new(),
+            fronts: Vec::new(),
             protocol,
             paths: Vec::new(),
             interfaces: Vec::new(),
@@ -124,43 +132,67 @@ impl StandIn {
         }
     }
 
-    /// Whether these octets are a challenge made with the site key.
-    pub fn understands(&self, octets: &[u8]) -> bool {
-        self.challenge(octets).is_some()
+    /// Whether these octets are a challenge made with the site key that may be answered on this
+    /// connection.
+    pub fn understands(&self, seen: &Caller, octets: &[u8]) -> bool {
+        self.challenge(octets, seen.local.port())
+            .is_some_and(|(challenge, _)| self.is_first(seen, &challenge))
     }
 
-    /// A challenge of this site and of these days. One that was recorded long ago opens no mouth
-    /// any more; clocks may be hours apart all the same, which is for the connector to find.
-    fn challenge(&self, octets: &[u8]) -> Option<Challenge> {
-        let challenge = Challenge::decode(self.key.as_ref()?, octets)?;
-        (clock::now().as_second().abs_diff(i64::from(challenge.sent())) <= MAX_AGE_SECONDS)
-            .then_some(challenge)
+    /// A challenge of this site and of these days, and whether it was sent to this port. One that
+    /// was recorded long ago opens no mouth any more; clocks may be hours apart all the same, which
+    /// is for the connector to find.
+    fn challenge(&self, octets: &[u8], port: u16) -> Option<(Challenge, bool)> {
+        let key = self.key.as_ref()?;
+        let received = Received::decode(key, octets)?;
+        let names = self.also.iter().chain([&self.host]).map(|name| Aim::new(name, port));
+        let fronts = self.fronts.iter().map(|(host, port)| Aim::new(host, *port));
+        let is_for_here = names.chain(fronts).any(|aim| received.is_for(key, aim));
+        let challenge = received.challenge;
+        let age = clock::now().as_second().abs_diff(i64::from(challenge.sent()));
+        let most = if is_for_here { MAX_AGE_SECONDS } else { MAX_AGE_ELSEWHERE };
+        (age <= most).then_some((challenge, is_for_here))
     }
 
-    /// The stamp for a challenge in octets on one of this host's ports, and the sweep that it is
-    /// of; `None` for anything that the site key did not make.
+    fn is_first(&self, seen: &Caller, challenge: &Challenge) -> bool {
+        let (nonce, sent) = (challenge.nonce(), challenge.sent());
+        self.sightings.answered.may_be(nonce, sent, seen.standing.id())
+    }
+
+    /// The stamp for a challenge in octets on one of this host's ports, whose arrival is noted;
+    /// `None` for anything that the site key did not make, was sent elsewhere, or came before.
     pub fn stamp(
         &self,
         octets: &[u8; challenge::CHALLENGE_LEN],
         port: u16,
-    ) -> Option<([u8; STAMP_LEN], SweepId)> {
+        peer: IpAddr,
+    ) -> Option<[u8; STAMP_LEN]> {
         let key = self.key.as_ref()?;
-        let challenge = self.challenge(octets)?;
-        Some((
-            stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port),
-            sweep_of(&challenge),
-        ))
+        let (challenge, is_for_here) = self.challenge(octets, port)?;
+        (is_for_here && challenge.asks().is_none() && challenge.port_of_try() == port)
+            .then_some(())?;
+        self.receipts
+            .note(sweep_of(&challenge), peer, port, challenge.number_of_try())
+            .then(|| stamp::stamp(key, octets, challenge::stamp_name(&self.host, &self.also), port))
     }
 
-    /// The proof for a challenge in octets; `None` for anything that the site key did not make.
+    /// The proof for a challenge in octets; `None` for anything that the site key did not make, and
+    /// for what was answered on another connection. To what was sent to somebody else it says who is
+    /// here, and proves nothing.
     pub fn prove(&self, seen: &Caller, octets: &[u8], http: Option<HttpSeen>) -> Option<String> {
         let key = self.key.as_ref()?;
-        let challenge = self.challenge(octets)?;
+        let (challenge, is_for_here) = self.challenge(octets, seen.local.port())?;
+        // Where nobody is at home for it, nobody is asked about others.
+        let asked = challenge.asks();
+        if (!is_for_here && asked.is_some()) || !self.is_first(seen, &challenge) {
+            return None;
+        }
         // The clock may be set at any time: what is remembered goes by another one.
         let (wall, now) = (clock::now(), clock::steady());
         // Before anything is answered: this connection is no stranger's.
-        self.sightings.note(seen.peer, seen.local, Proved, now);
-        let asked = challenge.asks();
+        if is_for_here {
+            self.sightings.note(seen.peer, seen.local, Proved, now);
+        }
         let (started, instance) = self.sightings.instance();
         let sighting = match &asked {
             Some(Asked::Connection(question)) => {
@@ -190,6 +222,7 @@ impl StandIn {
         let claims = Claims {
             nonce: String::new(),
             hop: String::new(),
+            misdirected: !is_for_here,
             host: self.host.clone(),
             also: self.also.clone(),
             local: seen.local,
@@ -208,7 +241,9 @@ impl StandIn {
         if let Some(hop) = challenge.hop() {
             self.sightings.requests.proved(hop, now);
         }
-        seen.standing.prove();
+        if is_for_here {
+            seen.standing.prove();
+        }
         Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))
     }
 
@@ -219,7 +254,7 @@ impl StandIn {
 }
 
 fn sweep_of(challenge: &Challenge) -> SweepId {
-    let mut sweep = SweepId::default();
-    sweep.copy_from_slice(&challenge.nonce()[..SWEEP_LEN]);
-    sweep
+    let mut own = [0; SWEEP_LEN];
+    own.copy_from_slice(&challenge.nonce()[..SWEEP_LEN]);
+    (challenge.sent(), own)
 }

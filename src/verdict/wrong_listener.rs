@@ -35,7 +35,7 @@ pub(super) fn impostor(hop: &Hop, seen: &Observation) -> Option<(Reason, Answere
             Behind::No => {}
         }
         let right_port = claims.local.port() == hop.port || hop.flow.protocol == Protocol::Rpc;
-        if claims.host != hop.to.host.label() || !right_port {
+        if claims.host != hop.to.host.label() || !right_port || claims.misdirected {
             return Some((Reason::WrongListener, AnsweredBy::StandIn));
         }
         if interception::is_shown_by(same_tls_session) {

@@ -29,20 +29,28 @@ pub fn stamp(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::challenge::Challenge;
+    use crate::wire::challenge::{Aim, Challenge};
     use jiff::Timestamp;
 
     #[test]
     fn a_stamp_is_of_one_key_challenge_host_and_port() {
         let key = |n| SiteKey::new(&[n; 32]);
         let sweep = Challenge::new([7; 12], "hop", Timestamp::UNIX_EPOCH);
-        let octets = sweep.at_port(50000).encode(&key(1));
+        let octets = sweep.at_port(50000).encode(&key(1), Aim::new("dc1", 50000));
         let right = stamp(&key(1), &octets, "dc1", 50000);
         assert_eq!(right, stamp(&key(1), &octets, "dc1", 50000));
         assert_ne!(right, stamp(&key(2), &octets, "dc1", 50000));
         assert_ne!(right, stamp(&key(1), &octets, "dc2", 50000));
         assert_ne!(right, stamp(&key(1), &octets, "dc1", 50001));
-        assert_ne!(right, stamp(&key(1), &sweep.at_port(50001).encode(&key(1)), "dc1", 50000));
+        assert_ne!(
+            right,
+            stamp(
+                &key(1),
+                &sweep.at_port(50001).encode(&key(1), Aim::new("dc1", 50000)),
+                "dc1",
+                50000
+            )
+        );
         assert_eq!(
             sweep.at_port(50000).nonce()[..SWEEP_LEN],
             sweep.at_port(50001).nonce()[..SWEEP_LEN]

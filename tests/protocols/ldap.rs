@@ -91,7 +91,7 @@ fn hop(protocol: Protocol, starttls: bool, port: u16) -> Hop {
         options: Options::Ldap { starttls },
         ..PlannedFlow::new("test/ldap", protocol)
     };
-    Hop::new(Arc::new(flow), end("a"), end("b"), Some(LOOPBACK), port)
+    Hop::new(Arc::new(flow), end("a"), end(HOST), Some(LOOPBACK), port)
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>, trust: Trust) -> Observation {

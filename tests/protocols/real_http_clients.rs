@@ -9,9 +9,10 @@ use portmatrix::matrix::model::Protocol;
 use portmatrix::observation::StepKind;
 use portmatrix::reason::Reason;
 use portmatrix::wire::challenge::{
-    CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify,
+    Aim, CHALLENGE_HEADER, Challenge, Claims, PROOF_HEADER, ProofOutcome, verify,
 };
 use std::io::BufRead as _;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -57,11 +58,14 @@ fn missing(client: &str) {
 struct Asked {
     challenge: Challenge,
     header: String,
+    text: String,
 }
 
-fn challenge() -> Asked {
+/// For the listener at this address.
+fn challenge(at: SocketAddr) -> Asked {
     let challenge = Challenge::new(portmatrix::net::random(), "hop", Timestamp::now());
-    Asked { challenge, header: format!("{CHALLENGE_HEADER}: {}", challenge.encode_text(&key(1))) }
+    let text = challenge.encode_text(&key(1), Aim::new("psp", at.port()));
+    Asked { challenge, header: format!("{CHALLENGE_HEADER}: {text}"), text }
 }
 
 impl Asked {
@@ -83,7 +87,8 @@ impl Asked {
 async fn curl_speaks_with_the_stand_in() {
     let plain = listen(Protocol::Http, Some(key(1)), &["/Agent"]);
     let tls = listen(Protocol::Https, Some(key(1)), &["/Agent"]);
-    let (plain, tls) = (format!("http://{}", plain.address), format!("https://{}", tls.address));
+    let (plain_at, tls_at) = (plain.address, tls.address);
+    let (plain, tls) = (format!("http://{plain_at}"), format!("https://{tls_at}"));
     for (how, base, path, wanted, seen) in [
         ("--http1.0", &plain, "/Agent", "1.0 200", "1.0"),
         ("--http1.1", &plain, "/agent/", "1.1 200", "1.1"),
@@ -96,7 +101,7 @@ async fn curl_speaks_with_the_stand_in() {
         ("--http1.1", &tls, "/Agent", "1.1 200", "1.1"),
         ("--http1.1", &tls, "/", "1.1 404", "1.1"),
     ] {
-        let asked = challenge();
+        let asked = challenge(if base == &plain { plain_at } else { tls_at });
         let url = format!("{base}{path}");
         let arguments = ["-k", "-s", "-S", "-D", "-", how, "-H", &asked.header, &url];
         let Some((ok, output)) = run("curl", &arguments).await else { return missing("curl") };
@@ -154,8 +159,8 @@ async fn curl_sees_what_asp_net_says_to_grpc_over_http1() {
 async fn nghttp_speaks_with_the_stand_in() {
     let plain = listen(Protocol::Http, Some(key(1)), &["/Agent"]);
     let tls = listen(Protocol::Grpc, Some(key(1)), &["/Agent"]);
-    for base in [format!("http://{}", plain.address), format!("https://{}", tls.address)] {
-        let asked = challenge();
+    for (scheme, at) in [("http", plain.address), ("https", tls.address)] {
+        let (base, asked) = (format!("{scheme}://{at}"), challenge(at));
         let url = format!("{base}/Agent");
         let Some((ok, output)) =
             run("nghttp", &["-nv", "--no-verify-peer", "-H", &asked.header, &url]).await
@@ -218,8 +223,8 @@ async fn grpcio_speaks_with_the_stand_in() {
     for (listener, certificate) in [(&plain, ""), (&tls, certificate)] {
         let target = format!("localhost:{}", listener.address.port());
         for prefix in ["", "/Agent", "/agent"] {
-            let asked = challenge();
-            let text = asked.challenge.encode_text(&key(1));
+            let asked = challenge(listener.address);
+            let text = asked.text.clone();
             let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, &text, prefix])
                 .await
                 .expect("it was there before");
@@ -240,7 +245,8 @@ async fn grpcio_speaks_with_the_stand_in() {
                 ("2", !certificate.is_empty())
             );
         }
-        let other = Challenge::new([0; 12], "hop", Timestamp::now()).encode_text(&key(2));
+        let other = Challenge::new([0; 12], "hop", Timestamp::now())
+            .encode_text(&key(2), Aim::new("psp", listener.address.port()));
         for stranger in ["", other.as_str()] {
             let (ok, output) = run(&python, &["-c", GRPCIO, &target, certificate, stranger, ""])
                 .await

@@ -105,7 +105,7 @@ fn hop(interfaces: Vec<Interface>, port: u16) -> Hop {
         options: Options::Rpc { interfaces, range: None },
         ..PlannedFlow::new("test/rpc", Protocol::Rpc)
     };
-    Hop::new(Arc::new(flow), end("a"), end("b"), Some(LOOPBACK), port)
+    Hop::new(Arc::new(flow), end("a"), end(HOST), Some(LOOPBACK), port)
 }
 
 async fn climb(hop: &Hop, key: Option<SiteKey>) -> Observation {

@@ -7,6 +7,7 @@ use portmatrix::listen::server;
 use portmatrix::matrix::model::{Interface, Protocol};
 use portmatrix::net::clock;
 use portmatrix::net::identity::Identity;
+use portmatrix::net::random;
 use portmatrix::net::tls::{Trust, crypto};
 use portmatrix::observation::Observation;
 use portmatrix::plan::model::{Hop, HopEnd, PlannedFlow};
@@ -23,8 +24,7 @@ use portmatrix::site::model::Host;
 use portmatrix::stand_in::memory::journal::Journal;
 use portmatrix::stand_in::{Caller, StandIn};
 use portmatrix::verdict::{Judgement, Policy, Verdict, judge};
-use portmatrix::wire::challenge::{Challenge, SiteKey};
-use portmatrix::wire::hex::unhex;
+use portmatrix::wire::challenge::{Aim, Challenge, ProofOutcome, SiteKey, verify};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -335,15 +335,64 @@ fn a_recorded_challenge_opens_no_mouth_later() {
     let address = SocketAddr::new(LOOPBACK, 1);
     let asked_at = |hours: i64| {
         let sent = clock::now() + jiff::SignedDuration::from_hours(hours);
-        let challenge = Challenge::new([1; 12], "a hop", sent).encode_text(&key());
-        let octets = unhex(&challenge).expect("hexadecimal text");
-        let proved = here.prove_text(&Caller::new(address, address), &challenge, None).is_some();
-        assert_eq!(proved, here.understands(&octets), "RPC already tells at its bind");
+        let octets =
+            Challenge::new(random(), "a hop", sent).encode(&key(), Aim::new(HOST, address.port()));
+        let seen = Caller::new(address, address);
+        let understood = here.understands(&seen, &octets);
+        let proved = here.prove(&seen, &octets, None).is_some();
+        assert_eq!(proved, understood, "RPC already tells at its bind");
         proved
     };
     assert!(asked_at(0));
     assert!(asked_at(-12) && asked_at(14), "a wrong time zone is for the connector to find");
     assert!(!asked_at(-30) && !asked_at(30));
+}
+
+#[test]
+fn a_challenge_is_answered_once_and_where_it_was_sent_to() {
+    let here = stand_in(Protocol::Tcp, Vec::new(), false);
+    let (own, peer) = (SocketAddr::new(LOOPBACK, 5000), SocketAddr::new(LOOPBACK, 40_000));
+    let ask = |seen: &Caller, host: &str, port, age| {
+        let sent = clock::now() - jiff::SignedDuration::from_secs(age);
+        let challenge = Challenge::new(random(), "a hop", sent);
+        let octets = challenge.encode(&key(), Aim::new(host, port));
+        let proof = here.prove(seen, &octets, None);
+        let outcome = proof.as_deref().map(|proof| verify(&key(), &challenge, proof, None));
+        let says = match outcome {
+            Some(ProofOutcome::Valid { claims, .. }) if claims.misdirected => "who is here",
+            Some(ProofOutcome::Valid { .. }) => "proved",
+            None => "nothing",
+            other => panic!("{other:?}"),
+        };
+        (octets, says)
+    };
+    let honest = Caller::new(own, peer);
+    let (octets, says) = ask(&honest, HOST, 5000, 0);
+    assert_eq!(says, "proved");
+    assert!(here.prove(&honest, &octets, None).is_some(), "again on its own connection");
+    assert!(honest.standing.is_proved());
+    let replayed = Caller::new(own, peer);
+    assert!(here.prove(&replayed, &octets, None).is_none());
+    assert!(!here.understands(&replayed, &octets), "not at a bind either");
+    assert!(!replayed.standing.is_proved());
+
+    for (host, port) in [(HOST, 5001), ("dc.contoso.com", 5000)] {
+        let stranger = Caller::new(own, peer);
+        let (octets, says) = ask(&stranger, host, port, 10);
+        assert_eq!(says, "who is here", "a connection that was led astray");
+        assert!(here.prove(&Caller::new(own, peer), &octets, None).is_none(), "once, too");
+        assert_eq!(ask(&stranger, host, port, 3600).1, "nothing", "a recording");
+        assert!(!stranger.standing.is_proved(), "it keeps a stranger's limits");
+    }
+    let swept = Challenge::new(random(), "a hop", clock::now()).at_port(5000);
+    let try_at = |n: u16, port| {
+        let octets = swept.at_try(n).encode(&key(), Aim::new(HOST, port));
+        here.stamp(&octets, 5000, LOOPBACK).is_some()
+    };
+    assert!(try_at(1, 5000) && !try_at(1, 5000), "a stamp is given once");
+    assert!(try_at(3, 5000) && !try_at(2, 5000), "and to no older try");
+    assert!(!try_at(4, 5001), "nor to one of another port");
+    assert_eq!(here.receipts.sweeps(), [(LOOPBACK, 1)]);
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ use crate::protocol::rpc::codec::{BindAck, Body, ContextResult, MAX_FRAG, MIN_FR
 use crate::protocol::rpc::stand_in::conversation::stamp;
 use crate::stand_in::StandIn;
 use crate::stand_in::memory::journal::Journal;
-use crate::stand_in::memory::receipts::{Receipts, SweepId};
 use crate::wire::sighting::Seen::Opened;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +31,6 @@ pub struct RangeGreeter {
     pub(crate) interfaces: Vec<Syntax>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) receipts: Arc<Receipts>,
     pub(crate) runtime: Handle,
     pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -79,13 +77,16 @@ impl Held {
 impl RangeGreeter {
     fn answer(&self, port: u16, peer: SocketAddr, pdu: &Pdu, out: &mut Vec<u8>) -> Option<()> {
         let Body::Bind(bind) = &pdu.body else { return None };
-        let mut sweep: Option<SweepId> = None;
+        if pdu.minor != 0 || pdu.auth.is_some() {
+            return None;
+        }
+        let mut stamped = false;
         let results = bind
             .contexts
             .iter()
-            .map(|context| match stamp(&self.here, context, port) {
-                Some((result, id)) => {
-                    sweep = Some(id);
+            .map(|context| match stamp(&self.here, context, port, peer.ip()) {
+                Some(result) => {
+                    stamped = true;
                     result
                 }
                 None if self.interfaces.iter().any(|own| own.serves(&context.interface)) => {
@@ -94,11 +95,7 @@ impl RangeGreeter {
                 None => ContextResult::rejected(1),
             })
             .collect();
-        self.receipts.note(
-            sweep.filter(|_| pdu.minor == 0 && pdu.auth.is_none())?,
-            peer.ip(),
-            port,
-        );
+        stamped.then_some(())?;
         self.here.sightings.opened_of_sweep(peer, port);
         let ack = BindAck {
             max_xmit: bind.max_recv.clamp(MIN_FRAG, MAX_FRAG),

@@ -2,10 +2,12 @@
 //!
 //! A challenge is 40 octets so that it fits everywhere, even into one presentation context of a
 //! DCE/RPC bind (abstract syntax and one transfer syntax, 20 octets each): nonce (12), tag of the
-//! hop id (8), UNIX seconds (4, big-endian), MAC (16). The MAC keeps the listener bland towards
-//! strangers: without the site key nobody can make it answer. A proof is the listener's claims as
-//! JSON, and an HMAC over the nonce, the claims and the TLS exporter (RFC 5705, RFC 9266). It
-//! answers one nonce, so a replayed one is worth nothing.
+//! hop id (8), UNIX seconds (4, big-endian), tag of where it is sent to (4), MAC (12:
+//! nobody tries 2^96 of them on a listener). The MAC keeps the listener bland towards strangers:
+//! without the site key nobody can make it answer. The tag binds it to one host
+//! and port: who records a challenge has nothing to say elsewhere, and a listener answers each only
+//! once. A proof is the listener's claims as JSON, and an HMAC over the nonce, the claims and the
+//! TLS exporter (RFC 5705, RFC 9266). It answers one nonce, so a replayed one is worth nothing.
 
 use super::hex::{hex, unhex};
 use super::ports::Swept;
@@ -21,6 +23,10 @@ use subtle::ConstantTimeEq as _;
 
 /// Octets of a challenge on the wire.
 pub const CHALLENGE_LEN: usize = 40;
+/// Octets of what the MAC is over.
+const BODY_LEN: usize = 28;
+/// Octets of the MAC.
+const MAC_LEN: usize = CHALLENGE_LEN - BODY_LEN;
 /// Octets of a TLS exporter (RFC 9266 section 2).
 pub const EXPORTER_LEN: usize = 32;
 /// Longest proof that is looked at, in octets.
@@ -51,6 +57,7 @@ pub type Exporter = [u8; EXPORTER_LEN];
 pub struct SiteKey {
     challenge: hmac::Key,
     question: hmac::Key,
+    aim: hmac::Key,
     proof: hmac::Key,
     session: hmac::Key,
     pub(super) stamp: hmac::Key,
@@ -75,8 +82,9 @@ impl SiteKey {
             hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, purpose.as_bytes()).as_ref())
         };
         SiteKey {
-            challenge: derive("portmatrix/1 challenge"),
-            question: derive("portmatrix/2 question"),
+            challenge: derive("portmatrix/3 challenge"),
+            question: derive("portmatrix/3 question"),
+            aim: derive("portmatrix/3 aim"),
             proof: derive("portmatrix/1 proof"),
             session: derive("portmatrix/1 tls session"),
             stamp: derive("portmatrix/1 stamp"),
@@ -93,6 +101,22 @@ impl SiteKey {
     }
 }
 
+/// A host, as the site file names it, and a port of it: where a challenge is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aim<'h> {
+    /// The host.
+    pub host: &'h str,
+    /// The port.
+    pub port: u16,
+}
+
+impl<'h> Aim<'h> {
+    /// At this port of a host.
+    pub fn new(host: &'h str, port: u16) -> Self {
+        Aim { host, port }
+    }
+}
+
 /// What the connector asks of whoever answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Challenge {
@@ -101,6 +125,44 @@ pub struct Challenge {
     hop: [u8; 8],
     sent: u32,
     is_question: bool,
+}
+
+/// A challenge as it came: made with the site key, and sent to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// The challenge.
+    pub challenge: Challenge,
+    aim: [u8; 4],
+}
+
+impl Received {
+    /// Reads a challenge; `None` unless it was made with the same key.
+    pub fn decode(key: &SiteKey, octets: &[u8]) -> Option<Self> {
+        let octets: &[u8; CHALLENGE_LEN] = octets.try_into().ok()?;
+        let (body, mac) = octets.split_at(BODY_LEN);
+        let made_with = |key: &hmac::Key| {
+            equal_in_constant_time(&hmac::sign(key, body).as_ref()[..MAC_LEN], mac)
+        };
+        let (challenge, is_question) = (made_with(&key.challenge), made_with(&key.question));
+        (challenge || is_question).then_some(())?;
+        let challenge = Challenge {
+            is_question,
+            nonce: body[..12].try_into().ok()?,
+            hop: body[12..20].try_into().ok()?,
+            sent: u32::from_be_bytes(body[20..24].try_into().ok()?),
+        };
+        Some(Received { challenge, aim: body[24..].try_into().ok()? })
+    }
+
+    /// Reads the text form; `None` unless it was made with the same key.
+    pub fn decode_text(key: &SiteKey, text: &str) -> Option<Self> {
+        Self::decode(key, &unhex(text)?)
+    }
+
+    /// Whether it was sent there.
+    pub fn is_for(&self, key: &SiteKey, aim: Aim<'_>) -> bool {
+        equal_in_constant_time(&self.challenge.aim_tag(key, aim), &self.aim)
+    }
 }
 
 impl Challenge {
@@ -124,10 +186,29 @@ impl Challenge {
         self
     }
 
-    /// A question about the sweep that this challenge is of: which of its ports did you see?
+    /// The same for another try at the port of a sweep: a listener stamps each only once, and none
+    /// that is older than one which it has stamped.
     #[must_use]
-    pub fn about_sweep(self) -> Self {
-        Challenge { hop: [0; 8], is_question: true, ..self }
+    pub fn at_try(mut self, number: u16) -> Self {
+        self.hop[6..].copy_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    /// The port that it is for, of a sweep.
+    pub fn port_of_try(&self) -> u16 {
+        u16::from_be_bytes([self.nonce[10], self.nonce[11]])
+    }
+
+    /// Which try it is, of a sweep.
+    pub fn number_of_try(&self) -> u16 {
+        u16::from_be_bytes([self.hop[6], self.hop[7]])
+    }
+
+    /// A question about the sweep that this challenge is of: which of its ports did you see?
+    /// Each time with another number.
+    #[must_use]
+    pub fn about_sweep(self, number: u16) -> Self {
+        Challenge { hop: [0; 8], is_question: true, ..self.at_port(number) }
     }
 
     /// What it asks; `None` for one that asks only who answers.
@@ -140,42 +221,33 @@ impl Challenge {
         (!self.is_question).then_some(self.hop)
     }
 
-    /// The octets on the wire.
-    pub fn encode(&self, key: &SiteKey) -> [u8; CHALLENGE_LEN] {
+    /// The octets on the wire, on their way to one host and port.
+    pub fn encode(&self, key: &SiteKey, aim: Aim<'_>) -> [u8; CHALLENGE_LEN] {
         let mut out = [0; CHALLENGE_LEN];
         out[..12].copy_from_slice(&self.nonce);
         out[12..20].copy_from_slice(&self.hop);
         out[20..24].copy_from_slice(&self.sent.to_be_bytes());
-        let mac =
-            hmac::sign(if self.is_question { &key.question } else { &key.challenge }, &out[..24]);
-        out[24..].copy_from_slice(&mac.as_ref()[..16]);
+        out[24..BODY_LEN].copy_from_slice(&self.aim_tag(key, aim));
+        let made_with = if self.is_question { &key.question } else { &key.challenge };
+        let mac = hmac::sign(made_with, &out[..BODY_LEN]);
+        out[BODY_LEN..].copy_from_slice(&mac.as_ref()[..MAC_LEN]);
         out
     }
 
     /// The octets as hexadecimal text, for protocols that carry text.
-    pub fn encode_text(&self, key: &SiteKey) -> String {
-        hex(&self.encode(key))
+    pub fn encode_text(&self, key: &SiteKey, aim: Aim<'_>) -> String {
+        hex(&self.encode(key, aim))
     }
 
-    /// Reads a challenge; `None` unless it was made with the same key.
-    pub fn decode(key: &SiteKey, octets: &[u8]) -> Option<Self> {
-        let octets: &[u8; CHALLENGE_LEN] = octets.try_into().ok()?;
-        let (body, mac) = octets.split_at(24);
-        let made_with =
-            |key: &hmac::Key| equal_in_constant_time(&hmac::sign(key, body).as_ref()[..16], mac);
-        let (challenge, is_question) = (made_with(&key.challenge), made_with(&key.question));
-        (challenge || is_question).then_some(())?;
-        Some(Challenge {
-            is_question,
-            nonce: body[..12].try_into().ok()?,
-            hop: body[12..20].try_into().ok()?,
-            sent: u32::from_be_bytes(body[20..24].try_into().ok()?),
-        })
-    }
-
-    /// Reads the text form; `None` unless it was made with the same key.
-    pub fn decode_text(key: &SiteKey, text: &str) -> Option<Self> {
-        Self::decode(key, &unhex(text)?)
+    /// The nonce is in it, so that nobody can tell which challenges go to one host.
+    fn aim_tag(&self, key: &SiteKey, aim: Aim<'_>) -> [u8; 4] {
+        let mut context = hmac::Context::with_key(&key.aim);
+        context.update(&self.nonce);
+        context.update(&aim.port.to_be_bytes());
+        context.update(aim.host.to_ascii_lowercase().as_bytes());
+        let mut tag = [0; 4];
+        tag.copy_from_slice(&context.sign().as_ref()[..4]);
+        tag
     }
 
     /// What makes it one of its kind.
@@ -205,6 +277,10 @@ pub struct Claims {
     /// Its own address and port.
     #[schemars(with = "String")]
     pub local: SocketAddr,
+    /// Whether the challenge was sent to somebody else, as far as the listener knows: then it says
+    /// who it is, and this proves nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub misdirected: bool,
     /// The connector's address and port as the listener saw them: different from the connector's
     /// own where NAT is on the way.
     #[schemars(with = "String")]
@@ -254,6 +330,7 @@ impl Claims {
             host: host.to_owned(),
             also: Vec::new(),
             local,
+            misdirected: false,
             peer,
             tls: None,
             http: None,

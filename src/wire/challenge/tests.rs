@@ -8,12 +8,23 @@ fn key(seed: u8) -> SiteKey {
     SiteKey::new(&[seed; 32])
 }
 
+const AIM: Aim<'static> = Aim { host: "psp", port: 5000 };
+
+fn read(key: &SiteKey, octets: &[u8]) -> Option<Challenge> {
+    Received::decode(key, octets).map(|received| received.challenge)
+}
+
+fn read_text(key: &SiteKey, text: &str) -> Option<Challenge> {
+    Received::decode_text(key, text).map(|received| received.challenge)
+}
+
 fn challenge(nonce: u8) -> Challenge {
     Challenge::new([nonce; 12], HOP, Timestamp::UNIX_EPOCH)
 }
 
 fn claims(tls: bool) -> Claims {
     Claims {
+        misdirected: false,
         nonce: String::new(),
         hop: String::new(),
         also: Vec::new(),
@@ -43,13 +54,26 @@ fn why(outcome: ProofOutcome) -> String {
 #[test]
 fn a_challenge_is_read_with_its_own_key_only() {
     let sent = challenge(7);
-    assert_eq!(Challenge::decode_text(&key(1), &sent.encode_text(&key(1))), Some(sent));
-    assert_eq!(Challenge::decode_text(&key(2), &sent.encode_text(&key(1))), None);
+    assert_eq!(read_text(&key(1), &sent.encode_text(&key(1), AIM)), Some(sent));
+    assert_eq!(read_text(&key(2), &sent.encode_text(&key(1), AIM)), None);
     for i in 0..CHALLENGE_LEN {
-        let mut octets = sent.encode(&key(1));
+        let mut octets = sent.encode(&key(1), AIM);
         octets[i] ^= 1;
-        assert_eq!(Challenge::decode(&key(1), &octets), None, "octet {i} was altered");
+        assert_eq!(read(&key(1), &octets), None, "octet {i} was altered");
     }
+}
+
+#[test]
+fn a_challenge_is_for_one_host_and_port() {
+    let octets = challenge(7).encode(&key(1), AIM);
+    let received = Received::decode(&key(1), &octets).expect("made with this key");
+    assert!(received.is_for(&key(1), AIM));
+    assert!(received.is_for(&key(1), Aim::new("PSP", 5000)), "names have no case");
+    for (host, port) in [("psp", 5001), ("dc", 5000), ("psp.contoso.com", 5000), ("", 5000)] {
+        assert!(!received.is_for(&key(1), Aim::new(host, port)), "{host}:{port}");
+    }
+    let other = challenge(8).encode(&key(1), AIM);
+    assert_ne!(octets[24..28], other[24..28], "nobody can tell what goes to one host");
 }
 
 #[test]
@@ -129,21 +153,24 @@ fn a_question_is_a_challenge_that_asks_and_nothing_else_is() {
         destination: [1, 2, 3],
     };
     let sent = Challenge::question([7; 12], &Asked::Connection(question), Timestamp::UNIX_EPOCH);
-    let read =
-        Challenge::decode_text(&key(1), &sent.encode_text(&key(1))).expect("made with this key");
-    assert_eq!((read, read.asks()), (sent, Some(Asked::Connection(question))));
-    let sweep = challenge(7).about_sweep();
-    let read = Challenge::decode(&key(1), &sweep.encode(&key(1))).expect("made with this key");
-    assert_eq!((read.nonce(), read.asks()), (challenge(7).nonce(), Some(Asked::Sweep)));
+    let received = read_text(&key(1), &sent.encode_text(&key(1), AIM)).expect("made with this key");
+    assert_eq!((received, received.asks()), (sent, Some(Asked::Connection(question))));
+    let sweep = challenge(7).about_sweep(3);
+    let read = read(&key(1), &sweep.encode(&key(1), AIM)).expect("made with this key");
     assert_eq!(
-        Challenge::decode_text(&key(2), &sent.encode_text(&key(1))),
+        (&read.nonce()[..10], read.asks()),
+        (&challenge(7).nonce()[..10], Some(Asked::Sweep)),
+        "the sweep's own part"
+    );
+    assert_eq!(
+        read_text(&key(2), &sent.encode_text(&key(1), AIM)),
         None,
         "a stranger asks nothing"
     );
     assert_eq!(challenge(7).asks(), None);
     // The same octets under the other MAC: neither kind can be made into the other without the key.
     let plain = Challenge { is_question: false, ..sent };
-    assert_ne!(plain.encode(&key(1))[24..], sent.encode(&key(1))[24..]);
+    assert_ne!(plain.encode(&key(1), AIM)[BODY_LEN..], sent.encode(&key(1), AIM)[BODY_LEN..]);
     let proof = prove(&key(1), &sent, claims(false), None);
     assert!(matches!(verify(&key(1), &sent, &proof, None), ProofOutcome::Valid { .. }));
     let plain = Challenge { hop: hop_tag(HOP), is_question: false, ..sent };
@@ -157,8 +184,8 @@ proptest! {
     #[test]
     fn no_input_panics(text in "\\PC{0,200}", octets in proptest::collection::vec(any::<u8>(), 0..100)) {
         let _ = verify(&key(1), &challenge(7), &text, None);
-        let _ = Challenge::decode_text(&key(1), &text);
-        let _ = Challenge::decode(&key(1), &octets);
+        let _ = read_text(&key(1), &text);
+        let _ = read(&key(1), &octets);
     }
 
     #[test]

@@ -72,8 +72,8 @@ async fn speak(
     exporter: Option<Exporter>,
 ) -> Result<(), Stop> {
     let (sender, head, driver) = climb.step(StepKind::Http, settings(stream)).await?;
-    let asked = climb.challenge();
-    let connection = Connection {
+    let (asked, again) = (climb.challenge(), climb.challenge());
+    let mut connection = Connection {
         sender,
         head,
         scheme,
@@ -82,11 +82,11 @@ async fn speak(
         _driver: driver,
     };
     let begun = clock::instant();
-    let called =
-        tokio::time::timeout(climb.step_deadline(), unary(&connection, &climb.target.hop.flow))
-            .await;
-    let answer = match called {
-        Ok(Ok(answer)) => answer,
+    let calling = unary(&mut connection, &climb.target.hop.flow, again.as_ref());
+    let called = tokio::time::timeout(climb.step_deadline(), calling).await;
+    let (answer, asked) = match called {
+        Ok(Ok((answer, false))) => (answer, asked),
+        Ok(Ok((answer, true))) => (answer, again),
         Ok(Err(failure)) => {
             climb.note(StepKind::Grpc, begun, Err(failure));
             climb.proof(asked.as_ref(), None, None);
@@ -120,6 +120,8 @@ async fn speak(
     if !proved {
         return stranger(climb, &connection, &answer.prefix).await;
     }
+    // A front may take each call over another connection of its own.
+    connection.challenge = climb.challenge().map(|asked| asked.text);
     let begun = clock::instant();
     let outcome = stream::ping_pong(&connection, &answer.prefix, climb.step_deadline()).await;
     let climbed = outcome.is_ok();
@@ -242,8 +244,13 @@ fn seen_by_listener(proof: &ProofOutcome) -> Option<String> {
 
 /// The health check, below the flow's path where it has one. Where that path answers 404 and
 /// nothing of gRPC, the call is made once more at the root: a server that takes calls from there
-/// routes by service name alone.
-async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Failure> {
+/// routes by service name alone. Tells whether it is the second call that was answered, which has a
+/// challenge of its own.
+async fn unary(
+    connection: &mut Connection,
+    flow: &PlannedFlow,
+    again: Option<&SentChallenge>,
+) -> Result<(Answer, bool), Failure> {
     let prefix = flow
         .options
         .path()
@@ -257,11 +264,12 @@ async fn unary(connection: &Connection, flow: &PlannedFlow) -> Result<Answer, Fa
         || first.grpc_status.is_some()
         || first.proof.is_some()
     {
-        return Ok(first);
+        return Ok((first, false));
     }
+    connection.challenge = again.map(|asked| asked.text.clone());
     match call::unary(connection, "", HEALTH_CHECK).await {
-        Ok(second) if second.grpc_status.is_some() => Ok(second),
-        _ => Ok(first),
+        Ok(second) if second.grpc_status.is_some() => Ok((second, true)),
+        _ => Ok((first, false)),
     }
 }
 

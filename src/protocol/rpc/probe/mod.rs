@@ -101,7 +101,7 @@ pub async fn climb(climb: &mut Climb<'_>) -> Result<(), Stop> {
 /// Something large on a connection of its own to one of the ports that the mapper gave, where the
 /// listener proves itself on it once more.
 async fn large_on_port(climb: &mut Climb<'_>, interface: Syntax, port: u16) -> Result<(), Stop> {
-    let (Ok(stream), Some(asked)) = (dial(climb, port).await, climb.challenge()) else {
+    let (Ok(stream), Some(asked)) = (dial(climb, port).await, climb.challenge_at(port)) else {
         return Ok(());
     };
     let binding =

@@ -28,7 +28,7 @@ pub(super) async fn try_all(
     let mut open: Vec<(u16, Bound<TcpStream>, Option<SentChallenge>)> = Vec::new();
     let mut shut: Vec<(u16, Failure)> = Vec::new();
     for port in &located.ports {
-        let asked = climb.challenge();
+        let asked = climb.challenge_at(*port);
         match try_one(climb, located, *port, asked.as_ref()).await {
             Ok(bound) => open.push((*port, bound, asked)),
             Err(failure) => shut.push((*port, failure)),

@@ -7,7 +7,6 @@ use crate::protocol::rpc::codec::{
     Bind, BindAck, BindNak, Body, Context, ContextResult, DID_NOT_EXECUTE, Error, Fault, MAX_FRAG,
     MIN_FRAG, Pdu, Request, Response, SYNTAX_LEN, Syntax, mgmt, status,
 };
-use crate::stand_in::memory::receipts::SweepId;
 use crate::stand_in::{Caller, StandIn};
 use crate::wire::challenge::{CHALLENGE_LEN, MAX_PADDING};
 use std::collections::BTreeMap;
@@ -215,8 +214,9 @@ impl<'a> Conversation<'a> {
         {
             return ContextResult::features(asked & FEATURES);
         }
-        if let Some((stamped, sweep)) = stamp(self.here, context, self.seen.local.port()) {
-            self.here.receipts.note(sweep, self.seen.peer.ip(), self.seen.local.port());
+        if let Some(stamped) =
+            stamp(self.here, context, self.seen.local.port(), self.seen.peer.ip())
+        {
             return stamped;
         }
         let Some(served) = self.served(context) else { return ContextResult::rejected(1) };
@@ -242,7 +242,7 @@ impl<'a> Conversation<'a> {
         let mut challenge = [0; CHALLENGE_LEN];
         challenge[..SYNTAX_LEN].copy_from_slice(&context.interface.to_octets());
         challenge[SYNTAX_LEN..].copy_from_slice(&rest.to_octets());
-        self.here.understands(&challenge).then_some(Served::Proof(challenge))
+        self.here.understands(self.seen, &challenge).then_some(Served::Proof(challenge))
     }
 
     fn send(&self, pdu: &Pdu, body: Body) -> Reply {
@@ -253,14 +253,15 @@ impl<'a> Conversation<'a> {
     }
 }
 
-/// The answer to a challenge that wants a stamp, and the sweep that it is of: its two halves are
-/// the interface and the only encoding of a context. The stamp stands where a rejected context has
-/// no encoding. `None` for any other context, and without the site key.
+/// The answer to a challenge that wants a stamp: its two halves are the interface and the only
+/// encoding of a context. The stamp stands where a rejected context has no encoding. `None` for any
+/// other context, and without the site key.
 pub(crate) fn stamp(
     here: &StandIn,
     context: &Context,
     port: u16,
-) -> Option<(ContextResult, SweepId)> {
+    peer: IpAddr,
+) -> Option<ContextResult> {
     let [rest] = context.transfers.as_slice() else { return None };
     // Real encodings, which are what strangers bring.
     if [Syntax::NDR32, Syntax::NDR64].contains(rest) {
@@ -269,11 +270,8 @@ pub(crate) fn stamp(
     let mut octets = [0; CHALLENGE_LEN];
     octets[..SYNTAX_LEN].copy_from_slice(&context.interface.to_octets());
     octets[SYNTAX_LEN..].copy_from_slice(&rest.to_octets());
-    let (stamp, sweep) = here.stamp(&octets, port)?;
-    Some((
-        ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) },
-        sweep,
-    ))
+    let stamp = here.stamp(&octets, port, peer)?;
+    Some(ContextResult { transfer: Syntax::from_octets(stamp), ..ContextResult::rejected(2) })
 }
 
 /// What is sent before closing on octets that cannot be read: a refusal to another version of the

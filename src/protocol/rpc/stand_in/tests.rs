@@ -8,7 +8,7 @@ use crate::protocol::rpc::codec::epm::{self, LookupRequest, LookupResponse, NO_H
 use crate::protocol::rpc::codec::{
     Body, Client, Context, DID_NOT_EXECUTE, MAX_FRAG, Order, Pdu, Syntax, status,
 };
-use crate::wire::challenge::{Challenge, SiteKey};
+use crate::wire::challenge::{Aim, Challenge, SiteKey};
 use proptest::prelude::*;
 use std::net::SocketAddr;
 
@@ -375,7 +375,8 @@ fn challenge(stand_in: &StandIn, octets: &[u8; 40]) -> (Vec<(u16, u16)>, Pdu, bo
 #[test]
 fn a_challenge_is_an_unknown_interface_to_everybody_without_its_key() {
     let key = |seed| SiteKey::new(&[seed; 32]);
-    let octets = Challenge::new([3; 12], "hop", crate::net::clock::now()).encode(&key(1));
+    let aim = Aim::new("dc1", 135);
+    let octets = Challenge::new([3; 12], "hop", crate::net::clock::now()).encode(&key(1), aim);
     for without in [None, Some(key(2))] {
         let (results, answer, proved) = challenge(&stand_in(true, without), &octets);
         assert_eq!(results, [(0, 0), (2, 1)]);

@@ -1,7 +1,7 @@
 //! What came to this host lately, by where it came from and where it arrived: the memory from which
 //! "did you see me on port N?" is answered.
 
-use super::nonces::Nonces;
+use super::answered::Answered;
 use super::requests::Requests;
 use crate::lock::lock;
 use crate::net::half_open::{self, Ends, Stands, Table};
@@ -61,7 +61,7 @@ pub struct HalfOpen {
 pub struct Sightings {
     inner: Mutex<Inner>,
     /// Challenges that were answered.
-    pub nonces: Nonces,
+    pub answered: Answered,
     /// Requests of hops.
     pub requests: Requests,
 }

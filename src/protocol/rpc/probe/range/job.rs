@@ -1,7 +1,7 @@
 //! One sweep, in a thread of its own: which ports are asked for, in which order, and when enough is
 //! known.
 
-use super::speaker::{Binder, STAMPED};
+use super::speaker::{Binder, Proving, STAMPED};
 use crate::climb::{Climb, RangeMode};
 use crate::matrix::model::Interface;
 use crate::matrix::port_set::PortSet;
@@ -16,9 +16,9 @@ use crate::protocol::rpc::classify::range::second_look;
 use crate::protocol::rpc::classify::range::second_look::RoundOutcome;
 use crate::protocol::rpc::codec::Syntax;
 use crate::reason::Reason;
-use crate::wire::challenge::{Challenge, ProofOutcome, SiteKey, stamp_name};
+use crate::wire::challenge::{Challenge, ProofOutcome, stamp_name};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -127,6 +127,7 @@ pub(super) fn job(
 ) -> Option<Job> {
     let syntax = Syntax::of(interface);
     let host = climb.target.hop.to.host.label();
+    let aim = host.clone();
     // A listener of several names stamps with one of them.
     let host = climb.proofs().iter().find_map(|proof| match proof {
         ProofOutcome::Valid { claims, .. } if claims.host == host => {
@@ -140,7 +141,7 @@ pub(super) fn job(
         .clone()
         .filter(|_| proved)
         .zip(host)
-        .map(|(key, host): (SiteKey, String)| (key, challenge, host));
+        .map(|(key, stamps_as)| Proving { key, challenge, aim, stamps_as, tries: HashMap::new() });
     Some(Job {
         aim: Aim {
             address: climb.target.address,

@@ -62,7 +62,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         return could_not(climb, begun);
     };
     let mut there =
-        if proved { questions::put(climb, &challenge.about_sweep()).await } else { None };
+        if proved { questions::put(climb, |n| challenge.about_sweep(n)).await } else { None };
     // The attempts that are asked about: those of a range that was silent as a whole are old enough
     // by now, and later ones would not be.
     let silent = questions::silent(&job.board, &job.found);
@@ -76,7 +76,7 @@ pub(super) async fn climb(climb: &mut Climb<'_>, proved: bool) -> Result<(), Sto
         job = again;
         if job.board.has_proved() {
             mode = later;
-            there = questions::put(climb, &challenge.about_sweep()).await;
+            there = questions::put(climb, |n| challenge.about_sweep(2 + n)).await;
         }
     }
     let gone = proved && there.is_none();

@@ -13,7 +13,7 @@ use crate::protocol::rpc::codec::Syntax;
 use crate::protocol::rpc::probe::connect::{token, within};
 use crate::protocol::rpc::probe::session::{CHALLENGE_CONTEXT, Called, Session};
 use crate::reason::Reason;
-use crate::wire::challenge::{self, Challenge, Claims, ProofOutcome};
+use crate::wire::challenge::{self, Aim, Challenge, Claims, ProofOutcome};
 use crate::wire::ports::Swept;
 use crate::wire::question::{AddressTag, Asked, Question, millis};
 use crate::wire::sighting::{Seen, Sighting};
@@ -25,11 +25,11 @@ const MOST_RUNS: usize = 8;
 const AFTER: Duration = Duration::from_millis(600);
 
 /// Asks the listener something over the mapper's port: what it claims, where it answers and proves
-/// itself. Another try is for a lost packet.
-pub(super) async fn put(climb: &Climb<'_>, question: &Challenge) -> Option<Claims> {
+/// itself. Another try is for a lost packet, and has a challenge of its own.
+pub(super) async fn put(climb: &Climb<'_>, question: impl Fn(u16) -> Challenge) -> Option<Claims> {
     let host = climb.target.hop.to.host.label();
-    for _ in 0..2 {
-        let claims = ask(climb, climb.target.hop.port, Syntax::EPM, question).await;
+    for number in 0..2 {
+        let claims = ask(climb, climb.target.hop.port, Syntax::EPM, &question(number)).await;
         if let Some(claims) = claims.filter(|claims| claims.host == host) {
             return Some(claims);
         }
@@ -45,7 +45,8 @@ async fn ask(
     question: &Challenge,
 ) -> Option<Claims> {
     let key = climb.tools.key.clone()?;
-    let octets = question.encode(&key);
+    let host = climb.target.hop.to.host.label();
+    let octets = question.encode(&key, Aim::new(&host, port));
     let stream = climb.dial_once(port).await.ok()?;
     let bound = within(climb.step_deadline(), Session::bind(stream, interface, Some(&octets)))
         .await
@@ -56,7 +57,6 @@ async fn ask(
     else {
         return None;
     };
-    let host = climb.target.hop.to.host.label();
     match challenge::verify(&key, question, &token(&stub), None).named([host.as_str()]) {
         ProofOutcome::Valid { claims, .. } => Some(claims),
         _ => None,
@@ -172,10 +172,9 @@ async fn arrived(climb: &Climb<'_>, attempt: Option<&(u16, Try)>) -> Option<bool
     let this = AddressTag::default();
     let question =
         Question { port, source_port: source.port(), age_ms, source: this, destination: this };
+    let asked = Asked::Connection(question);
     let sighting =
-        put(climb, &Challenge::question(random(), &Asked::Connection(question), clock::now()))
-            .await?
-            .sighting;
+        put(climb, |_| Challenge::question(random(), &asked, clock::now())).await?.sighting;
     let arrived = |s: &Sighting| {
         s.state == Seen::HalfOpen && s.local.is_some_and(|local| local.port() == port)
     };

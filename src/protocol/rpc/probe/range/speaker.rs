@@ -3,8 +3,9 @@
 
 use crate::net::sweep::Speaker;
 use crate::protocol::rpc::codec::{Bind, Body, Context, MAX_FRAG, Pdu, SYNTAX_LEN, Syntax};
-use crate::wire::challenge::{CHALLENGE_LEN, Challenge, SiteKey};
+use crate::wire::challenge::{Aim, CHALLENGE_LEN, Challenge, SiteKey};
 use crate::wire::stamp::stamp;
+use std::collections::HashMap;
 
 /// A stamp of the right host and port came back.
 pub(super) const STAMPED: u8 = 1;
@@ -23,16 +24,32 @@ pub(super) struct Binder {
     blank: usize,
 }
 
-struct Proving {
-    key: SiteKey,
-    challenge: Challenge,
-    host: String,
+/// What a sweep proves with.
+pub(super) struct Proving {
+    pub(super) key: SiteKey,
+    /// Of which each port has its own.
+    pub(super) challenge: Challenge,
+    /// Where it is sent to, as the site file names it.
+    pub(super) aim: String,
+    /// The name that stamps are made with.
+    pub(super) stamps_as: String,
+    /// How often each port was asked: every try has its own challenge.
+    pub(super) tries: HashMap<u16, u16>,
+}
+
+impl Proving {
+    /// The challenge of the last try at a port.
+    fn octets(&self, port: u16) -> [u8; CHALLENGE_LEN] {
+        let number = self.tries.get(&port).copied().unwrap_or_default();
+        let challenge = self.challenge.at_port(port).at_try(number);
+        challenge.encode(&self.key, Aim::new(&self.aim, port))
+    }
 }
 
 impl Binder {
     /// With the site key, the challenge of this sweep and the host that must answer; without them
     /// nothing is proved.
-    pub(super) fn new(interface: Syntax, proving: Option<(SiteKey, Challenge, String)>) -> Self {
+    pub(super) fn new(interface: Syntax, proving: Option<Proving>) -> Self {
         let half = |at: usize| {
             let mut half = [0; SYNTAX_LEN];
             half.copy_from_slice(&BLANK[at..at + SYNTAX_LEN]);
@@ -45,7 +62,6 @@ impl Binder {
         let bind = Bind { max_xmit: MAX_FRAG, max_recv: MAX_FRAG, assoc_group: 0, contexts };
         let bind = Pdu::new(1, Body::Bind(bind)).encode(MAX_FRAG);
         let blank = bind.windows(CHALLENGE_LEN).position(|w| w == BLANK).unwrap_or(bind.len());
-        let proving = proving.map(|(key, challenge, host)| Proving { key, challenge, host });
         Binder { proving, bind, blank }
     }
 
@@ -56,12 +72,10 @@ impl Binder {
 
     /// The stamp that the answer must have.
     fn is_stamped(&self, port: u16, pdu: &Pdu) -> bool {
-        let (Some(Proving { key, challenge, host }), Body::BindAck(ack)) =
-            (&self.proving, &pdu.body)
-        else {
+        let (Some(proving), Body::BindAck(ack)) = (&self.proving, &pdu.body) else {
             return false;
         };
-        let wanted = stamp(key, &challenge.at_port(port).encode(key), host, port);
+        let wanted = stamp(&proving.key, &proving.octets(port), &proving.stamps_as, port);
         ack.results.get(1).is_some_and(|result| result.transfer.to_octets() == wanted)
     }
 }
@@ -69,10 +83,11 @@ impl Binder {
 impl Speaker for Binder {
     fn say(&mut self, port: u16, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bind);
-        if let (Some(Proving { key, challenge, .. }), Some(place)) =
-            (&self.proving, out.get_mut(self.blank..self.blank + CHALLENGE_LEN))
+        if let (Some(proving), Some(place)) =
+            (&mut self.proving, out.get_mut(self.blank..self.blank + CHALLENGE_LEN))
         {
-            place.copy_from_slice(&challenge.at_port(port).encode(key));
+            *proving.tries.entry(port).or_default() += 1;
+            place.copy_from_slice(&proving.octets(port));
         }
     }
 
@@ -100,22 +115,33 @@ impl Speaker for Binder {
 mod tests {
     use super::*;
     use crate::protocol::rpc::codec::{BindAck, ContextResult};
+    use crate::wire::challenge::Received;
     use jiff::Timestamp;
 
     #[test]
     fn only_the_stamp_of_the_very_port_is_taken() {
         let key = SiteKey::new(&[3; 32]);
         let challenge = Challenge::new([1; 12], "hop", Timestamp::UNIX_EPOCH);
-        let mut binder = Binder::new(Syntax::EPM, Some((key.clone(), challenge, "dc1".into())));
+        let proving = Proving {
+            key: key.clone(),
+            challenge,
+            aim: "dc1".into(),
+            stamps_as: "dc".into(),
+            tries: HashMap::new(),
+        };
+        let mut binder = Binder::new(Syntax::EPM, Some(proving));
         let mut said = Vec::new();
         binder.say(50000, &mut said);
         let Body::Bind(bind) = Pdu::decode(&said).expect("a PDU").body else { panic!("no bind") };
         let octets =
             [bind.contexts[1].interface.to_octets(), bind.contexts[1].transfers[0].to_octets()]
                 .concat();
-        assert_eq!(Challenge::decode(&key, &octets), Some(challenge.at_port(50000)));
+        let received = Received::decode(&key, &octets).expect("made with the key");
+        assert_eq!(received.challenge, challenge.at_port(50000).at_try(1));
+        assert!(received.is_for(&key, Aim::new("dc1", 50000)));
+        let octets: [u8; CHALLENGE_LEN] = octets.try_into().expect("as long");
         let answer = |port: u16| {
-            let stamp = stamp(&key, &challenge.at_port(50000).encode(&key), "dc1", port);
+            let stamp = stamp(&key, &octets, "dc", port);
             let result = ContextResult {
                 transfer: Syntax::from_octets(stamp),
                 ..ContextResult::rejected(2)
@@ -137,5 +163,7 @@ mod tests {
             assert_eq!(binder.hear(50000, other), Some(OTHERWISE), "{other:?}");
         }
         assert_eq!(binder.hear(50000, b"\x05\x00\x0c\x03\x10\0\0\0\x40"), None);
+        binder.say(50000, &mut Vec::new());
+        assert_eq!(binder.hear(50000, &answer(50000)), Some(OTHERWISE), "that of another try");
     }
 }
