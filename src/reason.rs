@@ -58,6 +58,7 @@ reasons! {
     Answered = "answered", "The protocol was spoken to its end, without a proof of who answered";
     Retired = "retired", "The service was retired, and its name is gone";
     Retried = "retried", "The first connection did not work: another try did";
+    AddressesChanged = "addresses-changed", "Source and destination address are both changed on the way: by NAT, or by a relay";
     NotProved = "not-proved", "Something answered, but nothing proved who it was";
     NotTested = "not-tested", "The probe was not made, or not finished";
     LocalNoRoute = "local-no-route", "This machine has no route to the address";

@@ -174,6 +174,7 @@ impl Builder<'_, '_> {
                     let hop = Hop {
                         id: hop_id(&planned, &from.host.label(), &target, port),
                         class: self.class(&to.role, to_host),
+                        translated: self.words.is_translated(&from, &end),
                         ..Hop::new(planned.clone(), from, end, address, port)
                     };
                     match is_same {

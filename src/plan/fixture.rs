@@ -148,6 +148,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
         key: None,
         routes: Vec::new(),
         controls: BTreeMap::new(),
+        nat: Vec::new(),
     }
 }
 

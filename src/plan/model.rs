@@ -110,6 +110,8 @@ pub struct Hop {
     /// Full ids of flows of the plan that ask for the very same thing, and were folded into this
     /// hop.
     pub also: Vec<String>,
+    /// Whether the site file says that both addresses are changed on the way (`[nat]`).
+    pub translated: bool,
 }
 
 /// The id of a hop: flow, From host, To host with the port. TCP is not named in it.
@@ -132,7 +134,18 @@ impl Hop {
         port: u16,
     ) -> Self {
         let id = hop_id(&flow, &from.host.label(), &to.host.label(), port);
-        Hop { id, flow, from, to, address, port, class: None, proxy: None, also: Vec::new() }
+        Hop {
+            id,
+            flow,
+            from,
+            to,
+            address,
+            port,
+            class: None,
+            proxy: None,
+            also: Vec::new(),
+            translated: false,
+        }
     }
 
     /// The name that has to be looked up before the hop can be probed: the host's, or its proxy's.

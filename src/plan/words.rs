@@ -3,7 +3,7 @@
 
 use crate::matrix::model::{Condition, Feature, Flow, Interface, Matrix, Port, Product, Role};
 use crate::matrix::port_set::PortSet;
-use crate::plan::model::{PlannedRole, Why};
+use crate::plan::model::{HopEnd, PlannedRole, Why};
 use crate::site::model::{Host, Site};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +18,12 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    /// Whether the site file says that both addresses are changed on the way from one to the other.
+    pub(super) fn is_translated(&self, from: &HopEnd, to: &HopEnd) -> bool {
+        let is = |word: &str, end: &HopEnd| word == end.role || word == end.host.label();
+        self.site.nat.iter().any(|way| is(&way.from, from) && is(&way.to, to))
+    }
+
     pub(super) fn new(product: &'a Product, site: &'a Site) -> Self {
         let roles = product.roles.iter().map(|role| (role.id.as_str(), role)).collect();
         let mut words =

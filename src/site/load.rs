@@ -1,6 +1,7 @@
 //! Reads a site file and checks it against the port tables of its product: every mistake at once,
 //! each with its place.
 
+mod nat;
 mod roles;
 mod tables;
 
@@ -74,6 +75,7 @@ pub fn parse(
     let certificates = root.table("certificates");
     let networks = root.table("networks");
     let controlled = root.table("controls");
+    let nat = root.table("nat");
     root.finish();
     let product = head.as_ref().and_then(|head| head.product);
     let ports = ports.map(|table| named_ports(table, product, registry)).unwrap_or_default();
@@ -83,6 +85,7 @@ pub fn parse(
         certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
     let networks = networks.map(|table| cloud_networks(table, product)).unwrap_or_default();
     let controls = controlled.map(|table| controls(table, &roles)).unwrap_or_default();
+    let nat = nat.map(|table| nat::ways(table, &roles)).unwrap_or_default();
     let site = head.and_then(|head| {
         let (product, topology) = (head.product?, head.topology?);
         let site = Site {
@@ -100,6 +103,7 @@ pub fn parse(
             key: head.key,
             routes: head.routes,
             controls,
+            nat,
         };
         if let Some(offset) = head.port_offset {
             offset_fits(&document, &offset.span, &site, product, registry);

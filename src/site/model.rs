@@ -40,6 +40,18 @@ pub struct Site {
     /// By host, as [`Host::label`] calls it: ports that are known to be open there from everywhere.
     /// A way that must be shut is held against them.
     pub controls: BTreeMap<String, Vec<u16>>,
+    /// Between whom both addresses are changed on the way.
+    pub nat: Vec<Translated>,
+}
+
+/// A way on which both addresses are changed: what the site file has in `[nat]`. Both ends are a
+/// role or a host, as [`Host::label`] calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translated {
+    /// The From side.
+    pub from: String,
+    /// The To side.
+    pub to: String,
 }
 
 impl Site {

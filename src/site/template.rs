@@ -84,6 +84,7 @@ pub fn template(
         let _ = writeln!(text, "# {} = \"CN=service.contoso.com\"", key(&role.id));
     }
     controls(&mut text, product, matrices);
+    nat(&mut text, product, matrices);
     roles(&mut text, product, matrices);
     text
 }
@@ -104,6 +105,21 @@ fn controls(text: &mut String, product: &Product, matrices: &[&Matrix]) {
         .find(|host| !host.contains('/'))
         .unwrap_or_else(|| "srv01.contoso.com".to_owned());
     let _ = writeln!(text, "# {} = 3389", quoted(&host));
+}
+
+fn nat(text: &mut String, product: &Product, matrices: &[&Matrix]) {
+    let _ = writeln!(text, "\n[nat]");
+    comment(
+        text,
+        "By role or host that connects: the roles or hosts on the way to which both addresses are \
+            changed on purpose, by NAT or by a relay. Elsewhere that is a warning, since somebody \
+            else may stand on the way.",
+    );
+    let needed = needed(product, matrices);
+    let mut roles = product.roles.iter().filter(|role| needed.contains(role.id.as_str()));
+    if let (Some(from), Some(to)) = (roles.next(), roles.next()) {
+        let _ = writeln!(text, "# {} = [{}]", key(&from.id), quoted(&to.id));
+    }
 }
 
 fn features(text: &mut String, product: &Product) {

@@ -122,7 +122,18 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
-    let (verdict, reason) = answered(hop, seen, proved, failed);
+    let (verdict, reason) = match answered(hop, seen, proved, failed) {
+        // Who proved himself is behind somebody whom nobody planned; a proof that is required is
+        // one of the way, too.
+        (Verdict::Pass, _) | (Verdict::Warn, Reason::Retried)
+            if proved && !hop.translated && relay::changes_both_addresses(hop, seen) =>
+        {
+            let is_required = policy.expected == Expected::StandIn;
+            let verdict = if is_required { Verdict::Fail } else { Verdict::Warn };
+            (verdict, Reason::AddressesChanged)
+        }
+        own => own,
+    };
     // What is worse than another one answering stays what it is.
     match another.filter(|_| verdict <= Verdict::Warn) {
         Some((verdict, reason)) => opinion(verdict, reason, answered_by),

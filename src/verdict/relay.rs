@@ -7,7 +7,7 @@ use crate::observation::{BY_HTTP1, Observation, StepKind};
 use crate::plan::model::Hop;
 use crate::wire::challenge::Claims;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Where a proof came from, on a hop with a front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,22 @@ pub(super) fn behind(hop: &Hop, claims: &Claims) -> Behind {
 /// Whether a proof came from the host behind the one that was connected to.
 pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
     behind(hop, claims) != Behind::No
+}
+
+/// Whether a listener that answered itself saw the connection come from another address than this
+/// machine's, and at another address than was connected to: it is not the connection that was made
+/// here, or both its addresses are translated.
+pub(super) fn changes_both_addresses(hop: &Hop, seen: &Observation) -> bool {
+    let Some(address) = hop.address.filter(|_| hop.proxy.is_none()) else { return false };
+    let plain = |address: IpAddr| address.to_canonical();
+    let mut sources = seen.evidence.iter().filter_map(|e| e.source).map(|s| plain(s.ip()));
+    let Some(source) = sources.next() else { return false };
+    claims(seen).map(|(claims, _)| claims).any(|claims| {
+        !came_through_relay(hop, claims)
+            && plain(claims.local.ip()) != plain(address)
+            && plain(claims.peer.ip()) != source
+            && sources.clone().all(|other| plain(claims.peer.ip()) != other)
+    })
 }
 
 /// Where two listeners stand that both answered for one host, on one hop: of one name and key, at
@@ -144,6 +160,7 @@ pub(super) fn spread(seen: &Observation) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Evidence;
     use crate::plan::model::{PlannedFlow, RelayedTo};
     use crate::plan::options::Options;
     use crate::reason::Reason;
@@ -208,6 +225,41 @@ mod tests {
             (Verdict::Pass, Reason::Proved),
             "an older listener does not say"
         );
+    }
+
+    #[test]
+    fn a_relay_that_nobody_planned_is_no_pass() {
+        use crate::verdict::Expected;
+        let (own, there) = ([10, 0, 0, 1], [10, 0, 9, 9]);
+        let of = |local: [u8; 4], peer: [u8; 4]| {
+            let proof = changed(proof("psp", 443, false, Some(true)), |c| {
+                (c.local, c.peer) = ((local, 443).into(), (peer, 50_000).into())
+            });
+            let mut seen = seen(up(), vec![proof]);
+            let first = seen.evidence.first().cloned().expect("one attempt");
+            seen.evidence = vec![Evidence { source: Some((own, 40_000).into()), ..first }];
+            seen
+        };
+        let mut direct = hop(flow());
+        direct.address = Some(there.into());
+        let judged = |hop: &Hop, local, peer, expected| {
+            let judged = judge(hop, Some(&of(local, peer)), Policy { expected });
+            (judged.verdict, judged.reason)
+        };
+        let (pass, other) = ((Verdict::Pass, Reason::Proved), [10, 0, 7, 7]);
+        let changed = |verdict| (verdict, Reason::AddressesChanged);
+        for expected in [Expected::Any, Expected::StandIn] {
+            assert_eq!(judged(&direct, there, own, expected), pass);
+            assert_eq!(judged(&direct, there, other, expected), pass, "source NAT");
+            assert_eq!(judged(&direct, other, own, expected), pass, "destination NAT");
+        }
+        assert_eq!(judged(&direct, other, [10, 0, 7, 8], Expected::Any), changed(Verdict::Warn));
+        assert_eq!(
+            judged(&direct, other, [10, 0, 7, 8], Expected::StandIn),
+            changed(Verdict::Fail)
+        );
+        direct.translated = true;
+        assert_eq!(judged(&direct, other, [10, 0, 7, 8], Expected::StandIn), pass, "declared");
     }
 
     #[test]

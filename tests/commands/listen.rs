@@ -158,15 +158,16 @@ fn limits_turn_away() {
         &["--as", "psp-service", "--max-per-peer", "1", "--out", "out.json"],
         at(5, 1, HTTP),
     );
-    let held = let_in(at(5, 1, HTTP));
-    let mut second = TcpStream::connect(at(5, 1, HTTP)).expect("the kernel accepts");
-    second.set_read_timeout(Some(Duration::from_secs(5))).expect("a deadline");
-    let end = second.read(&mut [0; 1]).map_err(|e| e.kind());
+    let mut held = let_in(at(5, 1, HTTP));
+    let _second = let_in(at(5, 1, HTTP));
+    // More of the answer may be there still.
+    let end = std::iter::repeat_with(|| held.read(&mut [0; 512]))
+        .find(|read| !matches!(read, Ok(1..)))
+        .map(|read| read.map_err(|e| e.kind()));
     assert!(
-        matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)),
-        "the second is closed without an answer, and not left waiting: {end:?}"
+        matches!(end, Some(Ok(0) | Err(ErrorKind::ConnectionReset))),
+        "the older one gave way: {end:?}"
     );
-    drop(held);
     let done = listener.interrupt();
     assert_eq!(done.code, Some(0), "{done}");
 

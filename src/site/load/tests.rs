@@ -208,6 +208,30 @@ fn no_text_makes_the_loader_panic_or_succeed_by_accident() {
 }
 
 #[test]
+fn ways_with_nat_are_between_roles_and_hosts() {
+    let site = |nat: &str| {
+        read(&format!(
+            "[site]\nname = \"x\"\ntopology = \"direct\"\n[roles]\nweb = \
+                \"srv.contoso.com\"\ndb = [\"10.1.1.1\", \"10.1.1.2\"]\n[nat]\n{nat}"
+        ))
+    };
+    let ways: Vec<(String, String)> =
+        site("web = [\"DB\", \"10.1.1.2\"]\n\"10.1.1.1\" = \"SRV.contoso.com.\"\n")
+            .expect("it is right")
+            .nat
+            .into_iter()
+            .map(|way| (way.from, way.to))
+            .collect();
+    let wanted = [("web", "db"), ("web", "10.1.1.2"), ("10.1.1.1", "srv.contoso.com")];
+    assert_eq!(ways, wanted.map(|(from, to)| (from.to_owned(), to.to_owned())));
+    assert_eq!(
+        site("wbe = \"db\"\nweb = [\"srv\", 1]\n").expect_err("three mistakes").len(),
+        3,
+        "all at once"
+    );
+}
+
+#[test]
 fn controls_name_hosts_as_the_roles_do() {
     let site = |controls: &str| {
         read(&format!(

@@ -103,6 +103,10 @@ fn of_connection(
                     network answers for it, nor for a router to it."
             )
         }
+        Reason::AddressesChanged => format!(
+            "Find out who translates or relays {flow}; where it is meant to be so, declare it under \
+                [nat] in the site file."
+        ),
         Reason::Retried => format!(
             "Look for what loses the first packets of {flow} (rate limits, one bad link of \
                 several); {log}."
