@@ -236,8 +236,15 @@ mod tests {
                 (c.local, c.peer) = ((local, 443).into(), (peer, 50_000).into())
             });
             let mut seen = seen(up(), vec![proof]);
-            let first = seen.evidence.first().cloned().expect("one attempt");
-            seen.evidence = vec![Evidence { source: Some((own, 40_000).into()), ..first }];
+            seen.evidence = vec![Evidence {
+                source: Some((own, 40_000).into()),
+                destination: (there, 443).into(),
+                sent_at: jiff::Timestamp::UNIX_EPOCH,
+                attempt: 1,
+                syns: None,
+                outcome: None,
+                icmp: None,
+            }];
             seen
         };
         let mut direct = hop(flow());
