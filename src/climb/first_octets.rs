@@ -19,9 +19,14 @@ const GIVEN_UP: io::ErrorKind = io::ErrorKind::Other;
 /// Octets kept.
 const KEPT: usize = 1024;
 
-/// A stream that keeps a copy of the first octets read from it.
+/// Octets that one connection of HTTP is read for: the answers that are of use are far smaller, and
+/// what libraries keep of endless ones, a hundred times as large.
+const MOST: usize = 512 * 1024;
+
+/// A stream that keeps a copy of the first octets read from it, and ends when there are too many.
 pub struct Recorder<S> {
     inner: S,
+    left: usize,
     head: Arc<Recorded>,
 }
 
@@ -55,7 +60,7 @@ impl<S> Recorder<S> {
     /// The stream, and what it will have kept.
     pub fn new(inner: S) -> (Self, Arc<Recorded>) {
         let head = Arc::new(Recorded::default());
-        (Recorder { inner, head: head.clone() }, head)
+        (Recorder { inner, left: MOST, head: head.clone() }, head)
     }
 }
 
@@ -120,7 +125,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Recorder<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
+        let outcome = match self.left {
+            0 => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "octets came without end",
+            ))),
+            _ => Pin::new(&mut self.inner).poll_read(cx, buf),
+        };
+        self.left = self.left.saturating_sub(buf.filled().len() - before);
         if let Poll::Ready(outcome) = &outcome {
             let came = &buf.filled()[before..];
             let mut state = self.head.state();

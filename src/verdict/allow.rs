@@ -122,23 +122,27 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
-    let (verdict, reason) = match answered(hop, seen, proved, failed) {
-        // Who proved himself is behind somebody whom nobody planned; a proof that is required is
-        // one of the way, too.
-        (Verdict::Pass, _) | (Verdict::Warn, Reason::Retried)
-            if proved && !hop.translated && relay::changes_both_addresses(hop, seen) =>
-        {
-            let is_required = policy.expected == Expected::StandIn;
-            let verdict = if is_required { Verdict::Fail } else { Verdict::Warn };
-            (verdict, Reason::AddressesChanged)
-        }
-        own => own,
-    };
+    let own = answered(hop, seen, proved, failed);
+    let (verdict, reason) =
+        by_addresses(hop, seen, policy).filter(|_| proved && is_good(own)).unwrap_or(own);
     // What is worse than another one answering stays what it is.
     match another.filter(|_| verdict <= Verdict::Warn) {
         Some((verdict, reason)) => opinion(verdict, reason, answered_by),
         None => opinion(verdict, reason, answered_by),
     }
+}
+
+fn is_good((verdict, reason): (Verdict, Reason)) -> bool {
+    verdict == Verdict::Pass || (verdict, reason) == (Verdict::Warn, Reason::Retried)
+}
+
+/// Who proved himself may be behind somebody whom nobody planned. A proof that is required is one of
+/// the way, too.
+fn by_addresses(hop: &Hop, seen: &Observation, policy: Policy) -> Option<(Verdict, Reason)> {
+    let is_required = policy.expected == Expected::StandIn;
+    let verdict = if is_required { Verdict::Fail } else { Verdict::Warn };
+    (!hop.translated && relay::changes_both_addresses(hop, seen))
+        .then_some((verdict, Reason::AddressesChanged))
 }
 
 /// Whether the listener's word about a connection is as good as a proof on it: nothing on it could

@@ -246,3 +246,52 @@ pub async fn half_binds(first: SocketAddr, ports: u32, count: u32) {
     })
     .await;
 }
+
+/// What is said first, and what again and again.
+pub type Endless = (Vec<u8>, Vec<u8>);
+
+/// Answers that never come to an end: what is said first, and what again and again.
+pub fn endless_answers() -> Vec<(&'static str, &'static str, u16, Endless)> {
+    let early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(400);
+    let header = b"x: y\r\n".repeat(4000);
+    let body = vec![b'x'; 64 * 1024];
+    // A success of LDAP's search, and entries without end (RFC 4511 section 4.5.2).
+    let entry = [&[0x30, 12, 2, 1, 2, 0x64, 7, 4, 1, b'x', 0x30, 2, 0x30, 0][..]].concat();
+    vec![
+        ("1xx without end", "lan/web/ws.bed.test/srv.bed.test:7080", WEB, (Vec::new(), early)),
+        (
+            "headers without end",
+            "lan/web/ws.bed.test/srv.bed.test:7080",
+            WEB,
+            (b"HTTP/1.1 200 OK\r\n".to_vec(), header),
+        ),
+        (
+            "a body without end",
+            "lan/web/ws.bed.test/srv.bed.test:7080",
+            WEB,
+            (b"HTTP/1.1 500 No\r\n\r\n".to_vec(), body.clone()),
+        ),
+        (
+            "entries without end",
+            "lan/directory/ws.bed.test/srv.bed.test:389",
+            LDAP,
+            (Vec::new(), entry.repeat(1000)),
+        ),
+        ("RPC without end", "lan/rpc/ws.bed.test/srv.bed.test:135", MAPPER, (Vec::new(), body)),
+    ]
+}
+
+/// Serves these to whoever comes.
+pub async fn answer_without_end(at: SocketAddr, (first, again): Endless) {
+    let listener = tokio::net::TcpListener::bind(at).await.expect("the port is free");
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { return };
+        let (first, again) = (first.clone(), again.clone());
+        tokio::task::spawn_local(async move {
+            let _ = stream.read(&mut [0; 4096]).await;
+            if stream.write_all(&first).await.is_ok() {
+                while stream.write_all(&again).await.is_ok() {}
+            }
+        });
+    }
+}

@@ -66,13 +66,25 @@ fn slowest(hop: &Value) -> f64 {
 
 impl Bed {
     /// With a listener; `None` where there are no namespaces, which in CI is a failure.
-    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
     pub fn new() -> Option<Self> {
+        let mut bed = Bed::empty()?;
+        let srv = bed.net.host("srv");
+        let (site, out) = (bed.path("site.toml"), bed.path("srv.listen.json"));
+        let arguments = ["listen", "--site", &site, "--as", "srv.bed.test", "--out", &out];
+        let mut listener = srv.start(PROGRAM, &arguments);
+        listener.wait_listening(srv, &[PLAIN, WEB, TLS, LDAP, MAPPER, RANGE], LIMIT);
+        bed.listener = Some(listener);
+        Some(bed)
+    }
+
+    /// Without one.
+    #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+    pub fn empty() -> Option<Self> {
         if let Err(why) = netns::available() {
             eprintln!("left out: network namespaces cannot be made here ({why})");
             return None;
         }
-        let mut bed = Bed {
+        let bed = Bed {
             net: Net::new(&["ws", "srv", "bad"]),
             folder: tempfile::tempdir().expect("a temporary folder"),
             listener: None,
@@ -91,12 +103,6 @@ impl Bed {
                 \"srv.bed.test\", addresses = [\"{to}\"] }}]\n"
         );
         std::fs::write(bed.path("site.toml"), site).expect("written");
-        let srv = bed.net.host("srv");
-        let (site, out) = (bed.path("site.toml"), bed.path("srv.listen.json"));
-        let arguments = ["listen", "--site", &site, "--as", "srv.bed.test", "--out", &out];
-        let mut listener = srv.start(PROGRAM, &arguments);
-        listener.wait_listening(srv, &[PLAIN, WEB, TLS, LDAP, MAPPER, RANGE], LIMIT);
-        bed.listener = Some(listener);
         Some(bed)
     }
 
@@ -133,6 +139,36 @@ impl Bed {
         Honest { json, took, words: done.to_string() }
     }
 
+    /// Runs the honest connector for one flow: its hop, its most memory in MiB, and the time.
+    pub fn honest_with_memory(&self, flow: &str) -> (Value, u64, Duration) {
+        let (site, out) = (self.path("site.toml"), self.path("result.json"));
+        let begun = Instant::now();
+        let arguments = [
+            "connect",
+            "--site",
+            &site,
+            "--as",
+            "ws.bed.test",
+            "--hop",
+            flow,
+            "--out",
+            &out,
+            "--trace",
+            "never",
+        ];
+        let mut connector = self.net.host("ws").start(PROGRAM, &arguments);
+        let mut peak = 0;
+        while connector.runs() && begun.elapsed() < LIMIT {
+            peak = peak.max(connector.peak_memory().unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let took = begun.elapsed();
+        let done = connector.finish(LIMIT);
+        let file = std::fs::read_to_string(&out).unwrap_or_else(|e| panic!("{e}: {done}"));
+        let result: Value = serde_json::from_str(&file).expect("JSON");
+        (result["hops"][0].clone(), peak / 1024, took)
+    }
+
     /// Memory of the listener in MiB: now, and the most so far.
     pub fn memory(&self) -> (u64, u64) {
         let listener = self.listener.as_ref().expect("it runs");
@@ -156,8 +192,17 @@ impl Bed {
         P: FnOnce() -> F + Send + 'static,
         F: Future<Output = ()>,
     {
+        self.attack_at("bad", prepare)
+    }
+
+    /// The same at another host.
+    pub fn attack_at<F, P>(&self, host: &str, prepare: P) -> Inside
+    where
+        P: FnOnce() -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
         raise_descriptors();
-        let namespace = self.net.host("bad").name().to_owned();
+        let namespace = self.net.host(host).name().to_owned();
         Inside::start(&namespace, || Ok(prepare())).expect("the attack starts")
     }
 }

@@ -118,3 +118,20 @@ fn half_binds_on_a_range_lose_no_port() {
     judge(&bed, "half binds");
     drop(attack);
 }
+
+#[test]
+#[expect(clippy::print_stderr, reason = "figures")]
+fn endless_answers_cost_the_connector_little() {
+    let Some(bed) = Bed::empty() else { return };
+    for (name, flow, port, octets) in attacks::endless_answers() {
+        let at = bed.at(port);
+        let attack = bed.attack_at("srv", move || attacks::answer_without_end(at, octets));
+        std::thread::sleep(Duration::from_millis(300));
+        let (hop, peak, took) = bed.honest_with_memory(flow);
+        let (verdict, reason) = (&hop["verdict"], &hop["reason"]);
+        eprintln!("{name}: {verdict} {reason}, connector {peak} MiB, {:.2} s", took.as_secs_f64());
+        assert_eq!(verdict, "fail", "{hop:#}");
+        assert!(peak <= 64, "{name}: {peak} MiB");
+        drop(attack);
+    }
+}
