@@ -1,7 +1,7 @@
 //! Outbound proxies: how files, options and the environment name one, and which hosts are reached
 //! without.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -80,7 +80,12 @@ impl std::str::FromStr for Route {
 
 impl Proxy {
     fn parse(text: &str) -> Result<Self, RouteError> {
-        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        // Behind a colon it is part of a password, and is not repeated.
+        let (scheme, rest) = text
+            .split_once("://")
+            .filter(|(scheme, _)| is_scheme(scheme))
+            .unwrap_or(("http", text));
+        let scheme = scheme.to_ascii_lowercase();
         let path = rest.split_once('/').map_or("", |(_, path)| path);
         if path.to_ascii_lowercase().contains(".pac")
             || path.ends_with("wpad.dat")
@@ -90,7 +95,7 @@ impl Proxy {
             return Err(RouteError::AutoConfig);
         }
         if scheme != "http" {
-            return Err(RouteError::Scheme(scheme.to_owned()));
+            return Err(RouteError::Scheme(scheme));
         }
         let authority = rest.split('/').next().unwrap_or_default();
         let (user, place) = match authority.rsplit_once('@') {
@@ -104,9 +109,7 @@ impl Proxy {
         };
         let port: u16 = match port.map(str::parse) {
             Some(Ok(port)) if port > 0 => port,
-            Some(_) => {
-                return Err(RouteError::OddPort);
-            }
+            Some(_) => return Err(RouteError::OddPort),
             None => return Err(RouteError::NoPort),
         };
         let address: Option<IpAddr> = host.parse().ok();
@@ -151,6 +154,12 @@ impl Proxy {
     }
 }
 
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|o| o.is_ascii_alphanumeric() || matches!(o, b'+' | b'-' | b'.'))
+}
+
 fn is_of_a_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_')
 }
@@ -158,13 +167,13 @@ fn is_of_a_name(octet: u8) -> bool {
 /// Percent-encoded octets (RFC 3986 section 2.1) as they are meant; what is no such encoding stays.
 fn decoded(text: &str) -> Vec<u8> {
     let octets = text.as_bytes();
-    let mut out = Vec::with_capacity(octets.len());
-    let mut at = 0;
+    let (mut out, mut at) = (Vec::with_capacity(octets.len()), 0);
     while let Some(&octet) = octets.get(at) {
-        let digits = octets.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.filter(|_| octet == b'%').and_then(|two| u8::from_str_radix(two, 16).ok()) {
+        // `from_str_radix` would take a sign as well.
+        let digits = octets.get(at + 1..at + 3).filter(|_| octet == b'%');
+        match digits.and_then(|two| HEXLOWER_PERMISSIVE.decode(two).ok()) {
             Some(meant) => {
-                out.push(meant);
+                out.extend(meant);
                 at += 3;
             }
             None => {
@@ -233,6 +242,10 @@ mod tests {
         assert_eq!(proxy("proxy:8080").label(), "proxy:8080");
         assert_eq!(proxy("http://[2001:db8::1]:3128").label(), "[2001:db8::1]:3128");
         assert_eq!(proxy("http://10.0.0.1:3128").addresses, [IpAddr::from([10, 0, 0, 1])]);
+        assert_eq!(proxy("HTTP://proxy:8080").label(), "proxy:8080");
+        let odd = proxy("ann:5%+1%4%zz@proxy:8080");
+        let wanted = format!("Basic {}", BASE64.encode(b"ann:5%+1%4%zz"));
+        assert_eq!(odd.authorization(), Some(wanted.as_str()), "no percent-encoding");
         let signed = proxy("http://corp%5Cann:p%40ss:w%C3%B6rd@proxy:8080");
         assert_eq!(signed.label(), "proxy:8080");
         let wanted = format!("Basic {}", BASE64.encode("corp\\ann:p@ss:wörd".as_bytes()));
@@ -253,6 +266,8 @@ mod tests {
             ("http://ann:secret@proxy:0", "no number"),
             ("http://ann:secret@:3128", "no name"),
             ("http://pro xy:3128", "no name"),
+            ("ann:secret@://proxy:3128", "no number"),
+            ("ann:se://secret@proxy:3128", "no number"),
             ("http://wpad.contoso.com/proxy.pac", "auto-config"),
             ("http://wpad/wpad.dat", "auto-config"),
             ("file:///etc/proxy.pac", "auto-config"),
