@@ -56,29 +56,53 @@ fn visible(text: &str) -> String {
     shown.collect()
 }
 
-/// The same with the user and password of every URL covered (RFC 3986 section 3.2.1), as long as
-/// before: what is wrong elsewhere on the line must not bring them to a screen or a log.
+/// The same with user and password of every URL covered (RFC 3986 section 3.2.1), as long as before:
+/// what is wrong elsewhere on the line must not bring them to a screen or a log. People write
+/// passwords with `/` and spaces in them, and leave the scheme out.
 fn without_passwords(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = after
-            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/'))
-            .unwrap_or(after.len());
-        let (authority, behind) = after.split_at(end);
-        match authority.rfind('@') {
-            Some(host) => {
-                out.push_str(&"*".repeat(host));
-                out.push_str(&authority[host..]);
+    while !rest.is_empty() {
+        let (word, behind) = rest.split_at(word_end(rest));
+        let covered = word.rfind('@').and_then(|at| Some((secret_start(&word[..at])?, at)));
+        match covered {
+            Some((from, at)) => {
+                out.push_str(&word[..from]);
+                out.push_str(&"*".repeat(at - from));
+                out.push_str(&word[at..]);
             }
-            None => out.push_str(authority),
+            None => out.push_str(word),
         }
         rest = behind;
     }
-    out.push_str(rest);
     out
+}
+
+/// Where the first word ends: a text in quotes with them, at most to the end of its line, or what
+/// stands before the next space or quote.
+fn word_end(text: &str) -> usize {
+    let mut characters = text.char_indices();
+    let Some((_, first)) = characters.next() else { return 0 };
+    let is_quoted = matches!(first, '"' | '\'');
+    let mut escaped = false;
+    for (at, c) in characters {
+        match c {
+            '\n' => return at,
+            _ if escaped => escaped = false,
+            '\\' if first == '"' => escaped = true,
+            c if is_quoted && c == first => return at + 1,
+            c if !is_quoted && (c.is_whitespace() || matches!(c, '"' | '\'')) => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where user and password begin in what stands before an `@`; `None` where there is no password.
+fn secret_start(head: &str) -> Option<usize> {
+    let behind_scheme = head.find("://").map(|at| at + 3);
+    behind_scheme
+        .or_else(|| head.contains(':').then_some(usize::from(head.starts_with(['"', '\'']))))
 }
 
 /// Cuts a span to what the text has, on character boundaries, and makes it visible.
@@ -253,7 +277,11 @@ mod tests {
                 "proxy = \"http://**********@proxy:3128\"",
             ),
             ("a://b@c d://\u{e4}:x@e f", "a://*@c d://****@e f"),
-            ("http://proxy:3128/a@b", "http://proxy:3128/a@b"),
+            ("proxy = \"ann:s3cr3t@proxy\" # a@b", "proxy = \"**********@proxy\" # a@b"),
+            ("x = 'http://ann:a/b c@proxy:1', 'c'", "x = 'http://*********@proxy:1', 'c'"),
+            ("x = [\"http://a:\\\"b@c\", \"d@e:1\"]", "x = [\"http://*****@c\", \"d@e:1\"]"),
+            ("don't: http://a:b@c\n\"x@y\"", "don't: http://***@c\n\"x@y\""),
+            ("ann:s3cr3t@proxy", "**********@proxy"),
             ("x = \"http://ann:p@ss@proxy", "x = \"http://********@proxy"),
             ("no url @ all ://", "no url @ all ://"),
         ] {
