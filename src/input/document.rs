@@ -13,6 +13,10 @@ use toml::de::DeTable;
 /// by the earlier ones.
 const SYNTAX_MISTAKES: usize = 5;
 
+/// How many of what the parser says are looked at: a file that is not meant for us has one for every
+/// octet, and each look goes through the file.
+const SYNTAX_LOOKS: usize = 200;
+
 /// How many mistakes of one file are reported. Nobody reads more, and a file that is not meant for
 /// us has one on every line.
 pub const MISTAKES: usize = 100;
@@ -126,6 +130,7 @@ impl Document {
 /// from it.
 fn syntax_mistakes(source: &Source, mut said: Vec<(Span, &str)>) -> Vec<Mistake> {
     said.sort_by_key(|(span, _)| span.start);
+    said.truncate(SYNTAX_LOOKS);
     let escape = |(span, message): &(Span, &str)| {
         let is_one = ["escape", "unicode", "hexadecimal"].iter().any(|word| message.contains(word));
         let written = backslash::quoted_at(source.text(), span.start).filter(|_| is_one)?;

@@ -277,3 +277,15 @@ fn a_backslash_in_double_quotes_is_explained_once_a_line() {
     root.finish();
     assert_eq!(document.mistakes().len(), 1);
 }
+
+/// A file that was never meant for us has a mistake in every octet, and is turned down all the same.
+#[test]
+fn a_large_file_of_nothing_but_mistakes_is_soon_turned_down() {
+    for unit in ["=\n", "=", "[\n", "a=1\n", "\"\\q"] {
+        let text = unit.repeat((1 << 18) / unit.len());
+        let begun = std::time::Instant::now();
+        let mistakes = Document::parse("log", &text).expect_err("no TOML");
+        assert!(!mistakes.is_empty() && mistakes.len() <= 5, "{unit:?}: {}", mistakes.len());
+        assert!(begun.elapsed().as_secs() < 20, "{unit:?} took {:?}", begun.elapsed());
+    }
+}
