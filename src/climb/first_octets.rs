@@ -19,8 +19,8 @@ const GIVEN_UP: io::ErrorKind = io::ErrorKind::Other;
 /// Octets kept.
 const KEPT: usize = 1024;
 
-/// Octets that one connection of HTTP is read for: the answers that are of use are far smaller, and
-/// what libraries keep of endless ones, a hundred times as large.
+/// Octets that one connection of HTTP/2 is read for: the answers that are of use are far smaller, and
+/// what a library keeps of interim answers has no bound of its own.
 const MOST: usize = 512 * 1024;
 
 /// A stream that keeps a copy of the first octets read from it, and ends when there are too many.

@@ -60,24 +60,13 @@ fn overlap(a: &Wanted, b: &Wanted) -> bool {
 
 /// One port for both, at the addresses of the first.
 fn join(mut first: Wanted, second: Wanted) -> Wanted {
-    let more = |all: &mut Vec<String>, new: Vec<String>| {
-        new.into_iter().for_each(|word| {
-            if !all.contains(&word) {
-                all.push(word)
-            }
-        })
-    };
     let names = [vec![second.host], second.also]
         .concat()
         .into_iter()
         .filter(|name| *name != first.host)
         .collect();
     more(&mut first.also, names);
-    for front in second.fronts {
-        if !first.fronts.contains(&front) {
-            first.fronts.push(front);
-        }
-    }
+    more(&mut first.fronts, second.fronts);
     // An application before a bare connection, as on a port of one name.
     if first.protocol == first.protocol.bare() {
         first.protocol = second.protocol;
@@ -95,6 +84,15 @@ fn join(mut first: Wanted, second: Wanted) -> Wanted {
         (a, b) => a.or(b),
     };
     first
+}
+
+/// Adds what is not there yet.
+fn more<T: PartialEq>(all: &mut Vec<T>, new: Vec<T>) {
+    for one in new {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
 }
 
 #[cfg(test)]

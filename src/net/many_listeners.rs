@@ -192,7 +192,9 @@ impl<G: Greeter> Running<'_, G> {
                 Err(_) => return self.hungry.push_back(place),
             }
         }
-        self.more.push_back(place);
+        if !self.more.contains(&place) {
+            self.more.push_back(place);
+        }
     }
 
     /// Those that waited, in turn; once each, for a descriptor may be missing still.

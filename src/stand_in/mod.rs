@@ -234,7 +234,10 @@ impl StandIn {
             sighting,
             arrived,
             swept: (asked == Some(Asked::Sweep)).then(swept),
-            ports: self.sightings.would_answer_on(seen.local.ip(), now),
+            ports: match is_for_here {
+                true => self.sightings.would_answer_on(seen.local.ip(), now),
+                false => String::new(),
+            },
             instance,
             started: started.map(|began| wall - now.duration_since(began)),
         };

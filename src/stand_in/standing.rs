@@ -18,7 +18,6 @@ pub const STRANGERS_REQUESTS: usize = 64;
 pub const STRANGERS_OCTETS: u64 = 64 * 1024;
 
 /// One connection's standing, shared by all that serve it.
-#[derive(Default)]
 pub struct Standing {
     id: u64,
     proved: AtomicBool,
@@ -50,7 +49,8 @@ impl Standing {
     fn told(on_proof: Option<Box<dyn Fn() + Send + Sync>>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Standing { id, on_proof, ..Standing::default() })
+        let (proved, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Arc::new(Standing { id, proved, requests, on_proof })
     }
 
     /// Which connection of this process it is.

@@ -49,13 +49,13 @@ pub(super) fn came_through_relay(hop: &Hop, claims: &Claims) -> bool {
 pub(super) fn changes_both_addresses(hop: &Hop, seen: &Observation) -> bool {
     let Some(address) = hop.address.filter(|_| hop.proxy.is_none()) else { return false };
     let plain = |address: IpAddr| address.to_canonical();
-    let mut sources = seen.evidence.iter().filter_map(|e| e.source).map(|s| plain(s.ip()));
-    let Some(source) = sources.next() else { return false };
-    claims(seen).map(|(claims, _)| claims).any(|claims| {
+    let sources: BTreeSet<IpAddr> =
+        seen.evidence.iter().filter_map(|e| e.source).map(|source| plain(source.ip())).collect();
+    claims(seen).any(|(claims, _)| {
         !came_through_relay(hop, claims)
             && plain(claims.local.ip()) != plain(address)
-            && plain(claims.peer.ip()) != source
-            && sources.clone().all(|other| plain(claims.peer.ip()) != other)
+            && !sources.is_empty()
+            && !sources.contains(&plain(claims.peer.ip()))
     })
 }
 

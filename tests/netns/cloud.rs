@@ -158,11 +158,14 @@ fn ocsp(url: &str) -> CustomExtension {
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], wrapped(0x30, &described))
 }
 
+/// Whoever is sent a challenge says 418: no listener can be in the cloud, nor in a device on the way
+/// to it.
 fn configuration(site: &Deployment, inspected: &str) -> String {
     let server = |address: &str, file: &str, answer: &str| {
         format!(
             "server {{ listen {address}:443 ssl http2; ssl_certificate {0}.crt; \
-                ssl_certificate_key {0}.key; location / {{ {answer} }} }}\n",
+                ssl_certificate_key {0}.key; location / {{ if ($http_portmatrix_challenge) {{ \
+                return 418; }} {answer} }} }}\n",
             site.path(file)
         )
     };

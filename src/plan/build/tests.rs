@@ -252,6 +252,8 @@ fn a_relay_is_connected_to_when_the_site_has_one() {
             ..RelayedTo::default()
         })
     );
+    assert_eq!(with.fronts_of("d2", 80), [("c".to_owned(), 80)], "what is sent to it comes here");
+    assert!(with.fronts_of("w", 80).is_empty() && without.fronts_of("d2", 80).is_empty());
 
     let same =
         plan(vec![relayed.clone()], &site(&[("web", &["w"]), ("db", &["d"]), ("cache", &["d"])]));

@@ -1,5 +1,8 @@
+use super::sent::BODY_LEN;
 use super::*;
-use crate::wire::question::Question;
+use crate::wire::hex::{hex, unhex};
+use crate::wire::question::{Asked, Question, hop_tag};
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 const HOP: &str = "direct/agent-to-service/ws/psp:5000";

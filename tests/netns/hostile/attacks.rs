@@ -1,10 +1,12 @@
 //! What strangers do.
 
 use super::bed::{LDAP, MAPPER, PLAIN, TLS, WEB, connect_from, is_long};
+use portmatrix::net::identity::Identity;
+use portmatrix::net::tls::{self, Trust};
 use portmatrix::protocol::rpc::codec::{Bind, Body, Context, MAX_FRAG, Pdu, Request, Syntax};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -66,7 +68,7 @@ pub async fn large_headers(at: SocketAddr, count: u32) {
     .await;
 }
 
-async fn say_headers(stream: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin)) {
+async fn say_headers(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let mut frame = |kind: u8, flags: u8, id: u32, body: &[u8]| {
         let length = u32::try_from(body.len()).expect("small");
@@ -94,59 +96,9 @@ async fn say_headers(stream: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncW
     }
 }
 
-async fn inside_tls(stream: TcpStream) -> Option<tokio_rustls::client::TlsStream<TcpStream>> {
-    let mut config = rustls::ClientConfig::builder_with_provider(portmatrix::net::tls::crypto())
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .dangerous()
-        .with_custom_certificate_verifier(std::sync::Arc::new(Anybody))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let name = "srv.bed.test".try_into().ok()?;
-    tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await.ok()
-}
-
-/// Trusts anybody.
-#[derive(Debug)]
-struct Anybody;
-
-impl rustls::client::danger::ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &[rustls::pki_types::CertificateDer<'_>],
-        _: &rustls::pki_types::ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        vec![
-            rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
-            rustls::SignatureScheme::RSA_PSS_SHA256,
-            rustls::SignatureScheme::ED25519,
-        ]
-    }
+async fn inside_tls(stream: TcpStream) -> Option<impl AsyncRead + AsyncWrite + Unpin> {
+    let trust = Trust::roots(Vec::new()).ok()?;
+    tls::connect(&trust, stream, "srv.bed.test", &["h2"]).await.ok().map(|session| session.stream)
 }
 
 /// Valid requests of each protocol, many in a row.
@@ -279,21 +231,48 @@ pub fn endless_answers() -> Vec<(&'static str, &'static str, u16, Endless)> {
             LDAP,
             (Vec::new(), entry.repeat(1000)),
         ),
+        (
+            "1xx of HTTP/2 without end",
+            "lan/tls/ws.bed.test/srv.bed.test:7443",
+            TLS,
+            endless_http2(),
+        ),
         ("RPC without end", "lan/rpc/ws.bed.test/srv.bed.test:135", MAPPER, (Vec::new(), body)),
     ]
 }
 
+/// SETTINGS, and `:status: 103` on the first stream again and again: 14 octets each time.
+fn endless_http2() -> Endless {
+    let early = [0, 0, 5, 1, 4, 0, 0, 0, 1, 0x08, 3, b'1', b'0', b'3'];
+    (vec![0, 0, 0, 4, 0, 0, 0, 0, 0], early.repeat(4000))
+}
+
 /// Serves these to whoever comes.
-pub async fn answer_without_end(at: SocketAddr, (first, again): Endless) {
+pub async fn answer_without_end(at: SocketAddr, endless: Endless) {
     let listener = tokio::net::TcpListener::bind(at).await.expect("the port is free");
+    let identity = Identity::self_signed(&["srv.bed.test".to_owned()]).expect("a certificate");
+    let acceptor = identity.acceptor(&["h2"]).expect("key and certificate fit");
     loop {
-        let Ok((mut stream, _)) = listener.accept().await else { return };
-        let (first, again) = (first.clone(), again.clone());
+        let Ok((stream, _)) = listener.accept().await else { return };
+        let (endless, acceptor) = (endless.clone(), acceptor.clone());
         tokio::task::spawn_local(async move {
-            let _ = stream.read(&mut [0; 4096]).await;
-            if stream.write_all(&first).await.is_ok() {
-                while stream.write_all(&again).await.is_ok() {}
+            if at.port() == TLS {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    pour_out(stream, endless).await;
+                }
+            } else {
+                pour_out(stream, endless).await;
             }
         });
+    }
+}
+
+async fn pour_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, (first, again): Endless) {
+    let _ = stream.read(&mut [0; 4096]).await;
+    if stream.write_all(&first).await.is_ok() {
+        // By HTTP/2 the request comes behind the beginning of both ends.
+        let more = Duration::from_millis(200);
+        let _ = tokio::time::timeout(more, stream.read(&mut [0; 4096])).await;
+        while stream.write_all(&again).await.is_ok() {}
     }
 }

@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Octets of a body that are looked at.
 const MAX_BODY: usize = 4 * 1024;
+/// Octets of a body that HTTP/2 may send unread: a page of megabytes is no answer without end.
+const WINDOW: u32 = 64 * 1024;
 
 /// Time for the body after the head came: it is a detail, and may be a stream without end.
 const BODY_DEADLINE: Duration = Duration::from_secs(1);
@@ -133,6 +135,8 @@ impl Connection {
             let (tap, head) = Recorder::new(stream);
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                 .max_header_list_size(u32::from(MAX_HEAD))
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
                 .handshake(TokioIo::new(tap))
                 .await
                 .map_err(|e| failure(&e, &head))?;
