@@ -252,6 +252,7 @@ async fn serve(
         return Ok((ports, ranges));
     }
     let (sightings, stop) = (shared.sightings.clone(), shared.stop.clone());
+    tokio::spawn(watch::give_back(stop.clone()));
     tokio::spawn(async move { watch::watch(&sightings, stop).await });
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}

@@ -1,10 +1,15 @@
 //! Who is inside, and who must go when the place is full: of those who have not shown the site key,
-//! the one that is there longest of the peer that has the most. Whoever fills all places pays with
+//! the one that is there longest of the peer that has the most, and where none has many, of all.
+//! Whoever fills all places pays with
 //! his own, and an honest connection finds room however many others are silent.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
+
+/// Connections without a proof that an honest peer may have at once: among those who have no more,
+/// the oldest goes, whoever has it.
+const FAIR: usize = 32;
 
 /// One inside, for as long as it is there; later ones have greater numbers.
 pub(super) type Ticket = u64;
@@ -41,7 +46,7 @@ type Rank = (usize, Reverse<Ticket>, IpAddr);
 
 impl Peer {
     fn rank(&self, address: IpAddr) -> Option<Rank> {
-        Some((self.unproved.len(), Reverse(*self.unproved.first()?), address))
+        Some((self.unproved.len().max(FAIR), Reverse(*self.unproved.first()?), address))
     }
 }
 
@@ -164,13 +169,26 @@ mod tests {
 
     #[test]
     fn the_oldest_silent_one_of_the_peer_with_the_most_goes() {
-        let mut crowd = Crowd::new(5, 10);
-        for (from, what) in [(1, 0), (2, 1), (2, 2), (2, 3), (1, 4)] {
-            assert_eq!(enter(&mut crowd, from, what).1, None);
+        let many = u32::try_from(FAIR).expect("small") + 2;
+        let mut crowd = Crowd::new(FAIR + 4, 2 * FAIR);
+        enter(&mut crowd, 1, 1000);
+        (0..many).for_each(|what| assert_eq!(enter(&mut crowd, 2, what).1, None));
+        enter(&mut crowd, 1, 1001);
+        assert_eq!(enter(&mut crowd, 3, 2000).1, Some(0), "of the many, and not the oldest");
+        assert_eq!(enter(&mut crowd, 3, 2001).1, Some(1));
+        assert_eq!(enter(&mut crowd, 3, 2002).1, Some(1000), "now the oldest of all");
+        assert_eq!(crowd.len(), FAIR + 4);
+    }
+
+    #[test]
+    fn thousands_with_one_each_do_not_push_out_one_with_a_few() {
+        let mut crowd = Crowd::new(200, 100);
+        for (from, what) in (10..210).zip(0..) {
+            enter(&mut crowd, from, what);
         }
-        assert_eq!(enter(&mut crowd, 3, 5).1, Some(1), "of three, and not of two");
-        assert_eq!(enter(&mut crowd, 4, 6).1, Some(0), "of two each the older");
-        assert_eq!(crowd.len(), 5);
+        for what in 1000..1020 {
+            assert!(enter(&mut crowd, 1, what).1.is_some_and(|gone| gone < 200), "an older one");
+        }
     }
 
     #[test]

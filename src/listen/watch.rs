@@ -1,8 +1,8 @@
 //! Reads the kernel's table of connections again and again: what is half open is told to no
 //! program.
 
-use crate::net::clock;
 use crate::net::half_open::{self, Table};
+use crate::net::{clock, os};
 use crate::stand_in::memory::sightings::{MANY, Sightings};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,6 +16,20 @@ const LISTENING_EVERY: u64 = 10;
 /// While no TCP segment comes to this host, the table is read only once in so many times: for who
 /// listens, which changes without any.
 const QUIET_EVERY: u64 = 25;
+
+/// How often memory is given back that a crowd had, and that is free.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(10);
+
+/// Gives memory back until `stop`: what thousands of strangers took, the host needs for others.
+pub async fn give_back(stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(GIVE_BACK_EVERY) => {}
+        }
+        let _ = tokio::task::spawn_blocking(os::give_back_memory).await;
+    }
+}
 
 /// Reads until `stop`. Where the system has no such table, only the own ports are known.
 pub async fn watch(sightings: &Sightings, stop: CancellationToken) {

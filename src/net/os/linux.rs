@@ -20,6 +20,15 @@ pub const SYN_RECEIVED: u8 = 3;
 /// Nothing, or no longer anything.
 pub const CLOSED: u8 = 7;
 
+/// Gives memory that is free back to the system, where the C library keeps it (malloc_trim(3)).
+pub fn give_back_memory() {
+    // SAFETY: a call without arguments that point anywhere; it takes the allocator's own locks.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// A message of the error queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queued {

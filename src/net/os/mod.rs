@@ -60,3 +60,9 @@ pub fn loopback_packets() -> Option<u64> {
     #[cfg(not(target_os = "linux"))]
     None
 }
+
+/// Gives memory that is free back to the system, where it does not happen by itself.
+pub fn give_back_memory() {
+    #[cfg(target_os = "linux")]
+    linux::give_back_memory();
+}

@@ -11,14 +11,21 @@ use std::time::Duration;
 
 /// Connections that fill a listener.
 const ALL: u32 = 2_100;
+/// Places of a listener.
+const MOST_PLACES: u32 = 2_048;
 /// Most memory of a listener under attack, in MiB.
 const MOST_MEMORY: u64 = 256;
 /// Most memory half a minute after, in MiB.
 const MOST_AFTER: u64 = 64;
 
-/// Runs honest connectors beside an attack, and prints what they got.
-#[expect(clippy::print_stderr, reason = "figures")]
+/// Runs honest connectors beside an attack, and prints what they got: every row is proved.
 fn judge(bed: &Bed, name: &str) {
+    judge_but(bed, name, None);
+}
+
+/// The same; the row on this port need not be proved, if it is not tested.
+#[expect(clippy::print_stderr, reason = "figures")]
+fn judge_but(bed: &Bed, name: &str, spared: Option<u16>) {
     let rounds = if is_long() { 5 } else { 1 };
     for round in 0..rounds {
         let honest = bed.honest();
@@ -29,7 +36,7 @@ fn judge(bed: &Bed, name: &str) {
                 peak {peak} MiB",
             honest.took.as_secs_f64()
         );
-        honest.must_be_proved();
+        honest.must_be_proved_but(spared);
         assert!(peak <= MOST_MEMORY, "{name}: {peak} MiB");
     }
 }
@@ -50,7 +57,7 @@ fn afterwards(bed: &Bed, name: &str) {
 fn silent_strangers_take_no_places_from_honest_connectors() {
     let Some(bed) = Bed::new() else { return };
     let calm = bed.honest();
-    calm.must_be_proved();
+    calm.must_be_proved_but(None);
     let crowds: &[u32] = if is_long() { &[8, 64, 2_500] } else { &[64] };
     for addresses in crowds {
         let ports = [PLAIN, WEB, TLS, LDAP, MAPPER].map(|port| bed.at(port));
@@ -58,7 +65,10 @@ fn silent_strangers_take_no_places_from_honest_connectors() {
         let attack =
             bed.attack(move || attacks::silent(ports.to_vec(), ALL.max(addresses), addresses));
         std::thread::sleep(Duration::from_secs(4));
-        judge(&bed, &format!("silent from {addresses} addresses"));
+        // A row on which nothing may be said is as silent as the strangers. Where these are more
+        // than there are places, and all come again at once, it may be put out with them.
+        let spared = (addresses > MOST_PLACES).then_some(PLAIN);
+        judge_but(&bed, &format!("silent from {addresses} addresses"), spared);
         drop(attack);
     }
     afterwards(&bed, "silent");

@@ -97,15 +97,9 @@ struct Entry {
     at: Timestamp,
     last: Timestamp,
     state: Seen,
-    /// Whether it was let in, and had to go for another one.
-    gave_way: bool,
 }
 
 impl Entry {
-    fn new(now: Timestamp, state: Seen) -> Self {
-        Entry { at: now, last: now, state, gave_way: false }
-    }
-
     /// Whether it was seen for so long that it is no handshake under way.
     fn is_lasting(&self) -> bool {
         self.last.duration_since(self.at) >= LASTING
@@ -183,7 +177,7 @@ impl Sightings {
                 entry.state = entry.state.max(state);
                 entry.last = now;
             }
-            Some(entry) => *entry = Entry::new(now, state),
+            Some(entry) => *entry = Entry { at: now, last: now, state },
             None => {
                 if inner.order.len() >= MAX_ENTRIES
                     && let Some(oldest) = inner.order.pop_front()
@@ -193,7 +187,7 @@ impl Sightings {
                     inner.whole_since = inner.whole_since.max(Some(gone.last));
                 }
                 inner.order.push_back(key);
-                inner.entries.insert(key, Entry::new(now, state));
+                inner.entries.insert(key, Entry { at: now, last: now, state });
             }
         }
     }
@@ -205,7 +199,7 @@ impl Sightings {
         if let Some(entry) = inner.entries.get_mut(&(plain(peer), plain(local)))
             && entry.state == Seen::Opened
         {
-            (entry.state, entry.gave_way) = (Seen::TurnedAway, true);
+            entry.state = Seen::TurnedAway;
         }
     }
 
@@ -337,9 +331,7 @@ impl Sightings {
     pub fn would_answer_on(&self, own: IpAddr, now: Timestamp) -> String {
         let inner = lock(&self.inner);
         let lately = |entry: &Entry| now.duration_since(entry.last) <= LATELY;
-        // Who gave way made room: whoever came would have been answered.
-        let is_full = |e: &Entry| e.state == Seen::TurnedAway && !e.gave_way;
-        if inner.entries.values().any(|e| is_full(e) && lately(e)) {
+        if inner.entries.values().any(|e| e.state == Seen::TurnedAway && lately(e)) {
             return String::new();
         }
         let own = own.to_canonical();
