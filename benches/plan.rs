@@ -52,7 +52,7 @@ fn planning(c: &mut Criterion) {
     let text = site();
     let site = parse("site.toml", &text, Path::new(""), &registry).expect("the site is right");
     let product = registry.product("bench").expect("it is there");
-    let plan = build(product, registry.matrices(), &site);
+    let plan = build(product, registry.matrices(), &site).expect("a plan");
     assert_eq!(plan.hops.len(), 2 * HOSTS);
     let mut group = c.benchmark_group("site of 10,000 hosts");
     group.throughput(Throughput::Elements(HOSTS as u64)).sample_size(20);

@@ -12,7 +12,7 @@ use super::outcome::{Outcome, Problem};
 use super::progress::Progress;
 use super::report::{Format, exit};
 use super::routes::routes;
-use super::terminal::print;
+use super::terminal::{print, say};
 use super::trust::trust;
 use super::{files, interruption};
 use crate::climb::Tools;
@@ -27,7 +27,6 @@ use crate::run::{self, Session, Settings};
 use crate::site::proxy::{NoProxy, Route};
 use crate::verdict::{AnsweredBy, Expected, Policy, Verdict};
 use crate::wire::challenge::SiteKey;
-use std::io::Write as _;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -113,7 +112,7 @@ pub fn run(args: &Args) -> Outcome {
     });
     let interrupted = stop.is_cancelled();
     keep(args, &file, sealing.as_ref())?;
-    print(&args.format.render_sealed(&file, sealing.as_ref()))?;
+    print(&args.format.render_sealed(&file, sealing.as_ref())?)?;
     if args.format == Format::Table {
         print(&remarks(&file, interrupted))?;
     }
@@ -123,7 +122,8 @@ pub fn run(args: &Args) -> Outcome {
 /// Writes the result to the file that was asked for, sealed.
 fn keep(args: &Args, file: &ResultFile, key: Option<&SiteKey>) -> Result<(), Problem> {
     let out = args.out.as_ref();
-    out.map_or(Ok(()), |out| files::write(out, &report::format::json::sealed(file, key)))
+    let Some(out) = out else { return Ok(()) };
+    files::write(out, &report::format::json::sealed(file, key).map_err(Problem::text)?)
 }
 
 /// Who is to answer. A proof takes a key.
@@ -235,8 +235,8 @@ fn nothing_to_test(args: &Args, inputs: &Inputs, from: FromHost, key: Option<&Si
     if args.format == Format::Table {
         print(&words)?;
     } else {
-        let _ = std::io::stderr().lock().write_all(words.as_bytes());
-        print(&args.format.render_sealed(&file, key))?;
+        say(words.trim_end());
+        print(&args.format.render_sealed(&file, key)?)?;
     }
     Ok(exit(&file))
 }

@@ -49,13 +49,13 @@ pub fn run(args: &Args) -> Outcome {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let wrong = [old.err(), new.err()].into_iter().flatten();
-            return Err(Problem(wrong.map(|words| miette::miette!("{words}")).collect()));
+            return Err(Problem(wrong.flat_map(|words| Problem::text(words).0).collect()));
         }
     };
     let found = diff::diff(&old, &new);
     print(&match args.format {
         Format::Table => terminal::render(&diff::document(&found), style()),
-        Format::Json => diff::json(&found),
+        Format::Json => diff::json(&found).map_err(Problem::text)?,
     })?;
     let worse: Vec<Verdict> =
         found.changed.iter().filter(|c| c.is_worse()).map(|c| c.new.verdict).collect();

@@ -4,7 +4,7 @@ use super::endpoint_service;
 use super::endpoint_service::{Access, Fetched};
 use super::inputs::{self, MatrixArgs};
 use super::outcome::{Exit, Outcome, Problem};
-use super::terminal::print;
+use super::terminal::{print, say};
 use super::{arguments, files, interruption, routes, trust};
 use crate::input;
 use crate::matrix::Registry;
@@ -263,7 +263,7 @@ pub fn import(source: &Source, out: Option<&Path>) -> Outcome {
         }
         None => print(&text)?,
     }
-    say(&read.remarks, &summary);
+    say_all(&read.remarks, &summary);
     Ok(Exit::AsExpected)
 }
 
@@ -273,12 +273,11 @@ fn oldest<'r>(roles: &[(&str, &Role, &'r Origin)]) -> Option<&'r str> {
 }
 
 /// For people, beside what standard output holds.
-#[expect(clippy::print_stderr, reason = "standard output is the table")]
-fn say(remarks: &[String], summary: &str) {
+fn say_all(remarks: &[String], summary: &str) {
     for remark in remarks {
-        eprintln!("{remark}");
+        say(remark);
     }
-    eprint!("{summary}");
+    summary.lines().for_each(say);
 }
 
 /// The names and ranges for a role; a set that is gone would silently empty it.
@@ -372,11 +371,11 @@ pub fn diff(source: &Source, as_json: bool) -> Outcome {
     let same = all.iter().all(|one| one.difference.is_empty());
     if as_json {
         let document = serde_json::json!({ "schema": "portmatrix/endpoints-diff/1", "list_version": read.version, "same": same, "roles": all });
-        print(&(serde_json::to_string_pretty(&document).map_err(Problem::text)? + "\n"))?;
+        print(&(crate::text::json::pretty(&document).map_err(Problem::text)? + "\n"))?;
     } else {
         print(&words(&all, read.version.as_deref()))?;
     }
-    say(&remarks, "");
+    say_all(&remarks, "");
     Ok(if same { Exit::AsExpected } else { Exit::NotAsExpected })
 }
 

@@ -82,7 +82,7 @@ fn all(pages: &[Page], format: Format) -> Result<String, Problem> {
 }
 
 fn json(value: &impl Serialize) -> Result<String, Problem> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(Problem::text)
+    crate::text::json::pretty(value).map(|text| text + "\n").map_err(Problem::text)
 }
 
 fn find(word: &str) -> Result<Reason, Problem> {

@@ -2,6 +2,7 @@
 
 use super::discover::Missing;
 use super::outcome::Problem;
+use super::terminal::say;
 use crate::input::Mistake;
 use crate::matrix::Registry;
 use crate::matrix::model::RoleId;
@@ -99,7 +100,7 @@ fn planned(registry: &Registry, site: &Site) -> Result<Plan, Problem> {
     let product = registry
         .product(&site.product)
         .ok_or_else(|| Problem::text(format!("no product is called \"{}\"", site.product)))?;
-    Ok(build(product, registry.matrices(), site))
+    build(product, registry.matrices(), site).map_err(Problem::text)
 }
 
 impl Inputs {
@@ -111,7 +112,7 @@ impl Inputs {
     /// Looks them up and plans the site anew. Why some were not found stands in the plan.
     ///
     /// # Errors
-    /// Never once [`load()`] has succeeded: the product is there.
+    /// When so many were found that the plan becomes too large.
     pub async fn discover(&mut self, resolver: &Resolver) -> Result<(), Problem> {
         let Some(product) = self.registry.product(&self.site.product) else { return Ok(()) };
         let problems = super::discover::discover(&mut self.site, product, resolver).await;
@@ -204,9 +205,7 @@ pub fn hosts(
 
 /// How a missing role is told, a line each.
 pub fn note_missing_roles(plan: &Plan) {
-    use std::io::Write as _;
-    let mut err = std::io::stderr().lock();
     for missing in &plan.missing {
-        let _ = writeln!(err, "warning: {missing}");
+        say(format!("warning: {missing}"));
     }
 }

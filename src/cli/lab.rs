@@ -138,10 +138,11 @@ pub fn run(args: &Args) -> Outcome {
     );
     let Some(file) = file else { return Err(Problem::text("the lab has no site of that name")) };
     if args.format != Format::Table {
-        text = args.format.render(&file);
+        text = args.format.render(&file)?;
     }
     if let Some(out) = &args.out {
-        files::write(out, &report::format::json::sealed(&file, Some(&key)))?;
+        let text = report::format::json::sealed(&file, Some(&key)).map_err(Problem::text)?;
+        files::write(out, &text)?;
     }
     print(&text)?;
     Ok(if unexpected == 0 { Exit::AsExpected } else { Exit::NotAsExpected })

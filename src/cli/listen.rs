@@ -213,7 +213,8 @@ pub fn run(args: &Args) -> Outcome {
             &ranges,
             came,
         );
-        files::write(out, &listener::json(&file.with_key(fingerprint), shared.key.as_ref()))?;
+        let text = listener::json(&file.with_key(fingerprint), shared.key.as_ref());
+        files::write(out, &text.map_err(Problem::text)?)?;
     }
     let unopened = ports
         .iter()

@@ -138,7 +138,7 @@ fn registry(folders: &Folders) -> Result<Registry, Problem> {
 }
 
 fn json(value: &impl Serialize) -> Result<String, Problem> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(Problem::text)
+    crate::text::json::pretty(value).map(|text| text + "\n").map_err(Problem::text)
 }
 
 /// A line of `matrix list --format json`.
@@ -189,7 +189,7 @@ fn show(registry: &Registry, id: &str, format: Format) -> Result<String, Problem
                 .ok_or_else(|| Problem::text("the matrix has no product"))?;
             match format {
                 Format::Json => {
-                    let content = show::document(matrix, product);
+                    let content = show::document(matrix, product).map_err(Problem::text)?;
                     json(&Shown { schema: "portmatrix/matrix/1", content })
                 }
                 Format::Table => Ok(show::matrix(matrix, product, style().width)),

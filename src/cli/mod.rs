@@ -26,8 +26,9 @@ mod terminal;
 mod trust;
 
 pub use outcome::{Exit, Outcome, Problem};
-pub use terminal::{print, style};
+pub use terminal::{print, say, style};
 
+use crate::text;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 use textwrap::{WordSeparator, WordSplitter};
@@ -90,6 +91,21 @@ pub enum Command {
     Man,
 }
 
+/// Standard error, at which nothing that is logged steers a terminal.
+struct Log;
+
+impl std::io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        let safe = text::lines(&String::from_utf8_lossy(octets));
+        std::io::stderr().lock().write_all(safe.as_bytes())?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 /// Logs go to standard error. Two libraries are kept silent: one would log what a stranger sends,
 /// the other what a probe records anyway.
 fn start_log(verbose: u8) {
@@ -103,8 +119,21 @@ fn start_log(verbose: u8) {
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{filter},ldap3_proto=off,rustls_platform_verifier=off"
     ));
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    // A second log in one process: the first one stays.
+    let _ = log.with_writer(|| Log).try_init();
+}
+
+/// What clap says of the arguments, which it quotes: coloured, unless something in them steers.
+fn show_usage(error: &clap::Error) {
+    let plain = error.render().to_string();
+    let safe = text::lines(&plain);
+    let shown = match safe == plain {
+        true => error.print(),
+        false => std::io::stderr().lock().write_all(safe.as_bytes()),
+    };
+    // Where it cannot be shown, the exit code alone is left to tell it.
+    drop(shown);
 }
 
 /// Messages are wrapped between words only: a command or a name that is broken at its hyphens
@@ -121,7 +150,7 @@ pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            show_usage(&error);
             return if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
         }
     };
@@ -143,10 +172,11 @@ pub fn main() -> Exit {
     };
     match outcome {
         Ok(exit) => exit,
-        Err(Problem(reports)) => {
+        Err(problem) => {
             let mut err = std::io::stderr().lock();
-            for report in reports {
-                let _ = writeln!(err, "{report:?}");
+            for report in problem.shown() {
+                // Where standard error is shut, the exit code alone is left to tell it.
+                let _ = writeln!(err, "{report}");
             }
             Exit::BadInput
         }

@@ -2,13 +2,12 @@
 
 use super::inputs::{self, SiteArgs};
 use super::outcome::{Exit, Outcome, Problem};
-use super::terminal::{print, style};
+use super::terminal::{print, say, style};
 use crate::net::host;
 use crate::plan::model::{Hop, Plan, Unplanned, Why};
 use crate::plan::output::{self, View};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::collections::{BTreeSet, HashSet};
-use std::io::Write as _;
 
 /// Shows the hops of a site: who connects to whom, on which port.
 #[derive(Debug, ClapArgs)]
@@ -100,9 +99,8 @@ fn note_networks(plan: &Plan) {
         _ => None,
     };
     let notes: BTreeSet<String> = plan.unplanned.iter().filter_map(of).collect();
-    let mut err = std::io::stderr().lock();
     for note in notes {
-        let _ = writeln!(err, "note: {note}");
+        say(format!("note: {note}"));
     }
 }
 
@@ -122,7 +120,6 @@ fn note_unused_roles(plan: &Plan, site: &crate::site::model::Site) {
                     || hop.flow.relayed_to.as_ref().is_some_and(|relayed| of_flow(&relayed.role))
             })
     };
-    let mut err = std::io::stderr().lock();
     for role in site
         .roles
         .iter()
@@ -134,6 +131,6 @@ fn note_unused_roles(plan: &Plan, site: &crate::site::model::Site) {
         } else {
             format!(" at the topology {}", site.topology)
         };
-        let _ = writeln!(err, "note: no flow uses the role {role}{topology}");
+        say(format!("note: no flow uses the role {role}{topology}"));
     }
 }

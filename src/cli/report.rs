@@ -1,18 +1,19 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
 use super::outcome::{Exit, Outcome, Problem};
-use super::seal_check::{SealArgs, Seals};
+use super::seal_check::{Head, SealArgs, Seals};
 use super::terminal::{print, style};
 use crate::document::{html, markdown, terminal};
+use crate::input::{self, json};
+use crate::report;
 use crate::result::v1::{self, SCHEMA_1};
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::wire::challenge::SiteKey;
-use crate::{input, report};
 use clap::{Args as ClapArgs, ValueEnum};
 use std::path::{Path, PathBuf};
 
-/// Largest result file that is read, in octets.
-const MAX_FILE: u64 = 256 << 20;
+/// Largest result file that is read, in octets: one of five thousand hops with all their evidence.
+const MAX_FILE: u64 = 32 << 20;
 
 /// Shows result files; several are shown as one.
 #[derive(Debug, ClapArgs)]
@@ -55,23 +56,48 @@ pub enum Format {
 
 impl Format {
     /// Renders a result of this run: as JSON with the seal of its key.
-    pub fn render_sealed(self, file: &ResultFile, key: Option<&SiteKey>) -> String {
+    ///
+    /// # Errors
+    /// When it cannot be written in this format.
+    pub fn render_sealed(
+        self,
+        file: &ResultFile,
+        key: Option<&SiteKey>,
+    ) -> Result<String, Problem> {
         match self {
-            Format::Json => report::format::json::sealed(file, key),
+            Format::Json => report::format::json::sealed(file, key).map_err(Problem::text),
             other => other.render(file),
         }
     }
 
+    /// Renders a result file of which nothing else is needed: a document is put together from it,
+    /// and both together would take much memory.
+    fn render_last(self, file: ResultFile) -> Result<String, Problem> {
+        let document = match self {
+            Format::Table | Format::Markdown | Format::Html => report::results::document(&file),
+            Format::Json | Format::Csv | Format::Junit => return self.render(&file),
+        };
+        drop(file);
+        Ok(match self {
+            Format::Markdown => markdown::render(&document),
+            Format::Html => html::render(&document),
+            _ => terminal::render(&document, style()),
+        })
+    }
+
     /// Renders a result file.
-    pub fn render(self, file: &ResultFile) -> String {
-        match self {
+    ///
+    /// # Errors
+    /// When it cannot be written in this format.
+    pub fn render(self, file: &ResultFile) -> Result<String, Problem> {
+        Ok(match self {
             Format::Table => terminal::render(&report::results::document(file), style()),
             Format::Markdown => markdown::render(&report::results::document(file)),
             Format::Html => html::render(&report::results::document(file)),
-            Format::Json => report::format::json::render(file),
-            Format::Csv => report::format::csv::render(&file.hops),
-            Format::Junit => report::format::junit::render(file),
-        }
+            Format::Json => report::format::json::render(file).map_err(Problem::text)?,
+            Format::Csv => report::format::csv::render(&file.hops).map_err(Problem::text)?,
+            Format::Junit => report::format::junit::render(file).map_err(Problem::text)?,
+        })
     }
 }
 
@@ -81,7 +107,7 @@ impl Format {
 /// All files that cannot be read or are not result files.
 pub fn run(args: &Args) -> Outcome {
     if args.schema {
-        print(&report::format::json::schema())?;
+        print(&report::format::json::schema().map_err(Problem::text)?)?;
         return Ok(Exit::AsExpected);
     }
     let seals = args.seals.open()?;
@@ -90,15 +116,16 @@ pub fn run(args: &Args) -> Outcome {
     for path in &args.files {
         match read(path, &seals) {
             Ok(file) => files.push(file),
-            Err(words) => problems.push(miette::miette!("{words}")),
+            Err(words) => problems.extend(Problem::text(words).0),
         }
     }
     if !problems.is_empty() {
         return Err(Problem(problems));
     }
     let Some(file) = together(files) else { return Err(Problem::text("no result file was given")) };
-    print(&args.format.render(&file))?;
-    Ok(exit(&file))
+    let exit = exit(&file);
+    print(&args.format.render_last(file)?)?;
+    Ok(exit)
 }
 
 /// A result file.
@@ -118,16 +145,12 @@ pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
     let wrong = |e: serde_json::Error| {
         format!("{shown} is not a portmatrix result file, as `connect --out` writes it: {e}")
     };
-    // Result files come from other machines; nothing in them may steer this terminal.
-    let mut facts: serde_json::Value = serde_json::from_str(&text).map_err(wrong)?;
-    let schema = facts.get("schema").and_then(|schema| schema.as_str()).map(str::to_owned);
-    let is_ours = schema.as_deref().is_some_and(|schema| [SCHEMA, SCHEMA_1].contains(&schema));
-    let sealed = if is_ours { seals.check(path, &facts) } else { Ok(()) };
-    sanitise_texts(&mut facts);
-    if facts.get("schema").is_none() {
+    let head: Head = json::read(&text).map_err(wrong)?;
+    // A list could be read as an object whose members have no names.
+    let Some(schema) = head.schema.as_ref().filter(|_| text.trim_start().starts_with('{')) else {
         return Err(format!("{shown} is not a portmatrix result file"));
-    }
-    if let Some(other) = facts.get("schema").and_then(|s| s.as_str()).filter(|_| !is_ours) {
+    };
+    if let Some(other) = schema.as_str().filter(|other| ![SCHEMA, SCHEMA_1].contains(other)) {
         let what = if other.starts_with("portmatrix/listen/") {
             "a file of `listen --out`"
         } else {
@@ -137,19 +160,9 @@ pub fn read(path: &Path, seals: &Seals) -> Result<ResultFile, String> {
             "{shown} is {what} (\"{other}\"): this reads \"{SCHEMA}\", which `connect --out` writes"
         ));
     }
-    sealed?;
-    v1::upgrade(&mut facts);
-    serde_json::from_value(facts).map_err(wrong)
-}
-
-/// Makes every text of a result file safe to show; lists stay whole.
-fn sanitise_texts(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::String(text) => *text = crate::text::sanitise(text, 4096),
-        serde_json::Value::Array(list) => list.iter_mut().for_each(sanitise_texts),
-        serde_json::Value::Object(map) => map.values_mut().for_each(sanitise_texts),
-        _ => {}
-    }
+    seals.check(path, &text, &head)?;
+    // Result files come from other machines: nothing in them may steer this terminal.
+    json::read(&text).map(v1::upgraded).map_err(wrong)
 }
 
 /// Several result files as one: hops in the order of the files.

@@ -2,11 +2,27 @@
 
 use super::files;
 use super::outcome::Problem;
+use super::terminal::say;
 use crate::wire::challenge::SiteKey;
 use crate::wire::seal::{self, Found};
 use clap::Args as ClapArgs;
-use std::io::Write as _;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
+
+/// The members of a document by which it is told what it is; all others are passed over.
+#[derive(Debug, Deserialize)]
+pub struct Head {
+    /// Name and version of its format.
+    #[serde(default)]
+    pub schema: Option<serde_json::Value>,
+    /// There where a site key was in use.
+    #[serde(default)]
+    pub key_fingerprint: Option<IgnoredAny>,
+    /// Its seal, where it has one.
+    #[serde(default)]
+    pub seal: Option<IgnoredAny>,
+}
 
 /// How seals are looked at.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -41,12 +57,11 @@ impl Seals {
     ///
     /// # Errors
     /// In words, when the file was changed, or has no seal of the key where one is asked for.
-    pub fn check(&self, path: &Path, document: &serde_json::Value) -> Result<(), String> {
+    pub fn check(&self, path: &Path, document: &str, head: &Head) -> Result<(), String> {
         let shown = path.display();
         let Some(key) = &self.key else {
             // Where a key was in use when it was written, somebody has taken the seal away.
-            let proved = document.get("key_fingerprint").is_some();
-            if proved && document.get(seal::MEMBER).is_none() {
+            if head.key_fingerprint.is_some() && head.seal.is_none() {
                 note(&format!(
                     "{shown} carries no seal: nothing shows that it is as it was written"
                 ));
@@ -79,5 +94,5 @@ impl Seals {
 }
 
 fn note(words: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "warning: {}", crate::text::sanitise(words, 4096));
+    say(format!("warning: {words}"));
 }

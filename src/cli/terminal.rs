@@ -4,6 +4,9 @@ use super::outcome::Problem;
 use crate::report::Style;
 use std::io::{IsTerminal as _, Write as _};
 
+/// Longest line on standard error, in characters.
+const LONGEST: usize = 4096;
+
 /// How tables are drawn: for the terminal if there is one, else 120 columns wide and without
 /// colour.
 pub fn style() -> Style {
@@ -17,6 +20,12 @@ pub fn style() -> Style {
         .unwrap_or(120);
     let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     Style { width: width.max(40), color }
+}
+
+/// Writes a line to standard error. Where it is shut, what was to be said there is not.
+pub fn say(line: impl std::fmt::Display) {
+    let safe = crate::text::sanitise(&line.to_string(), LONGEST);
+    let _ = writeln!(std::io::stderr().lock(), "{safe}");
 }
 
 /// Writes a result to standard output. A reader that closed the pipe is not an error.

@@ -89,8 +89,8 @@ impl Climb<'_> {
                     local: Some(claims.local),
                     peer: Some(claims.peer),
                     clock: Some(claims.now),
-                    http: claims.http.as_ref().and_then(|http| serde_json::to_value(http).ok()),
-                    tls: claims.tls.as_ref().and_then(|tls| serde_json::to_value(tls).ok()),
+                    http: claims.http.as_ref().map(told),
+                    tls: claims.tls.as_ref().map(told),
                     proxy_protocol: claims.proxy_protocol.clone(),
                     same_tls_session: *same_tls_session,
                     port,
@@ -109,4 +109,10 @@ impl Climb<'_> {
         }
         self.proofs.push(outcome);
     }
+}
+
+/// A part of a proof for a result. One that could not be written would be told as what went wrong,
+/// and not be missing.
+fn told(part: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(part).unwrap_or_else(|error| error.to_string().into())
 }

@@ -1,10 +1,10 @@
 //! A document for a ticket or a wiki page.
 
+use super::markdown_line::Line;
 use super::model::{Block, Document, Entry, Fact, Note};
 use super::strip::{Strip, legend};
 use super::table::{Role, Size, Table};
-use super::text::{Kind, Run, Text};
-use crate::text::steers;
+use super::text::{Kind, Text};
 
 /// Marks of a strip.
 const MARKS: usize = 64;
@@ -27,62 +27,32 @@ pub fn render(document: &Document) -> String {
     blocks.join("\n\n") + "\n"
 }
 
-/// Makes words safe: what the network said must not become a heading, a link, a picture or a cell
-/// in somebody's ticket. `code` is for the inside of a code span, where nothing is markup but its
-/// end. What is not markup stays as it is, so that a ticket can be read as it stands, too.
-fn escape(words: &str, code: bool) -> String {
-    let mut safe = String::with_capacity(words.len());
-    let mut chars = words.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\n' | '\r' | '\t' => safe.push(' '),
-            c if steers(c) => safe.push('\u{fffd}'),
-            '`' if code => safe.push('\''),
-            c if code => safe.push(c),
-            '\\' | '|' | '`' => safe.extend(['\\', c]),
-            '<' => safe.push_str("&lt;"),
-            '&' if chars
-                .peek()
-                .is_some_and(|next| next.is_ascii_alphanumeric() || *next == '#') =>
-            {
-                safe.push_str("&amp;");
-            }
-            // The end of what a link is called.
-            ']' if chars.peek().is_some_and(|next| "([:".contains(*next)) && !port(&chars) => {
-                safe.push_str("\\]");
-            }
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// Whether a colon and a port follow, as behind `[2001:db8::1]`.
-fn port(rest: &std::iter::Peekable<std::str::Chars<'_>>) -> bool {
-    let mut rest = rest.clone();
-    rest.next() == Some(':') && rest.next().is_some_and(|c| c.is_ascii_digit())
-}
-
 /// Words inside a line.
 fn inline(text: &Text) -> String {
-    let written = |run: &Run| match run.kind {
-        _ if run.broken => " ".to_owned(),
-        _ if run.words.is_empty() => String::new(),
-        Kind::Plain | Kind::Alarm => escape(&run.words, false),
-        Kind::Strong => format!("**{}**", escape(&run.words, false)),
-        Kind::Code | Kind::Command => format!("`{}`", escape(&run.words, true)),
-    };
-    text.0.iter().map(written).collect()
+    line(text, false)
 }
 
 /// Words of a cell: a bar ends it, inside a code span too.
 fn cell(text: &Text) -> String {
-    let fitting = |run: &Run| {
-        let code = matches!(run.kind, Kind::Code | Kind::Command);
-        let kind = if code && run.words.contains(['|', '\\']) { Kind::Plain } else { run.kind };
-        Run { kind, ..run.clone() }
-    };
-    inline(&Text(text.0.iter().map(fitting).collect()))
+    line(text, true)
+}
+
+fn line(text: &Text, cell: bool) -> String {
+    let mut line = Line::new(cell);
+    for run in &text.0 {
+        match run.kind {
+            _ if run.broken => line.markup(" "),
+            _ if run.words.is_empty() => {}
+            Kind::Plain | Kind::Alarm => line.words(&run.words),
+            Kind::Strong => {
+                line.markup("**");
+                line.words(&run.words);
+                line.markup("**");
+            }
+            Kind::Code | Kind::Command => line.code(&run.words),
+        }
+    }
+    line.ended()
 }
 
 /// Words that begin a line: their first characters must not make a heading, a list, a rule or a
@@ -177,7 +147,7 @@ mod tests {
             ("+", "\\+"),
             ("***", "\\***"),
             ("~~~", "\\~~~"),
-            ("  [a]: http://e", "\\[a\\]: http://e"),
+            ("  [a]: http://e", "`[a]:` `http://e`"),
             ("12. a", "12\\. a"),
             ("7) a", "7\\) a"),
             ("", ""),
@@ -189,12 +159,12 @@ mod tests {
             ("dc [10.0.0.1]:389, [::1]:389", "dc [10.0.0.1]:389, [::1]:389"),
             ("R & D", "R & D"),
             ("a_b", "a_b"),
-            // What is markup is written out.
-            ("a ![p](http://e)", "a ![p\\](http://e)"),
-            ("a [b][c]", "a [b\\][c]"),
+            // What is markup is written out, and what is a link stands in a code span.
+            ("a ![p](http://e)", "a `![p](http://e)`"),
+            ("a [b][c]", "a `[b][c]`"),
             ("a|b\\|c", "a\\|b\\\\\\|c"),
             ("a `b`", "a \\`b\\`"),
-            ("&lt;b>", "&amp;lt;b>"),
+            ("&lt;b>", "`&lt;b>`"),
             ("<b>\r\n# h\u{202e}", "&lt;b>  # h\u{fffd}"),
         ] {
             assert_eq!(paragraph(&words.into()), written);
@@ -202,6 +172,6 @@ mod tests {
         assert_eq!(paragraph(&Text::strong("a").then(" b")), "**a** b");
         assert_eq!(inline(&Text::code("a`b|c\n")), "`a'b|c `");
         let bar = Text::code("a|b").then(" ").then(Text::command("c d"));
-        assert_eq!(cell(&bar), "a\\|b `c d`");
+        assert_eq!(cell(&bar), "`a`\\|`b` `c d`");
     }
 }

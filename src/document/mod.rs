@@ -7,6 +7,7 @@
 
 pub mod html;
 pub mod markdown;
+mod markdown_line;
 mod model;
 mod strip;
 mod style;

@@ -18,7 +18,7 @@ const SYNTAX_MISTAKES: usize = 5;
 const SYNTAX_LOOKS: usize = 200;
 
 /// How many mistakes of one file are reported. Nobody reads more, and a file that is not meant for
-/// us has one on every line.
+/// us has one on every line. Where there is one more, the rest of the file is not looked at.
 pub const MISTAKES: usize = 100;
 
 /// A value and the place where it was written.
@@ -78,8 +78,21 @@ impl Document {
         &self.source
     }
 
+    /// Whether there are more mistakes than are told.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.borrow().len() > MISTAKES
+    }
+
+    /// What was read here, to go through it as through the file.
+    pub fn parts<T>(&self, parts: Vec<T>) -> Parts<'_, T> {
+        Parts { document: self, parts: parts.into_iter() }
+    }
+
     /// Adds a mistake.
     pub fn report(&self, mistake: Mistake) {
+        if self.is_full() {
+            return;
+        }
         let written = mistake.place().and_then(|(text, span)| {
             text.get(span.clone())
                 .filter(|said| said.starts_with('"') && !said.starts_with("\"\"\""))?
@@ -102,11 +115,14 @@ impl Document {
         self.found.borrow_mut().push(mistake);
     }
 
-    /// Every mistake found so far (at most [`MISTAKES`]), in the order of the file.
+    /// Every mistake found so far (at most [`MISTAKES`]), in the order of the file; and that there
+    /// are more, where there are.
     pub fn mistakes(&self) -> Vec<Mistake> {
         let mut mistakes = self.found.borrow().clone();
-        mistakes.sort_by_key(Mistake::offset);
+        let more = self.is_full();
         mistakes.truncate(MISTAKES);
+        mistakes.sort_by_key(Mistake::offset);
+        mistakes.extend(more.then(|| left_out(self.source.name())));
         mistakes
     }
 
@@ -124,6 +140,35 @@ impl Document {
     pub fn asked(&self) -> BTreeMap<String, BTreeSet<String>> {
         self.asked.borrow().clone()
     }
+}
+
+/// Parts of a file that readers go through, one after the other. Where more is wrong with the file
+/// than is told, there are no others.
+#[derive(Debug)]
+pub struct Parts<'d, T> {
+    document: &'d Document,
+    parts: std::vec::IntoIter<T>,
+}
+
+impl<T> Parts<'_, T> {
+    /// The first one of those that are left.
+    pub fn first(&self) -> Option<&T> {
+        self.parts.as_slice().first()
+    }
+}
+
+impl<T> Iterator for Parts<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.parts.next().filter(|_| !self.document.is_full())
+    }
+}
+
+/// That not all mistakes of a file are told.
+fn left_out(name: &str) -> Mistake {
+    let words = format!("{name} has more than {MISTAKES} mistakes: the others were left out");
+    Mistake::without_place(words).help("mend these first, or is it a file of another kind?")
 }
 
 /// What the parser says, as mistakes in the order of the file: one a line, since the others follow
@@ -155,7 +200,7 @@ fn syntax_mistakes(source: &Source, mut said: Vec<(Span, &str)>) -> Vec<Mistake>
         }));
     }
     let mut lines = BTreeSet::new();
-    mistakes.retain(|mistake| lines.insert(mistake.position().map(|(line, _)| line)));
+    mistakes.retain(|mistake| lines.insert(mistake.line()));
     mistakes.truncate(SYNTAX_MISTAKES);
     mistakes
 }

@@ -1,121 +1,71 @@
 //! One mistake in a file, and the file it points into.
 
-use miette::{LabeledSpan, NamedSource, SourceCode};
-use std::ops::Range;
+pub use super::visible::Span;
+use super::visible::{clamp, one_line, visible, without_passwords};
+use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use std::sync::Arc;
-
-/// A place in a file: octets from the start of its text.
-pub type Span = Range<usize>;
 
 /// The longest line that is shown; a longer one is only named by its number.
 const LONGEST_LINE: usize = 400;
 
 /// A file's name and text, for messages. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Source(Arc<NamedSource<String>>);
+pub struct Source(Arc<Text>);
+
+#[derive(Debug)]
+struct Text {
+    name: String,
+    text: String,
+    /// Where each line begins: a file may have many mistakes, and each asks for its line.
+    lines: Vec<usize>,
+}
 
 impl Source {
     /// `name` as the user would write it; `text` is kept with its control characters replaced,
     /// since it is going to be shown on a terminal. Every replacement is as long as what it
     /// replaces, so that spans stay right.
     pub fn new(name: &str, text: &str) -> Self {
-        Source(Arc::new(NamedSource::new(name, visible(&without_passwords(text)))))
+        let text = visible(&without_passwords(text));
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        Source(Arc::new(Text { name: one_line(name), lines: lines.collect(), text }))
     }
 
     /// The file's name.
     pub fn name(&self) -> &str {
-        self.0.name()
+        &self.0.name
+    }
+
+    /// Octets of its text.
+    pub fn length(&self) -> usize {
+        self.0.text.len()
     }
 
     /// Its text, with control characters and passwords covered.
     pub(super) fn text(&self) -> &str {
-        self.0.inner()
+        &self.0.text
+    }
+
+    /// The line of a place, from 0.
+    fn line(&self, at: usize) -> usize {
+        self.0.lines.partition_point(|begin| *begin <= at).saturating_sub(1)
+    }
+
+    /// Lines from the first to the last, without those that are not there: where they begin and end.
+    fn span_of(&self, first: usize, last: usize) -> Span {
+        let begin = self.0.lines.get(first).copied().unwrap_or(self.0.text.len());
+        begin..self.0.lines.get(last + 1).copied().unwrap_or(self.0.text.len())
     }
 
     /// A mistake at a place of this file.
     pub fn mistake(&self, span: &Span, message: impl Into<String>) -> Mistake {
         Mistake {
-            message: visible(&message.into()),
-            place: Some(Place { source: self.clone(), span: clamp(self.0.inner(), span) }),
+            message: one_line(&message.into()),
+            place: Some(Place { source: self.clone(), span: clamp(self.text(), span) }),
             label: None,
             also: Vec::new(),
             help: None,
         }
     }
-}
-
-/// A text that steers no terminal, as long as before. A file may write any character as an escape,
-/// and a message quotes it.
-fn visible(text: &str) -> String {
-    let shown = text.chars().map(|c| match c {
-        '\n' | '\t' | '\r' => c,
-        c if c.is_control() && c.len_utf8() == 1 => '?',
-        c if c.is_control() => '\u{bf}',
-        c => c,
-    });
-    shown.collect()
-}
-
-/// The same with user and password of every URL covered (RFC 3986 section 3.2.1), as long as before:
-/// what is wrong elsewhere on the line must not bring them to a screen or a log. People write
-/// passwords with `/` and spaces in them, and leave the scheme out.
-fn without_passwords(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (word, behind) = rest.split_at(word_end(rest));
-        let covered = word.rfind('@').and_then(|at| Some((secret_start(&word[..at])?, at)));
-        match covered {
-            Some((from, at)) => {
-                out.push_str(&word[..from]);
-                out.push_str(&"*".repeat(at - from));
-                out.push_str(&word[at..]);
-            }
-            None => out.push_str(word),
-        }
-        rest = behind;
-    }
-    out
-}
-
-/// Where the first word ends: a text in quotes with them, at most to the end of its line, or what
-/// stands before the next space or quote.
-fn word_end(text: &str) -> usize {
-    let mut characters = text.char_indices();
-    let Some((_, first)) = characters.next() else { return 0 };
-    let is_quoted = matches!(first, '"' | '\'');
-    let mut escaped = false;
-    for (at, c) in characters {
-        match c {
-            '\n' => return at,
-            _ if escaped => escaped = false,
-            '\\' if first == '"' => escaped = true,
-            c if is_quoted && c == first => return at + 1,
-            c if !is_quoted && (c.is_whitespace() || matches!(c, '"' | '\'')) => return at,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-/// Where user and password begin in what stands before an `@`; `None` where there is no password.
-fn secret_start(head: &str) -> Option<usize> {
-    let behind_scheme = head.find("://").map(|at| at + 3);
-    behind_scheme
-        .or_else(|| head.contains(':').then_some(usize::from(head.starts_with(['"', '\'']))))
-}
-
-/// Cuts a span to what the text has, on character boundaries, and makes it visible.
-fn clamp(text: &str, span: &Span) -> Span {
-    let mut start = span.start.min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
-    }
-    let mut end = span.end.clamp(start, text.len());
-    while !text.is_char_boundary(end) {
-        end += 1;
-    }
-    start..end
 }
 
 #[derive(Debug, Clone)]
@@ -125,27 +75,56 @@ struct Place {
 }
 
 impl Place {
-    /// Line and column, from 1. Counted only when asked for: a file may have many mistakes.
+    /// Line and column, from 1.
     fn position(&self) -> (usize, usize) {
-        let before = self.source.0.inner().get(..self.span.start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            before.matches('\n').count() + 1,
-            before.get(line_start..).unwrap_or_default().chars().count() + 1,
-        )
+        let line = self.source.line(self.span.start);
+        let begin = self.source.span_of(line, line).start;
+        let before = self.source.text().get(begin..self.span.start).unwrap_or_default();
+        (line + 1, before.chars().count() + 1)
     }
 
     /// Whether the lines around it are short enough to be shown.
     fn is_shown(&self) -> bool {
-        let text = self.source.0.inner();
-        let (before, after) = (
-            text.get(..self.span.start).unwrap_or_default(),
-            text.get(self.span.end..).unwrap_or_default(),
-        );
+        let (first, last) = (self.source.line(self.span.start), self.source.line(self.span.end));
         // The lines next to it are shown too.
-        let from = before.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at + 1);
-        let to = after.match_indices('\n').nth(1).map_or(text.len(), |(at, _)| self.span.end + at);
-        text.get(from..to).unwrap_or_default().lines().all(|line| line.len() <= LONGEST_LINE)
+        let near = self.source.span_of(first.saturating_sub(1), last + 1);
+        self.source.text().get(near).unwrap_or_default().lines().all(|l| l.len() <= LONGEST_LINE)
+    }
+}
+
+/// Lines that are shown between two places of one mistake; where there are more, each is shown alone.
+const NEAR: usize = 8;
+
+/// The lines around a place and no others, however long the file is.
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let end = span.offset() + span.len();
+        if end > self.text().len() {
+            return Err(MietteError::OutOfBounds);
+        }
+        let first = self.line(span.offset()).saturating_sub(before);
+        // A span that ends behind a line's end has no part of the next one.
+        let last = self.line(end.saturating_sub(1).max(span.offset())) + after;
+        let mut shown = self.span_of(first, last);
+        let mut column = 0;
+        // Without lines before it, a place begins where it begins: so its column is asked for.
+        if before == 0 {
+            column = self.text().get(shown.start..span.offset()).map_or(0, |s| s.chars().count());
+            shown.start = span.offset();
+        }
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name().to_owned(),
+            &self.text().as_bytes()[shown.clone()],
+            (shown.start, shown.len()).into(),
+            first,
+            column,
+            last - first + 1 + NEAR,
+        )))
     }
 }
 
@@ -164,7 +143,7 @@ impl Mistake {
     /// name the file.
     pub fn without_place(message: impl Into<String>) -> Self {
         Mistake {
-            message: visible(&message.into()),
+            message: one_line(&message.into()),
             place: None,
             label: None,
             also: Vec::new(),
@@ -175,7 +154,7 @@ impl Mistake {
     /// Adds the words under the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(visible(&label.into()));
+        self.label = Some(one_line(&label.into()));
         self
     }
 
@@ -183,7 +162,7 @@ impl Mistake {
     #[must_use]
     pub fn also(mut self, span: &Span, label: impl Into<String>) -> Self {
         if let Some(place) = &self.place {
-            self.also.push((clamp(place.source.0.inner(), span), visible(&label.into())));
+            self.also.push((clamp(place.source.text(), span), one_line(&label.into())));
         }
         self
     }
@@ -191,7 +170,7 @@ impl Mistake {
     /// Adds what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(visible(&help.into()));
+        self.help = Some(one_line(&help.into()));
         self
     }
 
@@ -213,6 +192,11 @@ impl Mistake {
     /// Line and column, from 1.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.place.as_ref().map(Place::position)
+    }
+
+    /// The line, from 0: the column would have to be counted.
+    pub(super) fn line(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.source.line(place.span.start))
     }
 
     /// The file's text and the place in it.
@@ -250,7 +234,7 @@ impl miette::Diagnostic for Mistake {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.shown().map(|place| &*place.source.0 as &dyn SourceCode)
+        self.shown().map(|place| &place.source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -262,36 +246,5 @@ impl miette::Diagnostic for Mistake {
             .iter()
             .map(|(span, label)| LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
         Some(Box::new(std::iter::once(first).chain(near)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Source, without_passwords};
-
-    #[test]
-    fn a_password_is_covered_and_nothing_moves() {
-        for (text, shown) in [
-            (
-                "proxy = \"http://ann:s3cr3t@proxy:3128\"",
-                "proxy = \"http://**********@proxy:3128\"",
-            ),
-            ("a://b@c d://\u{e4}:x@e f", "a://*@c d://****@e f"),
-            ("proxy = \"ann:s3cr3t@proxy\" # a@b", "proxy = \"**********@proxy\" # a@b"),
-            ("x = 'http://ann:a/b c@proxy:1', 'c'", "x = 'http://*********@proxy:1', 'c'"),
-            ("x = [\"http://a:\\\"b@c\", \"d@e:1\"]", "x = [\"http://*****@c\", \"d@e:1\"]"),
-            ("don't: http://a:b@c\n\"x@y\"", "don't: http://***@c\n\"x@y\""),
-            ("ann:s3cr3t@proxy", "**********@proxy"),
-            ("x = \"http://ann:p@ss@proxy", "x = \"http://********@proxy"),
-            ("no url @ all ://", "no url @ all ://"),
-        ] {
-            assert_eq!(without_passwords(text), shown);
-            assert_eq!(without_passwords(text).len(), text.len());
-        }
-        let message = Source::new("s", "x")
-            .mistake(&(0..1), "\u{1b}]0;pwned\u{7} is wrong")
-            .help("\u{9b}31m")
-            .to_string();
-        assert_eq!(message, "?]0;pwned? is wrong");
     }
 }

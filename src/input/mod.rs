@@ -1,5 +1,5 @@
 //! Reading TOML files that people write: every mistake of a file at once, each with its line and
-//! what to do about it.
+//! what to do about it. JSON that programs write is read in [`json`].
 //!
 //! Used for site files and for matrices alike. Nothing here knows what the keys mean.
 //!
@@ -21,11 +21,13 @@ mod backslash;
 mod convert;
 mod document;
 mod file;
+pub mod json;
 mod mistake;
 mod reader;
 mod suggest;
+mod visible;
 
-pub use document::{At, Document, MISTAKES};
+pub use document::{At, Document, MISTAKES, Parts};
 pub use file::{LIMIT, decode, octets, octets_of, open, read};
 pub use mistake::{Mistake, Source, Span};
 pub use reader::{TableReader, ValueReader};

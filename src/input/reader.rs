@@ -2,7 +2,7 @@
 
 use super::backslash;
 use super::convert::{Entry, Kind, Node};
-use super::document::{At, Document};
+use super::document::{At, Document, Parts};
 use super::mistake::{Mistake, Span};
 use super::suggest::{choices, suggest};
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ pub struct TableReader<'d> {
     span: &'d Span,
     /// `[site]`, `[[flow]]`; empty for the whole file.
     heading: String,
-    known: RefCell<Vec<String>>,
+    known: RefCell<BTreeSet<String>>,
 }
 
 impl<'d> TableReader<'d> {
@@ -64,7 +64,7 @@ impl<'d> TableReader<'d> {
 
     /// The value of a key, whatever its type.
     pub fn value(&self, key: &str) -> Option<ValueReader<'d>> {
-        self.known.borrow_mut().push(key.to_owned());
+        self.known.borrow_mut().insert(key.to_owned());
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         Some(self.reader(entry))
     }
@@ -89,7 +89,7 @@ impl<'d> TableReader<'d> {
             self.entries
                 .iter()
                 .map(|entry| entry.key.as_str())
-                .filter(|k| !self.known.borrow().iter().any(|n| n == k)),
+                .filter(|k| !self.known.borrow().contains(*k)),
         );
         let mistake = self
             .mistake(self.span, format!("`{key}` is missing in {}", self.heading()))
@@ -156,7 +156,7 @@ impl<'d> TableReader<'d> {
             value.wrong("a list of paths");
             return Vec::new();
         }
-        value.list().unwrap_or_default().iter().filter_map(ValueReader::path).collect()
+        value.list().into_iter().flatten().filter_map(|one| one.path()).collect()
     }
 
     /// `true` or `false`, if the key is there.
@@ -190,8 +190,8 @@ impl<'d> TableReader<'d> {
     }
 
     /// A list of tables (`[[key]]`); empty if the key is not there.
-    pub fn tables(&self, key: &str) -> Vec<TableReader<'d>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+    pub fn tables(&self, key: &str) -> Parts<'d, TableReader<'d>> {
+        let Some(value) = self.value(key) else { return self.parts(Vec::new()) };
         let Kind::Array(items) = &value.node.kind else {
             let path = &value.path;
             let mistake = self.mistake(
@@ -203,7 +203,7 @@ impl<'d> TableReader<'d> {
                     .label("here")
                     .help(format!("write [[{path}]] with two brackets on each side")),
             );
-            return Vec::new();
+            return self.parts(Vec::new());
         };
         let readers = items.iter().filter_map(|node| {
             let value = ValueReader {
@@ -216,43 +216,49 @@ impl<'d> TableReader<'d> {
                 .table()
                 .map(|table| TableReader { heading: format!("[[{}]]", value.path), ..table })
         });
-        readers.collect()
+        self.parts(readers.collect())
+    }
+
+    /// What was read here already, to go through it as through the file.
+    pub fn parts<T>(&self, parts: Vec<T>) -> Parts<'d, T> {
+        self.document.parts(parts)
     }
 
     /// Every key with its value, in the order of the file: for tables whose keys are the user's
     /// own. All of them become known.
-    pub fn entries(&self) -> Vec<(At<String>, ValueReader<'d>)> {
+    pub fn entries(&self) -> Parts<'d, (At<String>, ValueReader<'d>)> {
         let mut known = self.known.borrow_mut();
         let read = self.entries.iter().map(|entry| {
-            known.push(entry.key.clone());
+            known.insert(entry.key.clone());
             (At { value: entry.key.clone(), span: entry.key_span.clone() }, self.reader(entry))
         });
-        read.collect()
+        self.parts(read.collect())
     }
 
     /// Reports every key that nobody asked for.
     pub fn finish(self) {
         let known = self.known.take();
-        for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key)) {
+        let unknown = self.entries.iter().filter(|entry| !known.contains(&entry.key));
+        let mut unknown = self.parts(unknown.collect()).peekable();
+        if unknown.peek().is_some() {
             // A key that is there already is not what was meant.
-            let free = known.iter().map(String::as_str).filter(|key| !self.has(key));
-            let all = known
-                .iter()
-                .cloned()
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect::<Vec<_>>()
-                .join(", ");
-            let near = suggest(&entry.key, free)
-                .map(|near| format!("did you mean `{near}`? "))
-                .unwrap_or_default();
-            let mistake = self.mistake(
-                &entry.key_span,
-                format!("`{}` is not a key of {}", entry.key, self.heading()),
-            );
-            self.report(mistake.label("unknown key").help(format!("{near}the keys are: {all}")));
+            let free: Vec<&str> =
+                known.iter().map(String::as_str).filter(|key| !self.has(key)).collect();
+            let all = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            unknown.for_each(|entry| self.unknown(entry, &free, &all));
         }
         self.document.asked.borrow_mut().entry(self.heading.clone()).or_default().extend(known);
+    }
+
+    fn unknown(&self, entry: &Entry, free: &[&str], all: &str) {
+        let near = suggest(&entry.key, free.iter().copied())
+            .map(|near| format!("did you mean `{near}`? "))
+            .unwrap_or_default();
+        let mistake = self.mistake(
+            &entry.key_span,
+            format!("`{}` is not a key of {}", entry.key, self.heading()),
+        );
+        self.report(mistake.label("unknown key").help(format!("{near}the keys are: {all}")));
     }
 }
 
@@ -419,7 +425,7 @@ impl<'d> ValueReader<'d> {
     }
 
     /// The entries of a list, or a mistake.
-    pub fn list(&self) -> Option<Vec<ValueReader<'d>>> {
+    pub fn list(&self) -> Option<Parts<'d, ValueReader<'d>>> {
         let Kind::Array(items) = &self.node.kind else {
             self.wrong("a list");
             return None;
@@ -431,7 +437,17 @@ impl<'d> ValueReader<'d> {
             name: name.clone(),
             path: self.path.clone(),
         };
-        Some(items.iter().map(reader).collect())
+        Some(self.parts(items.iter().map(reader).collect()))
+    }
+
+    /// The entries of a list, or the value itself: for keys that take one or several.
+    pub fn each(&self) -> Parts<'d, ValueReader<'d>> {
+        let list = if self.is_list() { self.list() } else { None };
+        list.unwrap_or_else(|| self.parts(vec![self.clone()]))
+    }
+
+    fn parts<T>(&self, parts: Vec<T>) -> Parts<'d, T> {
+        self.document.parts(parts)
     }
 
     /// The strings of a list; a mistake for everything else in it.
@@ -440,7 +456,7 @@ impl<'d> ValueReader<'d> {
             self.wrong("a list of strings");
             return Vec::new();
         };
-        self.list().unwrap_or_default().iter().filter_map(ValueReader::string).collect()
+        self.list().into_iter().flatten().filter_map(|one| one.string()).collect()
     }
 
     /// A table, or a mistake.

@@ -1,5 +1,8 @@
 //! "Did you mean …?"
 
+/// Candidates of which the nearest is looked for.
+const MOST: usize = 2000;
+
 /// The candidate that `word` was most likely meant to be, or `None` when none is near.
 ///
 /// Near is: the same but for case or separators, at most a third of its letters wrong (a swap of
@@ -10,8 +13,14 @@ pub fn suggest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         return None;
     }
     let plain = fold(word);
+    let length = plain.chars().count();
+    // Most candidates are told from the word by their length alone, and there may be many.
+    let may_be = |candidate: &&str| {
+        candidate.chars().count().abs_diff(length) <= 4 || candidate.starts_with(&plain)
+    };
     candidates
         .into_iter()
+        .filter(may_be)
         .map(|candidate| (strsim::damerau_levenshtein(&plain, &fold(candidate)), candidate))
         .map(|(distance, candidate)| {
             if plain.len() >= 3 && candidate.starts_with(&plain) {
@@ -40,7 +49,9 @@ pub fn choices<'c>(
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    let mut text = match suggest(word, candidates.iter().copied()) {
+    // Whoever lists so many makes the same mistake in a hundred places.
+    let few = candidates.iter().copied().filter(|_| candidates.len() <= MOST);
+    let mut text = match suggest(word, few) {
         Some(near) => format!("did you mean `{near}`? "),
         None => String::new(),
     };

@@ -7,7 +7,8 @@ use super::port_set::PortSet;
 use super::word_forms;
 use crate::input::{At, Span, TableReader, suggest};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Declarations of one file, each with its place (of the id).
 #[derive(Debug, Default)]
@@ -27,7 +28,7 @@ pub struct Declarations {
 /// Reads all declarations of a file; notes the roles that they use.
 pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations {
     let mut all = Declarations::default();
-    let mut seen = Declared(Vec::new());
+    let mut seen = Declared(HashMap::new());
     for table in root.tables("role") {
         if let Some(role) = role(&table, uses)
             && seen.is_new(&table, Kind::Role, &role.id, &role.span)
@@ -78,18 +79,19 @@ pub(super) fn read(root: &TableReader<'_>, uses: &mut Vec<Use>) -> Declarations 
 }
 
 /// What was declared already, to catch the same id twice. (TOML itself refuses a key twice.)
-struct Declared(Vec<(Kind, String, Span)>);
+struct Declared(HashMap<(Kind, String), Span>);
 
 impl Declared {
     fn is_new(&mut self, table: &TableReader<'_>, kind: Kind, id: &str, span: &Span) -> bool {
-        if let Some((_, _, first)) = self.0.iter().find(|(k, i, _)| *k == kind && i == id) {
+        let known = self.0.entry((kind, id.to_owned()));
+        if let Entry::Occupied(first) = &known {
             let mistake = table
                 .mistake(span, format!("the {} `{id}` is declared twice", kind.name()))
                 .label("again here");
-            table.report(mistake.also(first, "first here"));
+            table.report(mistake.also(first.get(), "first here"));
             return false;
         }
-        self.0.push((kind, id.to_owned(), span.clone()));
+        known.or_insert_with(|| span.clone());
         true
     }
 }
@@ -158,7 +160,8 @@ fn role(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Option<At<Role>> {
 /// Names that must be among the published ones.
 fn published(table: &TableReader<'_>, key: &str, names: &[At<String>]) -> Vec<String> {
     let said = table.strings(key);
-    for name in said.iter().filter(|said| !names.iter().any(|name| name.value == said.value)) {
+    let known: HashSet<&str> = names.iter().map(|name| name.value.as_str()).collect();
+    for name in table.parts(said.iter().filter(|said| !known.contains(said.as_str())).collect()) {
         let mistake = table
             .mistake(
                 &name.span,
@@ -180,10 +183,9 @@ fn published(table: &TableReader<'_>, key: &str, names: &[At<String>]) -> Vec<St
 fn concrete(table: &TableReader<'_>, names: &[At<String>]) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     let Some(wildcards) = table.table("concrete") else { return all };
+    let known: HashSet<&str> = names.iter().map(|name| name.value.as_str()).collect();
     for (wildcard, value) in wildcards.entries() {
-        if !wildcard.value.starts_with("*.")
-            || !names.iter().any(|name| name.value == wildcard.value)
-        {
+        if !wildcard.value.starts_with("*.") || !known.contains(wildcard.value.as_str()) {
             let mistake = table.mistake(
                 &wildcard.span,
                 format!("\"{}\" is no wildcard among the `names` of this role", wildcard.value),
@@ -231,8 +233,8 @@ fn origin(table: TableReader<'_>) -> Option<Origin> {
     let numbers = match table.value("sets") {
         Some(value) => value
             .list()
-            .unwrap_or_default()
-            .iter()
+            .into_iter()
+            .flatten()
             .filter_map(|item| item.integer(1, 1_000_000))
             .collect(),
         None => {

@@ -5,16 +5,20 @@ use super::names::{Kind, Use};
 use super::word_forms;
 use crate::input::{At, Span, TableReader};
 use crate::protocol::greeting::list::Greeting;
+use std::collections::HashMap;
 
 /// Reads all rows; notes the names that they use.
-pub(super) fn read(rows: Vec<TableReader<'_>>, uses: &mut Vec<Use>) -> Vec<Flow> {
+pub(super) fn read<'d>(
+    rows: impl Iterator<Item = TableReader<'d>>,
+    uses: &mut Vec<Use>,
+) -> Vec<Flow> {
     let mut flows: Vec<Flow> = Vec::new();
-    let mut seen: Vec<(String, Span)> = Vec::new();
+    let mut seen: HashMap<String, Span> = HashMap::new();
     for table in rows {
         let id = word_forms::required_identifier(&table, "id");
         if let Some(id) = &id {
-            match seen.iter().find(|(other, _)| *other == id.value) {
-                Some((_, first)) => {
+            match seen.get(&id.value) {
+                Some(first) => {
                     let mistake = table
                         .mistake(&id.span, format!("two flows are called `{}`", id.value))
                         .label("again here");
@@ -24,7 +28,7 @@ pub(super) fn read(rows: Vec<TableReader<'_>>, uses: &mut Vec<Use>) -> Vec<Flow>
                             .help("results, reports and `--flow` tell flows apart by their id"),
                     );
                 }
-                None => seen.push((id.value.clone(), id.span.clone())),
+                None => drop(seen.insert(id.value.clone(), id.span.clone())),
             }
         }
         flows.extend(flow(&table, id, uses));
@@ -206,22 +210,20 @@ fn special(table: &TableReader<'_>, protocol: Option<Protocol>, uses: &mut Vec<U
 
 /// Entries of a wrong type were reported already; the list is not empty.
 fn has_entries(value: &crate::input::ValueReader<'_>) -> bool {
-    value.list().is_some_and(|entries| !entries.is_empty())
+    value.list().is_some_and(|entries| entries.first().is_some())
 }
 
 fn conditions(table: &TableReader<'_>, uses: &mut Vec<Use>) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
-    for word in table.strings("when") {
+    let mut known: HashMap<String, bool> = HashMap::new();
+    for word in table.parts(table.strings("when")) {
         let (feature, on) = match word.strip_prefix('!') {
             Some(feature) => (feature, false),
             None => (word.as_str(), true),
         };
-        if let Some(other) = conditions.iter().find(|c| c.feature == feature) {
-            let fault = if other.on == on {
-                "twice"
-            } else {
-                "both on and off: the flow could never apply"
-            };
+        if let Some(other) = known.insert(feature.to_owned(), on) {
+            let fault =
+                if other == on { "twice" } else { "both on and off: the flow could never apply" };
             table.report(
                 table
                     .mistake(&word.span, format!("`when` asks for `{feature}` {fault}"))

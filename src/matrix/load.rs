@@ -82,7 +82,7 @@ pub fn draft(name: &str, text: &str) -> Result<Draft, Vec<Mistake>> {
         root.report(mistake.help("put the flows into a file of their own, with a [matrix] table"));
     }
     // What is there but is no list of tables was reported already.
-    let is_empty = rows.is_empty() && root.value("flow").is_none_or(|value| value.is_list());
+    let is_empty = rows.first().is_none() && root.value("flow").is_none_or(|value| value.is_list());
     let flows = flow::read(rows, &mut uses);
     if let (true, Some(Head::Matrix { id, .. })) = (is_empty, &head) {
         root.report(

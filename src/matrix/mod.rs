@@ -1,6 +1,7 @@
 //! Port tables: what they are ([`model`], [`port_set`]), how a file is read ([`load`]), what only
 //! several files together can tell ([`references`]), and where the files come from ([`registry`]).
 
+mod cycles;
 mod declare;
 pub mod endpoints;
 mod flow;

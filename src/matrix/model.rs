@@ -8,7 +8,7 @@ pub use crate::protocol::list::Protocol;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A role of a host in the deployment, such as `target-pdc`.
@@ -80,15 +80,10 @@ impl Product {
     /// these have the role.
     pub fn included<'p>(&'p self, id: &'p str) -> Vec<&'p str> {
         let mut all = vec![id];
+        let mut known = HashSet::from([id]);
         let mut next = 0;
         while let Some(role) = all.get(next).and_then(|id| self.role(id)) {
-            all.extend(
-                role.includes
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|id| !all.contains(id))
-                    .collect::<Vec<_>>(),
-            );
+            all.extend(role.includes.iter().map(String::as_str).filter(|id| known.insert(id)));
             next += 1;
         }
         all

@@ -3,7 +3,7 @@
 use crate::input::At;
 
 /// What a name in a file refers to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A role.
     Role,

@@ -1,10 +1,11 @@
 //! What only several files together can tell: names that no file declares, files that contradict
 //! each other, cycles.
 
+use super::cycles::Cycles;
 use super::load;
 use super::load::{Draft, Head};
 use super::model::{Feature, Interface, Matrix, Product, Role};
-use super::names::Kind;
+use super::names::{Kind, Use};
 use super::port_set::PortSet;
 use crate::input::{At, Mistake, Span, choices};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,6 +195,17 @@ impl<'d> Declared<'d> {
         all
     }
 
+    fn has(&self, used: &Use) -> bool {
+        let name = used.name.as_str();
+        match used.kind {
+            Kind::Role => self.roles.0.contains_key(name),
+            Kind::Feature => self.features.0.contains_key(name),
+            Kind::Port => self.ports.0.contains_key(name),
+            Kind::Range => self.ranges.0.contains_key(name),
+            Kind::Interface => self.interfaces.0.contains_key(name),
+        }
+    }
+
     fn names(&self, kind: Kind) -> Vec<&str> {
         match kind {
             Kind::Role => self.roles.names().collect(),
@@ -211,11 +223,14 @@ fn product(id: String, drafts: &[&Draft], complete: bool) -> Product {
     let mut ordered: Vec<&Draft> = drafts.to_vec();
     ordered.sort_by_key(|draft| !matches!(draft.head, Some(Head::Product { .. })));
     let declared = Declared::of(&ordered);
-    for draft in drafts {
-        check_uses(draft, &declared, complete);
+    // Where there is too much, that is what is wrong.
+    if !report_too_much(&ordered, &declared) {
+        for draft in drafts {
+            check_uses(draft, &declared, complete);
+        }
+        check_cycles(&declared.roles);
+        check_short_names(drafts);
     }
-    check_cycles(&declared.roles);
-    check_short_names(drafts);
     let title = drafts.iter().find_map(|draft| match &draft.head {
         Some(Head::Product { title, .. }) => Some(title.clone()),
         _ => None,
@@ -238,12 +253,38 @@ fn product(id: String, drafts: &[&Draft], complete: bool) -> Product {
     }
 }
 
+/// Names of one kind that the files of a product declare, and rows that they have: the largest
+/// product has a tenth of it. Names that one role publishes are as few.
+const MOST_NAMES: usize = 2000;
+const MOST_ROWS: usize = 10_000;
+
+/// Reports that a product has more than anybody looks after. Whoever asks for a name may then go
+/// through all of them.
+fn report_too_much(drafts: &[&Draft], declared: &Declared<'_>) -> bool {
+    let rows: usize = drafts.iter().map(|draft| draft.flows.len()).sum();
+    let kinds = [Kind::Role, Kind::Feature, Kind::Port, Kind::Range, Kind::Interface];
+    let names = kinds.iter().find(|kind| declared.names(**kind).len() > MOST_NAMES);
+    let cloud = declared.roles.values().find(|role| role.all_names().nth(MOST_NAMES).is_some());
+    let words = match names {
+        Some(kind) => format!("more than {MOST_NAMES} {}s", kind.name()),
+        None if cloud.is_some() => format!("a role with more than {MOST_NAMES} names"),
+        None if rows > MOST_ROWS => format!("more than {MOST_ROWS} flows"),
+        None => return false,
+    };
+    if let Some(draft) = drafts.iter().max_by_key(|draft| draft.document.source().length()) {
+        let name = draft.document.source().name();
+        draft.document.report(
+            Mistake::without_place(format!("the tables of the product of {name} have {words}"))
+                .help("no product has so many: were these tables made by a program?"),
+        );
+    }
+    true
+}
+
 fn check_uses(draft: &Draft, declared: &Declared<'_>, complete: bool) {
-    for used in &draft.uses {
+    let undeclared = draft.uses.iter().filter(|used| complete && !declared.has(used));
+    for used in draft.document.parts(undeclared.collect()) {
         let names = declared.names(used.kind);
-        if !complete || names.contains(&used.name.as_str()) {
-            continue;
-        }
         let kind = used.kind.name();
         let mistake = draft
             .document
@@ -259,58 +300,15 @@ fn check_uses(draft: &Draft, declared: &Declared<'_>, complete: bool) {
 
 /// Reports roles that include themselves by way of others.
 fn check_cycles(roles: &Union<'_, Role>) {
-    for (name, (_, draft, span)) in &roles.0 {
-        let mut way = vec![name.as_str()];
-        if let Some(cycle) = cycle(roles, name, &mut way)
-            // One report a cycle, at its first role in the alphabet.
-            && cycle.iter().all(|other| *other >= name.as_str())
-        {
-            let message = format!("the role `{name}` includes itself: {}", cycle.join(" -> "));
-            draft.document.report(
-                draft
-                    .document
-                    .source()
-                    .mistake(span, message)
-                    .label("here")
-                    .help("remove one of the `includes`"),
-            );
-        }
+    let includes = |name: &str| roles.0.get(name).map(|(role, _, _)| role.includes.as_slice());
+    for cycle in Cycles::among(roles.0.keys().map(String::as_str), includes) {
+        let Some((_, draft, span)) = cycle.first().and_then(|name| roles.0.get(*name)) else {
+            continue;
+        };
+        let message = format!("the role `{}` includes itself: {}", cycle[0], cycle.join(" -> "));
+        let mistake = draft.document.source().mistake(span, message).label("here");
+        draft.document.report(mistake.help("remove one of the `includes`"));
     }
-}
-
-/// A way from the last role of `way` back to `start`. Visits every role once at most.
-fn cycle<'r>(
-    roles: &'r Union<'_, Role>,
-    start: &str,
-    way: &mut Vec<&'r str>,
-) -> Option<Vec<&'r str>> {
-    let mut visited: BTreeSet<&str> = BTreeSet::new();
-    fn walk<'r>(
-        roles: &'r Union<'_, Role>,
-        start: &str,
-        way: &mut Vec<&'r str>,
-        visited: &mut BTreeSet<&'r str>,
-    ) -> Option<Vec<&'r str>> {
-        // A chain of includes in a file of 1 MiB could be deep enough to exhaust the stack.
-        if way.len() > 64 {
-            return None;
-        }
-        let (role, _, _) = roles.0.get(*way.last()?)?;
-        for next in &role.includes {
-            way.push(next);
-            if next == start {
-                return Some(way.clone());
-            }
-            if visited.insert(next)
-                && let Some(found) = walk(roles, start, way, visited)
-            {
-                return Some(found);
-            }
-            way.pop();
-        }
-        None
-    }
-    walk(roles, start, way, &mut visited)
 }
 
 /// The full id of a flow is `name/flow`, `name` being the last part of the matrix id: it must tell

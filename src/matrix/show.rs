@@ -96,8 +96,11 @@ pub fn matrix(matrix: &Matrix, product: &Product, width: u16) -> String {
 
 /// One matrix as JSON: what its file says, each named port and range with its numbers beside it,
 /// and the roles that its flows use.
-pub fn document(matrix: &Matrix, product: &Product) -> Value {
-    let mut document = serde_json::to_value(matrix).unwrap_or_default();
+///
+/// # Errors
+/// None that a table can cause; serde's signature has one.
+pub fn document(matrix: &Matrix, product: &Product) -> serde_json::Result<Value> {
+    let mut document = serde_json::to_value(matrix)?;
     let flows = document.get_mut("flows").and_then(Value::as_array_mut);
     for (shown, flow) in flows.into_iter().flatten().zip(&matrix.flows) {
         let Some(shown) = shown.as_object_mut() else { continue };
@@ -116,12 +119,11 @@ pub fn document(matrix: &Matrix, product: &Product) -> Value {
         .map(String::as_str)
         .collect();
     let used = product.roles.iter().filter(|role| ends.contains(role.id.as_str()));
-    let used: Vec<Value> =
-        used.map(|role| serde_json::to_value(role).unwrap_or_default()).collect();
+    let used = used.map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
     if let Some(document) = document.as_object_mut() {
         document.insert("used_roles".to_owned(), used.into());
     }
-    document
+    Ok(document)
 }
 
 fn ends(flow: &Flow) -> String {

@@ -4,6 +4,7 @@
 mod encrypted;
 mod family;
 mod network;
+mod pairs;
 mod spoken;
 
 pub use encrypted::{Alpn, Certificate, ChainLink, SecondGreeting, Tls};
@@ -16,21 +17,24 @@ pub use spoken::{
 
 use super::step_kind::StepKind;
 use family::{Rare, is_default, take};
+use pairs::Pairs;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 /// The facts of one step, by what they are about. A step has those of several families where one
 /// protocol lies in another: an HTTP request that TLS broke off has an alert.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Facts(Box<Families>);
+#[derive(Debug, Clone, Default, JsonSchema)]
+pub struct Facts(#[schemars(with = "Families")] Option<Box<Families>>);
 
 macro_rules! families {
     ($($(#[$doc:meta])* $name:ident: $family:ty,)+) => {
         /// Facts by family. What was not seen is not there.
-        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[serde(default)]
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+        #[schemars(default)]
         pub struct Families {
             $($(#[$doc])* #[serde(skip_serializing_if = "is_default")] pub $name: Rare<$family>,)+
             /// Seconds by which the other end's clock is ahead of this machine's, by its own word.
@@ -41,26 +45,60 @@ macro_rules! families {
             pub more: More,
             /// Families of a newer version.
             #[serde(flatten)]
-            newer: Flat,
+            #[schemars(with = "Flat")]
+            newer: Pairs,
+        }
+
+        /// Family by family, so that only what is of a newer version is kept as it stands.
+        impl<'de> Deserialize<'de> for Families {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                struct Named;
+
+                impl<'de> Visitor<'de> for Named {
+                    type Value = Families;
+
+                    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        to.write_str("facts by family")
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Families, A::Error> {
+                        let mut facts = Families::default();
+                        let mut newer = Vec::new();
+                        while let Some(name) = all.next_key::<String>()? {
+                            match name.as_str() {
+                                $(stringify!($name) => facts.$name = all.next_value()?,)+
+                                "clock_offset_s" => facts.clock_offset_s = all.next_value()?,
+                                "more" => facts.more = all.next_value()?,
+                                _ => newer.push((name, all.next_value()?)),
+                            }
+                        }
+                        facts.newer.extend(newer);
+                        Ok(facts)
+                    }
+                }
+
+                const NAMES: &[&str] = &[$(stringify!($name),)+ "clock_offset_s", "more"];
+                from.deserialize_struct("Families", NAMES, Named)
+            }
         }
 
         impl Families {
             /// Takes over what another step, or another look, has seen: of two values of one fact
             /// the other's.
             pub fn absorb(&mut self, other: Facts) {
-                let other = *other.0;
+                let Some(other) = other.0.map(|other| *other) else { return };
                 $(if !is_default(&other.$name) {
                     self.$name.absorb((*other.$name).clone());
                 })+
                 self.clock_offset_s = other.clock_offset_s.or(self.clock_offset_s);
                 self.more.absorb(other.more);
-                self.newer.extend(other.newer);
+                self.newer.extend(other.newer.0);
             }
 
             /// All facts by name, without their families. For people: whoever decides by a fact
             /// reads its field.
             pub fn flat(&self) -> Flat {
-                let mut flat = self.newer.clone();
+                let mut flat = self.newer.flat();
                 flat.extend(self.more.flat());
                 $(flat.extend(self.$name.flat());)+
                 flat.extend(self.clock_offset_s.map(|s| ("clock_offset_s".to_owned(), s.into())));
@@ -124,13 +162,34 @@ impl Deref for Facts {
     type Target = Families;
 
     fn deref(&self) -> &Families {
-        &self.0
+        static NONE: LazyLock<Families> = LazyLock::new(Families::default);
+        self.0.as_deref().unwrap_or(&NONE)
     }
 }
 
 impl DerefMut for Facts {
     fn deref_mut(&mut self) -> &mut Families {
-        &mut self.0
+        self.0.get_or_insert_default()
+    }
+}
+
+/// That nothing was seen is the same whether there is room for it or not.
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Serialize for Facts {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Facts {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let facts = Families::deserialize(from)?;
+        Ok(Facts((!is_default(&facts)).then(|| Box::new(facts))))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One step of a probe, and how it ended.
 
-use super::facts::Facts;
+use super::facts::{Facts, Flat};
 use super::step_kind::StepKind;
 use crate::open_words::words;
 use crate::reason::Reason;
@@ -134,13 +134,24 @@ struct Form {
     /// What was seen.
     #[serde(default, skip_serializing_if = "Facts::is_empty")]
     facts: Facts,
+    /// What was seen, in files of version 1: facts that have no family.
+    #[serde(default, skip_serializing)]
+    #[schemars(skip)]
+    detail: Flat,
 }
 
 impl From<Form> for Step {
     /// A failed step of which a file does not say why is told as not tested, by nobody: it is none
     /// that was climbed.
     fn from(form: Form) -> Self {
-        let Form { step, ok, reason, initiator, at_ms, ms, facts } = form;
+        let Form { step, ok, reason, initiator, at_ms, ms, mut facts, detail } = form;
+        if !detail.is_empty() {
+            let families = Facts::of_flat(step, detail);
+            match facts.is_empty() {
+                true => facts = families,
+                false => facts.absorb(families),
+            }
+        }
         Step { step, outcome: Outcome::of(ok, reason, initiator), at_ms, ms, facts }
     }
 }
@@ -155,6 +166,7 @@ impl From<Step> for Form {
             at_ms: step.at_ms,
             ms: step.ms,
             facts: step.facts,
+            detail: Flat::default(),
         }
     }
 }

@@ -8,9 +8,11 @@ use crate::plan::model::{
     Control, Hop, HopEnd, MissingRole, Plan, PlannedFlow, RelayedTo, Unplanned, Why, hop_id,
 };
 use crate::plan::options::Options;
+use crate::plan::size::{self, TooLarge};
 use crate::plan::words::Words;
 use crate::protocol::list::Application;
 use crate::site::model::{Host, Site};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,14 +23,19 @@ use std::sync::Arc;
 /// `matrices` may hold other products' tables and other topologies': they are passed over. Names
 /// are not looked up: a hop to a host without fixed addresses has no address yet (see
 /// [`Plan::with_addresses`]).
+///
+/// # Errors
+/// When there would be more hops than can be looked after.
 pub fn build<'m>(
     product: &Product,
     matrices: impl IntoIterator<Item = &'m Matrix>,
     site: &Site,
-) -> Plan {
+) -> Result<Plan, TooLarge> {
+    size::hosts(product, site)?;
     let words = Words::new(product, site);
     let matrices: Vec<&Matrix> =
         matrices.into_iter().filter(|matrix| words.applies(matrix)).collect();
+    size::pairs(&words, &matrices)?;
     let mut builder = Builder {
         words: &words,
         matrices: &matrices,
@@ -47,7 +54,7 @@ pub fn build<'m>(
         }
     }
     let missing = builder.missing();
-    Plan {
+    Ok(Plan {
         site: site.name.clone(),
         hops: builder.hops,
         inside: builder.inside,
@@ -55,7 +62,7 @@ pub fn build<'m>(
         roles: words.planned_roles(),
         controls: controls(site),
         missing,
-    }
+    })
 }
 
 fn controls(site: &Site) -> Vec<Control> {
@@ -103,12 +110,13 @@ struct Builder<'w, 'a> {
 }
 
 /// One side of a flow: the role connected to or from, and its hosts.
-struct Side {
+struct Side<'w> {
     role: RoleId,
-    hosts: Vec<Host>,
+    /// Of all flows of the role together: there may be many.
+    hosts: Cow<'w, [Host]>,
 }
 
-impl Builder<'_, '_> {
+impl<'w> Builder<'w, '_> {
     /// Counts a flow that the product needs, and its roles that have no host.
     fn count(&mut self, flow: &Flow) {
         if !flow.required || self.words.unmet(flow).is_some() {
@@ -146,7 +154,7 @@ impl Builder<'_, '_> {
         };
         let planned = Arc::new(planned);
         let mut connectable = Vec::new();
-        for host in &to.hosts {
+        for host in to.hosts.iter() {
             match cannot_connect_to(host) {
                 Some(why) => self.unplanned.push(unplanned(why)),
                 None => connectable.push(host),
@@ -157,7 +165,8 @@ impl Builder<'_, '_> {
         if to.hosts.iter().all(is_wildcard) {
             self.unplanned.push(unplanned(Why::OnlyWildcards { role: to.role.clone() }));
         }
-        for from_host in &from.hosts {
+        let is_inside = self.is_behind_front(flow);
+        for from_host in from.hosts.iter() {
             if let Host::Discover { domain, .. } = from_host {
                 self.unplanned
                     .push(unplanned(Why::NotDiscovered { domain: domain.clone(), because: None }));
@@ -179,7 +188,7 @@ impl Builder<'_, '_> {
                     };
                     match is_same {
                         false => self.add(hop, flow),
-                        true if self.is_behind_front(flow) => self.inside.push(hop),
+                        true if is_inside => self.inside.push(hop),
                         true => {}
                     }
                 }
@@ -201,7 +210,7 @@ impl Builder<'_, '_> {
         matrix: &Matrix,
         flow: &Flow,
         id: &str,
-    ) -> Result<(PlannedFlow, u16, Side, Side), Why> {
+    ) -> Result<(PlannedFlow, u16, Side<'w>, Side<'w>), Why> {
         if let Some(condition) = self.words.unmet(flow) {
             return Err(Why::ConditionFalse { condition: condition.to_string() });
         }
@@ -284,15 +293,16 @@ impl Builder<'_, '_> {
     }
 
     /// The site's hosts of a role; the published names of a cloud role where the site gives none.
-    fn side(&self, role: &RoleId) -> Result<Side, Why> {
-        let given = self.words.hosts(role);
+    fn side(&self, role: &RoleId) -> Result<Side<'w>, Why> {
+        let words: &'w Words<'_> = self.words;
+        let given = words.hosts(role);
         let hosts = if given.is_empty() {
             let published = self.words.role(role).into_iter().flat_map(|role| role.all_names());
             published
                 .map(|name| Host::Named { name: name.to_lowercase(), addresses: Vec::new() })
                 .collect()
         } else {
-            given.to_vec()
+            Cow::Borrowed(given)
         };
         if hosts.is_empty() {
             Err(Why::RoleWithoutHost { role: role.clone() })
@@ -313,7 +323,7 @@ impl Builder<'_, '_> {
 
     /// The published ranges of a cloud role, unless the site itself says where one of its hosts is:
     /// then the site knows better.
-    fn published_networks(&self, to: &Side) -> Vec<ipnet::IpNet> {
+    fn published_networks(&self, to: &Side<'_>) -> Vec<ipnet::IpNet> {
         let Some(role) = self.words.role(&to.role) else { return Vec::new() };
         let published = |host: &Host| match host {
             Host::Named { name, addresses } => {

@@ -154,7 +154,7 @@ pub fn site(roles: &[(&str, &[&str])]) -> Site {
 
 /// The plan of these flows in one table, `shop/base`.
 pub fn plan(flows: Vec<Flow>, site: &Site) -> Plan {
-    build(&product(), &[matrix("shop/base", flows)], site)
+    build(&product(), &[matrix("shop/base", flows)], site).expect("a small plan")
 }
 
 pub fn ids(plan: &Plan) -> Vec<&str> {

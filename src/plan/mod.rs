@@ -10,4 +10,5 @@ pub mod options;
 pub mod output;
 pub mod place;
 pub mod select;
+pub mod size;
 mod words;

@@ -158,7 +158,9 @@ fn pairs(old: &[HopResult], new: &[HopResult]) -> Vec<Option<usize>> {
     }
     for (place, hop) in new.iter().enumerate() {
         found[place] = lanes.get_mut(&hop.lane()).and_then(std::collections::VecDeque::pop_front);
-        free.retain(|place_of_old| Some(*place_of_old) != found[place]);
+        if let Some(place_of_old) = found[place] {
+            free.remove(&place_of_old);
+        }
     }
     let machine =
         |hop: &HopResult| hop.tester().map(|tester| (hop.hop.clone(), tester.host.clone()));
@@ -189,8 +191,11 @@ fn pairs(old: &[HopResult], new: &[HopResult]) -> Vec<Option<usize>> {
 }
 
 /// As one JSON document.
-pub fn json(diff: &Diff) -> String {
-    serde_json::to_string_pretty(diff).unwrap_or_default() + "\n"
+///
+/// # Errors
+/// None that a difference can cause; serde's signature has one.
+pub fn json(diff: &Diff) -> serde_json::Result<String> {
+    Ok(crate::text::json::pretty(diff)? + "\n")
 }
 
 /// For people: what is worse first.
@@ -290,7 +295,7 @@ mod tests {
             "the real service has taken the stand-in's place\n{text}"
         );
         assert!(text.ends_with("3 changed (1 worse), 1 new, 1 gone, 1 as before\n"), "{text}");
-        let read: Diff = serde_json::from_str(&json(&diff)).expect("its own JSON");
+        let read: Diff = serde_json::from_str(&json(&diff).expect("JSON")).expect("its own JSON");
         assert_eq!(read, diff);
     }
 

@@ -235,7 +235,10 @@ impl RangeEntry {
 }
 
 /// The file's text, with the seal of a site key.
-pub fn json(file: &ListenFile, key: Option<&SiteKey>) -> String {
+///
+/// # Errors
+/// As of a result file.
+pub fn json(file: &ListenFile, key: Option<&SiteKey>) -> serde_json::Result<String> {
     super::format::json::document(file, key)
 }
 

@@ -3,7 +3,7 @@
 use crate::matrix::model::{Expect, NameClass, Protocol};
 use crate::matrix::port_set::PortSet;
 use crate::observation::{
-    Evidence, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
+    Evidence, Facts, Initiator, Latency, Observation, PdcRole, Step, StepKind, Sweep, Trace,
 };
 use crate::open_words::Word;
 use crate::plan::model::{Hop, HopEnd};
@@ -235,15 +235,25 @@ impl HopResult {
 /// A step whose facts steer no terminal: certificates, headers and directories are written by
 /// whoever answers.
 fn safe(mut step: Step) -> Step {
-    if let Ok(facts) = serde_json::to_value(&step.facts) {
-        let mut safe = facts.clone();
-        sanitise_fact(&mut safe);
-        // Most steps say nothing that has to be changed.
-        if safe != facts {
-            step.facts = serde_json::from_value(safe).unwrap_or_default();
+    match serde_json::to_value(&step.facts) {
+        Ok(facts) => {
+            let mut safe = facts.clone();
+            sanitise_fact(&mut safe);
+            // Most steps say nothing that has to be changed.
+            if safe != facts {
+                step.facts = serde_json::from_value(safe).unwrap_or_else(unreadable);
+            }
         }
+        Err(error) => step.facts = unreadable(error),
     }
     step
+}
+
+/// What stands in the place of facts that cannot be shown: that there were some.
+fn unreadable(error: serde_json::Error) -> Facts {
+    Facts::of(|facts| {
+        facts.more.add("facts_not_shown", sanitise(&error.to_string(), MAX_LINE));
+    })
 }
 
 /// A leg whose words steer no terminal: names in them come from proofs.

@@ -1,6 +1,7 @@
 //! Reads a site file and checks it against the port tables of its product: every mistake at once,
 //! each with its place.
 
+mod controls;
 mod nat;
 mod roles;
 mod tables;
@@ -13,7 +14,10 @@ use crate::matrix::model::{Port, Product};
 use roles::Roles;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tables::{certificate_subjects, cloud_networks, controls, named_ports, named_ranges};
+use tables::{certificate_subjects, cloud_networks, named_ports, named_ranges};
+
+/// Folders of port tables of one site.
+const MOST_FOLDERS: usize = 100;
 
 /// Reads a site file, adds the matrices of its own folders to `registry`, and checks it against all
 /// of them.
@@ -26,7 +30,12 @@ pub fn load(path: &Path, registry: &mut Registry) -> Result<Site, Vec<Mistake>> 
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut mistakes = Vec::new();
-    for directory in directories(&Document::parse(&name, &text)?, folder) {
+    let directories = directories(&Document::parse(&name, &text)?, folder);
+    if directories.len() > MOST_FOLDERS {
+        let words = format!("{name} names more than {MOST_FOLDERS} folders of port tables");
+        return Err(vec![Mistake::without_place(words)]);
+    }
+    for directory in directories {
         if let Err(found) = registry.with_directory(&directory) {
             mistakes.extend(found);
         }
@@ -46,11 +55,10 @@ fn directories(document: &Document, folder: &Path) -> Vec<PathBuf> {
         .filter(ValueReader::is_table)
         .and_then(|site| site.table())
         .and_then(|site| site.value("matrices"));
-    let entries =
-        entries.filter(ValueReader::is_list).and_then(|list| list.list()).unwrap_or_default();
-    let written = entries.iter().filter(|entry| !entry.is_not_as_written());
+    let entries = entries.filter(ValueReader::is_list).and_then(|list| list.list());
+    let written = entries.into_iter().flatten().filter(|entry| !entry.is_not_as_written());
     written
-        .filter_map(ValueReader::text)
+        .filter_map(|entry| entry.text())
         .filter(|text| !text.trim().is_empty())
         .map(|text| folder.join(text))
         .collect()
@@ -84,7 +92,7 @@ pub fn parse(
     let certificates =
         certificates.map(|table| certificate_subjects(table, product)).unwrap_or_default();
     let networks = networks.map(|table| cloud_networks(table, product)).unwrap_or_default();
-    let controls = controlled.map(|table| controls(table, &roles)).unwrap_or_default();
+    let controls = controlled.map(|table| controls::controls(table, &roles)).unwrap_or_default();
     let nat = nat.map(|table| nat::ways(table, &roles)).unwrap_or_default();
     let site = head.and_then(|head| {
         let (product, topology) = (head.product?, head.topology?);
@@ -171,7 +179,6 @@ fn head<'r>(table: TableReader<'_>, folder: &Path, registry: &'r Registry) -> He
 /// `proxy`: one route to cloud services, or a list of them.
 fn routes(table: &TableReader<'_>) -> Vec<Route> {
     let Some(value) = table.value("proxy") else { return Vec::new() };
-    let said = if value.is_list() { value.list().unwrap_or_default() } else { vec![value] };
     let route = |text: At<String>| match text.value.parse::<Route>() {
         Ok(route) => Some(route),
         Err(fault) => {
@@ -184,7 +191,7 @@ fn routes(table: &TableReader<'_>) -> Vec<Route> {
             None
         }
     };
-    said.iter().filter_map(ValueReader::string).filter_map(route).collect()
+    value.each().filter_map(|one| one.string()).filter_map(route).collect()
 }
 
 /// The product that the site names, or the only one that has its topology.

@@ -1,6 +1,7 @@
 //! What no single protocol of the field owns: what our two ends say to each other (challenge,
 //! question, sighting, seal), and forms that several codecs and TLS need. Octets in, values out.
 
+mod canonical;
 pub mod challenge;
 pub mod der;
 pub mod hex;

@@ -6,12 +6,15 @@
 //! of RFC 8785, and its HMAC-SHA256 is `value`, in hexadecimal digits. The key of it is derived
 //! from the 32 octets of the site key: HMAC-SHA256 of `portmatrix/1 seal`.
 
+use super::canonical;
 use super::challenge::SiteKey;
 use super::hex::{hex, unhex};
+use crate::input::json;
 use ring::hmac;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 
 /// The only way of sealing so far; others may follow under other names.
 pub const ALG: &str = "HMAC-SHA256";
@@ -45,41 +48,47 @@ pub enum Found {
     OtherKind(String),
 }
 
-/// Puts a seal at the end of a document. A document that is no object, or that has no canonical
-/// form, stays as it is.
-pub fn seal(document: &mut Value, key: &SiteKey) {
-    let Some(members) = document.as_object_mut() else { return };
-    members.shift_remove(MEMBER);
-    let Some(canonical) = canonical(document) else { return };
-    let value = hex(hmac::sign(&key.seal, &canonical).as_ref());
-    let seal = Seal { alg: ALG.to_owned(), key: key.fingerprint(), value };
-    if let (Some(members), Ok(seal)) = (document.as_object_mut(), serde_json::to_value(seal)) {
-        members.insert(MEMBER.to_owned(), seal);
-    }
+/// The seal of a document; `None` where it is no object, or has no canonical form.
+pub fn of(document: &str, key: &SiteKey) -> Option<Seal> {
+    let value = hex(mac(document, key)?.sign().as_ref());
+    Some(Seal { alg: ALG.to_owned(), key: key.fingerprint(), value })
 }
 
-/// Holds a document against its seal.
-pub fn check(document: &Value, key: &SiteKey) -> Found {
-    let Some(found) = document.get(MEMBER) else { return Found::None };
-    let Ok(seal) = serde_json::from_value::<Seal>(found.clone()) else { return Found::Broken };
+/// Holds a document, which must be right JSON, against its seal.
+pub fn check(document: &str, key: &SiteKey) -> Found {
+    let seal = match json::read::<Sealed>(document) {
+        Ok(Sealed { seal: None }) => return Found::None,
+        Ok(Sealed { seal: Some(seal) }) => serde_json::from_value::<Seal>(seal),
+        Err(twice) => Err(twice),
+    };
+    let Ok(seal) = seal else { return Found::Broken };
     if seal.alg != ALG {
         return Found::OtherKind(seal.alg);
     }
     if seal.key != key.fingerprint() {
         return Found::OtherKey(seal.key);
     }
-    let mut rest = document.clone();
-    if let Some(members) = rest.as_object_mut() {
-        members.shift_remove(MEMBER);
-    }
-    let whole = canonical(&rest)
+    let whole = mac(document, key)
         .zip(unhex(&seal.value))
-        .is_some_and(|(canonical, value)| hmac::verify(&key.seal, &canonical, &value).is_ok());
+        .is_some_and(|(mac, value)| bool::from(mac.sign().as_ref().ct_eq(&value)));
     if whole { Found::Whole } else { Found::Broken }
 }
 
-fn canonical(document: &Value) -> Option<Vec<u8>> {
-    serde_json_canonicalizer::to_vec(document).ok()
+/// A document, of which the seal alone is looked at. One that is `null` is no seal either.
+#[derive(Deserialize)]
+struct Sealed {
+    #[serde(default, deserialize_with = "there")]
+    seal: Option<Value>,
+}
+
+fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+fn mac(document: &str, key: &SiteKey) -> Option<hmac::Context> {
+    let mut mac = hmac::Context::with_key(&key.seal);
+    canonical::write(document, MEMBER, &mut |piece| mac.update(piece))?;
+    Some(mac)
 }
 
 #[cfg(test)]
@@ -94,43 +103,44 @@ mod tests {
     fn sealed() -> Value {
         let mut document =
             json!({ "schema": "x/1", "b": [1, 2.5, 1e-7, null], "a": "ü \u{1f600}" });
-        seal(&mut document, &key(1));
+        document[MEMBER] = json!(of(&document.to_string(), &key(1)).expect("a seal"));
         document
     }
 
     #[test]
     fn what_was_changed_is_seen_and_the_order_of_members_is_no_change() {
         let document = sealed();
-        assert_eq!(
-            document.as_object().and_then(|m| m.keys().next_back()).expect("a document"),
-            MEMBER
-        );
-        assert_eq!(check(&document, &key(1)), Found::Whole);
+        assert_eq!(check(&document.to_string(), &key(1)), Found::Whole);
         let text = serde_json::to_string_pretty(&document).expect("a document");
-        assert_eq!(check(&serde_json::from_str(&text).expect("a document"), &key(1)), Found::Whole);
+        assert_eq!(check(&text, &key(1)), Found::Whole);
         let mut members: Vec<_> =
             document.as_object().expect("a document").clone().into_iter().collect();
         members.reverse();
-        assert_eq!(check(&Value::Object(members.into_iter().collect()), &key(1)), Found::Whole);
+        let members = Value::Object(members.into_iter().collect());
+        assert_eq!(check(&members.to_string(), &key(1)), Found::Whole);
+        let again = text.replacen('{', "{\"a\": 1,", 1);
+        assert_eq!(check(&again, &key(1)), Found::Broken, "a member that is there twice");
         for change in [
             |d: &mut Value| d["a"] = json!("u"),
             |d: &mut Value| d["b"][1] = json!(2.25),
             |d: &mut Value| d["c"] = json!(null),
             |d: &mut Value| d["seal"]["value"] = json!("00"),
             |d: &mut Value| d["seal"] = json!("HMAC-SHA256"),
+            |d: &mut Value| d["seal"] = json!(null),
         ] {
             let mut changed = document.clone();
             change(&mut changed);
-            assert_eq!(check(&changed, &key(1)), Found::Broken, "{changed}");
+            assert_eq!(check(&changed.to_string(), &key(1)), Found::Broken, "{changed}");
         }
     }
 
     #[test]
     fn none_another_key_and_another_kind_are_told_apart() {
-        assert_eq!(check(&json!({ "a": 1 }), &key(1)), Found::None);
-        assert_eq!(check(&sealed(), &key(2)), Found::OtherKey(key(1).fingerprint()));
+        assert_eq!(check("{ \"a\": 1 }", &key(1)), Found::None);
+        let other = sealed().to_string();
+        assert_eq!(check(&other, &key(2)), Found::OtherKey(key(1).fingerprint()));
         let mut other = sealed();
         other["seal"]["alg"] = json!("Ed25519");
-        assert_eq!(check(&other, &key(1)), Found::OtherKind("Ed25519".to_owned()));
+        assert_eq!(check(&other.to_string(), &key(1)), Found::OtherKind("Ed25519".to_owned()));
     }
 }

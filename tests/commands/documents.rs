@@ -63,7 +63,7 @@ fn the_schemas_are_those_of_the_types() {
     };
     let plan = portmatrix::plan::output::schema().expect("a schema is JSON");
     let schemas = [
-        ("result-2.json", portmatrix::report::format::json::schema()),
+        ("result-2.json", portmatrix::report::format::json::schema().expect("a schema is JSON")),
         ("listen-1.json", pretty(&schemars::schema_for!(ListenFile))),
         ("diff-1.json", pretty(&schemars::schema_for!(Diff))),
         ("plan-1.json", plan),

@@ -3,11 +3,13 @@
 //! All of these tests are one program and run side by side: each has addresses of its own in
 //! 127.0.0.0/8, and none changes its environment or its current folder.
 
+mod bounds;
 mod connect;
 mod dependencies;
 mod documents;
 mod endpoints;
 mod explain;
+mod hostile;
 mod invalid;
 mod lab;
 mod listen;

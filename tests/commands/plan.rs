@@ -153,7 +153,7 @@ fn what_init_prints_is_a_right_site_with_hops_at_every_topology() {
             );
             let site = parse("site.toml", &text, Path::new(""), &registry)
                 .unwrap_or_else(|m| panic!("{m:#?}\n{text}"));
-            let plan = build(product, registry.matrices(), &site);
+            let plan = build(product, registry.matrices(), &site).expect("a plan");
             assert!(!plan.hops.is_empty(), "{text}");
             for feature in &product.features {
                 assert!(text.contains(&feature.id), "{}", feature.id);

@@ -1,13 +1,11 @@
 //! What all families of facts have in common.
 
+pub use super::pairs::Flat;
+use super::pairs::Pairs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
-
-/// Facts by name.
-pub type Flat = BTreeMap<String, Value>;
 
 /// Facts about one matter.
 pub trait Family: Default + PartialEq + 'static {
@@ -41,7 +39,7 @@ impl<T: Family> DerefMut for Rare<T> {
 
 impl<T: Family> From<T> for Rare<T> {
     fn from(facts: T) -> Self {
-        Rare(Some(Box::new(facts)))
+        Rare((!is_default(&facts)).then(|| Box::new(facts)))
     }
 }
 
@@ -77,24 +75,27 @@ impl<T: JsonSchema> JsonSchema for Rare<T> {
 /// Free facts: for people, read by nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct More(Flat);
+pub struct More(#[schemars(with = "Flat")] Pairs);
 
 impl More {
     pub(super) fn of(flat: Flat) -> Self {
-        More(flat)
+        // No more room than it takes: there is one for each step of an old file.
+        let mut pairs = Vec::with_capacity(flat.len());
+        pairs.extend(flat);
+        More(Pairs(pairs))
     }
 
     /// One more.
     pub fn add(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.to_owned(), value.into());
+        self.0.extend([(name.to_owned(), value.into())]);
     }
 
     pub(super) fn absorb(&mut self, other: More) {
-        self.0.extend(other.0);
+        self.0.extend(other.0.0);
     }
 
     pub(super) fn flat(&self) -> Flat {
-        self.0.clone()
+        self.0.flat()
     }
 }
 

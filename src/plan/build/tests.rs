@@ -45,7 +45,7 @@ fn a_table_applies_at_its_topology_and_product() {
         table.flows[0].port = Port::Literal(100 + number as u16);
     }
     assert_eq!(
-        ids(&build(&product(), &tables, &site)),
+        ids(&build(&product(), &tables, &site).expect("a plan")),
         ["direct/direct/w/d:100", "any/any/w/d:102"]
     );
 }
@@ -110,7 +110,8 @@ fn roles_that_include_each_other_end() {
         &product,
         &[matrix("shop/base", vec![tcp("f", "web", "db")])],
         &site(&[("web", &["w"]), ("store", &["s"])]),
-    );
+    )
+    .expect("a plan");
     assert_eq!(ids(&plan), ["base/f/w/s:80"]);
 }
 
@@ -433,7 +434,7 @@ fn tables_of_the_same_short_name_do_not_clash() {
     let tables =
         [matrix("shop/base", vec![tcp("f", "web", "db")]), matrix("other/base", vec![deny])];
     assert_eq!(
-        ids(&build(&product(), &tables, &site(&[("web", &["w"]), ("db", &["d"])]))),
+        ids(&build(&product(), &tables, &site(&[("web", &["w"]), ("db", &["d"])])).expect("a plan")),
         ["base/f/w/d:80", "base/f/w/d:80#2"]
     );
 }
@@ -450,6 +451,7 @@ fn the_source_is_cited() {
     let hosts = site(&[("web", &["w"]), ("db", &["d"])]);
     let sources = |table: &Matrix| {
         build(&product(), [table], &hosts)
+            .expect("a plan")
             .hops
             .iter()
             .map(|hop| hop.flow.source.clone())

@@ -82,5 +82,6 @@ pub fn csv(view: &View<'_>) -> Result<String, csv::Error> {
         writer.write_record(record.iter().map(|cell| spreadsheet_safe(cell)))?;
     }
     let octets = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(String::from_utf8_lossy(&octets).into_owned())
+    // Cells are text, and so is what stands between them.
+    String::from_utf8(octets).map_err(|error| std::io::Error::other(error).into())
 }

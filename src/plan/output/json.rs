@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::plan::document::PlanDocument;
+use crate::text::json::pretty;
 use schemars::generate::SchemaSettings;
 
 /// The document `portmatrix/plan/1`, indented, with a final line feed.
@@ -10,7 +11,7 @@ use schemars::generate::SchemaSettings;
 /// None that a plan can cause; serde's signature has one.
 pub fn json(view: &View<'_>) -> Result<String, serde_json::Error> {
     let document = PlanDocument::new(view.plan, &view.hops, &view.unplanned);
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    Ok(pretty(&document)? + "\n")
 }
 
 /// The JSON Schema of the document, from the types.
@@ -20,5 +21,5 @@ pub fn json(view: &View<'_>) -> Result<String, serde_json::Error> {
 pub fn schema() -> Result<String, serde_json::Error> {
     // What is left out when it is empty is not required.
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    Ok(serde_json::to_string_pretty(&generator.into_root_schema_for::<PlanDocument<'_>>())? + "\n")
+    Ok(pretty(&generator.into_root_schema_for::<PlanDocument<'_>>())? + "\n")
 }

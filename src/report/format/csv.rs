@@ -1,13 +1,17 @@
 //! One line per hop for a spreadsheet (RFC 4180).
 
-use crate::observation::{Evidence, Initiator};
+use crate::observation::Evidence;
+use crate::open_words::Open as _;
 use crate::result::HopResult;
 use crate::text::spreadsheet_safe;
 
 /// Header and rows.
-pub fn render(hops: &[HopResult]) -> String {
+///
+/// # Errors
+/// None that a result can cause; the writer's signature has one.
+pub fn render(hops: &[HopResult]) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let _ = writer.write_record([
+    writer.write_record([
         "hop",
         "flow",
         "from_role",
@@ -34,13 +38,10 @@ pub fn render(hops: &[HopResult]) -> String {
         "advice",
         "tested_by",
         "tested_from",
-    ]);
+    ])?;
     for hop in hops {
         let evidence = Evidence::decisive(&hop.evidence);
         let icmp = evidence.and_then(|e| e.icmp);
-        let word = |initiator: Initiator| {
-            serde_json::to_value(initiator).ok().and_then(|w| w.as_str().map(str::to_owned))
-        };
         let fields = [
             hop.hop.clone(),
             hop.flow.clone(),
@@ -57,7 +58,7 @@ pub fn render(hops: &[HopResult]) -> String {
             hop.required.to_string(),
             hop.verdict.name().to_owned(),
             hop.reason.to_string(),
-            hop.initiator.and_then(word).unwrap_or_default(),
+            hop.initiator.map(|initiator| initiator.word().to_owned()).unwrap_or_default(),
             hop.answered_by.name().to_owned(),
             format!("{:.3}", hop.ms),
             evidence.and_then(|e| e.source).map(|s| s.to_string()).unwrap_or_default(),
@@ -76,7 +77,9 @@ pub fn render(hops: &[HopResult]) -> String {
                 .map(|a| a.to_string())
                 .unwrap_or_default(),
         ];
-        let _ = writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)));
+        writer.write_record(fields.iter().map(|f| spreadsheet_safe(f)))?;
     }
-    writer.into_inner().ok().and_then(|octets| String::from_utf8(octets).ok()).unwrap_or_default()
+    let octets = writer.into_inner().map_err(|error| error.into_error())?;
+    // Cells are text, and so is what stands between them.
+    String::from_utf8(octets).map_err(|error| std::io::Error::other(error).into())
 }

@@ -1,10 +1,12 @@
 //! The result file, and its schema.
 
 use crate::result::{Counts, ResultFile};
+use crate::text::json::pretty;
 use crate::wire::challenge::SiteKey;
 use crate::wire::seal::{self, Seal};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::ser::Error;
 
 /// A result as it is written: at its end stands what it comes to. Whoever reads one counts anew.
 #[derive(Serialize, JsonSchema)]
@@ -25,33 +27,46 @@ struct Written<F> {
 }
 
 /// One JSON document, ended by a newline.
-pub fn render(file: &ResultFile) -> String {
+///
+/// # Errors
+/// As of serde. The types hold nothing that JSON cannot: keys are text and no number is infinite.
+pub fn render(file: &ResultFile) -> serde_json::Result<String> {
     sealed(file, None)
 }
 
 /// The same with the seal of a site key.
-pub fn sealed(file: &ResultFile, key: Option<&SiteKey>) -> String {
+///
+/// # Errors
+/// As [`render`]; and when the document cannot be sealed, since it would be taken for one whose seal
+/// was taken away.
+pub fn sealed(file: &ResultFile, key: Option<&SiteKey>) -> serde_json::Result<String> {
     let (summary, exit_code) = (Some(Counts::of(&file.hops)), Some(file.exit_code()));
     document(&Written { file, summary, exit_code, seal: None }, key)
 }
 
 /// A document that is evidence, ended by a newline.
-pub(in crate::report) fn document(content: &impl Serialize, key: Option<&SiteKey>) -> String {
-    // The types hold nothing that JSON cannot: keys are text and no number is infinite.
-    let text = match key {
-        None => serde_json::to_string_pretty(content),
-        Some(key) => serde_json::to_value(content).and_then(|mut document| {
-            seal::seal(&mut document, key);
-            serde_json::to_string_pretty(&document)
-        }),
-    };
-    text.map_or_else(|e| format!("{{\"error\":\"{e}\"}}"), |text| text + "\n")
+pub(in crate::report) fn document(
+    content: &impl Serialize,
+    key: Option<&SiteKey>,
+) -> serde_json::Result<String> {
+    let mut text = pretty(content)?;
+    if let Some(key) = key {
+        let seal = seal::of(&text, key).ok_or_else(|| Error::custom("it cannot be sealed"))?;
+        // The seal is over the text as it stands, and becomes its last member.
+        let end = text.trim_end_matches(['}', '\n']).len();
+        let seal = pretty(&seal)?.replace('\n', "\n  ");
+        text.truncate(end);
+        text.push_str(&format!(",\n  \"{}\": {seal}\n}}", seal::MEMBER));
+    }
+    Ok(text + "\n")
 }
 
 /// JSON Schema (2020-12) of the result file.
-pub fn schema() -> String {
-    let schema = schemars::schema_for!(Written<ResultFile>);
-    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+///
+/// # Errors
+/// None; serde's signature has one.
+pub fn schema() -> serde_json::Result<String> {
+    Ok(pretty(&schemars::schema_for!(Written<ResultFile>))? + "\n")
 }
 
 #[cfg(test)]
@@ -76,7 +91,8 @@ mod tests {
                 "site": "s", "from": { "host": "a", "roles": [] }, "hops": hops,
                 "started": "2026-11-24T04:00:00Z", "finished": "2026-11-24T04:00:00Z" });
             let file: ResultFile = serde_json::from_value(file).expect("a result");
-            let written: serde_json::Value = serde_json::from_str(&render(&file)).expect("JSON");
+            let written: serde_json::Value =
+                serde_json::from_str(&render(&file).expect("JSON")).expect("JSON");
             assert_eq!(written["exit_code"], code);
             for verdict in verdicts {
                 assert_eq!(written["summary"][verdict], 1, "{written}");

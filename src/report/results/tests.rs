@@ -1,5 +1,6 @@
 //! What a result looks like in every format of text, and that nothing in it becomes part of a
-//! format. What it looks like today is in `tests/data/document`.
+//! format (of a ticket: `tests/commands/hostile.rs`). What it looks like today is in
+//! `tests/data/document`.
 
 use super::*;
 use crate::document::{Style, html, markdown, terminal};
@@ -100,31 +101,6 @@ fn nothing_in_a_result_becomes_markup_of_a_page() {
     assert!(page.contains("&lt;script&gt;alert(1)"), "it is shown");
     let title = page.split("</title>").next().expect("a title");
     assert!(!title.contains("<script") && title.contains("&lt;script"), "{title}");
-}
-
-/// What is left of a line of Markdown when its words are taken away.
-fn structure(line: &str) -> String {
-    let line = line.replace("\\\\", "").replace("\\|", "").replace("\\`", "").replace("\\]", "");
-    // Inside a code span nothing is markup.
-    let outside: Vec<&str> = line.split('`').step_by(2).collect();
-    let outside = outside.join("`");
-    let begin: String = outside.chars().take_while(|c| "#-*>+ ".contains(*c)).collect();
-    let links = outside.matches("](").count() + outside.matches("][").count();
-    let bars = if outside.starts_with('|') { outside.matches('|').count() } else { 0 };
-    format!("{begin} bars {bars} links {links} tags {}", outside.matches('<').count())
-}
-
-#[test]
-fn nothing_in_a_result_becomes_markup_of_a_ticket() {
-    let (hostile, plain) = (with_suffix(HOSTILE).0, with_suffix(HARMLESS).0);
-    let (hostile, plain) =
-        (markdown::render(&document(&hostile)), markdown::render(&document(&plain)));
-    assert_eq!(hostile.lines().count(), plain.lines().count());
-    for (hostile, plain) in hostile.lines().zip(plain.lines()) {
-        assert_eq!(structure(hostile), structure(plain), "{hostile}\n{plain}");
-    }
-    assert_eq!(steering(&hostile), "");
-    assert!(hostile.contains("alert(1)"), "it is shown");
 }
 
 /// What the formats look like is in files, so that a change of them is seen; with `UPDATE_EXPECTED`

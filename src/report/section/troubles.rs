@@ -5,6 +5,7 @@ use crate::reason::Reason;
 use crate::report::words::{facts, to_text, tone};
 use crate::result::{HopResult, TestedBy};
 use crate::verdict::Verdict;
+use std::collections::BTreeMap;
 
 /// For each hop the anchor of what is told of it, where something is.
 pub(super) fn anchors(hops: &[HopResult]) -> Vec<Option<String>> {
@@ -38,23 +39,35 @@ type Told<'h> = (&'h HopResult, String);
 /// other names where nothing was sent at all.
 fn alike<'h>(hops: impl Iterator<Item = Told<'h>>) -> Vec<(Told<'h>, Vec<Told<'h>>)> {
     let mut groups: Vec<(Told, Vec<Told>)> = Vec::new();
+    // The first group of each name, and of names to which nothing was sent: there may be many hops.
+    let mut of_name: BTreeMap<(Key, &str), usize> = BTreeMap::new();
+    let mut of_unsent: BTreeMap<Key, usize> = BTreeMap::new();
     for told in hops {
-        match groups.iter_mut().find(|((first, _), _)| are_alike(first, told.0)) {
-            Some((_, others)) => others.push(told),
-            None => groups.push((told, Vec::new())),
+        let (hop, place) = (told.0, groups.len());
+        if hop.class.is_none() {
+            groups.push((told, Vec::new()));
+            continue;
+        }
+        let same = of_name.get(&(key(hop), hop.to.host.as_str()));
+        let unsent = of_unsent.get(&key(hop)).filter(|_| hop.evidence.is_empty());
+        match same.into_iter().chain(unsent).min() {
+            Some(group) => groups[*group].1.push(told),
+            None => {
+                of_name.entry((key(hop), &hop.to.host)).or_insert(place);
+                if hop.evidence.is_empty() {
+                    of_unsent.entry(key(hop)).or_insert(place);
+                }
+                groups.push((told, Vec::new()));
+            }
         }
     }
     groups
 }
 
-fn are_alike(one: &HopResult, other: &HopResult) -> bool {
-    one.class.is_some()
-        && key(one) == key(other)
-        && (one.to.host == other.to.host || (one.evidence.is_empty() && other.evidence.is_empty()))
-}
-
 /// What hops that stand alike have in common.
-fn key(hop: &HopResult) -> (&str, &str, Option<&TestedBy>, Option<&str>, Verdict, Reason) {
+type Key<'h> = (&'h str, &'h str, Option<&'h TestedBy>, Option<&'h str>, Verdict, Reason);
+
+fn key(hop: &HopResult) -> Key<'_> {
     let HopResult { flow, from, proxy, verdict, reason, .. } = hop;
     (flow, &from.host, hop.tester(), proxy.as_deref(), *verdict, *reason)
 }

@@ -5,7 +5,10 @@ use crate::input::{At, Span, TableReader, ValueReader};
 use crate::matrix::model::Product;
 use crate::site::host::{self, BadHost};
 use crate::site::model::Host;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Addresses of one host: more has no machine.
+const MOST_ADDRESSES: usize = 256;
 
 /// The table `[roles]` while it is read.
 pub(super) struct Roles<'t, 'd> {
@@ -57,11 +60,9 @@ impl Roles<'_, '_> {
     }
 
     fn role(&mut self, value: &ValueReader<'_>) -> Vec<Host> {
-        let values =
-            if value.is_list() { value.list().unwrap_or_default() } else { vec![value.clone()] };
         let mut hosts: Vec<Host> = Vec::new();
-        let mut places: std::collections::HashMap<String, Span> = std::collections::HashMap::new();
-        for value in values {
+        let mut places: HashMap<String, Span> = HashMap::new();
+        for value in value.each() {
             let Some(host) = self.host(&value) else { continue };
             let label = host.label();
             match places.get(&label) {
@@ -174,8 +175,14 @@ impl Roles<'_, '_> {
         addresses: Vec<std::net::IpAddr>,
         span: &Span,
     ) -> Option<Host> {
+        if addresses.len() > MOST_ADDRESSES {
+            let words = format!("{name} has more than {MOST_ADDRESSES} addresses");
+            self.table.report(self.table.mistake(span, words).label("here"));
+            return None;
+        }
+        let mut known = HashSet::new();
         for (place, address) in addresses.iter().enumerate() {
-            if addresses[..place].contains(address) {
+            if !known.insert(address) {
                 let again = said.get(place).map_or(span, |at| &at.span);
                 self.table.report(
                     self.table

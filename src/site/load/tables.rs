@@ -1,15 +1,12 @@
 //! The smaller tables of a site file: named ports and ranges, ranges of cloud services, subjects of
 //! certificates.
 
-use crate::input::{At, Mistake, TableReader, ValueReader, choices};
+use crate::input::{At, Mistake, TableReader, choices};
 use crate::matrix::Registry;
-use crate::matrix::model::RoleId;
 use crate::matrix::model::{Port, Product};
 use crate::matrix::port_set::PortSet;
-use crate::site::host;
-use crate::site::model::Host;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub(super) fn named_ports(
     table: TableReader<'_>,
@@ -135,7 +132,7 @@ pub(super) fn cloud_networks(
             table.report(mistake.help(choices(&key.value, "roles", published)));
         }
         let mut ranges = Vec::new();
-        for text in value.list().unwrap_or_default().iter().filter_map(ValueReader::string) {
+        for text in value.list().into_iter().flatten().filter_map(|one| one.string()) {
             match text.value.parse::<IpNet>() {
                 Ok(network) if network == network.trunc() => ranges.push(network),
                 _ => {
@@ -176,107 +173,6 @@ pub(super) fn certificate_subjects(
     }
     table.finish();
     subjects
-}
-
-/// The table `[controls]`: by host, one port or several that are known to be open there from
-/// everywhere.
-pub(super) fn controls(
-    table: TableReader<'_>,
-    roles: &BTreeMap<RoleId, Vec<Host>>,
-) -> BTreeMap<String, Vec<u16>> {
-    let mut controls: BTreeMap<String, Vec<u16>> = BTreeMap::new();
-    for (key, value) in table.entries() {
-        if value.is_table() {
-            let mistake =
-                table.mistake(&key.span, "a host name with dots must be in quotes").label("here");
-            table.report(mistake.help(format!(
-                "write it as \"{}.example.com\" = 3389: without quotes, TOML \
-                    takes each part for a table",
-                key.value
-            )));
-            continue;
-        }
-        let values = if value.is_list() { value.list().unwrap_or_default() } else { vec![value] };
-        let mut ports: Vec<u16> = Vec::new();
-        for port in values.iter().filter_map(ValueReader::port) {
-            if ports.contains(&port.value) {
-                table.report(
-                    table
-                        .mistake(&port.span, format!("port {} is listed twice", port.value))
-                        .label("again here"),
-                );
-                continue;
-            }
-            ports.push(port.value);
-        }
-        if values.is_empty() {
-            let mistake = table
-                .mistake(&key.span, format!("no port is given for {}", key.value))
-                .label("here");
-            table.report(mistake.help(
-                "write a port that is known to be open on this host, or a list of ports: 3389",
-            ));
-        }
-        let Some(label) = controlled_host(&table, &key, roles) else { continue };
-        match controls.get_mut(&label) {
-            Some(_) => {
-                let mistake = table
-                    .mistake(&key.span, format!("{label} is listed twice"))
-                    .label("again here");
-                table.report(mistake.help("give a host all its ports in one list: [22, 3389]"));
-            }
-            None => drop(controls.insert(label, ports)),
-        }
-    }
-    table.finish();
-    controls
-}
-
-/// The host that a key of `[controls]` means, as [`Host::label`] calls it.
-fn controlled_host(
-    table: &TableReader<'_>,
-    key: &At<String>,
-    roles: &BTreeMap<RoleId, Vec<Host>>,
-) -> Option<String> {
-    let refuse = |message: String, help: String| {
-        table.report(table.mistake(&key.span, message).label("here").help(help))
-    };
-    let said = match host::host(&key.value) {
-        Ok(said) => said,
-        Err(wrong) => {
-            refuse(wrong.message, wrong.help);
-            return None;
-        }
-    };
-    let label = said.label();
-    if matches!(said, Host::Network(_)) {
-        let help = "a control is a port of one host: write the host as [roles] has it".to_owned();
-        refuse(format!("\"{label}\" is a network, not a host"), help);
-        return None;
-    }
-    let everybody = || roles.values().flatten();
-    let is_listed = everybody().any(|host| host.label() == label);
-    // Controllers that are looked up have names of their domain, which the file does not list.
-    let may_be_found = everybody().any(|host| matches!(host, Host::Discover { domain, .. } if label.ends_with(&format!(".{domain}"))));
-    if is_listed || may_be_found {
-        return Some(label);
-    }
-    let owner = match said {
-        Host::Address(address) => everybody().find(
-            |host| matches!(host, Host::Named { addresses, .. } if addresses.contains(&address)),
-        ),
-        _ => None,
-    };
-    let listed: BTreeSet<String> = everybody()
-        .filter(|host| matches!(host, Host::Named { .. } | Host::Address(_)))
-        .map(Host::label)
-        .collect();
-    let help = match owner {
-        Some(owner) => format!("{label} is an address of {}: write its name", owner.label()),
-        None => choices(&label, "hosts", listed.iter().map(String::as_str)),
-    };
-    refuse(format!("no role of this site has the host \"{label}\""), help);
-    None
 }
 
 pub(super) fn unknown_role(
