@@ -37,7 +37,7 @@ pub async fn sample(
         pick(network, count).into_iter().map(move |address| (role, range, address))
     });
     for (role, range, address) in
-        picked.filter(|(_, _, address)| host::has_route(*address)).take(MOST)
+        picked.filter(|(_, _, to)| !matches!(host::has_route(*to), Ok(false))).take(MOST)
     {
         let (limit, ended) = (limit.clone(), stop.clone());
         tasks.spawn(async move {

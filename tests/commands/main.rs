@@ -16,6 +16,7 @@ mod listen;
 mod matrix;
 mod matrix_rows;
 mod plan;
+mod security;
 mod shown;
 mod snapshots;
 mod this_machine;

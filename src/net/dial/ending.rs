@@ -74,7 +74,7 @@ pub(super) fn route_source(to: SocketAddr) -> Result<IpAddr, io::Error> {
 pub(super) fn ended(error: &io::Error, to: SocketAddr) -> Failure {
     let failure = os::connect_failure(error);
     match failure.reason {
-        Reason::NetUnreachable if route_source(to).is_err() => {
+        Reason::NetUnreachable if matches!(host::has_route(to.ip()), Ok(false)) => {
             Failure { initiator: Initiator::Local, reason: Reason::LocalNoRoute, ..failure }
         }
         _ => failure,
@@ -83,7 +83,5 @@ pub(super) fn ended(error: &io::Error, to: SocketAddr) -> Failure {
 
 /// Whether one of this machine's own addresses sent the message.
 pub(in crate::net) fn is_own(icmp: &Icmp, source: Option<SocketAddr>) -> bool {
-    icmp.from.is_loopback()
-        || source.is_some_and(|s| s.ip() == icmp.from)
-        || host::this_host().addresses.contains(&icmp.from)
+    source.is_some_and(|s| s.ip() == icmp.from) || host::is_own(icmp.from)
 }

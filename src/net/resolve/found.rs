@@ -74,7 +74,7 @@ fn in_order(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<IpAddr> {
 fn unroutable(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let dead = |of: fn(&IpAddr) -> bool| {
         let family: Vec<IpAddr> = addresses.iter().copied().filter(of).collect();
-        let none = family.iter().all(|address| !host::has_route(*address));
+        let none = family.iter().all(|address| matches!(host::has_route(*address), Ok(false)));
         if none { family } else { Vec::new() }
     };
     let (v4, v6) = (dead(IpAddr::is_ipv4), dead(IpAddr::is_ipv6));

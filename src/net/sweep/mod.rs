@@ -20,7 +20,7 @@ use mio::{Events, Interest, Poll, Token};
 use slots::{Phase, Slots};
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ pub fn run(
         short_since: None,
         tally: Tally::default(),
         out: Vec::with_capacity(512),
-        is_own: is_own(aim.address),
+        is_own: super::host::is_own(aim.address),
         speaker,
         allowance,
         told,
@@ -379,10 +379,6 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
             }
         }
     }
-}
-
-fn is_own(address: IpAddr) -> bool {
-    address.is_loopback() || super::host::this_host().addresses.contains(&address)
 }
 
 #[cfg(test)]

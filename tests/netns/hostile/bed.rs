@@ -206,7 +206,11 @@ impl Bed {
     {
         raise_descriptors();
         let namespace = self.net.host(host).name().to_owned();
-        Inside::start(&namespace, || Ok(prepare())).expect("the attack starts")
+        let begin = || {
+            stand_back();
+            Ok(prepare())
+        };
+        Inside::start(&namespace, begin).expect("the attack starts")
     }
 }
 
@@ -217,6 +221,14 @@ pub async fn connect_from(number: u32, to: SocketAddr) -> std::io::Result<TcpStr
     socket.bind(SocketAddr::new(IpAddr::V4(address), 0))?;
     let connecting = tokio::time::timeout(Duration::from_secs(5), socket.connect(to));
     connecting.await.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))?
+}
+
+/// Attackers have machines of their own: what they compute here must not take the time of those who
+/// are attacked. What they leave idle is the attack's, so that it is as strong as can be dealt with.
+#[expect(unsafe_code, reason = "the standard library has no setpriority")]
+fn stand_back() {
+    // SAFETY: a plain system call, about this thread alone.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
 }
 
 /// Thousands of connections need as many descriptors of this process.

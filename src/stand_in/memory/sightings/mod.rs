@@ -5,6 +5,7 @@ use super::answered::Answered;
 use super::requests::Requests;
 use crate::lock::lock;
 use crate::net::half_open::{self, Ends, Stands, Table};
+use crate::net::host::this_host;
 use crate::net::{clock, random};
 use crate::wire::hex::hex;
 use crate::wire::ports;
@@ -259,6 +260,10 @@ impl Sightings {
         now: Timestamp,
     ) -> Sighting {
         let mut answer = Sighting::of(Seen::Nothing);
+        let host = match Named::of(question.destination, own) {
+            Named::Is(_) => Vec::new(),
+            Named::Tag(_) => this_host().addresses,
+        };
         let inner = lock(&self.inner);
         let sought = Sought {
             port: question.port,
@@ -268,7 +273,7 @@ impl Sightings {
             since: now - SignedDuration::from_millis(question.age_ms.into()),
         };
         answer.counters = inner.counters;
-        let Some(here) = inner.socket(&sought, own.to_canonical()) else {
+        let Some(here) = inner.socket(&sought, own.to_canonical(), &host) else {
             // Nobody here knows that address: it is another host's, or it is changed on the way.
             return Sighting { state: Seen::Unknown, doubt: Some(Doubt::OthersCame), ..answer };
         };
@@ -276,6 +281,8 @@ impl Sightings {
         answer.own = half_open::is_listened_on(&inner.own, here);
         let (found, elsewhere) = inner.find(&sought, here);
         answer.elsewhere = elsewhere;
+        // The kernel is asked without the lock, which each connection takes that is accepted.
+        drop(inner);
         // Of thousands at once the table tells some; the one that is asked about is looked for by
         // itself.
         let there = match (found, sought.source) {
@@ -319,10 +326,13 @@ impl Sightings {
                 at: Some(entry.at),
                 ..answer
             },
-            None => match inner.doubt(&sought, here, answer.listening && !answer.own) {
-                Some(doubt) => Sighting { state: Seen::Unknown, doubt: Some(doubt), ..answer },
-                None => answer,
-            },
+            None => {
+                let is_others = answer.listening && !answer.own;
+                match lock(&self.inner).doubt(&sought, here, is_others) {
+                    Some(doubt) => Sighting { state: Seen::Unknown, doubt: Some(doubt), ..answer },
+                    None => answer,
+                }
+            }
         }
     }
 
@@ -369,15 +379,15 @@ impl Sightings {
 impl Inner {
     /// The own address and port that a question is about; `None` where the address is none that
     /// anybody here listens on or anything came to.
-    fn socket(&self, sought: &Sought, own: IpAddr) -> Option<SocketAddr> {
+    fn socket(&self, sought: &Sought, own: IpAddr, host: &[IpAddr]) -> Option<SocketAddr> {
         match sought.destination {
             Named::Is(address) => Some(SocketAddr::new(address, sought.port)),
             named @ Named::Tag(_) if named.is(own) => Some(SocketAddr::new(own, sought.port)),
             named @ Named::Tag(_) => {
-                let host = crate::net::host::this_host().addresses;
                 let known = self.entries.keys().map(|(_, local)| local.ip());
                 let listened = self.own.iter().map(SocketAddr::ip);
-                host.into_iter()
+                host.iter()
+                    .copied()
                     .chain(listened)
                     .chain(known)
                     .find(|a| named.is(*a))
