@@ -53,7 +53,9 @@ pub fn lines(text: &str) -> String {
 /// A field that steers nothing, and that no spreadsheet takes for a formula.
 pub fn spreadsheet_safe(field: &str) -> String {
     let field = lines(field);
-    if field.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+    let begin = field.trim_start();
+    if field.starts_with('\n') || begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    {
         format!("'{field}")
     } else {
         field
@@ -71,6 +73,7 @@ mod tests {
         assert_eq!(sanitise("a\u{9b}31m\u{202e}b", 10), "a\u{fffd}31m\u{fffd}b");
         assert_eq!(spreadsheet_safe("=cmd()"), "'=cmd()");
         assert_eq!(spreadsheet_safe("\n=cmd()"), "'\n=cmd()");
+        assert_eq!(spreadsheet_safe("\nwords"), "'\nwords");
         assert_eq!(spreadsheet_safe("\t=cmd()"), "\u{fffd}=cmd()");
         assert_eq!(spreadsheet_safe(" =cmd()"), "' =cmd()");
         assert_eq!(lines("a\r\n\u{2066}b"), "a\u{fffd}\n\u{fffd}b");

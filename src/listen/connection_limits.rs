@@ -1,5 +1,6 @@
 //! A connection under limits: of octets, and of silence.
 
+use super::budget::Account;
 use super::turns::Turn;
 use crate::net::clock;
 use crate::stand_in::standing::Standing;
@@ -22,6 +23,7 @@ pub(super) struct Limited<S> {
     inner: S,
     standing: Arc<Standing>,
     turn: Turn,
+    account: Account,
     /// Octets that may be read from who has shown the key.
     most: u64,
     read: u64,
@@ -35,10 +37,10 @@ impl<S> Limited<S> {
         inner: S,
         most: u64,
         idle: Duration,
-        (standing, turn): (Arc<Standing>, Turn),
+        (standing, turn, account): (Arc<Standing>, Turn, Account),
     ) -> Self {
         let idle_end = Box::pin(tokio::time::sleep(idle));
-        Limited { inner, standing, turn, most, read: 0, written: 0, idle, idle_end }
+        Limited { inner, standing, turn, account, most, read: 0, written: 0, idle, idle_end }
     }
 
     fn awake(&mut self) {
@@ -46,8 +48,27 @@ impl<S> Limited<S> {
         self.idle_end.as_mut().reset(end);
     }
 
+    /// Ready where it may be read now: strangers wait for their turn, and where their peer has said
+    /// much for better times.
+    fn may_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.standing.is_proved() {
+            self.account.give_back();
+            return Poll::Ready(());
+        }
+        ready!(self.account.poll(cx));
+        self.turn.poll(cx)
+    }
+
     fn allowed(&self) -> u64 {
         self.standing.octets(self.most)
+    }
+}
+
+impl<S> Drop for Limited<S> {
+    fn drop(&mut self) {
+        if self.standing.is_proved() {
+            self.account.give_back();
+        }
     }
 }
 
@@ -67,7 +88,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         self.turn.end_unless_waiting();
         let before = buf.filled().len();
         let mut outcome = Poll::Pending;
-        if self.standing.is_proved() || self.turn.poll(cx).is_ready() {
+        if self.may_read(cx).is_ready() {
             outcome = Pin::new(&mut self.inner).poll_read(cx, buf);
         }
         let read = (buf.filled().len() - before) as u64;
@@ -79,6 +100,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
         }
         if read > 0 {
             self.awake();
+            if !self.standing.is_proved() {
+                self.account.spend(read);
+            }
         }
         outcome
     }
@@ -115,12 +139,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::budget::Budgets;
     use crate::listen::turns::Turns;
     use crate::stand_in::standing::STRANGERS_OCTETS;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    fn stranger(standing: Arc<Standing>) -> (Arc<Standing>, Turn) {
-        (standing, Turns::new(1).of([10, 0, 0, 1].into()))
+    fn stranger(standing: Arc<Standing>) -> (Arc<Standing>, Turn, Account) {
+        let peer = [10, 0, 0, 1].into();
+        (standing, Turns::new(1).of(peer), Arc::new(Budgets::default()).of(peer))
     }
 
     #[tokio::test(start_paused = true)]

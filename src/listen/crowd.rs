@@ -1,15 +1,15 @@
 //! Who is inside, and who must go when the place is full: of those who have not shown the site key,
-//! the one that is there longest of the peer that has the most, and where none has many, of all.
-//! Whoever fills all places pays with
-//! his own, and an honest connection finds room however many others are silent.
+//! the one that is there longest, where a peer that has many of them counts for as many. Whoever
+//! fills all places pays with his own, and an honest connection finds room however many others are
+//! silent.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Connections without a proof that an honest peer may have at once: among those who have no more,
-/// the oldest goes, whoever has it.
-const FAIR: usize = 32;
+/// Connections without a proof that an honest peer may have at once: those who have no more count
+/// alike.
+const FAIR: usize = 16;
 
 /// One inside, for as long as it is there; later ones have greater numbers.
 pub(super) type Ticket = u64;
@@ -86,15 +86,29 @@ impl<T> Crowd<T> {
             Some(own) if own.unproved.len() + own.proved >= self.per_peer => {
                 own.unproved.first().copied()
             }
-            _ if self.len() >= self.most => {
-                self.ranks.last().map(|(_, Reverse(oldest), _)| *oldest)
-            }
+            _ if self.len() >= self.most => self.next_to_go(),
             _ => return Admission::In(self.enter(peer, what)),
         };
         match gone.and_then(|ticket| self.leave(ticket)) {
             Some(gone) => Admission::Instead(self.enter(peer, what), gone),
             None => Admission::Full,
         }
+    }
+
+    /// The one for which most speaks: how many came after it, times how many its peer has. Of peers
+    /// with as many it is the oldest, so that few are looked at.
+    fn next_to_go(&self) -> Option<Ticket> {
+        let mut best: Option<(u64, Ticket)> = None;
+        let mut last = self.ranks.last();
+        while let Some((count, Reverse(oldest), _)) = last {
+            let score = (self.next - oldest).saturating_mul(*count as u64);
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, *oldest));
+            }
+            let fewer = (*count, Reverse(Ticket::MAX), IpAddr::from([0; 4]));
+            last = self.ranks.range(..fewer).next_back();
+        }
+        best.map(|(_, ticket)| ticket)
     }
 
     /// This one has shown the key: it is never put out.
@@ -169,15 +183,35 @@ mod tests {
 
     #[test]
     fn the_oldest_silent_one_of_the_peer_with_the_most_goes() {
-        let many = u32::try_from(FAIR).expect("small") + 2;
-        let mut crowd = Crowd::new(FAIR + 4, 2 * FAIR);
+        let many = 3 * u32::try_from(FAIR).expect("small");
+        let mut crowd = Crowd::new(3 * FAIR + 2, 4 * FAIR);
         enter(&mut crowd, 1, 1000);
         (0..many).for_each(|what| assert_eq!(enter(&mut crowd, 2, what).1, None));
         enter(&mut crowd, 1, 1001);
         assert_eq!(enter(&mut crowd, 3, 2000).1, Some(0), "of the many, and not the oldest");
-        assert_eq!(enter(&mut crowd, 3, 2001).1, Some(1));
-        assert_eq!(enter(&mut crowd, 3, 2002).1, Some(1000), "now the oldest of all");
-        assert_eq!(crowd.len(), FAIR + 4);
+        let gone: Vec<u32> =
+            (0..200).filter_map(|what| enter(&mut crowd, 3, 3000 + what).1).collect();
+        assert!(gone[..10].iter().all(|what| *what < many), "{gone:?}");
+        assert!(gone.contains(&1000), "who is there for long and says nothing goes at last");
+        assert_eq!(crowd.len(), 3 * FAIR + 2);
+    }
+
+    #[test]
+    fn who_comes_again_and_again_with_many_does_not_push_out_one_with_a_few() {
+        // Sixteen peers with twice as many as is fair, each of which is cut off and comes again.
+        let mut crowd = Crowd::new(32 * FAIR, 2 * FAIR);
+        let all = u32::try_from(32 * FAIR).expect("small");
+        let from = |what: u32| 10 + u8::try_from(what % 16).expect("small");
+        for what in 0..all {
+            enter(&mut crowd, from(what), what);
+        }
+        for what in 0..8 {
+            enter(&mut crowd, 1, 100_000 + what);
+        }
+        for what in all..2 * all {
+            let gone = enter(&mut crowd, from(what), what).1.expect("it is full");
+            assert!(gone < 100_000, "{what} pushed out an honest one");
+        }
     }
 
     #[test]

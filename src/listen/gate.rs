@@ -1,5 +1,6 @@
 //! Who is let in: limits of a listener, as they are used up by all its ports together.
 
+use super::budget::{Account, Budgets};
 use super::crowd::{Admission, Crowd, Ticket};
 use super::turns::{Turn, Turns};
 use crate::lock::lock;
@@ -65,6 +66,7 @@ pub struct Gate {
     pub(super) limits: Limits,
     crowd: Mutex<Crowd<CancellationToken>>,
     turns: Arc<Turns>,
+    budgets: Arc<Budgets>,
 }
 
 impl Gate {
@@ -72,7 +74,7 @@ impl Gate {
     pub fn new(limits: Limits) -> Arc<Self> {
         let crowd = Mutex::new(Crowd::new(limits.connections, limits.per_peer));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Gate { limits, crowd, turns: Turns::new(2 * cores) })
+        Arc::new(Gate { limits, crowd, turns: Turns::new(2 * cores), budgets: Arc::default() })
     }
 
     /// Whether connections from this address may come in at all.
@@ -113,6 +115,11 @@ impl Pass {
     pub(super) fn standing(&self) -> Arc<Standing> {
         let (gate, ticket) = (self.gate.clone(), self.ticket);
         Standing::with_notice(move || lock(&gate.crowd).prove(ticket))
+    }
+
+    /// What it costs, as long as it is a stranger's.
+    pub(super) fn account(&self) -> Account {
+        self.gate.budgets.of(self.peer)
     }
 
     /// Its turns among strangers.

@@ -1,6 +1,7 @@
 //! The listener: which ports are opened, who is let in, and how long it all lasts. What it says
 //! there is with each protocol.
 
+mod budget;
 mod connection_limits;
 mod crowd;
 pub mod gate;

@@ -96,7 +96,7 @@ impl Arrived {
             Rewound::new(head, stream),
             pass.gate.limits.bytes,
             IDLE,
-            (standing.clone(), pass.turn()),
+            (standing.clone(), pass.turn(), pass.account()),
         );
         let ended = tokio::select! {
             () = stop.cancelled() => "the listener was ended".to_owned(),

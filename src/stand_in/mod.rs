@@ -242,7 +242,12 @@ impl StandIn {
             started: started.map(|began| wall - now.duration_since(began)),
         };
         if let Some(hop) = challenge.hop() {
-            self.sightings.requests.proved(hop, now);
+            // What was sent to somebody else came, and is no proof: whoever led it here would
+            // otherwise be believed for having taken the answer away.
+            match is_for_here {
+                true => self.sightings.requests.proved(hop, now),
+                false => self.sightings.requests.led_here(hop, now),
+            }
         }
         if is_for_here {
             seen.standing.prove();

@@ -15,7 +15,7 @@ use crate::plan::model::Hop;
 use crate::protocol::list::ProofPlace;
 use crate::protocol::speaker::Speaker;
 use crate::reason::Reason;
-use crate::wire::sighting::Arrived;
+use crate::wire::sighting::{Arrived, Doubt};
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes::notes(hop, seen);
@@ -57,7 +57,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The site's own listener has this port, and would have proved itself: whoever answered to the
     // end without a proof is somebody else. Who answered with an error has said more of himself.
     let heard = told == Some(OtherEnd::Arrived { proved: true });
-    let without_proof = (seen.known.listener_holds || never_came_behind(hop, seen))
+    let without_proof = (has_listener(seen) || never_came_behind(hop, seen))
         && !heard
         && answered_without_proof(hop, seen);
     if without_proof || (seen.known.listener_holds && greeting::is_of_another(hop, seen)) {
@@ -98,9 +98,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
         return opinion(failed, Reason::WrongListener, AnsweredBy::StandIn);
     }
     // The listener saw this very connection arrive, and said so on another that it proved: as good
-    // as a proof on this one.
+    // as a proof on this one. Its answer to a challenge is not, unless a front that the plan knows
+    // may take it out: whoever keeps a proof from coming back has something to hide.
     let proved = proved(seen)
-        || heard
+        || (heard && hop.flow.relayed_to.is_some())
         || (told == Some(OtherEnd::Arrived { proved: false })
             && is_told_by_word(hop.flow.protocol));
     let answered_by = match proved {
@@ -118,7 +119,8 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     let elsewhere = seen.known.at_host == Some(false) && !certificate::is_public(seen);
     // That it opens there shows of a way that ends what is said on it no more than that.
     let cut_off = seen.known.cut_off.is_some();
-    if ((hidden.is_some() || elsewhere) && !proved) || cut_off || seen.known.at_other_host.is_some()
+    let is_kept_back = heard || (hop.flow.relayed_to.is_some() && came_unmarked(seen));
+    if ((hidden.is_some() || elsewhere || is_kept_back) && !proved) || cut_off || seen.known.at_other_host.is_some()
     {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
@@ -251,6 +253,20 @@ fn strangers_answer(reason: Reason) -> bool {
 /// this hop came to any of them.
 fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
     hop.flow.relayed_to.is_some() && seen.known.arrived.is_some_and(Arrived::is_nothing)
+}
+
+/// Whether somebody asked behind the front for this hop's path, and nothing says that it was for this
+/// hop: anybody can do that.
+fn came_unmarked(seen: &Observation) -> bool {
+    seen.known.arrived.is_some_and(|came| came.proved + came.marked == 0 && !came.is_nothing())
+}
+
+/// Whether the site's own listener has the port that was tested: it said so in a proof, or when it
+/// was asked about this very connection.
+fn has_listener(seen: &Observation) -> bool {
+    let told = seen.sighting.as_ref();
+    seen.known.listener_holds
+        || told.is_some_and(|told| told.own && told.doubt != Some(Doubt::BeganLater))
 }
 
 /// Whether a product named itself that can be the service. One that only passes on what others say

@@ -96,7 +96,8 @@ pub struct Counters {
 pub struct Arrived {
     /// Its challenges that were answered with a proof.
     pub proved: u32,
-    /// Its HTTP requests, by the mark in their `User-Agent`.
+    /// Its HTTP requests, by the mark in their `User-Agent`; and its challenges that were sent to
+    /// another host or port, which prove nothing.
     pub marked: u32,
     /// HTTP requests for its path without a mark, whoever sent them.
     pub path: u32,

@@ -35,6 +35,8 @@ struct Memory {
 enum Request {
     /// A challenge of this hop was answered.
     Proved([u8; 8]),
+    /// One came that was sent to another host or port.
+    LedHere([u8; 8]),
     /// An HTTP request, with the mark of a hop where it has one, and whether its path is one of
     /// the plan.
     Http { mark: Option<[u8; 4]>, path: [u8; 2], planned: bool },
@@ -64,6 +66,11 @@ impl Requests {
     /// A challenge of this hop was answered with a proof.
     pub fn proved(&self, hop: [u8; 8], now: Timestamp) {
         self.note(Request::Proved(hop), now);
+    }
+
+    /// A challenge of this hop came that was sent to another host or port.
+    pub fn led_here(&self, hop: [u8; 8], now: Timestamp) {
+        self.note(Request::LedHere(hop), now);
     }
 
     /// An HTTP request came for this path, with this mark.
@@ -100,6 +107,7 @@ impl Requests {
         for (_, request) in memory.came.iter().filter(|(at, _)| *at >= since) {
             match *request {
                 Request::Proved(hop) => arrived.proved += u32::from(hop == question.hop),
+                Request::LedHere(hop) => arrived.marked += u32::from(hop == question.hop),
                 Request::Http { mark: Some(mark), .. } => {
                     arrived.marked += u32::from(mark == question.hop[..4]);
                 }
