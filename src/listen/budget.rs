@@ -54,6 +54,11 @@ impl Budgets {
         own
     }
 
+    /// Whether a peer has used up its allowance.
+    pub(super) fn owes(&self, peer: IpAddr) -> bool {
+        self.wait(peer_of(peer), clock::instant()).is_some()
+    }
+
     fn change(&self, peer: IpAddr, now: Instant, change: impl FnOnce(u64) -> u64) {
         let mut all = lock(&self.0);
         if all.len() >= MOST_PEERS && !all.contains_key(&peer) {

@@ -89,7 +89,13 @@ impl Gate {
             return Err(NotAllowed);
         }
         let put_out = CancellationToken::new();
-        let ticket = match lock(&self.crowd).admit(peer, put_out.clone()) {
+        let mut crowd = lock(&self.crowd);
+        // Nobody goes for one who owes: else those who are put out come again at once, and put out
+        // each other, and at last an honest one.
+        if crowd.is_full() && self.budgets.owes(peer) {
+            return Err(TurnedAway);
+        }
+        let ticket = match crowd.admit(peer, put_out.clone()) {
             Admission::In(ticket) => ticket,
             Admission::Instead(ticket, gone) => {
                 gone.cancel();

@@ -120,7 +120,9 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // That it opens there shows of a way that ends what is said on it no more than that.
     let cut_off = seen.known.cut_off.is_some();
     let is_kept_back = heard || (hop.flow.relayed_to.is_some() && came_unmarked(seen));
-    if ((hidden.is_some() || elsewhere || is_kept_back) && !proved) || cut_off || seen.known.at_other_host.is_some()
+    if ((hidden.is_some() || elsewhere || is_kept_back) && !proved)
+        || cut_off
+        || seen.known.at_other_host.is_some()
     {
         return opinion(Verdict::Inconclusive, Reason::NotProved, answered_by);
     }
@@ -156,7 +158,7 @@ fn is_told_by_word(protocol: Protocol) -> bool {
 /// What is certain as soon as the other end's view is known.
 fn by_both_ends(told: Option<&OtherEnd>, failed: Verdict) -> Option<(Verdict, Reason, AnsweredBy)> {
     match told? {
-        OtherEnd::Changed(_) => {
+        OtherEnd::Changed(_) | OtherEnd::Forgotten => {
             Some((Verdict::Inconclusive, Reason::NotTested, AnsweredBy::Nobody))
         }
         OtherEnd::NeverArrived => {

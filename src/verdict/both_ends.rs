@@ -23,6 +23,9 @@ pub(super) enum OtherEnd {
     OnlyBegan,
     /// It arrived, and the listener's own list of networks, or its limits, closed it.
     TurnedAway { not_allowed: bool },
+    /// It ended early at the listener's own port, and the listener does not know any more whether
+    /// it ended it itself.
+    Forgotten,
     /// This very connection arrived at the port that was asked. `proved` says that the challenge
     /// was answered on it.
     Arrived { proved: bool },
@@ -38,7 +41,7 @@ impl OtherEnd {
             OtherEnd::Rejected { .. } => Some(Reason::Rejected),
             OtherEnd::NeverArrived => Some(Reason::AnsweredByMiddlebox),
             OtherEnd::OnlyBegan => Some(Reason::SilentAfterConnect),
-            OtherEnd::Changed(_) => Some(Reason::NotTested),
+            OtherEnd::Changed(_) | OtherEnd::Forgotten => Some(Reason::NotTested),
             OtherEnd::QueueFull | OtherEnd::TurnedAway { .. } | OtherEnd::Arrived { .. } => None,
         }
     }
@@ -111,6 +114,12 @@ fn by_sighting(hop: &Hop, seen: &Observation, sighting: &Sighting) -> Option<Oth
                 && seen.known.listener_holds =>
         {
             Some(OtherEnd::Rejected { arrived: false })
+        }
+        // The listener opened it, has forgotten it among too many, and may have ended it itself.
+        (Some(Reason::ResetAfterConnect | Reason::ClosedAfterConnect), Seen::Unknown)
+            if sighting.own && sighting.doubt == Some(Doubt::NotRemembered) =>
+        {
+            Some(OtherEnd::Forgotten)
         }
         (Some(_), Seen::Unknown) if sighting.doubt == Some(Doubt::BeganLater) => {
             Some(OtherEnd::Changed(Change::Began))

@@ -230,6 +230,11 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<OtherEnd>) -> Option
             AnsweredBy::Nobody,
             "the listener was not there all the time, so that nothing shows a rule",
         ),
+        OtherEnd::Forgotten => otherwise(
+            AnsweredBy::Nobody,
+            "the host's own listener has the port, and too much came at that time: it cannot tell \
+                whether it ended the connection itself",
+        ),
         OtherEnd::Rejected { arrived: false } | OtherEnd::Arrived { proved: false } => {
             return hop.flow.relayed_to.is_some().then(|| no_path_asked(seen));
         }

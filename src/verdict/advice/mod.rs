@@ -225,7 +225,10 @@ fn of_answer(
             format!("Keep `portmatrix listen` running on {to} for the whole test, and test again.")
         }
         Reason::NotTested
-            if both_ends::told(hop, seen) == Some(OtherEnd::TurnedAway { not_allowed: false }) =>
+            if matches!(
+                both_ends::told(hop, seen),
+                Some(OtherEnd::TurnedAway { not_allowed: false } | OtherEnd::Forgotten)
+            ) =>
         {
             format!(
                 "The listener on {to} had as many connections as it takes: give it more (`listen \
