@@ -15,9 +15,8 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
         |error: std::io::Error| Problem::text(format!("cannot write {}: {error}", path.display()));
     // A pipe or a device, and what a link to one leads to, is written to and not replaced.
     if is_no_plain_file(path) {
-        return std::fs::OpenOptions::new()
-            .write(true)
-            .open(path)
+        return open_at_once(path)
+            .and_then(|file| blocking(&file).map(|()| file))
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(failed);
     }
@@ -33,6 +32,41 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
         }
         Problem::text(format!("cannot write {}: {error}", path.display()))
     })
+}
+
+/// How long a pipe is waited for from which nobody reads.
+const READER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Opens a pipe or a device. A pipe from which nobody reads is an error, and is not waited for
+/// without end: it may be anybody's, in the place where a file was to be.
+fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut how = std::fs::OpenOptions::new();
+    how.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut how, libc::O_NONBLOCK);
+    let begun = crate::net::clock::instant();
+    loop {
+        match how.open(path) {
+            #[cfg(unix)]
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                if crate::net::clock::since(begun) >= READER {
+                    return Err(std::io::Error::other("nobody reads from this pipe"));
+                }
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Whoever reads slowly is waited for.
+#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail"))]
+fn blocking(file: &std::fs::File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    socket2::SockRef::from(file).set_nonblocking(false)?;
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
 }
 
 /// Whether there is something at the path, or behind the link there, that holds no text: a pipe or

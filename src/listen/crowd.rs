@@ -209,7 +209,7 @@ mod tests {
         for (from, what) in (10..210).zip(0..) {
             enter(&mut crowd, from, what);
         }
-        for what in 1000..1020 {
+        for what in 1000..1000 + u32::try_from(FAIR).expect("small") {
             assert!(enter(&mut crowd, 1, what).1.is_some_and(|gone| gone < 200), "an older one");
         }
     }

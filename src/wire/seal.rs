@@ -24,6 +24,7 @@ pub const MEMBER: &str = "seal";
 
 /// A seal as it stands in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Seal {
     /// How it was made: `HMAC-SHA256`.
     pub alg: String,
@@ -69,7 +70,7 @@ pub fn check(document: &str, key: &SiteKey) -> Found {
         return Found::OtherKey(seal.key);
     }
     let whole = mac(document, key)
-        .zip(unhex(&seal.value))
+        .zip(unhex(&seal.value).filter(|value| hex(value) == seal.value))
         .is_some_and(|(mac, value)| bool::from(mac.sign().as_ref().ct_eq(&value)));
     if whole { Found::Whole } else { Found::Broken }
 }
@@ -127,6 +128,11 @@ mod tests {
             |d: &mut Value| d["seal"]["value"] = json!("00"),
             |d: &mut Value| d["seal"] = json!("HMAC-SHA256"),
             |d: &mut Value| d["seal"] = json!(null),
+            |d: &mut Value| d["seal"]["note"] = json!("forged"),
+            |d: &mut Value| {
+                let value = d["seal"]["value"].as_str().expect("digits").to_ascii_uppercase();
+                d["seal"]["value"] = json!(value);
+            },
         ] {
             let mut changed = document.clone();
             change(&mut changed);

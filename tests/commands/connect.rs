@@ -113,6 +113,20 @@ fn a_device_is_written_to_and_not_replaced() {
     assert!(std::fs::metadata(&pipe).is_ok_and(|there| there.file_type().is_fifo()));
 }
 
+/// Anybody may have put it where the file was to be.
+#[test]
+#[cfg(unix)]
+fn a_pipe_from_which_nobody_reads_is_not_waited_for() {
+    let folder = site("");
+    let pipe = folder.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let done =
+        folder.run(&["connect", "--as", "migration-agent", "--out", &pipe.display().to_string()]);
+    assert_eq!(done.code, Some(2), "{done}");
+    assert!(done.err.contains("nobody reads from this pipe"), "{done}");
+}
+
 #[test]
 fn a_result_that_powershell_wrote_is_read() {
     let folder = site("");

@@ -9,7 +9,7 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
         Next::Known(Answer::of("FTP", &String::from_utf8_lossy(&greeting.text), QUIT))
     };
     match (&replies[..], said) {
-        ([], 0) | ([_], 1) => Next::More,
+        ([], 0) | ([_], 1) | ([_, _], 2) => Next::More,
         // Ready in some minutes: the greeting follows.
         ([Reply { code: 120, .. }], 0) => Next::More,
         ([.., Reply { code: 220, .. }], 0) => Next::Say(b"FEAT\r\n".to_vec()),
@@ -17,16 +17,21 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
             Next::Known(Answer::of("FTP", "", QUIT).turning_away(text))
         }
         ([greeting, Reply { code: 211, .. }], 1) => known(greeting),
-        // An old server, or one that wants a sign-in first.
-        ([greeting, Reply { code: 500 | 502 | 530, .. }], 1) if names_ftp(greeting) => {
-            known(greeting)
-        }
+        // An old server, or one that wants a sign-in first; or one of mail, which has the same codes.
+        ([_, Reply { code: 500 | 502 | 530, .. }], 1) => Next::Say(b"SYST\r\n".to_vec()),
+        ([greeting, _, Reply { code: 215, .. }], 2) => known(greeting),
+        ([greeting, _, Reply { code: 530, .. }], 2) if names_ftp(greeting) => known(greeting),
         _ => Next::Other,
     }
 }
 
-fn names_ftp(reply: &Reply) -> bool {
-    printable(&reply.text).to_ascii_uppercase().contains("FTP")
+/// Whether a server names itself one of FTP: in a word that is no host's name, and not beside that of
+/// mail.
+pub(super) fn names_ftp(reply: &Reply) -> bool {
+    let words = printable(&reply.text).to_ascii_uppercase();
+    let is_name =
+        |word: &&str| word.contains("FTP") && !word.contains('.') && !word.starts_with("SFTP");
+    !words.contains("SMTP") && words.split_whitespace().any(|word| is_name(&word))
 }
 
 pub(super) fn stand_in(heard: &[u8], said: usize) -> Option<Vec<u8>> {

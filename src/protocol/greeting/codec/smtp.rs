@@ -2,6 +2,7 @@
 //! only what is said to a command of its own tells the two apart.
 
 use super::answer::{Answer, Next, STAND_IN};
+use super::ftp;
 use super::lines::{QUIT, Reply, conversation, replies};
 
 pub(super) fn next(heard: &[u8], said: usize) -> Next {
@@ -13,8 +14,9 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
             Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
         }
         // FTP has the same code. In SMTP the name of the server comes first.
-        ([Reply { code: 421, text }], 0)
-            if text.split(|o| *o == b' ').next().is_some_and(|word| word.contains(&b'.')) =>
+        ([reply @ Reply { code: 421, text }], 0)
+            if text.split(|o| *o == b' ').next().is_some_and(|word| word.contains(&b'.'))
+                && !ftp::names_ftp(reply) =>
         {
             Next::Known(Answer::of("SMTP", "", QUIT).turning_away(text))
         }

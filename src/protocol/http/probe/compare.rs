@@ -32,17 +32,15 @@ pub(super) async fn with_no_such_path(
         return;
     }
     let unlikely = format!("/{}-{}", path.trim_matches('/'), hex(&random::<8>()));
-    if let Some(other) = ask_for(climb, connection, &unlikely).await {
-        let same = answer.is_like(&other, &path, &unlikely);
-        let said = if is_in_its_words && other.is_a_stand_ins() {
-            NoSuchPath::RefusedByStandIn
-        } else if same && is_asked_for {
+    let said = match ask_for(climb, connection, &unlikely).await {
+        None => NoSuchPath::NotAnswered,
+        Some(other) if is_in_its_words && other.is_a_stand_ins() => NoSuchPath::RefusedByStandIn,
+        Some(other) if is_asked_for && answer.is_like(&other, &path, &unlikely) => {
             NoSuchPath::AnsweredAlike
-        } else {
-            NoSuchPath::Status(other.status)
-        };
-        answer.facts.http.no_such_path = Some(said);
-    }
+        }
+        Some(other) => NoSuchPath::Status(other.status),
+    };
+    answer.facts.http.no_such_path = Some(said);
 }
 
 /// Who refused a path that must be refused at the front, by what other paths get. Facts
