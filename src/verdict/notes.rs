@@ -1,7 +1,7 @@
 //! What else is worth knowing of a hop that must be open, whatever its verdict.
 
 use super::greeting;
-use super::reading::{address_note, claims, proved};
+use super::reading::{address_note, answered_without_proof, claims, proved};
 use super::relay::{self, came_through_relay};
 use super::{clock, cloud, http_status, spread};
 use crate::observation::facts::Connect;
@@ -64,6 +64,14 @@ pub(super) fn notes(hop: &Hop, seen: &Observation) -> Vec<String> {
         notes.extend(cloud::notes(hop, seen));
     }
     notes.extend(of_proofs(hop, seen));
+    let answered = seen.known.arrived.is_some_and(|arrived| arrived.proved > 0);
+    if answered && hop.flow.relayed_to.is_none() && answered_without_proof(hop, seen) {
+        notes.push(format!(
+            "the listener of {} answered the challenge of this row, and its answer did not come \
+                back: somebody between takes it out, or answers himself",
+            hop.to.host.label()
+        ));
+    }
     if let Some(offset) = clock::hides_proof(seen) {
         let apart = clock::words(offset);
         notes.push(format!(

@@ -10,6 +10,7 @@ use crate::observation::{
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
+use crate::wire::sighting::{Arrived, Doubt, Seen, Sighting};
 use fixture::{deny, flow, hop, make_local, proof, rung, seen, up, verdict, with_control};
 use jiff::Timestamp;
 
@@ -82,6 +83,46 @@ fn without_a_proof_it_depends_on_the_protocol_and_the_policy() {
         verdict(&hop(tcp), &open),
         (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved)
     );
+}
+
+/// Somebody on the way may have taken the proof out of the answer, or made the answer himself.
+#[test]
+fn a_proof_that_did_not_come_back_is_no_proof() {
+    let mut seen = seen(up(), vec![ProofOutcome::None]);
+    let came =
+        |proved, marked, path| Arrived { proved, marked, path, whole: true, ..Arrived::default() };
+    seen.known.arrived = Some(came(1, 1, 0));
+    assert_eq!(
+        verdict(&hop(flow()), &seen),
+        (Verdict::Inconclusive, Reason::NotProved, AnsweredBy::Unproved)
+    );
+    let strict = judge(&hop(flow()), Some(&seen), Policy { expected: Expected::StandIn });
+    assert_eq!((strict.verdict, strict.reason), (Verdict::Fail, Reason::NotProved));
+    // A front may take it out. What has no challenge and no mark in it, anybody can send.
+    let behind = || {
+        let relayed = RelayedTo { hosts: vec!["psp".into()], ..RelayedTo::default() };
+        hop(PlannedFlow { relayed_to: Some(relayed), ..flow() })
+    };
+    assert_eq!(verdict(&behind(), &seen).1, Reason::Proved);
+    seen.known.arrived = Some(came(0, 0, 3));
+    assert_eq!(verdict(&behind(), &seen).0, Verdict::Inconclusive);
+    seen.known.arrived = Some(came(0, 0, 0));
+    assert_eq!(verdict(&behind(), &seen).1, Reason::AnsweredByMiddlebox);
+}
+
+#[test]
+fn a_port_of_the_listener_must_prove_itself_whatever_else_came_to_it() {
+    let mut seen = seen(up(), vec![ProofOutcome::None]);
+    let told = |doubt| Sighting {
+        own: true,
+        listening: true,
+        doubt: Some(doubt),
+        ..Sighting::of(Seen::Unknown)
+    };
+    seen.sighting = Some(told(Doubt::OthersCame));
+    assert_eq!(verdict(&hop(flow()), &seen).1, Reason::AnsweredByMiddlebox);
+    seen.sighting = Some(told(Doubt::BeganLater));
+    assert_ne!(verdict(&hop(flow()), &seen).1, Reason::AnsweredByMiddlebox);
 }
 
 #[test]

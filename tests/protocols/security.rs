@@ -25,6 +25,7 @@ use portmatrix::stand_in::memory::journal::Journal;
 use portmatrix::stand_in::{Caller, StandIn};
 use portmatrix::verdict::{Judgement, Policy, Verdict, judge};
 use portmatrix::wire::challenge::{Aim, Challenge, ProofOutcome, SiteKey, verify};
+use portmatrix::wire::question::{HopQuestion, hop_tag};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -384,6 +385,10 @@ fn a_challenge_is_answered_once_and_where_it_was_sent_to() {
         assert_eq!(ask(&stranger, host, port, 3600).1, "nothing", "a recording");
         assert!(!stranger.standing.is_proved(), "it keeps a stranger's limits");
     }
+    // Whoever led it here and takes the answer away is not believed by the listener's word.
+    let question = HopQuestion { hop: hop_tag("a hop"), age_ms: 60_000, path: [0; 2] };
+    let came = here.sightings.requests.answer(&question, None, clock::steady());
+    assert_eq!((came.proved, came.marked), (2, 2), "of its own, and of those that were led here");
     let swept = Challenge::new(random(), "a hop", clock::now()).at_port(5000);
     let try_at = |n: u16, port| {
         let octets = swept.at_try(n).encode(&key(), Aim::new(HOST, port));
