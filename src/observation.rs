@@ -312,6 +312,10 @@ pub struct Observation {
     /// detail, never a verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recognised: Option<String>,
+    /// Tag of what was said on the connection ([`crate::wire::sighting::tag_of_words`]), where the
+    /// challenge had no place in it: the listener tells what it heard there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
     /// Whether all that was recognised only passes on what others say: nothing is known of the
     /// service behind it then.
     #[serde(default)]
@@ -355,6 +359,7 @@ impl Observation {
             evidence: Vec::new(),
             proofs: Vec::new(),
             recognised: None,
+            said: None,
             only_fronts: false,
             spread: Vec::new(),
             trace: None,

@@ -45,6 +45,8 @@ pub struct Climb<'a> {
     pub tools: &'a Tools,
     /// What the other end was recognised as.
     pub recognised: Option<String>,
+    /// Tag of what was said to it, where the challenge had no place in that.
+    pub said: Option<String>,
     /// How far away a directory is, as far as it was measured.
     pub latency: Latency,
     /// The dynamic range, port by port.
@@ -81,6 +83,7 @@ impl<'a> Climb<'a> {
             target,
             tools,
             recognised: None,
+            said: None,
             latency: Latency::default(),
             sweep: None,
             fastest: None,
@@ -358,6 +361,7 @@ impl<'a> Climb<'a> {
             evidence: self.evidence.clone(),
             proofs: self.proofs.clone(),
             recognised: self.recognised.clone(),
+            said: self.said.clone(),
             ..Observation::of_steps(
                 &self.target.hop.id,
                 self.started,
@@ -377,6 +381,7 @@ impl<'a> Climb<'a> {
         }
         (self.evidence, self.proofs, self.spread) = (seen.evidence, seen.proofs, seen.spread);
         (self.recognised, self.only_fronts) = (seen.recognised, seen.only_fronts);
+        self.said = seen.said;
     }
 
     /// Everything that was seen.
@@ -387,6 +392,7 @@ impl<'a> Climb<'a> {
             evidence: self.evidence,
             proofs: self.proofs,
             recognised: self.recognised,
+            said: self.said,
             latency: self.latency.measured(),
             sweep: self.sweep,
             ..Observation::of_steps(

@@ -103,7 +103,7 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     let proved = proved(seen)
         || (heard && hop.flow.relayed_to.is_some())
         || (told == Some(OtherEnd::Arrived { proved: false })
-            && is_told_by_word(hop.flow.protocol));
+            && is_told_by_word(hop.flow.protocol, seen));
     let answered_by = match proved {
         true => AnsweredBy::StandIn,
         false if names_service(seen) || (hop.class.is_some() && certificate::is_public(seen)) => {
@@ -150,9 +150,12 @@ fn by_addresses(hop: &Hop, seen: &Observation, policy: Policy) -> Option<(Verdic
 }
 
 /// Whether the listener's word about a connection is as good as a proof on it: nothing on it could
-/// have been a proof. Inside TLS somebody else may have taken it.
-fn is_told_by_word(protocol: Protocol) -> bool {
-    protocol.proof() == ProofPlace::Beside && !protocol.is_tls()
+/// have been a proof, and what was said here is what was answered there. Inside TLS somebody else
+/// may have taken it.
+fn is_told_by_word(protocol: Protocol, seen: &Observation) -> bool {
+    let answered = seen.sighting.iter().flat_map(|sighting| &sighting.answered);
+    let is_heard = seen.said.as_ref().is_none_or(|said| answered.clone().any(|tag| tag == said));
+    protocol.proof() == ProofPlace::Beside && !protocol.is_tls() && is_heard
 }
 
 /// What is certain as soon as the other end's view is known.

@@ -10,7 +10,7 @@ use crate::observation::{
 use crate::plan::model::{PlannedFlow, RelayedTo};
 use crate::reason::Reason;
 use crate::wire::challenge::ProofOutcome;
-use crate::wire::sighting::{Arrived, Doubt, Seen, Sighting};
+use crate::wire::sighting::{Arrived, Doubt, Seen, Sighting, tag_of_words};
 use fixture::{deny, flow, hop, make_local, proof, rung, seen, up, verdict, with_control};
 use jiff::Timestamp;
 
@@ -108,6 +108,35 @@ fn a_proof_that_did_not_come_back_is_no_proof() {
     assert_eq!(verdict(&behind(), &seen).0, Verdict::Inconclusive);
     seen.known.arrived = Some(came(0, 0, 0));
     assert_eq!(verdict(&behind(), &seen).1, Reason::AnsweredByMiddlebox);
+}
+
+/// A device may let the handshake through, and nothing that is said on the connection.
+#[test]
+fn the_listeners_word_is_about_what_was_said() {
+    let kerberos = PlannedFlow { protocol: Protocol::Kerberos, ..flow() };
+    let mut seen = seen(
+        vec![rung(StepKind::Connect, None, true), rung(StepKind::Greeting, None, true)],
+        vec![ProofOutcome::NotAsked],
+    );
+    seen.steps[1].facts.greeting.stand_in = true;
+    seen.evidence =
+        vec![Evidence { source: Some(([10, 0, 0, 1], 50_000).into()), ..attempt(1, 1, None) }];
+    let word = |answered: &[&[u8]]| Sighting {
+        own: true,
+        listening: true,
+        peer: Some(([10, 0, 0, 1], 50_000).into()),
+        local: Some(([127, 0, 0, 1], 443).into()),
+        answered: answered.iter().map(|words| tag_of_words(words)).collect(),
+        ..Sighting::of(Seen::Opened)
+    };
+    let judged = |seen: &Observation| verdict(&hop(kerberos.clone()), seen).1;
+    seen.said = Some(tag_of_words(b"AS-REQ"));
+    seen.sighting = Some(word(&[b"", b"AS-REQ"]));
+    assert_eq!(judged(&seen), Reason::Proved);
+    seen.sighting = Some(word(&[b""]));
+    assert_eq!(judged(&seen), Reason::NotProved);
+    seen.sighting = Some(word(&[]));
+    assert_eq!(judged(&seen), Reason::NotProved);
 }
 
 #[test]

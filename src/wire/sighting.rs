@@ -1,7 +1,9 @@
 //! What a listener saw of a connection that the connector asks about: the other end's view of a hop
 //! that did not work.
 
+use super::hex::hex;
 use jiff::Timestamp;
+use ring::digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -54,6 +56,15 @@ pub struct Sighting {
     /// What the host's kernel has counted, where it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<Counters>,
+    /// What the listener had read on that connection each time that it said something there, as
+    /// [`tag_of_words`]; empty where it said nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<String>,
+}
+
+/// Tag of what one end said on a connection: eight octets of SHA-256, in hexadecimal digits.
+pub fn tag_of_words(words: &[u8]) -> String {
+    hex(&digest::digest(&digest::SHA256, words).as_ref()[..8])
 }
 
 impl Sighting {
@@ -72,6 +83,7 @@ impl Sighting {
             connections: None,
             at: None,
             counters: None,
+            answered: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::observation::facts::{Families, Greeting};
 use crate::observation::failure::Failure;
 use crate::observation::{Facts, StepKind};
 use crate::reason::Reason;
+use crate::wire::sighting::tag_of_words;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -30,9 +31,10 @@ pub async fn greet(
     note: impl FnOnce(&[u8], &mut Families),
 ) -> Result<(), Stop> {
     let begun = clock::instant();
-    let mut heard = Vec::new();
-    let outcome =
-        tokio::time::timeout(climb.step_deadline(), exchange(stream, dialogue, &mut heard)).await;
+    let (mut heard, mut said) = (Vec::new(), Vec::new());
+    let exchange = exchange(stream, dialogue, &mut heard, &mut said);
+    let outcome = tokio::time::timeout(climb.step_deadline(), exchange).await;
+    climb.said = Some(tag_of_words(&said));
     let outcome = outcome
         .unwrap_or_else(|_| Err(Failure::silent()))
         .map_err(|failure| facts(failure, dialogue, &heard));
@@ -60,11 +62,13 @@ pub async fn greet(
     if climbed { Ok(()) } else { Err(Stop) }
 }
 
-/// Speaks and reads until it is known who is there; without a deadline.
+/// Speaks and reads until it is known who is there; without a deadline. What is said in leaving is
+/// not in `words_said`.
 async fn exchange(
     stream: &mut impl Io,
     dialogue: &Dialogue,
     heard: &mut Vec<u8>,
+    words_said: &mut Vec<u8>,
 ) -> Result<Answer, Failure> {
     let lost = |error: io::Error| Failure::after_connect(&error);
     let mut said = 0;
@@ -72,6 +76,7 @@ async fn exchange(
         let answer = match (dialogue.next)(heard, said) {
             Next::Say(words) => {
                 said += 1;
+                words_said.extend_from_slice(&words);
                 stream.write_all(&words).await.map_err(lost)?;
                 stream.flush().await.map_err(lost)?;
                 continue;

@@ -27,6 +27,8 @@ pub async fn serve(
     let mut chunk = [0; 1024];
     loop {
         while let Some(words) = (dialogue.stand_in)(&heard, said) {
+            // Before it is said: whoever has heard it may ask at once.
+            here.sightings.answered_to(seen.peer, seen.local, &heard);
             stream.write_all(&words).await?;
             stream.flush().await?;
             said += 1;

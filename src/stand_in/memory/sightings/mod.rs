@@ -10,7 +10,7 @@ use crate::net::{clock, random};
 use crate::wire::hex::hex;
 use crate::wire::ports;
 use crate::wire::question::{AddressTag, Question, address_tag};
-use crate::wire::sighting::{Counters, Doubt, Seen, Sighting};
+use crate::wire::sighting::{Counters, Doubt, Seen, Sighting, tag_of_words};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct HalfOpen {
     pub peer: SocketAddr,
 }
 
+/// Answers of one connection that are remembered: a greeting has fewer.
+const MAX_ANSWERS: usize = 6;
+
 /// Shared by all ports of a listener.
 #[derive(Debug, Default)]
 pub struct Sightings {
@@ -92,12 +95,14 @@ struct Inner {
 /// Where a connection came from, and where it arrived.
 type Key = (SocketAddr, SocketAddr);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Entry {
     /// First and last time that it was noted.
     at: Timestamp,
     last: Timestamp,
     state: Seen,
+    /// What had been read each time that it was answered.
+    answered: Vec<String>,
 }
 
 impl Entry {
@@ -178,7 +183,7 @@ impl Sightings {
                 entry.state = entry.state.max(state);
                 entry.last = now;
             }
-            Some(entry) => *entry = Entry { at: now, last: now, state },
+            Some(entry) => *entry = Entry { at: now, last: now, state, answered: Vec::new() },
             None => {
                 if inner.order.len() >= MAX_ENTRIES
                     && let Some(oldest) = inner.order.pop_front()
@@ -188,8 +193,20 @@ impl Sightings {
                     inner.whole_since = inner.whole_since.max(Some(gone.last));
                 }
                 inner.order.push_back(key);
-                inner.entries.insert(key, Entry { at: now, last: now, state });
+                inner
+                    .entries
+                    .insert(key, Entry { at: now, last: now, state, answered: Vec::new() });
             }
+        }
+    }
+
+    /// The listener said something on a connection, on which it had read these octets.
+    pub fn answered_to(&self, peer: SocketAddr, local: SocketAddr, heard: &[u8]) {
+        let mut inner = lock(&self.inner);
+        if let Some(entry) = inner.entries.get_mut(&(plain(peer), plain(local)))
+            && entry.answered.len() < MAX_ANSWERS
+        {
+            entry.answered.push(tag_of_words(heard));
         }
     }
 
@@ -285,7 +302,7 @@ impl Sightings {
         drop(inner);
         // Of thousands at once the table tells some; the one that is asked about is looked for by
         // itself.
-        let there = match (found, sought.source) {
+        let there = match (&found, sought.source) {
             (None, Named::Is(address)) if sought.source_port != 0 => {
                 Some(SocketAddr::new(address, sought.source_port))
             }
@@ -324,6 +341,7 @@ impl Sightings {
                 peer: Some(peer),
                 local: Some(here),
                 at: Some(entry.at),
+                answered: entry.answered,
                 ..answer
             },
             None => {
@@ -412,7 +430,7 @@ impl Inner {
             self.entries.iter().filter(|(key, entry)| entry.last >= since && from(key))
         {
             if *local == here {
-                found = Some((*peer, *entry));
+                found = Some((*peer, entry.clone()));
             } else if entry.last >= sought.since - SHORTLY
                 && elsewhere.is_none_or(|(_, at)| entry.at > at)
             {
