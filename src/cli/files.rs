@@ -34,38 +34,45 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     })
 }
 
-/// How long a pipe is waited for from which nobody reads.
-const READER: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// Opens a pipe or a device. A pipe from which nobody reads is an error, and is not waited for
 /// without end: it may be anybody's, in the place where a file was to be.
+#[cfg(unix)]
 fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    const READER: std::time::Duration = std::time::Duration::from_secs(5);
+    const BETWEEN: std::time::Duration = std::time::Duration::from_millis(100);
     let mut how = std::fs::OpenOptions::new();
-    how.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut how, libc::O_NONBLOCK);
+    how.write(true).custom_flags(libc::O_NONBLOCK);
     let begun = crate::net::clock::instant();
     loop {
         match how.open(path) {
-            #[cfg(unix)]
             Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
                 if crate::net::clock::since(begun) >= READER {
                     return Err(std::io::Error::other("nobody reads from this pipe"));
                 }
-                std::thread::sleep(std::time::Duration::from_millis(100));
+                std::thread::sleep(BETWEEN);
             }
             opened => return opened,
         }
     }
 }
 
+/// Opens a pipe or a device.
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).open(path)
+}
+
 /// Whoever reads slowly is waited for.
-#[cfg_attr(not(unix), expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail"))]
+#[cfg(unix)]
 fn blocking(file: &std::fs::File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    socket2::SockRef::from(file).set_nonblocking(false)?;
-    #[cfg(not(unix))]
-    let _ = file;
+    socket2::SockRef::from(file).set_nonblocking(false)
+}
+
+/// Elsewhere it never was anything else.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
+fn blocking(_: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
