@@ -44,7 +44,7 @@ fn is_without_address(error: &io::Error) -> bool {
 }
 
 /// Whether an address is one of this machine's own. A run asks for each message of the network, and
-/// interfaces are listed at most once in [`FRESH`].
+/// interfaces are listed at most once in ten seconds.
 pub fn is_own(address: IpAddr) -> bool {
     static LISTED: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
     let mut listed = lock(&LISTED);

@@ -84,7 +84,8 @@ fn headers_of_http2_cost_little_memory() {
         let at = bed.at(port);
         let attack = bed.attack(move || attacks::large_headers(at, 2_040));
         std::thread::sleep(Duration::from_secs(if is_long() { 15 } else { 6 }));
-        judge(&bed, &format!("headers of HTTP/2 on {port}"));
+        // So many come and go that what was said on no connection is soon forgotten.
+        judge_but(&bed, &format!("headers of HTTP/2 on {port}"), (port == TLS).then_some(PLAIN));
         drop(attack);
         if !is_long() {
             break;
