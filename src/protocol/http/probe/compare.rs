@@ -110,9 +110,10 @@ async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str)
     let asking = async {
         if !connection.closes || connection.form.by_http2 {
             let own = std::mem::replace(&mut connection.form.path, path.to_owned());
-            let other = connection.ask(None, "").await;
+            // Some answer one question on a connection and let it stand.
+            let other = tokio::time::timeout(deadline / 2, connection.ask(None, "")).await;
             connection.form.path = own;
-            if let Ok(other) = other {
+            if let Ok(Ok(other)) = other {
                 return Some(other);
             }
         }
