@@ -4,7 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod headers;
 pub(crate) mod likeness;
 pub(crate) mod origin;
-pub(crate) mod recognise;
+pub mod recognise;
 #[cfg(test)]
 mod tests;
 

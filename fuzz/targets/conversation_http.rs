@@ -1,0 +1,48 @@
+//! A web server under every input: HTTP/1, HTTP/2 and gRPC on one port.
+
+#![no_main]
+use http::Method;
+use libfuzzer_sys::fuzz_target;
+use portmatrix::matrix::model::Protocol;
+use portmatrix::protocol::http::codec::http1::{Framing, Parsed, chunks, parse};
+use portmatrix_fuzz::conversation::{Said, stand_in, talk};
+
+/// How the answer to nonsense begins.
+const BAD: &[u8] = b"HTTP/1.1 400 ";
+
+/// Answers of HTTP/1 are whole and follow each other.
+fn in_order(said: &Said) {
+    let mut rest = &said.heard[..];
+    while !rest.is_empty() {
+        let head = match parse(rest) {
+            Parsed::Whole(head) => head,
+            // What is no HTTP any more is ended with the answer, read or not.
+            _ if BAD.starts_with(rest) || rest.starts_with(BAD) => return,
+            _ => panic!("no head: {rest:?}"),
+        };
+        assert!(head.odd.is_empty(), "{:?}", head.odd);
+        rest = &rest[head.len..];
+        match head.framing(&Method::GET) {
+            Framing::None => {}
+            Framing::Length(length) => {
+                let length = usize::try_from(length).expect("a short body");
+                rest = rest.get(length..).expect("a whole body");
+            }
+            Framing::Chunked => {
+                let (_, end) = chunks(rest, 1 << 20).expect("chunks");
+                rest = &rest[end.expect("the last of them")..];
+            }
+            Framing::UntilClose => return,
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let said = talk(data, stand_in(Protocol::Http));
+    said.check_bland(1024);
+    // What asks for a head alone gets no body.
+    let asks = |word: &[u8]| said.sent.windows(word.len()).any(|octets| octets == word);
+    if !asks(b"HEAD") && !asks(b"CONNECT") && !said.sent.starts_with(b"PRI") {
+        in_order(&said);
+    }
+});
