@@ -30,17 +30,6 @@ pub(super) fn doubt(hop: &Hop, seen: &Observation) -> Option<String> {
              service was recognised"
         ));
     }
-    if http.no_such_path == Some(NoSuchPath::NotAnswered) {
-        return Some(format!(
-            "a path that cannot be there is not answered at all, beside one with status {status}: \
-                nothing tells whether whoever answers looks at the path"
-        ));
-    }
-    if let Some(missing) = &http.unfinished {
-        return Some(format!(
-            "the answer has a beginning alone (status {status}): {missing} of it did not come"
-        ));
-    }
     // Behind a front nothing else tells which listener it is, nor its clock. Who has no key of the
     // site asks nobody to prove himself.
     let is_asked = hop.flow.relayed_to.is_some() && seen.proofs.contains(&ProofOutcome::None);

@@ -43,8 +43,6 @@ family! {
         rate_limit: bool,
         /// What is odd about it.
         odd: Vec<String>,
-        /// What of its body was announced and did not come, in words.
-        unfinished: Option<String>,
         /// How a path that cannot be there is answered.
         no_such_path: Option<NoSuchPath>,
         /// Who refused a path that must be refused.
@@ -248,8 +246,6 @@ pub enum NoSuchPath {
     RefusedByStandIn,
     /// With this status.
     Status(u16),
-    /// Not at all.
-    NotAnswered,
 }
 
 /// Who refused a path, by what other paths get.

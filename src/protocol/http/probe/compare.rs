@@ -32,15 +32,17 @@ pub(super) async fn with_no_such_path(
         return;
     }
     let unlikely = format!("/{}-{}", path.trim_matches('/'), hex(&random::<8>()));
-    let said = match ask_for(climb, connection, &unlikely).await {
-        None => NoSuchPath::NotAnswered,
-        Some(other) if is_in_its_words && other.is_a_stand_ins() => NoSuchPath::RefusedByStandIn,
-        Some(other) if is_asked_for && answer.is_like(&other, &path, &unlikely) => {
+    if let Some(other) = ask_for(climb, connection, &unlikely).await {
+        let same = answer.is_like(&other, &path, &unlikely);
+        let said = if is_in_its_words && other.is_a_stand_ins() {
+            NoSuchPath::RefusedByStandIn
+        } else if same && is_asked_for {
             NoSuchPath::AnsweredAlike
-        }
-        Some(other) => NoSuchPath::Status(other.status),
-    };
-    answer.facts.http.no_such_path = Some(said);
+        } else {
+            NoSuchPath::Status(other.status)
+        };
+        answer.facts.http.no_such_path = Some(said);
+    }
 }
 
 /// Who refused a path that must be refused at the front, by what other paths get. Facts
@@ -110,10 +112,9 @@ async fn ask_for(climb: &mut Climb<'_>, connection: &mut Connection, path: &str)
     let asking = async {
         if !connection.closes || connection.form.by_http2 {
             let own = std::mem::replace(&mut connection.form.path, path.to_owned());
-            // Some answer one question on a connection and let it stand.
-            let other = tokio::time::timeout(deadline / 2, connection.ask(None, "")).await;
+            let other = connection.ask(None, "").await;
             connection.form.path = own;
-            if let Ok(Ok(other)) = other {
+            if let Ok(other) = other {
                 return Some(other);
             }
         }

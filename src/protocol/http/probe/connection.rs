@@ -12,7 +12,6 @@ use crate::net::{Io, clock, tls};
 use crate::observation::facts::BehindSpeaks;
 use crate::observation::failure::Failure;
 use crate::protocol::http::classify::answer::Answer;
-use crate::protocol::http::codec::http1::Framing;
 use crate::reason::Reason;
 use crate::wire::challenge::{CHALLENGE_HEADER, Exporter, PADDING_HEADER, PROOF_HEADER};
 use crate::wire::octets::{looks_like, raw_status};
@@ -20,8 +19,8 @@ use crate::wire::question::mark;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{HeaderMap, Request, Version};
+use hyper::header::{HOST, USER_AGENT};
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::io;
 use std::sync::Arc;
@@ -33,9 +32,7 @@ const MAX_BODY: usize = 4 * 1024;
 const WINDOW: u32 = 64 * 1024;
 
 /// Time for the body after the head came: it is a detail, and may be a stream without end.
-const BODY_DEADLINE: Duration = Duration::from_secs(3);
-/// The same for a stream of events, which may begin at any time and has no end.
-const EVENTS_DEADLINE: Duration = Duration::from_secs(1);
+const BODY_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Octets of a head.
 pub(crate) const MAX_HEAD: u16 = 32 * 1024;
@@ -166,28 +163,17 @@ impl Connection {
                 let head = http.ask(&request).await?;
                 let framing = head.framing(request.method());
                 let reading = http.await_body(framing, MAX_BODY);
-                let (has_no_end, deadline) = patience(&head.headers);
-                let mut is_whole = true;
                 if head.headers.contains_key(PROOF_HEADER) {
                     reading.await?;
-                } else if let Ok(outcome) = tokio::time::timeout(deadline, reading).await {
+                } else if let Ok(outcome) = tokio::time::timeout(BODY_DEADLINE, reading).await {
                     // One that does not end is a stream, perhaps; one that is cut off in its middle
                     // is none.
                     outcome.map_err(|failure| cut_off(failure, head.status))?;
-                } else {
-                    is_whole = has_no_end;
                 }
                 let body = http.take_body(framing, MAX_BODY);
-                let unfinished = match framing {
-                    _ if is_whole => None,
-                    Framing::Length(length) => missing(Some(length), body.len()),
-                    Framing::Chunked => missing(None, body.len()),
-                    Framing::None | Framing::UntilClose => None,
-                };
                 let mut answer =
                     Answer::of(head.status, &head.version, &head.headers, body, clock::now());
                 answer.closes = head.closes(framing);
-                answer.facts.http.unfinished = unfinished;
                 answer.facts.http.odd = head.odd.into_iter().map(str::to_owned).collect();
                 answer
             }
@@ -199,38 +185,17 @@ impl Connection {
                 let (parts, mut incoming) = sent.await.map_err(|e| failure(&e, head))?.into_parts();
                 let mut body = Vec::new();
                 let reading = read(&mut incoming, &mut body);
-                let (has_no_end, deadline) = patience(&parts.headers);
-                let mut is_whole = true;
                 if parts.headers.contains_key(PROOF_HEADER) {
                     reading.await.map_err(|e| failure(&e, head))?;
-                } else {
-                    match tokio::time::timeout(deadline, reading).await {
-                        Ok(Ok(_)) => {}
-                        Ok(Err(error)) => {
-                            return Err(cut_off(failure(&error, head), parts.status.as_u16()));
-                        }
-                        Err(_) => is_whole = has_no_end,
-                    }
+                } else if let Ok(Err(error)) = tokio::time::timeout(BODY_DEADLINE, reading).await {
+                    return Err(cut_off(failure(&error, head), parts.status.as_u16()));
                 }
-                let length = parts.headers.get(CONTENT_LENGTH).and_then(|l| l.to_str().ok());
-                let length = length.and_then(|length| length.parse().ok());
-                let unfinished = (!is_whole).then(|| missing(length, body.len())).flatten();
-                let mut answer =
-                    Answer::of(parts.status.as_u16(), "2", &parts.headers, body, clock::now());
-                answer.facts.http.unfinished = unfinished;
-                answer
+                Answer::of(parts.status.as_u16(), "2", &parts.headers, body, clock::now())
             }
         };
         self.closes = answer.closes || self.form.by_http2;
         Ok(answer)
     }
-}
-
-/// Whether a body may have no end, and how long it is waited for.
-fn patience(headers: &HeaderMap) -> (bool, Duration) {
-    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-    let is_events = kind.to_ascii_lowercase().starts_with(b"text/event-stream");
-    (is_events, if is_events { EVENTS_DEADLINE } else { BODY_DEADLINE })
 }
 
 /// A body, as far as it is wanted.
@@ -300,16 +265,4 @@ fn failure(error: &hyper::Error, head: &Recorded) -> Failure {
         failure.reason = Reason::ClosedAfterConnect;
     }
     failure.saying(error.to_string())
-}
-
-/// What of an announced body did not come, in words. A body of unknown length may be a stream; one
-/// of which nothing came is none.
-fn missing(length: Option<u64>, came: usize) -> Option<String> {
-    match length {
-        Some(length) if length > came as u64 => {
-            Some(format!("{} of {length} octets", length - came as u64))
-        }
-        None if came == 0 => Some("the body".to_owned()),
-        _ => None,
-    }
 }
