@@ -68,6 +68,19 @@ pub async fn strip(context: &Context, mut stream: TcpStream, to: u16, path: &str
     }
 }
 
+/// Passes every request on, and keeps its answer back: says one of its own.
+pub async fn keep_back(context: &Context, mut stream: TcpStream, to: u16, status: u16) {
+    let Some(mut backend) = backend(context, &stream, to).await else { return };
+    while let Some(request) = head(&mut stream).await {
+        if backend.write_all(&request).await.is_err() || head(&mut backend).await.is_none() {
+            return;
+        }
+        if stream.write_all(answer(status, "ok").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Passes the first request on, and what answers it; then answers by itself.
 pub async fn share(context: &Context, mut stream: TcpStream, to: u16, status: u16) {
     let Some(first) = head(&mut stream).await else { return };

@@ -134,6 +134,8 @@ pub enum Kind {
     FullQueue { port: u16 },
     /// Passes the first request of each connection on, and answers the others itself.
     Sharer { port: u16, to: u16, status: u16 },
+    /// Passes every request on, and answers it itself.
+    Keeper { port: u16, to: u16, status: u16 },
     /// Passes on, and closes the connection in an orderly way once nothing was said for so long, or
     /// so much was.
     Closing { port: u16, to: u16, idle_ms: Option<u64>, octets: Option<usize> },
@@ -418,6 +420,7 @@ async fn handle(kind: &Kind, context: &Context, stream: TcpStream, made: Option<
             forward::strip(context, stream, *to, path, header).await
         }
         Kind::Sharer { to, status, .. } => forward::share(context, stream, *to, *status).await,
+        Kind::Keeper { to, status, .. } => forward::keep_back(context, stream, *to, *status).await,
         Kind::Closing { to, idle_ms, octets, .. } => {
             forward::close(context, stream, *to, *idle_ms, *octets).await
         }
@@ -456,6 +459,7 @@ impl Kind {
             | Kind::Stripper { port, .. }
             | Kind::FullQueue { port }
             | Kind::Sharer { port, .. }
+            | Kind::Keeper { port, .. }
             | Kind::Closing { port, .. }
             | Kind::Swallowing { port, .. }
             | Kind::OnlyV6 { port }
