@@ -31,6 +31,9 @@ const MAX_AGE_SECONDS: u64 = 27 * 3600;
 /// The same for one that was sent to somebody else: it is told who is here only while it may be a
 /// connection that was led astray, and no recording. So far apart may clocks be in a domain, too.
 const MAX_AGE_ELSEWHERE: u64 = 300;
+/// How long before a listener began a challenge may have been sent that makes its connection one of
+/// the site's: as far as clocks may be apart in a domain.
+const SLOW_CLOCK_SECONDS: i64 = 300;
 
 /// One open port and what it stands in for.
 pub struct StandIn {
@@ -249,7 +252,12 @@ impl StandIn {
                 false => self.sightings.requests.led_here(hop, now),
             }
         }
-        if is_for_here {
+        // What was sent before this listener began may be a recording, answered by the one before it:
+        // the connection stays a stranger's, and pushes nobody out.
+        let began = started.map(|began| (wall - now.duration_since(began)).as_second());
+        let is_of_this_run =
+            began.is_none_or(|began| i64::from(challenge.sent()) >= began - SLOW_CLOCK_SECONDS);
+        if is_for_here && is_of_this_run {
             seen.standing.prove();
         }
         Some(challenge::prove(key, &challenge, claims, seen.exporter.as_ref()))

@@ -389,6 +389,13 @@ fn a_challenge_is_answered_once_and_where_it_was_sent_to() {
     let question = HopQuestion { hop: hop_tag("a hop"), age_ms: 60_000, path: [0; 2] };
     let came = here.sightings.requests.answer(&question, None, clock::steady());
     assert_eq!((came.proved, came.marked), (2, 2), "of its own, and of those that were led here");
+    // A listener that began anew does not know what the one before it answered.
+    here.sightings.begin(std::collections::BTreeSet::new(), clock::steady());
+    for (age, is_of_this_run) in [(0, true), (3600, false)] {
+        let seen = Caller::new(own, peer);
+        assert_eq!(ask(&seen, HOST, 5000, age).1, "proved", "a slow clock is for the connector");
+        assert_eq!(seen.standing.is_proved(), is_of_this_run, "{age} s before");
+    }
     let swept = Challenge::new(random(), "a hop", clock::now()).at_port(5000);
     let try_at = |n: u16, port| {
         let octets = swept.at_try(n).encode(&key(), Aim::new(HOST, port));
