@@ -17,11 +17,12 @@ use tokio::time::Sleep;
 
 /// Octets of a peer's connections that were read before a proof, at once. As many connections as one
 /// peer may have fit in, with what a probe says before its proof.
-const ALLOWANCE: u64 = 512 * 1024;
+const ALLOWANCE: u64 = 1024 * 1024;
 /// Octets that come back each second.
-const PER_SECOND: u64 = 128 * 1024;
-/// What a connection, and a read of few octets, costs at least: the work is more than the octets.
-const LEAST: u64 = 1024;
+const PER_SECOND: u64 = 256 * 1024;
+/// What a connection, and a read of few octets, costs at least: the work is more than the octets. A
+/// sweep of a whole range without a key, of 16,384 connections, has to fit in.
+const LEAST: u64 = 128;
 /// Whoever waits waits for so much at least, so that thousands do not wake in turn for nothing.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Peers that are remembered.
