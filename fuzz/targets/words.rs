@@ -40,7 +40,8 @@ fn proxy(choices: &mut Choices<'_>) {
             let shown = format!("{proxy:?} {}", proxy.label());
             assert!(!shown.contains("S3CRET"), "{shown}");
             assert!(proxy.port > 0 && !proxy.host.is_empty());
-            let authority = whole.split_once("://").map_or(&whole[..], |(_, rest)| rest);
+            // What stands behind the place may have such signs too.
+            let authority = whole.strip_prefix(scheme).unwrap_or(&whole);
             let user = authority.trim().split('/').next().and_then(|a| a.rsplit_once('@'));
             if let (Some(told), Some((user, _))) = (proxy.authorization(), user) {
                 let (name, password) = user.split_once(':').unwrap_or((user, ""));
