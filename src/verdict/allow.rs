@@ -4,7 +4,9 @@ use super::both_ends::{self, OtherEnd};
 use super::expected::{self, Expected, Policy};
 use super::greeting;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
-use super::reading::{answered_without_proof, claims, failed_step, leaves_open, proved};
+use super::reading::{
+    answered_without_proof, claims, failed_step, leaves_open, listener_has_port, proved,
+};
 use super::{
     certificate, clock, cloud, directory, http_status, interception, notes, relay, rpc, tls,
     wrong_listener,
@@ -15,7 +17,7 @@ use crate::plan::model::Hop;
 use crate::protocol::list::ProofPlace;
 use crate::protocol::speaker::Speaker;
 use crate::reason::Reason;
-use crate::wire::sighting::{Arrived, Doubt};
+use crate::wire::sighting::Arrived;
 
 pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement {
     let notes = notes::notes(hop, seen);
@@ -57,10 +59,10 @@ pub(super) fn judge(hop: &Hop, seen: &Observation, policy: Policy) -> Judgement 
     // The site's own listener has this port, and would have proved itself: whoever answered to the
     // end without a proof is somebody else. Who answered with an error has said more of himself.
     let heard = told == Some(OtherEnd::Arrived { proved: true });
-    let without_proof = (has_listener(seen) || never_came_behind(hop, seen))
+    let without_proof = (listener_has_port(seen) || never_came_behind(hop, seen))
         && !heard
         && answered_without_proof(hop, seen);
-    if without_proof || (seen.known.listener_holds && greeting::is_of_another(hop, seen)) {
+    if without_proof || (listener_has_port(seen) && greeting::is_of_another(hop, seen)) {
         return opinion(Verdict::Fail, Reason::AnsweredByMiddlebox, AnsweredBy::Middlebox);
     }
     if interception::opens_cloud_sessions(hop, seen) {
@@ -264,14 +266,6 @@ fn never_came_behind(hop: &Hop, seen: &Observation) -> bool {
 /// hop: anybody can do that.
 fn came_unmarked(seen: &Observation) -> bool {
     seen.known.arrived.is_some_and(|came| came.proved + came.marked == 0 && !came.is_nothing())
-}
-
-/// Whether the site's own listener has the port that was tested: it said so in a proof, or when it
-/// was asked about this very connection.
-fn has_listener(seen: &Observation) -> bool {
-    let told = seen.sighting.as_ref();
-    seen.known.listener_holds
-        || told.is_some_and(|told| told.own && told.doubt != Some(Doubt::BeganLater))
 }
 
 /// Whether a product named itself that can be the service. One that only passes on what others say

@@ -4,7 +4,7 @@
 use super::both_ends::{self, OtherEnd};
 use super::certificate::showed_own;
 use super::judgement::{AnsweredBy, Judgement, Verdict};
-use super::reading::{address_note, answered_without_proof, claims, proved};
+use super::reading::{address_note, answered_without_proof, claims, listener_has_port, proved};
 use super::relay::{self, Behind, came_through_relay};
 use crate::observation::facts::{Http, RefusedBy};
 use crate::observation::{Evidence, Initiator, Observation, Shots, StepKind};
@@ -192,7 +192,7 @@ fn by_both_ends(hop: &Hop, seen: &Observation, told: Option<OtherEnd>) -> Option
     // The listener has the port, and would have proved itself: it was not the one that answered.
     let another = told.is_none()
         && hop.flow.relayed_to.is_none()
-        && seen.known.listener_holds
+        && listener_has_port(seen)
         && answered_without_proof(hop, seen);
     if another && !may_be_stand_in(seen) {
         let note = "a device on the way answers in the place of the host, whose listener has the \
@@ -402,7 +402,7 @@ fn by_connection(seen: &Observation, told: Option<OtherEnd>) -> Judgement {
             AnsweredBy::StandIn,
             "the connection opens at the host; what is sent on it, or its answer, is lost",
         )
-    } else if opened && reason == Reason::SilentAfterConnect && seen.known.listener_holds {
+    } else if opened && reason == Reason::SilentAfterConnect && listener_has_port(seen) {
         otherwise(
             AnsweredBy::Nobody,
             "the connection opens, and nothing that is sent on it is answered, though a listener \

@@ -4,6 +4,7 @@ use crate::observation::{Initiator, Observation, Step};
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 use crate::wire::challenge::{Claims, ProofOutcome};
+use crate::wire::sighting::Doubt;
 
 /// The rung that decides why a hop failed. A fault of this machine must not hide what is wrong with
 /// the way, nor what leaves it open what is certain.
@@ -24,6 +25,14 @@ pub(super) fn leaves_open(reason: Reason) -> bool {
 pub(super) fn proved(seen: &Observation) -> bool {
     let mut asked = seen.proofs.iter().filter(|p| **p != ProofOutcome::NotAsked).peekable();
     asked.peek().is_some() && asked.all(|p| matches!(p, ProofOutcome::Valid { .. }))
+}
+
+/// Whether the site's own listener has the port that was tested: it said so in a proof, or when it was
+/// asked about this very connection. The first it leaves out while it turns others away.
+pub(super) fn listener_has_port(seen: &Observation) -> bool {
+    let told = seen.sighting.as_ref();
+    seen.known.listener_holds
+        || told.is_some_and(|told| told.own && told.doubt != Some(Doubt::BeganLater))
 }
 
 /// All valid proofs.

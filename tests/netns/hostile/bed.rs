@@ -16,8 +16,11 @@ pub const WEB: u16 = 7080;
 pub const TLS: u16 = 7443;
 pub const LDAP: u16 = 389;
 pub const MAPPER: u16 = 135;
-/// First port of the range.
+/// First port of the range, and the range as the tables have it.
 pub const RANGE: u16 = 50_000;
+const SHORT_RANGE: &str = "50000-50999";
+/// What Windows has.
+const WHOLE_RANGE: &str = "49152-65535";
 
 /// Whether the attacks are at their full length (`scripts/hostile`), or short enough for every run.
 pub fn is_long() -> bool {
@@ -72,7 +75,25 @@ fn slowest(hop: &Value) -> f64 {
 impl Bed {
     /// With a listener; `None` where there are no namespaces, which in CI is a failure.
     pub fn new() -> Option<Self> {
-        let mut bed = Bed::empty()?;
+        Bed::empty()?.listening()
+    }
+
+    /// With a listener that has a whole dynamic range.
+    pub fn with_whole_range() -> Option<Self> {
+        let bed = Bed::empty()?;
+        for name in ["product.toml", "lan.toml"] {
+            let text = std::fs::read_to_string(format!("{TABLES}/{name}")).expect("read");
+            std::fs::write(bed.path(name), text.replace(SHORT_RANGE, WHOLE_RANGE))
+                .expect("written");
+        }
+        let site = std::fs::read_to_string(bed.path("site.toml")).expect("read");
+        let tables = bed.folder.path().to_str().expect("UTF-8");
+        std::fs::write(bed.path("site.toml"), site.replace(TABLES, tables)).expect("written");
+        bed.listening()
+    }
+
+    fn listening(self) -> Option<Self> {
+        let mut bed = self;
         let srv = bed.net.host("srv");
         let (site, out) = (bed.path("site.toml"), bed.path("srv.listen.json"));
         let arguments = ["listen", "--site", &site, "--as", "srv.bed.test", "--out", &out];

@@ -20,7 +20,12 @@ pub(super) fn next(heard: &[u8], said: usize) -> Next {
         // An old server, or one that wants a sign-in first; or one of mail, which has the same codes.
         ([_, Reply { code: 500 | 502 | 530, .. }], 1) => Next::Say(b"SYST\r\n".to_vec()),
         ([greeting, _, Reply { code: 215, .. }], 2) => known(greeting),
-        ([greeting, _, Reply { code: 530, .. }], 2) if names_ftp(greeting) => known(greeting),
+        // "Please login with USER and PASS": commands that no other protocol with such codes has.
+        ([greeting, _, Reply { code: 530, text }], 2)
+            if names_ftp(greeting) || text.windows(4).any(|word| word == b"USER") =>
+        {
+            known(greeting)
+        }
         _ => Next::Other,
     }
 }

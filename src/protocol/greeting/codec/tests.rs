@@ -98,6 +98,38 @@ fn samples() -> Vec<Sample> {
             None,
         ),
         (
+            Greeting::Ftp.dialogue(),
+            vec![
+                b"220 Welcome to files.contoso.com\r\n".to_vec(),
+                b"530 Please login with USER and PASS.\r\n".to_vec(),
+                b"530 Please login with USER and PASS.\r\n".to_vec(),
+            ],
+            "FTP Welcome to files.contoso.com",
+            None,
+        ),
+        (
+            Greeting::Ftp.dialogue(),
+            vec![
+                b"220 server ready\r\n".to_vec(),
+                b"500 'FEAT': command not understood.\r\n".to_vec(),
+                b"215 UNIX Type: L8\r\n".to_vec(),
+            ],
+            "FTP server ready",
+            None,
+        ),
+        (
+            Greeting::Ftp.dialogue(),
+            vec![b"421 ftp.contoso.com FTP server: too many users.\r\n".to_vec()],
+            "FTP",
+            Some("ftp.contoso.com FTP server: too many users."),
+        ),
+        (
+            Greeting::Smtp.dialogue(),
+            vec![b"421 4.7.0 sftp-relay.contoso.com try later\r\n".to_vec()],
+            "SMTP",
+            Some("4.7.0 sftp-relay.contoso.com try later"),
+        ),
+        (
             Greeting::Imap.dialogue(),
             vec![b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n".to_vec()],
             "IMAP Dovecot ready.",
@@ -238,6 +270,21 @@ fn what_comes_in_pieces_is_waited_for() {
         short.pop();
         let got = talk(greeting, &short);
         assert!(!matches!(got, Next::Known(_) | Next::Other), "{greeting:?} {words}: {got:?}");
+    }
+}
+
+/// A server of mail knows no command of FTP, and may have FTP in its name.
+#[test]
+fn mail_is_not_taken_for_ftp() {
+    for refusal in
+        ["500 5.5.2 Error: bad syntax", "502 5.5.2 Error", "530 5.7.0 Must issue STARTTLS"]
+    {
+        let refusal = format!("{refusal}\r\n").into_bytes();
+        for greeting in ["220 ftp.contoso.com ESMTP Postfix\r\n", "220 sftp.contoso.com ready\r\n"]
+        {
+            let says = [greeting.as_bytes().to_vec(), refusal.clone(), refusal.clone()];
+            assert!(matches!(talk(Greeting::Ftp.dialogue(), &says), Next::Other), "{greeting}");
+        }
     }
 }
 
