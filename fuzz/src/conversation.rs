@@ -31,6 +31,8 @@ pub struct Said {
     pub heard: Vec<u8>,
     /// Challenges of the key that were in it.
     pub challenges: usize,
+    /// Octets that are on their way at a time.
+    pub room: usize,
 }
 
 thread_local! {
@@ -68,7 +70,7 @@ pub fn talk(input: &[u8], here: StandIn) -> Said {
     let least = if sent.len() > 300 { 64 } else { 1 };
     let room = [1 << 16, 4096, 512, 40, 3, 1][usize::from(piece % 6)].max(least);
     let heard = RUNTIME.with(|runtime| runtime.block_on(exchange(&sent, Arc::new(here), room)));
-    Said { sent, heard, challenges }
+    Said { sent, heard, challenges, room }
 }
 
 async fn exchange(sent: &[u8], here: Arc<StandIn>, room: usize) -> Vec<u8> {

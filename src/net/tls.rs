@@ -5,25 +5,30 @@
 pub mod chain;
 mod group;
 mod inside;
+mod judge;
 mod signature;
+mod trust;
+#[cfg(windows)]
+mod windows;
 
 pub use inside::{Inside, Told};
+pub use trust::{RootsError, Trust};
 
-use self::chain::{Chain, Roots};
+use self::judge::{Finding, Shown};
 use self::signature::Signature;
 use super::certificate::{self, sha256};
 use crate::lock::lock;
+use crate::observation::Facts;
 use crate::observation::failure::Failure;
-use crate::observation::{CertificateFault, Facts};
 use crate::reason::Reason;
 use crate::wire::challenge::{EXPORTER_LEN, Exporter, TlsSeen};
 use crate::wire::der;
 use crate::wire::tls_alert::{About, Alert};
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, SignatureScheme};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_rustls::TlsConnector;
@@ -53,136 +58,12 @@ fn client_crypto() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(make).clone()
 }
 
-/// Makes TLS clients that judge certificates by the machine's trust store, or by roots from a file
-/// instead.
-#[derive(Debug, Clone)]
-pub struct Trust {
-    verifier: Arc<dyn ServerCertVerifier>,
-    /// Knows the roots that public services have their certificates from, whatever this machine
-    /// trusts besides.
-    public: Arc<dyn ServerCertVerifier>,
-    /// The roots from a file; those of the machine where there is none.
-    roots: Option<Arc<Roots>>,
-}
-
-impl Trust {
-    /// The operating system's trust store.
-    ///
-    /// # Errors
-    /// When the store cannot be opened.
-    pub fn platform() -> Result<Self, rustls::Error> {
-        let verifier = Arc::new(rustls_platform_verifier::Verifier::new(crypto())?);
-        Ok(Trust { verifier, public: public_roots(), roots: None })
-    }
-
-    /// Only these roots.
-    ///
-    /// # Errors
-    /// When no certificate of the list can serve as a root.
-    pub fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<Self, RootsError> {
-        let roots = certificates.iter().filter_map(chain::root).collect();
-        Ok(Trust {
-            verifier: of_roots(certificates)?,
-            public: public_roots(),
-            roots: Some(Arc::new(roots)),
-        })
-    }
-
-    /// The same, with these roots for the public ones.
-    ///
-    /// # Errors
-    /// When no certificate of the list can serve as a root.
-    pub fn with_public_roots(
-        self,
-        certificates: Vec<CertificateDer<'static>>,
-    ) -> Result<Self, RootsError> {
-        Ok(Trust { public: of_roots(certificates)?, ..self })
-    }
-
-    /// Whether the verifier may fetch certificates that were not sent: those of Windows and macOS
-    /// do.
-    fn fetches(&self) -> bool {
-        self.roots.is_none() && cfg!(any(windows, target_vendor = "apple"))
-    }
-
-    /// The names of all roots, where they can be told.
-    fn root_names(&self) -> Option<&Roots> {
-        self.roots.as_deref().or_else(|| machine_roots())
-    }
-}
-
-/// Certificates that are no list of roots.
-#[derive(Debug, thiserror::Error)]
-pub enum RootsError {
-    /// One of them cannot serve as a root.
-    #[error(transparent)]
-    Certificate(#[from] rustls::Error),
-    /// There is none.
-    #[error(transparent)]
-    List(#[from] rustls::client::VerifierBuilderError),
-}
-
-/// The names of the roots of this machine. Windows and macOS judge by more than a list.
-#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
-fn machine_roots() -> Option<&'static Roots> {
-    static ROOTS: std::sync::OnceLock<Roots> = std::sync::OnceLock::new();
-    Some(ROOTS.get_or_init(|| {
-        rustls_native_certs::load_native_certs().certs.iter().filter_map(chain::root).collect()
-    }))
-}
-
-#[cfg(not(all(unix, not(target_vendor = "apple"), not(target_os = "android"))))]
-fn machine_roots() -> Option<&'static Roots> {
-    None
-}
-
-fn of_roots(
-    certificates: Vec<CertificateDer<'static>>,
-) -> Result<Arc<dyn ServerCertVerifier>, RootsError> {
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store.add(certificate)?;
-    }
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto()).build()?;
-    Ok(verifier)
-}
-
-/// Mozilla's roots, which this program carries along: a root that somebody added to this machine is
-/// none of them.
-fn public_roots() -> Arc<dyn ServerCertVerifier> {
-    static ROOTS: std::sync::OnceLock<Arc<dyn ServerCertVerifier>> = std::sync::OnceLock::new();
-    let make = || {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-        WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto())
-            .build()
-            .expect("the list is not empty") as _
-    };
-    ROOTS.get_or_init(make).clone()
-}
-
-/// What a verifier found, kept instead of ending the handshake.
-#[derive(Debug, Clone, Default)]
-struct Finding {
-    problem: Option<(CertificateFault, String)>,
-    /// Whether the chain ends in a public root; `None` where something else is wrong, so that it
-    /// was not found out.
-    public: Option<bool>,
-    leaf: Option<CertificateDer<'static>>,
-    intermediates: Vec<CertificateDer<'static>>,
-    /// Why the signature of the handshake could not be verified.
-    not_checked: Option<String>,
-}
-
-/// Accepts every certificate whose key signs the handshake, and notes what the real verifier says
-/// of it.
-#[derive(Debug)]
+/// Accepts every certificate whose key signs the handshake, and keeps what it is judged by
+/// afterwards: the machine's own verifier may wait for the network, and no other connection must
+/// wait with it.
+#[derive(Debug, Default)]
 struct Recorder {
-    trust: Trust,
-    /// The name as it was asked for.
-    name: String,
-    finding: Mutex<Finding>,
+    shown: Mutex<Shown>,
 }
 
 impl Recorder {
@@ -197,8 +78,7 @@ impl Recorder {
         match signature::check(der::public_key(cert), dss.scheme, message, dss.signature()) {
             Signature::Wrong => return Err(rustls::CertificateError::BadSignature.into()),
             Signature::NotChecked(why) => {
-                let mut finding = lock(&self.finding);
-                finding.not_checked = Some(why);
+                lock(&self.shown).not_checked = Some(why);
             }
             Signature::Right => {}
         }
@@ -211,30 +91,15 @@ impl ServerCertVerifier for Recorder {
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
+        _: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let judge = |verifier: &Arc<dyn ServerCertVerifier>| {
-            verifier.verify_server_cert(leaf, intermediates, name, ocsp, now).map(|_| ())
-        };
-        let (own, public) = (judge(&self.trust.verifier), judge(&self.trust.public));
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let roots = if own.is_err() { self.trust.root_names() } else { None };
-        let chain = Chain::read(leaf, intermediates, &self.name, seconds, roots);
-        let public = chain::is_public(&public, &chain, own.is_ok(), self.trust.fetches());
-        let problem = own.err().map(|e| (chain::fault(&e, &chain), short(&e)));
-        let mut finding = lock(&self.finding);
-        let intermediates = intermediates
-            .iter()
-            .take(certificate::MAX_CHAIN)
-            .map(|c| c.clone().into_owned())
-            .collect();
-        *finding = Finding {
-            problem,
-            public,
+        *lock(&self.shown) = Shown {
             leaf: Some(leaf.clone().into_owned()),
-            intermediates,
+            intermediates: intermediates.iter().map(|c| c.clone().into_owned()).collect(),
+            ocsp: ocsp.to_vec(),
+            now: Some(now),
             not_checked: None,
         };
         Ok(ServerCertVerified::assertion())
@@ -270,14 +135,6 @@ impl ServerCertVerifier for Recorder {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         signature::schemes()
     }
-}
-
-/// The words of a verifier, without its lists of what it supports.
-fn short(error: &rustls::Error) -> String {
-    let words = error.to_string();
-    let words =
-        words.split_once(" { signature_algorithm_id").map_or(words.as_str(), |(words, _)| words);
-    words.chars().take(300).collect()
 }
 
 /// Has no client certificate, and notes that one was asked for.
@@ -328,11 +185,7 @@ pub async fn connect<S: super::Io>(
     name: &str,
     alpn: &[&str],
 ) -> Result<Session<S>, Failure> {
-    let recorder = Arc::new(Recorder {
-        trust: trust.clone(),
-        name: name.to_owned(),
-        finding: Mutex::default(),
-    });
+    let recorder = Arc::new(Recorder::default());
     let asked = Arc::new(AskedByServer::default());
     let mut config = ClientConfig::builder_with_provider(client_crypto())
         .with_safe_default_protocol_versions()
@@ -350,7 +203,8 @@ pub async fn connect<S: super::Io>(
     let outcome = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await;
     let asked = asked.0.load(Ordering::Relaxed);
     let stream = outcome.map_err(|e| handshake_failure(&e, asked))?;
-    let finding = lock(&recorder.finding).clone();
+    let shown = std::mem::take(&mut *lock(&recorder.shown));
+    let finding = judge::judge(trust, shown, name).await;
     Ok(describe(stream, name, finding, asked))
 }
 

@@ -60,6 +60,7 @@ faults! {
     Unreadable "unreadable" TlsNotSupportedHere "part of it, or of one above it, cannot be read here";
     SignatureNotSupported "signature-not-supported" TlsNotSupportedHere "a signature in the chain is of a kind that is not supported here";
     RevocationUnknown "revocation-unknown" TlsNotSupportedHere "whether it is revoked could not be found out";
+    NotInTime "not-in-time" TlsNotSupportedHere "this machine did not judge it in time";
     TooComplex "too-complex" TlsNotSupportedHere "its chain is too long or too tangled to be judged here";
 }
 

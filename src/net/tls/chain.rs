@@ -236,9 +236,15 @@ pub fn algorithm_name(oid: &Oid<'_>) -> String {
 /// What exactly is wrong, by the error of a verifier.
 pub fn fault(error: &rustls::Error, chain: &Chain) -> Fault {
     let said = said(error, chain);
-    if !said.is_unjudged() {
-        return said;
-    }
+    if said.is_unjudged() { seen_without_verifier(said, chain) } else { said }
+}
+
+/// What is wrong where the verifier did not come to its end.
+pub fn fault_unasked(chain: &Chain) -> Fault {
+    seen_without_verifier(Fault::NotInTime, chain)
+}
+
+fn seen_without_verifier(said: Fault, chain: &Chain) -> Fault {
     // The verifier did not get far: what can be seen without it comes first, and of no use is a
     // chain that leads nowhere.
     match chain {

@@ -52,10 +52,49 @@ pub struct Journal {
 
 #[derive(Debug, Default)]
 struct Inner {
-    proved: Vec<Arrival>,
-    strangers: Vec<Arrival>,
+    proved: Vec<Kept>,
+    strangers: Vec<Kept>,
+    endings: Endings,
     counts: BTreeMap<SocketAddr, Counts>,
     left_out: u64,
+}
+
+/// An [`Arrival`] as it is kept. One with words of its own would be a small piece of memory that
+/// lives long between large ones that do not: what thousands of strangers took would not go back to
+/// the system.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    at: Timestamp,
+    local: SocketAddr,
+    peer: SocketAddr,
+    ended: u16,
+}
+
+/// In which words connections ended, each once.
+#[derive(Debug, Default)]
+struct Endings(Vec<String>);
+
+/// Most of them. A connection has few ways to end; of more the words are not kept.
+const MAX_ENDINGS: usize = 512;
+const OF_ANOTHER_KIND: &str = "an error of another kind";
+
+impl Endings {
+    fn number(&mut self, words: String) -> u16 {
+        let known = self.0.iter().position(|known| *known == words);
+        let number = known.unwrap_or_else(|| {
+            if self.0.len() < MAX_ENDINGS {
+                self.0.push(words);
+                self.0.len() - 1
+            } else {
+                MAX_ENDINGS
+            }
+        });
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
+    fn words(&self, number: u16) -> &str {
+        self.0.get(usize::from(number)).map_or(OF_ANOTHER_KIND, String::as_str)
+    }
 }
 
 /// What a listener saw.
@@ -78,6 +117,7 @@ impl Journal {
     /// Adds a finished connection.
     pub fn arrived(&self, endpoint: SocketAddr, arrival: Arrival) {
         let mut inner = self.inner();
+        let inner = &mut *inner;
         let counts = inner.counts.entry(endpoint).or_default();
         counts.accepted += 1;
         counts.proved += u64::from(arrival.proved);
@@ -86,7 +126,8 @@ impl Journal {
             false => (&mut inner.strangers, MAX_STRANGERS),
         };
         if kept.len() < most {
-            kept.push(arrival);
+            let Arrival { at, local, peer, proved: _, ended } = arrival;
+            kept.push(Kept { at, local, peer, ended: inner.endings.number(ended) });
         } else {
             inner.left_out += 1;
         }
@@ -100,7 +141,18 @@ impl Journal {
     /// What came so far.
     pub fn snapshot(&self) -> Seen {
         let inner = self.inner();
-        let mut arrivals = [&inner.proved[..], &inner.strangers].concat();
+        let with_words = |kept: &Kept, proved: bool| Arrival {
+            at: kept.at,
+            local: kept.local,
+            peer: kept.peer,
+            proved,
+            ended: inner.endings.words(kept.ended).to_owned(),
+        };
+        let (proved, strangers) = (inner.proved.iter(), inner.strangers.iter());
+        let mut arrivals: Vec<Arrival> = proved
+            .map(|kept| with_words(kept, true))
+            .chain(strangers.map(|kept| with_words(kept, false)))
+            .collect();
         arrivals.sort_by_key(|arrival| arrival.at);
         Seen { arrivals, left_out: inner.left_out, counts: inner.counts.clone() }
     }
@@ -129,5 +181,22 @@ mod tests {
         assert_eq!(seen.arrivals.iter().position(|a| a.proved), Some(3), "in the order of time");
         let counts = seen.counts[&here];
         assert_eq!((counts.accepted, counts.proved), (seen.left_out + 50_001, 1));
+    }
+
+    #[test]
+    fn words_are_kept_once_and_not_without_end() {
+        let journal = Journal::default();
+        let here = SocketAddr::from(([127, 0, 0, 1], 1));
+        for number in 0..2000 {
+            let at = Timestamp::from_second(number).expect("a time");
+            let ended = if number % 2 == 0 { "closed".into() } else { format!("error {number}") };
+            let arrival = Arrival { at, local: here, peer: here, proved: false, ended };
+            journal.arrived(here, arrival);
+        }
+        assert_eq!(journal.inner().endings.0.len(), MAX_ENDINGS);
+        let seen = journal.snapshot().arrivals;
+        let words = |place: usize| seen[place].ended.as_str();
+        assert_eq!((words(0), words(1), words(1998)), ("closed", "error 1", "closed"));
+        assert_eq!(words(1999), OF_ANOTHER_KIND);
     }
 }

@@ -81,14 +81,18 @@ impl Bed {
     /// With a listener that has a whole dynamic range.
     pub fn with_whole_range() -> Option<Self> {
         let bed = Bed::empty()?;
+        std::fs::create_dir(bed.path("tables")).expect("made");
         for name in ["product.toml", "lan.toml"] {
             let text = std::fs::read_to_string(format!("{TABLES}/{name}")).expect("read");
-            std::fs::write(bed.path(name), text.replace(SHORT_RANGE, WHOLE_RANGE))
-                .expect("written");
+            std::fs::write(
+                format!("{}/{name}", bed.path("tables")),
+                text.replace(SHORT_RANGE, WHOLE_RANGE),
+            )
+            .expect("written");
         }
         let site = std::fs::read_to_string(bed.path("site.toml")).expect("read");
-        let tables = bed.folder.path().to_str().expect("UTF-8");
-        std::fs::write(bed.path("site.toml"), site.replace(TABLES, tables)).expect("written");
+        let tables = bed.path("tables");
+        std::fs::write(bed.path("site.toml"), site.replace(TABLES, &tables)).expect("written");
         bed.listening()
     }
 
