@@ -3,6 +3,7 @@
 
 use super::error::LabError;
 use crate::net::identity::Identity;
+use crate::net::occupied::Occupied;
 use crate::net::serve::bind;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -44,8 +45,8 @@ impl Relay {
         tracker: &TaskTracker,
     ) -> Result<(), LabError> {
         let acceptor = identity.acceptor(&["h2", "http/1.1"])?;
-        let listener =
-            bind(self.front).map_err(|error| LabError::Front { address: self.front, error })?;
+        let listener = bind(self.front, &Occupied::now())
+            .map_err(|error| LabError::Front { address: self.front, error })?;
         let connections = tracker.clone();
         tracker.spawn(async move {
             loop {

@@ -102,9 +102,14 @@ impl<T> Crowd<T> {
 
     /// This one has shown the key: it is never put out.
     pub fn prove(&mut self, ticket: Ticket) {
+        self.trust(ticket, usize::MAX);
+    }
+
+    /// This one is never put out, as long as its peer has fewer than `most` of the kind.
+    pub fn trust(&mut self, ticket: Ticket, most: usize) {
         let Some(peer) = self.inside.get(&ticket).map(|(peer, _)| *peer) else { return };
         self.change(peer, |own| {
-            if own.unproved.remove(&ticket) {
+            if own.proved < most && own.unproved.remove(&ticket) {
                 own.proved += 1;
             }
         });

@@ -1,15 +1,18 @@
 //! Opens every port that the plan wants on this host, and says of each that does not open why, and
 //! what to do.
 
-use super::range::{self, OpenRange};
+use super::range::{self, MAX_HOLDER, OpenRange};
 use super::server;
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
+use crate::net::half_open::holders;
 use crate::net::identity::IdentityError;
+use crate::net::occupied::Occupied;
 use crate::net::serve::{BindProblem, bind};
 use crate::net::{clock, os};
 use crate::stand_in::{ServerTls, StandIn};
+use crate::text::sanitise;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -49,6 +52,8 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
     let tracker = TaskTracker::new();
     let mut ports = Vec::new();
     let mut ranges = Vec::new();
+    // What this listener opens itself is none of it: two of its flows may want one port.
+    let occupied = Occupied::now();
     for want in wanted {
         let tls = server_tls(want.protocol, shared)?;
         let purpose = want.flows.join(", ");
@@ -67,11 +72,12 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
             tls: tls.clone(),
         };
         let addresses = addresses(want);
-        let (opened, problems) = bind_all(&addresses, want.port, want.addresses.is_empty());
+        let (opened, problems) =
+            bind_all(&addresses, want.port, want.addresses.is_empty(), &occupied);
         let mut interfaces = Vec::new();
         if want.protocol == Protocol::Rpc && !opened.is_empty() {
             for interface in &want.interfaces {
-                match bind_dynamic(&addresses, want) {
+                match bind_dynamic(&addresses, want, &occupied) {
                     Some((port, listeners)) => {
                         let here = Arc::new(stand_in(vec![(interface.clone(), port)], false));
                         for listener in listeners {
@@ -116,7 +122,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
                     &own,
                     stand_in(interfaces.clone(), false),
                     shared,
-                    &tracker,
+                    (&tracker, &occupied),
                 ));
             }
         }
@@ -133,6 +139,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
         }));
     }
     tracker.close();
+    name_holders(&mut ports);
     let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
     shared
         .sightings
@@ -180,15 +187,20 @@ type Problem = (SocketAddr, (BindProblem, String));
 
 /// Opens one port on every address. On "all addresses" a machine without IPv6 is no problem as long
 /// as IPv4 opened.
-fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Vec<Problem>) {
+fn bind_all(
+    addresses: &[IpAddr],
+    port: u16,
+    any: bool,
+    occupied: &Occupied,
+) -> (Vec<TcpListener>, Vec<Problem>) {
     let mut opened = Vec::new();
     let mut problems = Vec::new();
     for address in addresses {
         let address = SocketAddr::new(*address, port);
-        match bind(address) {
+        match bind(address, occupied) {
             Ok(listener) => opened.push(listener),
             Err(error) => {
-                let problem = BindProblem::from_error(&error);
+                let problem = occupied.problem(address, &error);
                 let no_ipv6 = any
                     && address.is_ipv6()
                     && matches!(problem, BindProblem::Other | BindProblem::NoSuchAddress);
@@ -202,12 +214,37 @@ fn bind_all(addresses: &[IpAddr], port: u16, any: bool) -> (Vec<TcpListener>, Ve
 }
 
 /// A port of the range that is free on every address.
-fn bind_dynamic(addresses: &[IpAddr], want: &Wanted) -> Option<(u16, Vec<TcpListener>)> {
+fn bind_dynamic(
+    addresses: &[IpAddr],
+    want: &Wanted,
+    occupied: &Occupied,
+) -> Option<(u16, Vec<TcpListener>)> {
     let range = want.range.clone().unwrap_or_else(|| PortSet::run(49152, 65535));
     range.iter().take(DYNAMIC_TRIES).find_map(|port| {
-        let (opened, problems) = bind_all(addresses, port, want.addresses.is_empty());
+        let (opened, problems) = bind_all(addresses, port, want.addresses.is_empty(), occupied);
         (problems.is_empty() && !opened.is_empty()).then_some((port, opened))
     })
+}
+
+/// Says who has the ports that somebody else has, as far as this process may know.
+fn name_holders(ports: &mut [Port]) {
+    let is_taken = |port: &&mut Port| {
+        matches!(port.problem, Some((BindProblem::Taken, _))) && port.address.port() > 0
+    };
+    let numbers: Vec<u16> =
+        ports.iter_mut().filter(is_taken).map(|port| port.address.port()).collect();
+    if numbers.is_empty() {
+        return;
+    }
+    let holders = holders(&numbers);
+    for port in ports.iter_mut().filter(is_taken) {
+        if let (Some((_, words)), Some(holder)) =
+            (&mut port.problem, holders.get(&port.address.port()))
+        {
+            let holder = sanitise(&holder.to_string(), MAX_HOLDER);
+            *words = words.replacen("somebody", &format!("somebody ({holder})"), 1);
+        }
+    }
 }
 
 fn advice(problem: BindProblem, port: u16, error: &std::io::Error) -> String {

@@ -8,6 +8,7 @@ use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
 use crate::net::half_open::holders;
 use crate::net::many_listeners::Many;
+use crate::net::occupied::Occupied;
 use crate::net::serve::{BindProblem, bind_one_of_many};
 use crate::protocol::rpc::codec::Syntax;
 use crate::stand_in::StandIn;
@@ -32,7 +33,7 @@ pub fn leaves_enough(range: &PortSet, outgoing: (u16, u16)) -> bool {
 }
 
 /// Longest name of a program, in characters: a process calls itself what it likes.
-const MAX_HOLDER: usize = 64;
+pub(super) const MAX_HOLDER: usize = 64;
 
 /// A range of at most so many ports takes nobody's.
 const MAX_SMALL: usize = 1024;
@@ -83,7 +84,7 @@ pub(super) fn open(
     own: &BTreeSet<u16>,
     here: StandIn,
     shared: &Shared,
-    tracker: &TaskTracker,
+    (tracker, occupied): (&TaskTracker, &Occupied),
 ) -> OpenRange {
     let addresses = addresses(want);
     let mut opened = OpenRange {
@@ -99,6 +100,9 @@ pub(super) fn open(
     };
     let mut left = shared.descriptors.map_or(usize::MAX, |d| d.saturating_sub(KEPT));
     let mut listeners = Vec::new();
+    let problem = |port, error: &std::io::Error| {
+        occupied.problem(SocketAddr::new(addresses[0].0, port), error)
+    };
     for port in range.iter().filter(|port| !own.contains(port)) {
         if left < addresses.len() {
             opened.failed.push((
@@ -110,7 +114,7 @@ pub(super) fn open(
         }
         let mut of_port = Vec::with_capacity(addresses.len());
         let bound = addresses.iter().try_for_each(|(address, only_v6)| {
-            bind_one_of_many(SocketAddr::new(*address, port), *only_v6)
+            bind_one_of_many(SocketAddr::new(*address, port), *only_v6, occupied)
                 .map(|listener| of_port.push((listener, port)))
         });
         match bound {
@@ -119,9 +123,7 @@ pub(super) fn open(
                 opened.opened += 1;
                 listeners.append(&mut of_port);
             }
-            Err(error) if BindProblem::from_error(&error) == BindProblem::Taken => {
-                opened.taken.push(port)
-            }
+            Err(error) if problem(port, &error) == BindProblem::Taken => opened.taken.push(port),
             Err(error) => opened.failed.push((port, error.to_string())),
         }
     }
@@ -182,7 +184,12 @@ fn addresses(want: &Wanted) -> Vec<(IpAddr, bool)> {
     if !want.addresses.is_empty() {
         return want.addresses.iter().map(|a| (*a, true)).collect();
     }
-    let both = bind_one_of_many(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0), false).is_ok();
+    let both = bind_one_of_many(
+        SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0),
+        false,
+        &Occupied::default(),
+    )
+    .is_ok();
     vec![if both {
         (Ipv6Addr::UNSPECIFIED.into(), false)
     } else {

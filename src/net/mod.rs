@@ -9,6 +9,7 @@ pub mod host;
 pub mod identity;
 pub mod keyfile;
 pub mod many_listeners;
+pub mod occupied;
 pub mod os;
 pub mod resolve;
 pub mod serve;

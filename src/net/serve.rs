@@ -1,5 +1,6 @@
 //! Binding ports for the listener: never one that somebody else has.
 
+use super::occupied::Occupied;
 use super::os;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -20,7 +21,7 @@ pub enum BindProblem {
 }
 
 impl BindProblem {
-    /// From the error of `bind` or `listen`.
+    /// From the error of `bind` or `listen` alone; see [`Occupied::problem`].
     pub fn from_error(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::AddrInUse => BindProblem::Taken,
@@ -31,12 +32,13 @@ impl BindProblem {
     }
 }
 
-/// Opens a port for listening. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can
+/// Opens a port for listening that nobody has. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can
 /// stand side by side.
 ///
 /// # Errors
 /// The operating system's; see [`BindProblem::from_error`].
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr, occupied: &Occupied) -> io::Result<TcpListener> {
+    refuse(address, occupied)?;
     TcpListener::from_std(open(address, true, 1024)?.into())
 }
 
@@ -45,8 +47,17 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// As [`bind`].
-pub fn bind_one_of_many(address: SocketAddr, only_v6: bool) -> io::Result<mio::net::TcpListener> {
+pub fn bind_one_of_many(
+    address: SocketAddr,
+    only_v6: bool,
+    occupied: &Occupied,
+) -> io::Result<mio::net::TcpListener> {
+    refuse(address, occupied)?;
     Ok(mio::net::TcpListener::from_std(open(address, only_v6, 128)?.into()))
+}
+
+fn refuse(address: SocketAddr, occupied: &Occupied) -> io::Result<()> {
+    if occupied.has(address) { Err(io::ErrorKind::AddrInUse.into()) } else { Ok(()) }
 }
 
 /// Ends a connection with a reset: how an orderly close is seen depends on what the other end had

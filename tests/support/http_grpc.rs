@@ -6,6 +6,7 @@ use portmatrix::listen::gate::{Gate, Limits};
 use portmatrix::listen::server;
 use portmatrix::matrix::model::{Expect, Protocol};
 use portmatrix::net::identity::Identity;
+use portmatrix::net::occupied::Occupied;
 use portmatrix::net::serve;
 use portmatrix::net::tls::Trust;
 use portmatrix::observation::{Observation, Step, StepKind};
@@ -75,7 +76,7 @@ pub fn listen_within(
     paths: &[&str],
     limits: Limits,
 ) -> Listener {
-    let listener = serve::bind((LOOPBACK, 0).into()).expect("a free port");
+    let listener = serve::bind((LOOPBACK, 0).into(), &Occupied::default()).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let mut certificate = None;
     let tls = protocol.is_tls().then(|| {

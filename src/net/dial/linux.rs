@@ -11,6 +11,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -37,6 +38,7 @@ impl Attempt {
         source: Option<IpAddr>,
         to: SocketAddr,
         number: u32,
+        _: Duration,
     ) -> io::Result<Attempt> {
         Attempt::shaped(source, to, number, Shape::default())
     }

@@ -26,6 +26,10 @@ use tokio::net::TcpStream;
 /// The most attempts that one deadline can hold.
 pub const MAX_ATTEMPTS: u32 = 6;
 
+/// The fewest. Where the system is told to send no SYN twice, so that a reset is known at once
+/// (Windows), the second attempt is what makes up for a lost packet.
+const LEAST_ATTEMPTS: u32 = if cfg!(windows) { 2 } else { 1 };
+
 /// The part of a deadline that the first of several attempts has for itself: long enough for a
 /// second SYN after a lost one.
 const FIRST_SHARE: f64 = 0.6;
@@ -46,10 +50,10 @@ pub async fn connect(
     retries: u32,
 ) -> (Vec<Evidence>, Result<TcpStream, Failure>) {
     let begun = clock::instant();
-    let count = retries.saturating_add(1).min(MAX_ATTEMPTS);
+    let count = retries.saturating_add(1).clamp(LEAST_ATTEMPTS, MAX_ATTEMPTS);
     let mut attempts = Vec::new();
     for number in 1..=count {
-        match Attempt::begin(source, to, number) {
+        match Attempt::begin(source, to, number, deadline) {
             Ok(attempt) => attempts.push(attempt),
             // Nothing was sent: whatever it is, it is this machine's fault.
             Err(error) if attempts.is_empty() => {

@@ -10,6 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -26,9 +27,10 @@ impl Attempt {
         source: Option<IpAddr>,
         to: SocketAddr,
         number: u32,
+        deadline: Duration,
     ) -> io::Result<Attempt> {
         let evidence = blank(to, number);
-        let stream = open(source, to)?;
+        let stream = open(source, to, deadline)?;
         // Only a bound socket has a source port before it is connected. Where it stays unknown on
         // failure, it is not given.
         let source = stream.local_addr().ok().filter(|a| a.port() != 0);
@@ -43,6 +45,11 @@ impl Attempt {
                 return Poll::Ready(Err(ended(&error, self.evidence.destination)));
             }
             if let Some(error) = stream.take_error().unwrap_or_else(Some) {
+                // The system has given up waiting before we have: that is no answer.
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.stream = None;
+                    return Poll::Pending;
+                }
                 self.evidence.icmp = os::icmp_of(&SockRef::from(stream));
                 return Poll::Ready(Err(match self.evidence.icmp {
                     Some(icmp) => icmp::failure(
@@ -74,10 +81,11 @@ impl Attempt {
 
 /// A connection under way, from a source address and a port of the system's choice, so that a
 /// failed attempt can be found by its 5-tuple.
-fn open(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+fn open(source: Option<IpAddr>, to: SocketAddr, deadline: Duration) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     os::report_icmp(&socket);
+    os::end_at_first_answer(&socket, deadline);
     let fixed = source.filter(|s| s.is_ipv4() == to.is_ipv4()).or_else(|| route_source(to).ok());
     if let Some(source) = fixed {
         socket

@@ -1,5 +1,7 @@
 //! What differs between operating systems.
 
+#[cfg(any(windows, test))]
+mod access_list;
 pub mod errors;
 pub mod names;
 pub mod tcp_info;
@@ -12,6 +14,8 @@ pub use unix::*;
 #[cfg(target_os = "linux")]
 pub mod linux;
 
+#[cfg(windows)]
+mod private_file;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]

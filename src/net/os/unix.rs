@@ -28,6 +28,10 @@ pub fn is_in_progress(error: &io::Error) -> bool {
 #[cfg(not(target_os = "linux"))]
 pub fn report_icmp(_: &socket2::Socket) {}
 
+/// Nothing to do: here a reset ends an attempt by itself.
+#[cfg(not(target_os = "linux"))]
+pub fn end_at_first_answer(_: &socket2::Socket, _: std::time::Duration) {}
+
 /// Always `None`, for the same reason.
 #[cfg(not(target_os = "linux"))]
 pub fn icmp_of(_: &socket2::Socket) -> Option<crate::observation::Icmp> {

@@ -1,5 +1,6 @@
 //! Windows.
 
+use super::{access_list, private_file};
 use crate::observation::Icmp;
 use std::io;
 use std::net::IpAddr;
@@ -39,6 +40,39 @@ pub fn report_icmp(socket: &socket2::Socket) {
         )
     };
 }
+
+/// Makes a reset end a connection attempt at once: Windows sends a SYN twice more after one, so that
+/// a refusal takes two seconds. With it goes the repetition of a SYN that was lost, which whoever
+/// connects makes up for with another attempt. Only Windows 10 1709 and Server 2019 or later can;
+/// elsewhere nothing changes.
+pub fn end_at_first_answer(socket: &socket2::Socket, patience: std::time::Duration) {
+    let patience = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
+    let wanted = WinSock::TCP_INITIAL_RTO_PARAMETERS {
+        Rtt: patience.clamp(300, LONGEST_RTO_MS),
+        MaxSynRetransmissions: NO_SYN_AGAIN,
+    };
+    let mut written = 0;
+    #[expect(unsafe_code, reason = "socket2 has no name for SIO_TCP_INITIAL_RTO")]
+    // SAFETY: the call reads one structure, which outlives it, and writes nothing.
+    let _ = unsafe {
+        WinSock::WSAIoctl(
+            raw(socket),
+            WinSock::SIO_TCP_INITIAL_RTO,
+            (&raw const wanted).cast(),
+            u32::try_from(size_of_val(&wanted)).unwrap_or_default(),
+            std::ptr::null_mut(),
+            0,
+            &raw mut written,
+            std::ptr::null_mut(),
+            None,
+        )
+    };
+}
+
+/// `TCP_INITIAL_RTO_NO_SYN_RETRANSMISSIONS`, which is an octet.
+const NO_SYN_AGAIN: u8 = 0xFE;
+/// The longest initial time of a retransmission that Windows takes, in milliseconds.
+const LONGEST_RTO_MS: u16 = 60_000;
 
 /// The ICMP message that ended a connection attempt, where there was one and the system tells.
 pub fn icmp_of(socket: &socket2::Socket) -> Option<Icmp> {
@@ -87,22 +121,25 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     None
 }
 
-/// Access lists are not read: a file in the user's profile is the user's own by inheritance. The
-/// documentation says so.
+/// By what right others may read an open file, with what mends it; `None` where nobody may but this
+/// user, the system and administrators.
 ///
 /// # Errors
-/// When the file does not exist.
-pub fn open_to_others(file: &std::fs::File, _path: &Path) -> io::Result<Option<String>> {
-    file.metadata().map(|_| None)
+/// When the system does not say.
+pub fn open_to_others(file: &std::fs::File, path: &Path) -> io::Result<Option<String>> {
+    let user = private_file::user()?;
+    let how = access_list::open_to_others(&private_file::descriptor(file)?, &user);
+    Ok(how.map(|how| {
+        format!(
+            "{how}; make it yours alone with `icacls \"{}\" /inheritance:r /grant:r *{user}:F` \
+                (on a drive without access lists, as of a memory stick, that is not possible: copy \
+                it into your profile)",
+            path.display()
+        )
+    }))
 }
 
-/// Creates a file, and fails when it exists; it inherits the access list of its folder.
-///
-/// # Errors
-/// When the file exists or cannot be made.
-pub fn create_private(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
-}
+pub use private_file::create as create_private;
 
 /// Windows lets a second process bind a port that is in use unless the first asked for exclusive
 /// use; asking for it also makes our own bind fail on a port that somebody else has, instead of

@@ -181,8 +181,8 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
         // On a path without delay the answer is there before `connect` returns.
         let begun = clock::instant();
         self.last = Some(begun);
-        let mut stream =
-            socket::begin(self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4()), to)?;
+        let source = self.aim.source.filter(|s| s.is_ipv4() == to.is_ipv4());
+        let mut stream = socket::begin(source, to, self.aim.connect)?;
         let slot = self.slots.next();
         self.poll.registry().register(
             &mut stream,
@@ -250,6 +250,12 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
             {
                 return self.end(slot, Fate::Failed(Reason::Refused));
             }
+            // Windows says of a connection that failed only that it is not connected.
+            #[cfg(not(target_os = "linux"))]
+            if let Ok(Some(e)) = held.stream.take_error() {
+                let (fate, icmp) = socket::of_ended(&e, &held.stream, to);
+                return self.end_with(slot, fate, icmp);
+            }
             self.out.clear();
             self.speaker.say(port, &mut self.out);
             // Writing tells whether it is open: the error of a failed connection comes back from it
@@ -268,11 +274,7 @@ impl<S: Speaker, T: FnMut(u16, Ended)> Running<'_, S, T> {
                     };
                 }
                 Err(e) => {
-                    let icmp = socket::icmp(&held.stream);
-                    let fate = match icmp {
-                        Some(icmp) => Fate::Failed(socket::of_icmp(&icmp, &held.stream, to)),
-                        None => socket::of_error(&e),
-                    };
+                    let (fate, icmp) = socket::of_ended(&e, &held.stream, to);
                     return self.end_with(slot, fate, icmp);
                 }
             }

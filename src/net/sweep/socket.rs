@@ -13,7 +13,12 @@ use std::time::Duration;
 
 /// A connection under way, which will be closed with a reset: thousands in TIME-WAIT would take the
 /// ports of this machine.
-pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+pub(super) fn begin(
+    source: Option<IpAddr>,
+    to: SocketAddr,
+    #[cfg_attr(target_os = "linux", expect(unused, reason = "a reset is told at once"))]
+    patience: Duration,
+) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.set_linger(Some(Duration::ZERO))?;
@@ -26,7 +31,10 @@ pub(super) fn begin(source: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStr
         }
     }
     #[cfg(not(target_os = "linux"))]
-    os::report_icmp(&socket);
+    {
+        os::report_icmp(&socket);
+        os::end_at_first_answer(&socket, patience);
+    }
     if let Some(source) = source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
@@ -58,6 +66,20 @@ pub(super) fn of_error(error: &io::Error) -> Fate {
         io::ErrorKind::ConnectionAborted => of_open(error),
         _ => Fate::Failed(os::connect_failure(error).reason),
     }
+}
+
+/// What an error means with which a connection did not open, and the ICMP message behind it.
+pub(super) fn of_ended(
+    error: &io::Error,
+    stream: &TcpStream,
+    to: SocketAddr,
+) -> (Fate, Option<Icmp>) {
+    let icmp = icmp(stream);
+    let fate = match &icmp {
+        Some(icmp) => Fate::Failed(of_icmp(icmp, stream, to)),
+        None => of_error(error),
+    };
+    (fate, icmp)
 }
 
 /// What an error means that came once the connection was open.

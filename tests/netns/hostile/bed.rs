@@ -50,6 +50,17 @@ impl Honest {
     }
 
     /// # Panics
+    /// Unless every port of the range was proved, at whichever try.
+    pub fn must_lose_no_port(&self) {
+        let hops = self.json["hops"].as_array().into_iter().flatten();
+        let mut steps = hops.flat_map(|hop| hop["steps"].as_array().into_iter().flatten());
+        let sweep = steps.find(|step| step["step"] == "rpc-range").expect("the range was swept");
+        let count = |name: &str| sweep["facts"]["more"][name].as_u64();
+        assert_eq!(count("proved"), count("ports"), "{sweep:#}");
+        assert!(count("ports").is_some_and(|ports| ports > 0), "{sweep:#}");
+    }
+
+    /// # Panics
     /// Unless every hop was proved; that to the spared port, on which nothing is said, may be
     /// `inconclusive`: it was turned away, or the listener has forgotten it among thousands.
     pub fn must_be_proved_but(&self, spared: Option<u16>) {

@@ -121,13 +121,28 @@ fn octets_without_end_cost_little_memory() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "figures")]
 fn half_binds_on_a_range_lose_no_port() {
     let bed = if is_long() { Bed::with_whole_range() } else { Bed::new() };
     let Some(bed) = bed else { return };
     let at = bed.at(RANGE);
     let attack = bed.attack(move || attacks::half_binds(at, 1_000, 2_500));
     std::thread::sleep(Duration::from_secs(3));
-    judge(&bed, "half binds");
+    if !is_long() {
+        return judge(&bed, "half binds");
+    }
+    // So many ports at once beside so many strangers: some are proved at another try only, which
+    // the row says as a warning.
+    for round in 0..5 {
+        let honest = bed.honest();
+        honest.must_lose_no_port();
+        let verdicts: Vec<_> =
+            honest.hops().map(|(_, verdict, reason, _)| (verdict, reason)).collect();
+        eprintln!(
+            "half binds, whole range {round}: {:.2} s, {verdicts:?}",
+            honest.took.as_secs_f64()
+        );
+    }
     drop(attack);
 }
 

@@ -65,6 +65,9 @@ fn ahead(octets: &[u8]) -> usize {
     octets.iter().take(MAX_AHEAD).take_while(|o| matches!(o, b'\r' | b'\n' | b' ')).count()
 }
 
+/// Longest status line that is taken for one, in octets without its end.
+const LONGEST_STATUS: usize = 4096;
+
 /// Reads a head from the first octets of an answer.
 pub fn parse(octets: &[u8]) -> Parsed {
     if !may_be_http(octets) {
@@ -81,7 +84,7 @@ pub fn parse(octets: &[u8]) -> Parsed {
         let Some(end) = octets[at..].iter().position(|o| *o == b'\n') else {
             // What is no status line will not become one.
             let first = lines.first().copied().unwrap_or(&octets[at..]);
-            let hopeless = lines.is_empty() && first.len() > 512
+            let hopeless = lines.is_empty() && first.len() > LONGEST_STATUS + 1
                 || !lines.is_empty() && status_line(first, &mut Vec::new()).is_none();
             return if hopeless { Parsed::NotHttp } else { Parsed::Begun };
         };
@@ -92,6 +95,10 @@ pub fn parse(octets: &[u8]) -> Parsed {
         let line = stripped.unwrap_or(line);
         if line.is_empty() {
             break;
+        }
+        // The same as of a line that is still coming: in how many packets it came tells nothing.
+        if lines.is_empty() && line.len() > LONGEST_STATUS {
+            return Parsed::NotHttp;
         }
         lines.push(line);
     }
@@ -285,6 +292,24 @@ mod tests {
         match parse(octets) {
             Parsed::Whole(head) => *head,
             other => panic!("{other:?} of {:?}", String::from_utf8_lossy(octets)),
+        }
+    }
+
+    /// In how many packets a head comes decides nothing.
+    #[test]
+    fn a_long_status_line_is_the_same_whole_and_in_pieces() {
+        for length in [511, 512, 513, 4096 - 13, 4096 - 12, 4096 - 11, 10_000] {
+            for line_end in ["\r\n", "\n"] {
+                let words = "x".repeat(length);
+                let octets = format!("HTTP/1.1 200 {words}{line_end}Server: x{line_end}{line_end}");
+                let octets = octets.as_bytes();
+                let whole = matches!(parse(octets), Parsed::Whole(_));
+                assert_eq!(whole, length + 13 <= LONGEST_STATUS, "{length}");
+                for cut in 0..octets.len() {
+                    let begun = parse(&octets[..cut]);
+                    assert!(!whole || matches!(begun, Parsed::Begun), "{length} {cut}");
+                }
+            }
         }
     }
 
