@@ -23,4 +23,5 @@ mod support {
     pub mod netns;
     pub mod script;
     pub mod tun;
+    pub mod wine;
 }

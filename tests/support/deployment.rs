@@ -2,7 +2,9 @@
 //! controller, with the built program on each.
 
 use super::netns::{self, Done, Namespace, Net, Process};
+use super::wine::Wine;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -23,6 +25,8 @@ const RAW_PORTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/raw-por
 
 /// Namespaces, site file and keys.
 pub struct Deployment {
+    // Wine's servers are ended before the namespaces go.
+    windows: BTreeMap<&'static str, Wine>,
     pub net: Net,
     folder: TempDir,
 }
@@ -42,6 +46,7 @@ impl Deployment {
             return None;
         }
         let deployment = Deployment {
+            windows: BTreeMap::new(),
             net: Net::new(&["ws", "psp", "dc"]),
             folder: TempDir::new().expect("a temporary folder can be made"),
         };
@@ -55,6 +60,29 @@ impl Deployment {
             assert_eq!(made.code, Some(0), "{made}");
         }
         Some(deployment)
+    }
+
+    /// The same with Windows on these hosts.
+    pub fn with_windows(topology: &str, hosts: &[&'static str]) -> Option<Self> {
+        let mut deployment = Deployment::new(topology)?;
+        for host in hosts {
+            let wine = Wine::on(deployment.net.host(host));
+            deployment.windows.insert(host, wine);
+        }
+        Some(deployment)
+    }
+
+    /// What Wine keeps for a host.
+    pub fn wine(&self, host: &str) -> &Wine {
+        &self.windows[host]
+    }
+
+    /// The program as it runs on a host.
+    fn program(&self, host: &str, args: Vec<String>) -> (String, Vec<String>) {
+        match self.windows.get(host) {
+            Some(wine) => wine.command(&args),
+            None => (PROGRAM.to_owned(), args),
+        }
     }
 
     /// The site file; `addresses` gives the inside of a host's list. Every name is fixed in the
@@ -91,13 +119,33 @@ impl Deployment {
         path.to_str().expect("the path is UTF-8").to_owned()
     }
 
+    /// Replaces the dynamic range.
+    pub fn ranges(&self, range: &str) {
+        let site = std::fs::read_to_string(self.path("site.toml")).expect("written before");
+        std::fs::write(self.path("site.toml"), site.replace("50000-50019", range))
+            .expect("the site file can be written");
+    }
+
     /// Starts a listener and waits for its ports.
     pub fn listen(&self, host: &str, key: Option<&str>, ports: &[u16]) -> Process {
+        self.listen_with(host, key, ports, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn listen_with(
+        &self,
+        host: &str,
+        key: Option<&str>,
+        ports: &[u16],
+        more: &[&str],
+    ) -> Process {
         let out = self.path(&format!("{host}-listener.json"));
         let mut args = self.common("listen", host, key);
         args.extend(["--for", "120s", "--out", &out].map(str::to_owned));
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
         let namespace = self.net.host(host);
-        let mut listener = namespace.start(PROGRAM, &args);
+        let (program, args) = self.program(host, args);
+        let mut listener = namespace.start(&program, &args);
         listener.wait_listening(namespace, ports, Duration::from_secs(20));
         listener
     }
@@ -109,7 +157,8 @@ impl Deployment {
         args.extend(
             ["--format", "json"].into_iter().chain(more.iter().copied()).map(str::to_owned),
         );
-        let done = self.net.host(host).run(PROGRAM, &args, LIMIT);
+        let (program, args) = self.program(host, args);
+        let done = self.net.host(host).run(&program, &args, LIMIT);
         let json: Value = serde_json::from_str(&done.out)
             .unwrap_or_else(|e| panic!("not one JSON document: {e}\n{done}"));
         assert_eq!(json["schema"], "portmatrix/result/2", "{done}");

@@ -170,8 +170,10 @@ pub fn counters() -> Option<super::Counters> {
 /// opening one would.
 #[expect(unsafe_code, reason = "a handle of the system, and a structure that it fills")]
 pub fn processes(pids: &BTreeSet<u32>) -> BTreeMap<u32, Process> {
+    // 0 is nobody: the owner is not known.
+    let known = pids.iter().filter(|pid| **pid != 0);
     let mut found: BTreeMap<u32, Process> =
-        pids.iter().map(|pid| (*pid, Process { pid: *pid, name: String::new() })).collect();
+        known.map(|pid| (*pid, Process { pid: *pid, name: String::new() })).collect();
     // SAFETY: no pointer is given.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) };
     if snapshot == INVALID_HANDLE_VALUE {

@@ -13,8 +13,9 @@ use std::io;
 use std::ptr;
 use std::sync::Arc;
 use windows_sys::Win32::Foundation::{
-    CERT_E_CN_NO_MATCH, CERT_E_EXPIRED, CERT_E_INVALID_NAME, CERT_E_UNTRUSTEDROOT,
-    CERT_E_WRONG_USAGE, CRYPT_E_REVOKED, FILETIME, TRUST_E_CERT_SIGNATURE,
+    CERT_E_CN_NO_MATCH, CERT_E_EXPIRED, CERT_E_INVALID_NAME, CERT_E_REVOCATION_FAILURE,
+    CERT_E_UNTRUSTEDROOT, CERT_E_WRONG_USAGE, CRYPT_E_NO_REVOCATION_CHECK,
+    CRYPT_E_REVOCATION_OFFLINE, CRYPT_E_REVOKED, FILETIME, TRUST_E_CERT_SIGNATURE,
 };
 use windows_sys::Win32::Security::Cryptography::{
     AUTHTYPE_SERVER, CERT_CHAIN_CACHE_END_CERT, CERT_CHAIN_CONTEXT, CERT_CHAIN_PARA,
@@ -31,6 +32,9 @@ use windows_sys::Win32::Security::Cryptography::{
 
 /// Milliseconds for an intermediate certificate that was not sent.
 const FETCH_MS: u32 = 2000;
+/// Looks up the certificate in the lists of revoked ones that this machine has already.
+const CACHED_REVOCATION: u32 =
+    CERT_CHAIN_REVOCATION_CHECK_END_CERT | CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
 /// `CERT_E_CHAINING`: a certificate above is missing.
 const CHAINING: i32 = 0x800B_010A_u32.cast_signed();
 /// Seconds between 1601 and 1970, and ticks of a file time in a second.
@@ -56,10 +60,18 @@ impl ServerCertVerifier for System {
             store.add(other)?;
         }
         leaf.staple(ocsp)?;
-        let chain = Chain::build(&store, &leaf, now)?;
         // Windows compares names as they stand.
         let name = name.to_str();
-        match chain.judge(name.strip_suffix('.').unwrap_or(&name))? {
+        let name = name.strip_suffix('.').unwrap_or(&name);
+        let judge = |flags| Chain::build(&store, &leaf, now, flags)?.judge(name);
+        let code = match judge(CACHED_REVOCATION)? {
+            // A list that is not at hand is no fault of the certificate, and hides none.
+            CERT_E_REVOCATION_FAILURE
+            | CRYPT_E_NO_REVOCATION_CHECK
+            | CRYPT_E_REVOCATION_OFFLINE => judge(0)?,
+            code => code,
+        };
+        match code {
             0 => Ok(ServerCertVerified::assertion()),
             code => Err(Error::InvalidCertificate(meaning(code))),
         }
@@ -184,7 +196,7 @@ impl Drop for Certificate {
 struct Chain(*mut CERT_CHAIN_CONTEXT);
 
 impl Chain {
-    fn build(store: &Store, leaf: &Certificate, now: UnixTime) -> Result<Self, Error> {
+    fn build(store: &Store, leaf: &Certificate, now: UnixTime, flags: u32) -> Result<Self, Error> {
         let mut purposes = [szOID_PKIX_KP_SERVER_AUTH.cast_mut()];
         let asked = CERT_CHAIN_PARA {
             cbSize: size::<CERT_CHAIN_PARA>(),
@@ -199,9 +211,6 @@ impl Chain {
             ..Default::default()
         };
         let time = file_time(now);
-        let flags = CERT_CHAIN_CACHE_END_CERT
-            | CERT_CHAIN_REVOCATION_CHECK_END_CERT
-            | CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY;
         let mut chain = ptr::null_mut();
         // SAFETY: leaf, store, time and what is asked outlive the call; the chain is ours.
         let built = unsafe {
@@ -211,7 +220,7 @@ impl Chain {
                 &raw const time,
                 store.0,
                 &raw const asked,
-                flags,
+                CERT_CHAIN_CACHE_END_CERT | flags,
                 ptr::null(),
                 &raw mut chain,
             )
@@ -229,7 +238,6 @@ impl Chain {
         server.pwszServerName = wide.as_mut_ptr();
         let asked = CERT_CHAIN_POLICY_PARA {
             cbSize: size::<CERT_CHAIN_POLICY_PARA>(),
-            // A list that is not at hand is no fault of the certificate.
             dwFlags: CERT_CHAIN_POLICY_IGNORE_ALL_REV_UNKNOWN_FLAGS,
             pvExtraPolicyPara: (&raw mut server).cast(),
         };
