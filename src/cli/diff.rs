@@ -1,9 +1,9 @@
 //! `portmatrix diff`: what changed between two results.
 
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
 use super::report::read;
 use super::seal_check::SealArgs;
-use super::terminal::{print, style};
 use crate::document::terminal;
 use crate::report::diff;
 use crate::verdict::Verdict;
@@ -25,6 +25,8 @@ pub struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    out: OutArgs,
     #[command(flatten)]
     seals: SealArgs,
 }
@@ -53,8 +55,8 @@ pub fn run(args: &Args) -> Outcome {
         }
     };
     let found = diff::diff(&old, &new);
-    print(&match args.format {
-        Format::Table => terminal::render(&diff::document(&found), style()),
+    args.out.print(&match args.format {
+        Format::Table => terminal::render(&diff::document(&found), args.out.style()),
         Format::Json => diff::json(&found).map_err(Problem::text)?,
     })?;
     let worse: Vec<Verdict> =

@@ -1,7 +1,7 @@
 //! `portmatrix explain`: what a reason means.
 
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
-use super::terminal::{print, style};
 use crate::document::terminal;
 use crate::input::{Mistake, suggest};
 use crate::reason::Reason;
@@ -24,6 +24,8 @@ pub struct Args {
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -58,24 +60,24 @@ struct All<'p> {
 /// A reason that does not exist.
 pub fn run(args: &Args) -> Outcome {
     let text = match &args.reason {
-        Some(word) => one(&explain::page(find(word)?).map_err(Problem::text)?, args.format)?,
-        None => all(&explain::pages().map_err(Problem::text)?, args.format)?,
+        Some(word) => one(&explain::page(find(word)?).map_err(Problem::text)?, args)?,
+        None => all(&explain::pages().map_err(Problem::text)?, args)?,
     };
-    print(&text)?;
+    args.out.print(&text)?;
     Ok(Exit::AsExpected)
 }
 
-fn one(page: &Page, format: Format) -> Result<String, Problem> {
-    match format {
-        Format::Table => Ok(terminal::render(&render::page(page), style())),
+fn one(page: &Page, args: &Args) -> Result<String, Problem> {
+    match args.format {
+        Format::Table => Ok(terminal::render(&render::page(page), args.out.style())),
         Format::Json => json(&One { schema: "portmatrix/reason/1", page }),
         Format::Markdown => Ok(render::document(page, 1)),
     }
 }
 
-fn all(pages: &[Page], format: Format) -> Result<String, Problem> {
-    match format {
-        Format::Table => Ok(terminal::render(&render::list(pages), style())),
+fn all(pages: &[Page], args: &Args) -> Result<String, Problem> {
+    match args.format {
+        Format::Table => Ok(terminal::render(&render::list(pages), args.out.style())),
         Format::Json => json(&All { schema: "portmatrix/reasons/1", reasons: pages }),
         Format::Markdown => Ok(render::markdown(pages)),
     }

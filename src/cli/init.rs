@@ -1,8 +1,8 @@
 //! `portmatrix init`: a site file to start from.
 
 use super::inputs::{self, MatrixArgs};
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
-use super::terminal::print;
 use crate::input::choices;
 use crate::matrix::Registry;
 use crate::matrix::model::{Matrix, Product};
@@ -11,9 +11,11 @@ use clap::Args as ClapArgs;
 
 /// Prints a commented site file with example hosts.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Examples:\n  portmatrix init > site.toml\n  portmatrix init --topology \
-        reverse-proxy > site.toml\n  portmatrix init --matrices my-tables --product shop > \
-        shop.toml")]
+#[command(
+    after_help = "Examples:\n  portmatrix init --out site.toml\n  portmatrix init --topology \
+        reverse-proxy --out site.toml\n  portmatrix init --matrices my-tables --product shop --out \
+        shop.toml"
+)]
 pub struct Args {
     /// Which of the product's alternative tables the site follows; the first one if not said
     #[arg(long)]
@@ -23,6 +25,8 @@ pub struct Args {
     product: Option<String>,
     #[command(flatten)]
     matrices: MatrixArgs,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 /// Runs the subcommand.
@@ -44,7 +48,7 @@ pub fn run(args: &Args) -> Outcome {
         None => product.topologies.first().map(String::as_str).unwrap_or_default(),
     };
     let matrices: Vec<&Matrix> = registry.matrices_for(&product.id, topology).collect();
-    print(&template(product, topology, &matrices, &args.matrices.folders()))?;
+    args.out.print(&template(product, topology, &matrices, &args.matrices.folders()))?;
     Ok(Exit::AsExpected)
 }
 

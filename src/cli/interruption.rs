@@ -25,7 +25,8 @@ pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = 
     }
 }
 
-/// Ctrl-C, or the order of a service manager to end, that comes from this call on: before it the
+/// Ctrl-C, or the order of a service manager to end (on Windows Ctrl-Break, a window that is closed,
+/// the end of the session, a shutdown), that comes from this call on: before it the
 /// system ends the program. To be called inside a runtime.
 pub fn interruption() -> impl Future<Output = ()> {
     #[cfg(unix)]
@@ -42,10 +43,22 @@ pub fn interruption() -> impl Future<Output = ()> {
     }
     #[cfg(windows)]
     {
-        let interrupt = tokio::signal::windows::ctrl_c().ok();
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        let all = (ctrl_c().ok(), ctrl_break().ok(), ctrl_close().ok(), ctrl_logoff().ok());
+        let shutdown = ctrl_shutdown().ok();
         async move {
-            let Some(mut interrupt) = interrupt else { return pending().await };
-            interrupt.recv().await;
+            let ((Some(mut one), Some(mut two), Some(mut three), Some(mut four)), Some(mut five)) =
+                (all, shutdown)
+            else {
+                return pending().await;
+            };
+            tokio::select! {
+                _ = one.recv() => {}
+                _ = two.recv() => {}
+                _ = three.recv() => {}
+                _ = four.recv() => {}
+                _ = five.recv() => {}
+            }
         }
     }
     #[cfg(not(any(unix, windows)))]

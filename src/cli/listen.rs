@@ -4,6 +4,7 @@ use super::arguments;
 use super::files;
 use super::inputs::{self, SiteArgs};
 use super::interruption;
+use super::listen_file::{Keeper, came};
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::{print, style};
 use crate::input;
@@ -193,29 +194,17 @@ pub fn run(args: &Args) -> Outcome {
         stop: CancellationToken::new(),
     };
     let fingerprint = shared.key.as_ref().map(SiteKey::fingerprint);
-    let started = clock::now();
-    let (ports, ranges) = runtime.block_on(serve(args, &wanted, &conflicts, &shared))?;
-    let seen = shared.journal.snapshot();
-    let came = listener::Came {
-        counts: seen.counts,
-        arrivals: seen.arrivals,
-        arrivals_left_out: seen.left_out,
-        half_open: shared.sightings.half_open(),
-        sweeps: shared.receipts.sweeps(),
+    let keeper = Keeper {
+        out: args.out.as_deref(),
+        site: &inputs.site.name,
+        wanted: &wanted,
+        started: clock::now(),
+        shared: &shared,
     };
+    let (ports, ranges) = runtime.block_on(serve(args, &conflicts, &keeper))?;
+    let came = came(&shared);
     print(&listener::summary(&ports, &ranges, &came, fingerprint.as_deref(), style()))?;
-    if let Some(out) = &args.out {
-        let file = listener::ListenFile::new(
-            &inputs.site.name,
-            &wanted,
-            (started, clock::now()),
-            &ports,
-            &ranges,
-            came,
-        );
-        let text = listener::json(&file.with_key(fingerprint), shared.key.as_ref());
-        files::write(out, &text.map_err(Problem::text)?)?;
-    }
+    keeper.write(&ports, &ranges, came)?;
     let unopened = ports
         .iter()
         .any(|p| p.problem.as_ref().is_some_and(|(problem, _)| *problem != BindProblem::Taken))
@@ -234,10 +223,10 @@ fn too_large(wanted: &[Wanted]) -> Option<&PortSet> {
 /// Opens the ports, says so, and waits for the end: the time, Ctrl-C, or nothing to wait for.
 async fn serve(
     args: &Args,
-    wanted: &[Wanted],
     conflicts: &[String],
-    shared: &Shared,
+    keeper: &Keeper<'_>,
 ) -> Result<(Vec<Port>, Vec<OpenRange>), Problem> {
+    let (shared, wanted) = (keeper.shared, keeper.wanted);
     let interruption = interruption::interruption();
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
@@ -258,6 +247,7 @@ async fn serve(
     tokio::select! {
         () = tokio::time::sleep(args.lifetime) => {}
         () = interruption => {}
+        () = keeper.keep(&ports, &ranges) => {}
     }
     shared.stop.cancel();
     // Connections under way end with the token; a grace time bounds what a stuck one can cost.

@@ -1,6 +1,7 @@
 //! `portmatrix matrix`: the port tables themselves.
 
 use super::endpoints;
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
 use super::terminal::{print, style};
 use crate::input::{Mistake, choices, suggest};
@@ -27,6 +28,8 @@ enum Action {
         /// How to show them
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+        #[command(flatten)]
+        out: OutArgs,
     },
     /// One port table with every row, or a product with its roles and features
     #[command(after_help = "Examples:\n  portmatrix matrix list\n  portmatrix matrix show \
@@ -39,6 +42,8 @@ enum Action {
         /// How to show it
         #[arg(long, value_enum, default_value_t)]
         format: Format,
+        #[command(flatten)]
+        out: OutArgs,
     },
     /// Check files of port tables; every mistake is shown, with its line
     Validate {
@@ -67,7 +72,10 @@ enum Action {
         format: Format,
     },
     /// Print the JSON Schema of a file of port tables, for editors
-    Schema,
+    Schema {
+        #[command(flatten)]
+        out: OutArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,16 +120,21 @@ enum Format {
 /// Every mistake in the port tables, and an id that is not known.
 pub fn run(args: &Args) -> Outcome {
     let text = match &args.action {
-        Action::List { folders, format } => list(&registry(folders)?, *format)?,
-        Action::Show { id, folders, format } => show(&registry(folders)?, id, *format)?,
+        Action::List { folders, format, .. } => list(&registry(folders)?, *format)?,
+        Action::Show { id, folders, format, .. } => show(&registry(folders)?, id, *format)?,
         Action::Validate { files, folders } => validate(registry(folders)?, files)?,
-        Action::Schema => json(&schema::schema())?,
+        Action::Schema { .. } => json(&schema::schema())?,
         Action::Import(Import::Endpoints { source, out }) => {
             return endpoints::import(source, out.as_deref());
         }
         Action::Diff { source, format } => return endpoints::diff(source, *format == Format::Json),
     };
-    print(&text)?;
+    match &args.action {
+        Action::List { out, .. } | Action::Show { out, .. } | Action::Schema { out } => {
+            out.print(&text)?;
+        }
+        _ => print(&text)?,
+    }
     Ok(Exit::AsExpected)
 }
 

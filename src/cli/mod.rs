@@ -15,7 +15,9 @@ mod interruption;
 mod key;
 mod lab;
 mod listen;
+mod listen_file;
 mod matrix;
+mod out;
 mod outcome;
 mod plan;
 mod progress;
@@ -24,10 +26,12 @@ mod routes;
 mod seal_check;
 mod terminal;
 mod trust;
+mod wildcards;
 
 pub use outcome::{Exit, Outcome, Problem};
 pub use terminal::{print, say, style};
 
+use crate::net::os;
 use crate::text;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -138,9 +142,10 @@ fn show_usage(error: &clap::Error) {
 
 /// Messages are wrapped between words only: a command or a name that is broken at its hyphens
 /// cannot be copied.
-fn draw_problems() {
-    let _ = miette::set_hook(Box::new(|_| {
+fn draw_problems(colored: bool) {
+    let _ = miette::set_hook(Box::new(move |_| {
         let options = miette::MietteHandlerOpts::new().word_separator(WordSeparator::AsciiSpace);
+        let options = if colored { options } else { options.color(false) };
         Box::new(options.word_splitter(WordSplitter::NoHyphenation).break_words(false).build())
     }));
 }
@@ -155,7 +160,8 @@ pub fn main() -> Exit {
         }
     };
     start_log(cli.verbose);
-    draw_problems();
+    let colored = os::let_terminal_color();
+    draw_problems(colored);
     let outcome: Outcome = match &cli.command {
         Command::Matrix(args) => matrix::run(args),
         Command::Lab(args) => lab::run(args),

@@ -1,8 +1,9 @@
 //! `portmatrix plan`: the hops of a site.
 
 use super::inputs::{self, SiteArgs};
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
-use super::terminal::{print, say, style};
+use super::terminal::say;
 use crate::net::host;
 use crate::plan::model::{Hop, Plan, Unplanned, Why};
 use crate::plan::output::{self, View};
@@ -16,7 +17,7 @@ use std::collections::{BTreeSet, HashSet};
         ./site.toml\n  portmatrix plan --site contoso.toml --as srv01     the hops that begin or \
         end at one host\n  portmatrix plan --as migration-agent --all         those of a role, and \
         what was left out\n  portmatrix plan --as here                          those of this \
-        machine\n  portmatrix plan --format csv > hops.csv"
+        machine\n  portmatrix plan --format csv --out hops.csv"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -33,6 +34,8 @@ pub struct Args {
     /// Print the JSON Schema of `--format json` instead
     #[arg(long, conflicts_with_all = ["who", "all", "format"])]
     schema: bool,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 /// Formats of plans.
@@ -57,7 +60,7 @@ pub fn run(args: &Args) -> Outcome {
     let cannot =
         |error: &dyn std::fmt::Display| Problem::text(format!("cannot write the plan: {error}"));
     if args.schema {
-        print(&output::schema().map_err(|error| cannot(&error))?)?;
+        args.out.print(&output::schema().map_err(|error| cannot(&error))?)?;
         return Ok(Exit::AsExpected);
     }
     let inputs = inputs::load(&args.site)?;
@@ -66,12 +69,12 @@ pub fn run(args: &Args) -> Outcome {
     note_unused_roles(&inputs.plan, &inputs.site);
     note_networks(&inputs.plan);
     let text = match args.format {
-        Format::Table => output::table(&view, style().width),
+        Format::Table => output::table(&view, args.out.style().width),
         Format::Json => output::json(&view).map_err(|error| cannot(&error))?,
         Format::Csv => output::csv(&view).map_err(|error| cannot(&error))?,
         Format::Markdown => output::markdown(&view),
     };
-    print(&text)?;
+    args.out.print(&text)?;
     Ok(Exit::AsExpected)
 }
 

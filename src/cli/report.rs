@@ -1,11 +1,13 @@
 //! `portmatrix report`: result files as a table, CSV, Markdown, HTML or JSON.
 
+use super::out::OutArgs;
 use super::outcome::{Exit, Outcome, Problem};
 use super::seal_check::{Head, SealArgs, Seals};
-use super::terminal::{print, style};
+use super::terminal::style;
+use super::wildcards;
 use crate::document::{html, markdown, terminal};
 use crate::input::{self, json};
-use crate::report;
+use crate::report::{self, Style};
 use crate::result::v1::{self, SCHEMA_1};
 use crate::result::{FromHost, ResultFile, SCHEMA};
 use crate::wire::challenge::SiteKey;
@@ -19,8 +21,8 @@ const MAX_FILE: u64 = 32 << 20;
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Examples:\n  portmatrix report workstation.json\n  portmatrix report *.json \
-        --format markdown > ticket.md\n  portmatrix report *.json --format html > \
-        evidence.html\n  portmatrix report --schema > result.schema.json"
+        --format markdown --out ticket.md\n  portmatrix report *.json --format html --out \
+        evidence.html\n  portmatrix report --schema --out result.schema.json"
 )]
 pub struct Args {
     /// Result files, as `connect --out` writes them
@@ -29,6 +31,8 @@ pub struct Args {
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    out: OutArgs,
     #[command(flatten)]
     seals: SealArgs,
     /// Print the JSON Schema of result files instead
@@ -72,7 +76,7 @@ impl Format {
 
     /// Renders a result file of which nothing else is needed: a document is put together from it,
     /// and both together would take much memory.
-    fn render_last(self, file: ResultFile) -> Result<String, Problem> {
+    fn render_last(self, file: ResultFile, style: Style) -> Result<String, Problem> {
         let document = match self {
             Format::Table | Format::Markdown | Format::Html => report::results::document(&file),
             Format::Json | Format::Csv | Format::Junit => return self.render(&file),
@@ -81,7 +85,7 @@ impl Format {
         Ok(match self {
             Format::Markdown => markdown::render(&document),
             Format::Html => html::render(&document),
-            _ => terminal::render(&document, style()),
+            _ => terminal::render(&document, style),
         })
     }
 
@@ -107,13 +111,13 @@ impl Format {
 /// All files that cannot be read or are not result files.
 pub fn run(args: &Args) -> Outcome {
     if args.schema {
-        print(&report::format::json::schema().map_err(Problem::text)?)?;
+        args.out.print(&report::format::json::schema().map_err(Problem::text)?)?;
         return Ok(Exit::AsExpected);
     }
     let seals = args.seals.open()?;
     let mut problems = Vec::new();
     let mut files = Vec::new();
-    for path in &args.files {
+    for path in &wildcards::expand(&args.files)? {
         match read(path, &seals) {
             Ok(file) => files.push(file),
             Err(words) => problems.extend(Problem::text(words).0),
@@ -124,7 +128,7 @@ pub fn run(args: &Args) -> Outcome {
     }
     let Some(file) = together(files) else { return Err(Problem::text("no result file was given")) };
     let exit = exit(&file);
-    print(&args.format.render_last(file)?)?;
+    args.out.print(&args.format.render_last(file, args.out.style())?)?;
     Ok(exit)
 }
 

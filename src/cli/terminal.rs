@@ -1,6 +1,7 @@
 //! Standard output: how wide it is, and writing to it.
 
 use super::outcome::Problem;
+use crate::net::os;
 use crate::report::Style;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -18,7 +19,9 @@ pub fn style() -> Style {
     let width = columns
         .or_else(|| terminal_size::terminal_size().filter(|_| terminal).map(|(w, _)| w.0))
         .unwrap_or(120);
-    let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let color = terminal
+        && os::let_terminal_color()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     Style { width: width.max(40), color }
 }
 

@@ -59,8 +59,9 @@ pub fn is_own(address: IpAddr) -> bool {
 
 /// Asks the operating system.
 pub fn this_host() -> ThisHost {
-    let name = hostname::get()
-        .map(|n| n.to_string_lossy().trim_end_matches('.').to_lowercase())
+    let name = os::full_name()
+        .or_else(|| hostname::get().ok().map(|name| name.to_string_lossy().into_owned()))
+        .map(|name| name.trim_end_matches('.').to_lowercase())
         .unwrap_or_default();
     let addresses = if_addrs::get_if_addrs()
         .map(|all| all.iter().map(if_addrs::Interface::ip).collect())

@@ -113,6 +113,16 @@ pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_reuse_address(cfg!(any(target_os = "linux", target_os = "android")))
 }
 
+/// Terminals here take colours as they are.
+pub fn let_terminal_color() -> bool {
+    true
+}
+
+/// The whole name of this machine is what it calls itself, and asking DNS for more may take long.
+pub fn full_name() -> Option<String> {
+    None
+}
+
 /// What to do about a port that this user may not bind.
 pub fn advice_for_privileged_port(port: u16) -> String {
     format!(

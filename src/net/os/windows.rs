@@ -163,6 +163,29 @@ pub fn set_exclusive(socket: &socket2::Socket) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Has the console understand colours, which it does not unless it is told to; whether it does. A
+/// pipe or a file has none, and is told apart elsewhere.
+pub fn let_terminal_color() -> bool {
+    anstyle_query::windows::enable_ansi_colors().unwrap_or(true)
+}
+
+/// The name of this machine with its domain. Its short name is cut at 15 characters in some places,
+/// and is no name of DNS.
+pub fn full_name() -> Option<String> {
+    use windows_sys::Win32::System::SystemInformation::{
+        ComputerNameDnsFullyQualified, GetComputerNameExW,
+    };
+    let mut name = [0_u16; 512];
+    let mut length = u32::try_from(name.len()).unwrap_or_default();
+    #[expect(unsafe_code, reason = "the standard library knows no names")]
+    // SAFETY: the call writes at most `length` units, and both outlive it.
+    let told = unsafe {
+        GetComputerNameExW(ComputerNameDnsFullyQualified, name.as_mut_ptr(), &raw mut length)
+    };
+    let name = name.get(..usize::try_from(length).ok()?)?;
+    (told != 0).then(|| String::from_utf16_lossy(name)).filter(|name| !name.is_empty())
+}
+
 /// What to do about a port that this user may not bind.
 pub fn advice_for_privileged_port(port: u16) -> String {
     format!(
