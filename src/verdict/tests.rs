@@ -455,6 +455,28 @@ fn advice_names_the_device_whose_log_to_read() {
     ] {
         assert_eq!(advice(reason, icmp, trace), format!("{begin}{end}"));
     }
+    // The host says that it listens, and that nothing came: its own firewall may be it as well.
+    let at_host = |source: [u8; 4], trace, sighting: Sighting| {
+        let evidence = vec![attempt(1, 3, Some(Reason::TimedOut))];
+        let mut seen = Observation {
+            evidence,
+            trace,
+            sighting: Some(sighting),
+            ..seen(vec![rung(StepKind::Connect, Some(Reason::TimedOut), false)], vec![])
+        };
+        seen.evidence[0].source = Some((source, 40001).into());
+        judge(&hop(flow()), Some(&seen), Policy::default()).advice.unwrap_or_default()
+    };
+    for (source, trace, end) in [
+        ([10, 1, 0, 2], walk(443, beyond()), "or the device after it, or of psp's own firewall."),
+        ([10, 1, 0, 2], walk(443, silent()), "the logs on the way and of psp's own firewall."),
+        ([10, 1, 0, 2], None, "the logs on the way and of psp's own firewall."),
+        ([10, 3, 0, 9], None, "in the log of psp's own firewall."),
+    ] {
+        let waits = Sighting { listening: true, ..Sighting::of(Seen::Nothing) };
+        let told = at_host(source, trace, waits);
+        assert!(told.ends_with(end), "{told}");
+    }
     assert!(
         advice(Reason::HostUnreachable, None, None)
             .contains("nobody on this machine's own network answers for it")

@@ -11,7 +11,7 @@ use crate::observation::{Evidence, Initiator, Misplaced, NodeAnswer, Observation
 use crate::plan::model::Hop;
 use crate::reason::Reason;
 use crate::site::model::Host;
-use crate::wire::sighting::Seen;
+use crate::wire::sighting::{Seen, Sighting};
 
 pub(super) fn advice(hop: &Hop, seen: &Observation, judgement: &Judgement) -> Option<String> {
     if judgement.verdict == Verdict::Pass {
@@ -73,7 +73,9 @@ impl Words {
         let at = evidence.map_or(seen.started, |e| e.sent_at);
         let at = at.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string();
         let logs = evidence
-            .and_then(|e| whose_log(e, seen.trace.as_ref()))
+            .and_then(|e| {
+                whose_log(e, seen.trace.as_ref(), waits_in_vain(hop, seen).then_some(to.as_str()))
+            })
             .unwrap_or_else(|| "the logs on the way".to_owned());
         let log = match evidence.and_then(|e| e.source) {
             Some(source) => format!("look for {source} at {at} in {logs}"),
@@ -367,35 +369,71 @@ fn denied(hop: &Hop, seen: &Observation, judgement: &Judgement, flow: &str) -> S
     }
 }
 
+/// Whether the host says that it listens there, and that nothing came. A host's own firewall drops
+/// before any program of it is told, so that it may be that as well as a device on the way.
+fn waits_in_vain(hop: &Hop, seen: &Observation) -> bool {
+    let waits =
+        |told: &Sighting| told.listening && told.state == Seen::Nothing && told.doubt.is_none();
+    hop.flow.relayed_to.is_none() && seen.sighting.as_ref().is_some_and(waits)
+}
+
 /// The device whose log knows of an attempt that failed: who said so, or the last one that was seen
 /// on the way. A filter in a router's way through answers for packets whose life ends on it, so it
-/// may be that one or the next.
-fn whose_log(evidence: &Evidence, trace: Option<&Trace>) -> Option<String> {
+/// may be that one or the next; where `host` waits in vain, its own firewall too.
+fn whose_log(evidence: &Evidence, trace: Option<&Trace>, host: Option<&str>) -> Option<String> {
     evidence.outcome?;
     if let Some(icmp) = evidence.icmp {
         return Some(format!("the log of {}, which said so ({icmp})", icmp.from));
     }
+    let own = host.map(|host| format!("of {host}'s own firewall"));
+    if let Some(own) = own.as_ref().filter(|_| is_within_one_machine(evidence)) {
+        return Some(format!("the log {own}"));
+    }
+    let on_the_way = device_on_the_way(evidence, trace);
+    match (on_the_way, own) {
+        (Some(InLog::Of(device)), Some(own)) => Some(format!("{device}, or {own}")),
+        (Some(InLog::Here), Some(own)) | (None, Some(own)) => {
+            Some(format!("the logs on the way and {own}"))
+        }
+        (Some(InLog::Of(device)), None) => Some(device),
+        (Some(InLog::Here), None) => {
+            Some("the logs of this machine's own firewall and of its first router".to_owned())
+        }
+        (None, None) => None,
+    }
+}
+
+/// Where a device is to be looked for.
+enum InLog {
+    /// In these logs.
+    Of(String),
+    /// Nobody on the way was seen at all: at its beginning.
+    Here,
+}
+
+/// Whether both ends are one address: what is between them is the machine itself.
+fn is_within_one_machine(evidence: &Evidence) -> bool {
+    evidence.source.is_some_and(|source| source.ip() == evidence.destination.ip())
+}
+
+fn device_on_the_way(evidence: &Evidence, trace: Option<&Trace>) -> Option<InLog> {
     let trace = trace?;
     if trace.is_passed_on_by_destination() {
-        return Some(format!(
-            "the logs behind {}, which passes it on (NAT)",
-            trace.destination.ip()
-        ));
+        let behind = trace.destination.ip();
+        return Some(InLog::Of(format!("the logs behind {behind}, which passes it on (NAT)")));
     }
     // The way to another port or a neighbour is most often the same, but need not be.
     let walked_itself = trace.destination == evidence.destination;
     match trace.last_router() {
         Some(router) if walked_itself => {
-            Some(format!("the log of {router} or the device after it"))
+            Some(InLog::Of(format!("the log of {router} or the device after it")))
         }
-        Some(router) => Some(format!(
+        Some(router) => Some(InLog::Of(format!(
             "the log of {router} or the device after it, as on the way to {}",
             trace.destination
-        )),
+        ))),
         None if !walked_itself => None,
-        None if trace.nodes.iter().all(|n| n.answer == NodeAnswer::Silent) => {
-            Some("the logs of this machine's own firewall and of its first router".to_owned())
-        }
+        None if trace.nodes.iter().all(|n| n.answer == NodeAnswer::Silent) => Some(InLog::Here),
         None => None,
     }
 }
