@@ -6,6 +6,7 @@ use super::inputs::{self, SiteArgs};
 use super::interruption;
 use super::listen_file::{Keeper, came};
 use super::outcome::{Exit, Outcome, Problem};
+use super::own_firewall;
 use super::terminal::{print, style};
 use crate::input;
 use crate::listen::gate::{Gate, Limits};
@@ -97,7 +98,11 @@ pub struct Args {
     /// Connections at a time from one address
     #[arg(long, value_name = "N", default_value_t = Limits::default().per_peer, value_parser = positive)]
     max_per_peer: usize,
-    /// Write what was seen to this file at the end, as JSON
+    /// Have the Windows firewall of this host let the ports in for as long as the listener runs
+    /// (needs an administrator); without it, `listen` says what is kept out
+    #[arg(long)]
+    open_firewall: bool,
+    /// Write what was seen to this file, each minute and at the end, as JSON
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -231,6 +236,7 @@ async fn serve(
     let Opened { ports, ranges, tracker } = open::open(wanted, shared).map_err(Problem::text)?;
     let key = shared.key.as_ref().map(SiteKey::fingerprint);
     print(&listener::opening(&ports, &ranges, conflicts, key.as_deref(), args.lifetime, style()))?;
+    let _let_in = own_firewall::look(&ports, &ranges, args.open_firewall)?;
     if let Some(range) = too_large(wanted).filter(|_| args.range.is_none()) {
         print(&format!(
             "Of {range} only the ports of the interfaces are open: the others are this system's \

@@ -19,6 +19,7 @@ mod listen_file;
 mod matrix;
 mod out;
 mod outcome;
+mod own_firewall;
 mod plan;
 mod progress;
 mod report;

@@ -6,6 +6,7 @@ pub mod dial;
 pub mod fetch;
 pub mod half_open;
 pub mod host;
+pub mod host_firewall;
 pub mod identity;
 pub mod keyfile;
 pub mod many_listeners;

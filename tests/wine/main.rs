@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod certificates;
+mod own_firewall;
 mod ways;
 
 #[path = "../support"]

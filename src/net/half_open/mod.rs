@@ -213,6 +213,17 @@ pub fn holders(ports: &[u16]) -> BTreeMap<u16, Process> {
         .collect()
 }
 
+/// Which of these processes run, and are this program; none where owners are no processes.
+pub fn running(pids: &BTreeSet<u32>) -> BTreeSet<u32> {
+    if !cfg!(windows) {
+        return BTreeSet::new();
+    }
+    let own = std::env::current_exe().ok();
+    let own = own.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
+    let is_own = |process: &Process| own.is_some_and(|own| process.name.eq_ignore_ascii_case(own));
+    system::processes(pids).into_values().filter(is_own).map(|process| process.pid).collect()
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
