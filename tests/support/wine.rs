@@ -64,7 +64,7 @@ impl Wine {
         let mut all = vec![
             format!("WINEPREFIX={folder}"),
             "WINEDEBUG=-all".to_owned(),
-            "WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=d".to_owned(),
+            "WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=d;netsh.exe=n,b".to_owned(),
             WINE.to_owned(),
             program.to_owned(),
         ];

@@ -30,7 +30,8 @@ fn tables() -> (String, String) {
     (product.to_owned(), flows)
 }
 
-/// An authority, and a certificate by it that says where the list of revoked ones is.
+/// An authority, and certificates by it that say where the list of revoked ones is: a good one, one
+/// that is over, and one of another name. Returns the authority's own.
 fn certificates(site: &Deployment) -> Vec<u8> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,17 +39,24 @@ fn certificates(site: &Deployment) -> Vec<u8> {
     let key = KeyPair::generate().expect("a key");
     let root = authority.self_signed(&key).expect("signed");
     let issuer = Issuer::new(authority, key);
-    let mut leaf = CertificateParams::new(vec![HOST.to_owned()]).expect("a name");
-    leaf.distinguished_name.push(rcgen::DnType::CommonName, HOST);
     let now = std::time::SystemTime::now();
-    leaf.not_before = (now - Duration::from_secs(86_400)).into();
-    leaf.not_after = (now + Duration::from_secs(90 * 86_400)).into();
-    leaf.crl_distribution_points =
-        vec![CrlDistributionPoint { uris: vec!["http://10.77.1.2:8099/revoked.crl".to_owned()] }];
-    let key = KeyPair::generate().expect("a key");
-    let certificate = leaf.signed_by(&key, &issuer).expect("signed");
-    std::fs::write(site.path("leaf.pem"), certificate.pem()).expect("written");
-    std::fs::write(site.path("leaf.key"), key.serialize_pem()).expect("written");
+    let day = Duration::from_secs(86_400);
+    for (file, name, until) in [
+        ("good", HOST, now + 90 * day),
+        ("over", HOST, now - day),
+        ("other", "elsewhere.contoso.test", now + 90 * day),
+    ] {
+        let mut leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        leaf.distinguished_name.push(rcgen::DnType::CommonName, name);
+        leaf.not_before = (now - 30 * day).into();
+        leaf.not_after = until.into();
+        let uris = vec!["http://10.77.1.2:8099/revoked.crl".to_owned()];
+        leaf.crl_distribution_points = vec![CrlDistributionPoint { uris }];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = leaf.signed_by(&key, &issuer).expect("signed");
+        std::fs::write(site.path(&format!("{file}.pem")), certificate.pem()).expect("written");
+        std::fs::write(site.path(&format!("{file}.key")), key.serialize_pem()).expect("written");
+    }
     root.der().to_vec()
 }
 
@@ -104,12 +112,18 @@ fn a_list_of_revoked_certificates_out_of_reach_holds_nothing_up() {
     // The host of the list is there, and what is sent to it is dropped.
     site.net.forward_rules("tcp dport 8099 drop");
     let ports: Vec<u16> = [PLAIN].into_iter().chain(TLS).collect();
-    let own = ["--cert", &site.path("leaf.pem"), "--cert-key", &site.path("leaf.key")];
-    let _dc = site.listen_with("dc", Some("site.key"), &ports, &own);
-    for trusted in [false, true] {
-        if trusted {
+    for (file, trusted, reason) in [
+        ("good", false, "tls-untrusted"),
+        ("good", true, "proved"),
+        ("over", true, "tls-expired"),
+        ("other", true, "tls-name-mismatch"),
+    ] {
+        if trusted && file == "good" {
             add_root(&site, "psp", &root);
         }
+        let (cert, key) = (site.path(&format!("{file}.pem")), site.path(&format!("{file}.key")));
+        let own = ["--cert", &cert, "--cert-key", &key];
+        let dc = site.listen_with("dc", Some("site.key"), &ports, &own);
         let begun = Instant::now();
         let seen = site.connect("psp", Some("site.key"), &["--trace", "never"]);
         let took = begun.elapsed();
@@ -117,16 +131,16 @@ fn a_list_of_revoked_certificates_out_of_reach_holds_nothing_up() {
         assert_eq!(plain["verdict"], "pass", "{plain:#}");
         let plain_ms = plain["ms"].as_f64().expect("a time");
         eprintln!(
-            "root in the store: {trusted}; six hops inside TLS and a plain one: {:.1} s, the plain \
+            "{file}, root in the store: {trusted}; six hops inside TLS and a plain one: {:.1} s, the plain \
              one {plain_ms:.0} ms",
             took.as_secs_f64()
         );
         assert!(took < Duration::from_secs(15), "{took:?}");
         for port in TLS {
             let hop = hop_on(&seen.json, port);
-            assert_eq!(tls_facts(hop)["trusted"], trusted, "{hop:#}");
-            let wanted = if trusted { "pass" } else { "fail" };
-            assert_eq!(hop["verdict"], wanted, "{hop:#}");
+            assert_eq!(hop["reason"], reason, "{hop:#}");
+            assert_eq!(tls_facts(hop)["trusted"], reason == "proved", "{hop:#}");
         }
+        assert_eq!(dc.interrupt(Duration::from_secs(20)).code, Some(0));
     }
 }

@@ -61,7 +61,8 @@ fn what_the_hosts_own_firewall_keeps_out_is_said_and_let_in_for_a_while() {
     }
     assert!(!said.out.contains("no inbound rule for TCP 389"), "{said}");
     assert!(said.err.contains("removed the firewall rule \"portmatrix listen 999999\""), "{said}");
-    assert!(!rules(wine, &site).contains("999999"));
+    let now = rules(wine, &site);
+    assert!(!now.contains("999999"), "{now}");
 
     let listener = site.listen_with("dc", Some("site.key"), DC, &["--open-firewall"]);
     // The rule is made right after the ports.

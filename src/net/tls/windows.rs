@@ -23,9 +23,11 @@ use windows_sys::Win32::Security::Cryptography::{
     CERT_CHAIN_POLICY_STATUS, CERT_CHAIN_REVOCATION_CHECK_CACHE_ONLY,
     CERT_CHAIN_REVOCATION_CHECK_END_CERT, CERT_CONTEXT, CERT_OCSP_RESPONSE_PROP_ID,
     CERT_SET_PROPERTY_IGNORE_PERSIST_ERROR_FLAG, CERT_STORE_ADD_ALWAYS,
-    CERT_STORE_DEFER_CLOSE_UNTIL_LAST_FREE_FLAG, CERT_STORE_PROV_MEMORY, CERT_USAGE_MATCH,
-    CRYPT_INTEGER_BLOB, CTL_USAGE, CertAddEncodedCertificateToStore, CertCloseStore,
-    CertFreeCertificateChain, CertFreeCertificateContext, CertGetCertificateChain, CertOpenStore,
+    CERT_STORE_DEFER_CLOSE_UNTIL_LAST_FREE_FLAG, CERT_STORE_PROV_MEMORY, CERT_TRUST_IS_CYCLIC,
+    CERT_TRUST_IS_NOT_SIGNATURE_VALID, CERT_TRUST_IS_PARTIAL_CHAIN, CERT_TRUST_IS_PEER_TRUSTED,
+    CERT_TRUST_IS_REVOKED, CERT_TRUST_IS_UNTRUSTED_ROOT, CERT_USAGE_MATCH, CRYPT_INTEGER_BLOB,
+    CTL_USAGE, CertAddEncodedCertificateToStore, CertCloseStore, CertFreeCertificateChain,
+    CertFreeCertificateContext, CertGetCertificateChain, CertOpenStore,
     CertSetCertificateContextProperty, CertVerifyCertificateChainPolicy, HCERTSTORE,
     HTTPSPolicyCallbackData, USAGE_MATCH_TYPE_OR, X509_ASN_ENCODING, szOID_PKIX_KP_SERVER_AUTH,
 };
@@ -254,7 +256,31 @@ impl Chain {
                 &raw mut said,
             )
         };
-        if done == 0 { Err(last_error()) } else { Ok(said.dwError.cast_signed()) }
+        if done == 0 {
+            return Err(last_error());
+        }
+        Ok(match said.dwError.cast_signed() {
+            0 => self.own_fault(),
+            code => code,
+        })
+    }
+
+    /// The code of what the chain itself says is wrong. A policy says it too, but not every one
+    /// does (that of Wine takes a chain that ends nowhere).
+    fn own_fault(&self) -> i32 {
+        // SAFETY: the chain is the system's own, and lives as long as this.
+        let status = unsafe { (*self.0).TrustStatus };
+        let has = |bits: u32| status.dwErrorStatus & bits != 0;
+        // What somebody put among the trusted people needs nothing above it.
+        let by_itself = status.dwInfoStatus & CERT_TRUST_IS_PEER_TRUSTED != 0;
+        match () {
+            () if has(CERT_TRUST_IS_REVOKED) => CRYPT_E_REVOKED,
+            () if by_itself => 0,
+            () if has(CERT_TRUST_IS_NOT_SIGNATURE_VALID) => TRUST_E_CERT_SIGNATURE,
+            () if has(CERT_TRUST_IS_PARTIAL_CHAIN | CERT_TRUST_IS_CYCLIC) => CHAINING,
+            () if has(CERT_TRUST_IS_UNTRUSTED_ROOT) => CERT_E_UNTRUSTEDROOT,
+            () => 0,
+        }
     }
 }
 
