@@ -36,7 +36,7 @@ pub(super) fn look(
     ranges: &[OpenRange],
     open: bool,
 ) -> Result<Option<Let>, Problem> {
-    let Some(firewall) = HostFirewall::read() else {
+    let Some(firewall) = host_firewall::read() else {
         if open {
             say("--open-firewall: this host has no Windows firewall, and nothing was changed");
         }
@@ -82,7 +82,7 @@ fn let_in(program: &str, wanted: &[u16]) -> Result<Option<Let>, Problem> {
         return Ok(None);
     }
     let made = Let { pid };
-    let left = HostFirewall::read().map(|now| now.shut(program, wanted)).unwrap_or_default();
+    let left = host_firewall::read().map(|now| now.shut(program, wanted)).unwrap_or_default();
     for one in left {
         print(&format!("Still kept out: {}.\n", one.words()))?;
     }

@@ -4,10 +4,34 @@
 //! another account it says "forbidden", as of a port that nobody may have.
 
 use super::half_open::{self, is_listened_on};
-use super::serve::BindProblem;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+
+/// Why a port could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindProblem {
+    /// Somebody listens there already: most likely the real service.
+    Taken,
+    /// This user may not.
+    Forbidden,
+    /// This host does not have the address.
+    NoSuchAddress,
+    /// Anything else.
+    Other,
+}
+
+impl BindProblem {
+    /// From the error of `bind` or `listen` alone; see [`Occupied::problem`].
+    pub fn from_error(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => BindProblem::Taken,
+            io::ErrorKind::PermissionDenied => BindProblem::Forbidden,
+            io::ErrorKind::AddrNotAvailable => BindProblem::NoSuchAddress,
+            _ => BindProblem::Other,
+        }
+    }
+}
 
 /// Where somebody listens.
 #[derive(Debug, Clone, Default)]

@@ -7,36 +7,11 @@ use std::io;
 use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Why a port could not be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BindProblem {
-    /// Somebody listens there already: most likely the real service.
-    Taken,
-    /// This user may not.
-    Forbidden,
-    /// This host does not have the address.
-    NoSuchAddress,
-    /// Anything else.
-    Other,
-}
-
-impl BindProblem {
-    /// From the error of `bind` or `listen` alone; see [`Occupied::problem`].
-    pub fn from_error(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::AddrInUse => BindProblem::Taken,
-            io::ErrorKind::PermissionDenied => BindProblem::Forbidden,
-            io::ErrorKind::AddrNotAvailable => BindProblem::NoSuchAddress,
-            _ => BindProblem::Other,
-        }
-    }
-}
-
 /// Opens a port for listening that nobody has. An IPv6 address takes IPv6 alone, so that `0.0.0.0` and `::` can
 /// stand side by side.
 ///
 /// # Errors
-/// The operating system's; see [`BindProblem::from_error`].
+/// The operating system's; see [`super::occupied::BindProblem::from_error`].
 pub fn bind(address: SocketAddr, occupied: &Occupied) -> io::Result<TcpListener> {
     refuse(address, occupied)?;
     TcpListener::from_std(open(address, true, 1024)?.into())

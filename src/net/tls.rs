@@ -3,6 +3,7 @@
 //! finding means is decided in [`crate::verdict`].
 
 pub mod chain;
+mod crypto;
 mod group;
 mod inside;
 mod judge;
@@ -11,9 +12,11 @@ mod trust;
 #[cfg(windows)]
 mod windows;
 
+pub use crypto::crypto;
 pub use inside::{Inside, Told};
 pub use trust::{RootsError, Trust};
 
+use self::crypto::client_crypto;
 use self::judge::{Finding, Shown};
 use self::signature::Signature;
 use super::certificate::{self, sha256};
@@ -26,7 +29,6 @@ use crate::wire::der;
 use crate::wire::tls_alert::{About, Alert};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, SignatureScheme};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,27 +38,6 @@ use tokio_rustls::client::TlsStream;
 
 /// Label of the exporter (RFC 9266 section 2).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
-
-/// The provider of all cryptography.
-pub fn crypto() -> Arc<CryptoProvider> {
-    static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
-    let make = || CryptoProvider {
-        signature_verification_algorithms: signature::algorithms(),
-        ..provider::default_provider()
-    };
-    PROVIDER.get_or_init(|| Arc::new(make())).clone()
-}
-
-/// The same for a client, which speaks to servers of every kind.
-fn client_crypto() -> Arc<CryptoProvider> {
-    static PROVIDER: std::sync::OnceLock<Arc<CryptoProvider>> = std::sync::OnceLock::new();
-    let make = || {
-        let mut provider = CryptoProvider::clone(&crypto());
-        provider.kx_groups.push(&group::P521);
-        Arc::new(provider)
-    };
-    PROVIDER.get_or_init(make).clone()
-}
 
 /// Accepts every certificate whose key signs the handshake, and keeps what it is judged by
 /// afterwards: the machine's own verifier may wait for the network, and no other connection must

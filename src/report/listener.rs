@@ -4,7 +4,7 @@ use crate::document::{Block, Column, Document, Role, Section, Style, Table, Text
 use crate::listen::open::Port;
 use crate::listen::range::OpenRange;
 use crate::listen::wanted::Wanted;
-use crate::net::serve::BindProblem;
+use crate::net::occupied::BindProblem;
 use crate::stand_in::memory::journal::{Arrival, Counts};
 use crate::stand_in::memory::sightings::HalfOpen;
 use crate::wire::challenge::SiteKey;

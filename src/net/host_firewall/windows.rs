@@ -1,7 +1,8 @@
 //! The registry of Windows Defender Firewall. It may be read by everybody; what changes it is
 //! `netsh`, for which an administrator is needed.
 
-use super::{HostFirewall, Network, Profile, Rule};
+use super::judge::{HostFirewall, Profile};
+use super::rule::{Network, Rule};
 use windows_registry::{Key, LOCAL_MACHINE};
 
 const LOCAL: &str = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy";

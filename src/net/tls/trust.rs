@@ -2,7 +2,7 @@
 //! roots are public.
 
 use super::chain::{self, Roots};
-use super::crypto;
+use super::crypto::crypto;
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
