@@ -78,7 +78,7 @@ fn blocking(_: &std::fs::File) -> std::io::Result<()> {
 
 /// Whether there is something at the path, or behind the link there, that holds no text: a pipe or
 /// a device.
-fn is_no_plain_file(path: &Path) -> bool {
+pub fn is_no_plain_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|there| !there.is_file())
 }
 

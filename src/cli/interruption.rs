@@ -25,6 +25,25 @@ pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = 
     }
 }
 
+/// What waits for one signal. A signal that the system does not give stays away, and the others
+/// still come.
+#[cfg(any(unix, windows))]
+macro_rules! came {
+    ($signal:expr) => {
+        async {
+            match $signal {
+                Ok(mut signal) => {
+                    signal.recv().await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "one way to end this program early is missing");
+                    pending().await
+                }
+            }
+        }
+    };
+}
+
 /// Ctrl-C, or the order of a service manager to end (on Windows Ctrl-Break, a window that is closed,
 /// the end of the session, a shutdown), that comes from this call on: before it the
 /// system ends the program. To be called inside a runtime.
@@ -32,32 +51,27 @@ pub fn interruption() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let both = signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok());
+        let (interrupt, terminate) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
         async move {
-            let Some((mut interrupt, mut terminate)) = both else { return pending().await };
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                () = came!(interrupt) => {}
+                () = came!(terminate) => {}
             }
         }
     }
     #[cfg(windows)]
     {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-        let all = (ctrl_c().ok(), ctrl_break().ok(), ctrl_close().ok(), ctrl_logoff().ok());
-        let shutdown = ctrl_shutdown().ok();
+        let (keys, window) = ((ctrl_c(), ctrl_break()), ctrl_close());
+        let (logoff, shutdown) = (ctrl_logoff(), ctrl_shutdown());
         async move {
-            let ((Some(mut one), Some(mut two), Some(mut three), Some(mut four)), Some(mut five)) =
-                (all, shutdown)
-            else {
-                return pending().await;
-            };
             tokio::select! {
-                _ = one.recv() => {}
-                _ = two.recv() => {}
-                _ = three.recv() => {}
-                _ = four.recv() => {}
-                _ = five.recv() => {}
+                () = came!(keys.0) => {}
+                () = came!(keys.1) => {}
+                () = came!(window) => {}
+                () = came!(logoff) => {}
+                () = came!(shutdown) => {}
             }
         }
     }

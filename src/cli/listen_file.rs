@@ -45,9 +45,10 @@ impl Keeper<'_> {
         files::write(out, &listener::json(&file, key).map_err(Problem::text)?)
     }
 
-    /// Writes it again and again. What cannot be written is said, and tried again.
+    /// Writes it again and again. What cannot be written is said, and tried again. Who reads a pipe
+    /// wants one document: it gets the last.
     pub async fn keep(&self, ports: &[Port], ranges: &[OpenRange]) {
-        while self.out.is_some() {
+        while self.out.is_some_and(|out| !files::is_no_plain_file(out)) {
             tokio::time::sleep(KEEP_EVERY).await;
             let came = came(self.shared);
             // It may be a large file on a slow drive.

@@ -1,6 +1,8 @@
 //! File names with `*` and `?`: shells of Windows hand them on as they are.
 
 use super::outcome::Problem;
+use glob::MatchOptions;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Most files that one command takes.
@@ -32,13 +34,24 @@ fn files(name: &Path) -> Result<Vec<PathBuf>, String> {
     };
     // Brackets are letters of a name, as in shells of Windows.
     let pattern = pattern.replace('[', "[[]");
-    let listed = glob::glob(&pattern).map_err(|e| format!("{}: {e}", name.display()))?;
-    let files: Vec<PathBuf> =
-        listed.take(MOST + 1).filter_map(Result::ok).filter(|path| path.is_file()).collect();
-    if files.is_empty() {
-        return Err(format!("no file is called like {}", name.display()));
-    }
-    Ok(files)
+    let how = MatchOptions { case_sensitive: !cfg!(windows), ..MatchOptions::new() };
+    let listed = glob::glob_with(&pattern, how).map_err(|e| format!("{}: {e}", name.display()))?;
+    gather(listed).map_err(|problem| format!("{}: {problem}", name.display())).and_then(|files| {
+        if files.is_empty() {
+            return Err(format!("no file is called like {}", name.display()));
+        }
+        Ok(files)
+    })
+}
+
+/// The files among what is listed. A folder that cannot be listed may hold some of them: they are
+/// not left out in silence.
+fn gather<E: Display>(
+    listed: impl Iterator<Item = Result<PathBuf, E>>,
+) -> Result<Vec<PathBuf>, String> {
+    let listed: Vec<PathBuf> =
+        listed.take(MOST + 1).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    Ok(listed.into_iter().filter(|path| path.is_file()).collect())
 }
 
 #[cfg(test)]
@@ -60,5 +73,19 @@ mod tests {
         assert_eq!(expand(&[path("gone.json")]).expect("a name"), [path("gone.json")]);
         let told = expand(&[path("*.xml"), path("?.yml")]).expect_err("none").shown().join(" ");
         assert!(told.contains("*.xml") && told.contains("?.yml"), "{told}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_an_error() {
+        let there = tempfile::NamedTempFile::new().expect("a file").path().to_owned();
+        let error = gather([Ok(there), Err("no right to list d")].into_iter()).expect_err("told");
+        assert_eq!(error, "no right to list d");
+    }
+
+    #[test]
+    fn letters_count_as_the_system_has_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("A.JSON"), "").expect("written");
+        assert_eq!(expand(&[folder.path().join("*.json")]).is_ok(), cfg!(windows));
     }
 }

@@ -6,13 +6,14 @@ use super::server;
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
-use crate::net::half_open::holders;
+use crate::net::half_open::{Process, holders};
 use crate::net::identity::IdentityError;
 use crate::net::occupied::{BindProblem, Occupied};
 use crate::net::serve::bind;
 use crate::net::{clock, os};
 use crate::stand_in::{ServerTls, StandIn};
 use crate::text::sanitise;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -52,6 +53,7 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
     let tracker = TaskTracker::new();
     let mut ports = Vec::new();
     let mut ranges = Vec::new();
+    let mut unsaid = Vec::new();
     // What this listener opens itself is none of it: two of its flows may want one port.
     let occupied = Occupied::now();
     for want in wanted {
@@ -131,15 +133,18 @@ pub fn open(wanted: &[Wanted], shared: &Shared) -> Result<Opened, IdentityError>
             ports.push(opened_port(&listener, want.protocol, purpose.clone()));
             spawn(&tracker, listener, here.clone(), shared);
         }
-        ports.extend(problems.into_iter().map(|(address, problem)| Port {
-            address,
-            protocol: want.protocol,
-            purpose: purpose.clone(),
-            problem: Some(problem),
-        }));
+        for Refused { address, problem, error } in problems {
+            unsaid.push((ports.len(), error));
+            ports.push(Port {
+                address,
+                protocol: want.protocol,
+                purpose: purpose.clone(),
+                problem: Some((problem, String::new())),
+            });
+        }
     }
     tracker.close();
-    name_holders(&mut ports);
+    advise(&mut ports, unsaid);
     let own = ports.iter().filter(|p| p.problem.is_none()).map(|p| p.address);
     shared
         .sightings
@@ -183,7 +188,12 @@ fn addresses(want: &Wanted) -> Vec<IpAddr> {
     }
 }
 
-type Problem = (SocketAddr, (BindProblem, String));
+/// A port that did not open.
+struct Refused {
+    address: SocketAddr,
+    problem: BindProblem,
+    error: std::io::Error,
+}
 
 /// Opens one port on every address. On "all addresses" a machine without IPv6 is no problem as long
 /// as IPv4 opened.
@@ -192,7 +202,7 @@ fn bind_all(
     port: u16,
     any: bool,
     occupied: &Occupied,
-) -> (Vec<TcpListener>, Vec<Problem>) {
+) -> (Vec<TcpListener>, Vec<Refused>) {
     let mut opened = Vec::new();
     let mut problems = Vec::new();
     for address in addresses {
@@ -205,7 +215,7 @@ fn bind_all(
                     && address.is_ipv6()
                     && matches!(problem, BindProblem::Other | BindProblem::NoSuchAddress);
                 if !no_ipv6 {
-                    problems.push((address, (problem, advice(problem, port, &error))));
+                    problems.push(Refused { address, problem, error });
                 }
             }
         }
@@ -226,33 +236,39 @@ fn bind_dynamic(
     })
 }
 
-/// Says who has the ports that somebody else has, as far as this process may know.
-fn name_holders(ports: &mut [Port]) {
-    let is_taken = |port: &&mut Port| {
-        matches!(port.problem, Some((BindProblem::Taken, _))) && port.address.port() > 0
-    };
-    let numbers: Vec<u16> =
-        ports.iter_mut().filter(is_taken).map(|port| port.address.port()).collect();
-    if numbers.is_empty() {
-        return;
-    }
-    let holders = holders(&numbers);
-    for port in ports.iter_mut().filter(is_taken) {
-        if let (Some((_, words)), Some(holder)) =
-            (&mut port.problem, holders.get(&port.address.port()))
-        {
-            let holder = sanitise(&holder.to_string(), MAX_HOLDER);
-            *words = words.replacen("somebody", &format!("somebody ({holder})"), 1);
+/// Says of each port that did not open, by its place among `ports`, what to do: also who has it,
+/// where somebody has, as far as this process may know.
+fn advise(ports: &mut [Port], unsaid: Vec<(usize, std::io::Error)>) {
+    let taken: Vec<u16> = unsaid
+        .iter()
+        .map(|(at, _)| &ports[*at])
+        .filter(|port| matches!(port.problem, Some((BindProblem::Taken, _))))
+        .map(|port| port.address.port())
+        .collect();
+    let holders = if taken.is_empty() { BTreeMap::new() } else { holders(&taken) };
+    for (at, error) in unsaid {
+        let number = ports[at].address.port();
+        if let Some((problem, words)) = &mut ports[at].problem {
+            *words = advice(*problem, number, &error, holders.get(&number));
         }
     }
 }
 
-fn advice(problem: BindProblem, port: u16, error: &std::io::Error) -> String {
+fn advice(
+    problem: BindProblem,
+    port: u16,
+    error: &std::io::Error,
+    holder: Option<&Process>,
+) -> String {
     match problem {
         BindProblem::Taken => {
-            "somebody listens there already, most likely the real service: leave it, the connector \
-                meets it on this port"
-                .to_owned()
+            let holder = holder
+                .map(|holder| format!(" ({})", sanitise(&holder.to_string(), MAX_HOLDER)))
+                .unwrap_or_default();
+            format!(
+                "somebody{holder} listens there already, most likely the real service: leave it, the \
+                connector meets it on this port"
+            )
         }
         BindProblem::Forbidden => os::advice_for_privileged_port(port),
         BindProblem::NoSuchAddress => {

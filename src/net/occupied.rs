@@ -44,7 +44,7 @@ impl Occupied {
             return Occupied::default();
         }
         let table = half_open::table(true).map_err(|error| {
-            tracing::debug!(%error, "the table of connections cannot be read");
+            tracing::warn!(%error, "the table of connections cannot be read");
         });
         Occupied(table.ok().and_then(|table| table.listening).unwrap_or_default())
     }

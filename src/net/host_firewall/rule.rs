@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 /// TCP among the protocols of IP.
 const TCP: &str = "6";
 
+/// Any protocol, as the firewall's own interface counts (NET_FW_IP_PROTOCOL_ANY).
+const ANY: &str = "256";
+
 /// The kinds of networks, each with its own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Network {
@@ -72,7 +75,7 @@ impl Rule {
             is_partial: false,
             by_policy,
         };
-        let (mut active, mut inbound, mut has_ports) = (false, false, false);
+        let (mut active, mut inbound, mut has_ports, mut for_some) = (false, false, false, false);
         for (name, value) in text.split('|').filter_map(|field| field.split_once('=')) {
             match name {
                 "Action" => {
@@ -85,8 +88,11 @@ impl Rule {
                 }
                 "Active" => active = value.eq_ignore_ascii_case("true"),
                 "Dir" => inbound = value == "In",
-                "Protocol" if value != TCP => return None,
-                "Profile" => rule.networks.extend(Network::ALL.iter().find(|n| n.name() == value)),
+                "Protocol" if value != TCP && value != ANY => return None,
+                "Profile" => {
+                    for_some = true;
+                    rule.networks.extend(Network::ALL.iter().find(|n| n.name() == value));
+                }
                 "LPort" | "LPort2_10" => {
                     has_ports = true;
                     rule.ports.extend(ports(value));
@@ -105,11 +111,12 @@ impl Rule {
                 _ => {}
             }
         }
-        if rule.networks.is_empty() {
+        if !for_some {
             rule.networks = Network::ALL.to_vec();
         }
         // Ports in words, as `RPC`, are for the service that has them.
-        (active && inbound && (!has_ports || !rule.ports.is_empty())).then_some(rule)
+        (active && inbound && !rule.networks.is_empty() && (!has_ports || !rule.ports.is_empty()))
+            .then_some(rule)
     }
 
     /// Whether it is about this port of a program.
@@ -153,6 +160,9 @@ mod tests {
         }
         assert!(!rule.fits("C:\\Other\\x.exe", 80, Network::Domain));
         assert!(read("Name=Everything|").expect("a rule").fits("any", 1, Network::Public));
+        assert!(read("Protocol=256|").expect("a rule").fits("any", 1, Network::Domain));
+        let newer = read("Protocol=6|Profile=Newer|Profile=Public|").expect("a rule");
+        assert!(!newer.fits("any", 1, Network::Domain) && newer.fits("any", 1, Network::Public));
         assert!(read("Protocol=6|LPort=389|RA42=LocalSubnet|").expect("a rule").is_partial);
     }
 
@@ -160,6 +170,7 @@ mod tests {
     fn rules_that_let_nothing_of_ours_in_are_left_out() {
         for rest in [
             "Protocol=17|LPort=389|",
+            "Protocol=6|LPort=80|Profile=Elsewhere|",
             "Protocol=6|LPort=RPC|App=%SystemRoot%\\system32\\svchost.exe|",
             "Protocol=6|LPort=135|Svc=rpcss|",
             "Protocol=6|LPort=80|App=System|",

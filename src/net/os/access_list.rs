@@ -43,7 +43,7 @@ pub fn private(user: &str) -> String {
 /// By what right somebody else may use a file with such owner and access list; `None` where it is
 /// the user's own. `user` is his SID.
 pub fn open_to_others(descriptor: &str, user: &str) -> Option<String> {
-    let trusted = |who: &str| who == user || TRUSTED.contains(&who) || is_built_in_admin(who, user);
+    let trusted = |who: &str| who == user || TRUSTED.contains(&who);
     let owner = part(descriptor, "O:").unwrap_or_default();
     if !trusted(owner) {
         return Some(format!("it belongs to {}", name(owner)));
@@ -63,11 +63,6 @@ pub fn open_to_others(descriptor: &str, user: &str) -> Option<String> {
     others.dedup();
     let names: Vec<String> = others.into_iter().map(name).collect();
     (!names.is_empty()).then(|| format!("its access list lets {} use it", names.join(", and ")))
-}
-
-/// Windows writes `LA` for the built-in administrator, whose SID ends so.
-fn is_built_in_admin(who: &str, user: &str) -> bool {
-    who == "LA" || (who.starts_with("S-1-5-21-") && who.ends_with("-500") && user == who)
 }
 
 fn name(who: &str) -> String {
