@@ -26,7 +26,7 @@ pub fn cancel_when_interrupted(stop: CancellationToken) -> impl Future<Output = 
 }
 
 /// What waits for one signal. A signal that the system does not give stays away, and the others
-/// still come.
+/// still come. (Each is of a type of its own.)
 #[cfg(any(unix, windows))]
 macro_rules! came {
     ($signal:expr) => {
@@ -63,13 +63,13 @@ pub fn interruption() -> impl Future<Output = ()> {
     #[cfg(windows)]
     {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-        let (keys, window) = ((ctrl_c(), ctrl_break()), ctrl_close());
+        let (key, pause, close) = (ctrl_c(), ctrl_break(), ctrl_close());
         let (logoff, shutdown) = (ctrl_logoff(), ctrl_shutdown());
         async move {
             tokio::select! {
-                () = came!(keys.0) => {}
-                () = came!(keys.1) => {}
-                () = came!(window) => {}
+                () = came!(key) => {}
+                () = came!(pause) => {}
+                () = came!(close) => {}
                 () = came!(logoff) => {}
                 () = came!(shutdown) => {}
             }

@@ -102,7 +102,8 @@ pub struct Args {
     /// (needs an administrator); without it, `listen` says what is kept out
     #[arg(long)]
     open_firewall: bool,
-    /// Write what was seen to this file, each minute and at the end, as JSON
+    /// Write what was seen to this file, each minute and at the end, as JSON; to a pipe at the end
+    /// alone
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -72,3 +72,48 @@ pub(super) fn came(shared: &Shared) -> listener::Came {
         sweeps: shared.receipts.sweeps(),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::listen::gate::{Gate, Limits};
+    use crate::net::identity::Identity;
+    use std::sync::Arc;
+    use tokio_util::sync::CancellationToken;
+
+    fn shared() -> Shared {
+        Shared {
+            key: None,
+            identity: Arc::new(Identity::self_signed(&["srv01".to_owned()]).expect("made")),
+            gate: Gate::new(Limits::default()),
+            sightings: Arc::default(),
+            receipts: Arc::default(),
+            whole_ranges: false,
+            descriptors: None,
+            journal: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pipe_gets_nothing_before_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("runs").success());
+        // Who reads and writes at once waits for nobody, nor is anything lost.
+        let reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("open");
+        socket2::SockRef::from(&reader).set_nonblocking(true).expect("set");
+        let shared = shared();
+        let started = clock::now();
+        let keeper = Keeper { out: Some(&pipe), site: "s", wanted: &[], started, shared: &shared };
+        let kept = tokio::time::timeout(KEEP_EVERY * 10, keeper.keep(&[], &[])).await;
+        assert!(kept.is_err(), "it goes on until the listener ends");
+        let mut read = Vec::new();
+        let empty = std::io::Read::read_to_end(&mut &reader, &mut read);
+        assert_eq!(empty.expect_err("nothing").kind(), std::io::ErrorKind::WouldBlock);
+        assert_eq!(read, b"");
+        keeper.write(&[], &[], came(&shared)).expect("written");
+        let _ = std::io::Read::read_to_end(&mut &reader, &mut read);
+        assert!(read.starts_with(b"{"), "{read:?}");
+    }
+}

@@ -2,7 +2,6 @@
 
 use super::outcome::Problem;
 use glob::MatchOptions;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Most files that one command takes.
@@ -36,22 +35,17 @@ fn files(name: &Path) -> Result<Vec<PathBuf>, String> {
     let pattern = pattern.replace('[', "[[]");
     let how = MatchOptions { case_sensitive: !cfg!(windows), ..MatchOptions::new() };
     let listed = glob::glob_with(&pattern, how).map_err(|e| format!("{}: {e}", name.display()))?;
-    gather(listed).map_err(|problem| format!("{}: {problem}", name.display())).and_then(|files| {
-        if files.is_empty() {
-            return Err(format!("no file is called like {}", name.display()));
-        }
-        Ok(files)
-    })
+    let files = gather(listed).map_err(|error| format!("{}: {error}", name.display()))?;
+    if files.is_empty() {
+        return Err(format!("no file is called like {}", name.display()));
+    }
+    Ok(files)
 }
 
-/// The files among what is listed. A folder that cannot be listed may hold some of them: they are
-/// not left out in silence.
-fn gather<E: Display>(
-    listed: impl Iterator<Item = Result<PathBuf, E>>,
-) -> Result<Vec<PathBuf>, String> {
-    let listed: Vec<PathBuf> =
-        listed.take(MOST + 1).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    Ok(listed.into_iter().filter(|path| path.is_file()).collect())
+/// The files among what is listed, and one above the limit at most. A folder that cannot be listed
+/// may hold some of them: they are not left out in silence.
+fn gather<E>(listed: impl Iterator<Item = Result<PathBuf, E>>) -> Result<Vec<PathBuf>, E> {
+    listed.filter(|one| one.as_ref().map_or(true, |path| path.is_file())).take(MOST + 1).collect()
 }
 
 #[cfg(test)]

@@ -1,19 +1,16 @@
 //! Opens every port that the plan wants on this host, and says of each that does not open why, and
 //! what to do.
 
-use super::range::{self, MAX_HOLDER, OpenRange};
+use super::range::{self, OpenRange};
 use super::server;
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::{Interface, Protocol};
 use crate::matrix::port_set::PortSet;
-use crate::net::half_open::{Process, holders};
 use crate::net::identity::IdentityError;
 use crate::net::occupied::{BindProblem, Occupied};
 use crate::net::serve::bind;
 use crate::net::{clock, os};
 use crate::stand_in::{ServerTls, StandIn};
-use crate::text::sanitise;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -245,7 +242,7 @@ fn advise(ports: &mut [Port], unsaid: Vec<(usize, std::io::Error)>) {
         .filter(|port| matches!(port.problem, Some((BindProblem::Taken, _))))
         .map(|port| port.address.port())
         .collect();
-    let holders = if taken.is_empty() { BTreeMap::new() } else { holders(&taken) };
+    let holders = range::named_holders(&taken);
     for (at, error) in unsaid {
         let number = ports[at].address.port();
         if let Some((problem, words)) = &mut ports[at].problem {
@@ -258,13 +255,11 @@ fn advice(
     problem: BindProblem,
     port: u16,
     error: &std::io::Error,
-    holder: Option<&Process>,
+    holder: Option<&String>,
 ) -> String {
     match problem {
         BindProblem::Taken => {
-            let holder = holder
-                .map(|holder| format!(" ({})", sanitise(&holder.to_string(), MAX_HOLDER)))
-                .unwrap_or_default();
+            let holder = holder.map(|holder| format!(" ({holder})")).unwrap_or_default();
             format!(
                 "somebody{holder} listens there already, most likely the real service: leave it, the \
                 connector meets it on this port"

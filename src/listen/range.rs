@@ -6,7 +6,7 @@ use super::range::greeter::{Held, RangeGreeter};
 use super::wanted::{Shared, Wanted};
 use crate::matrix::model::Protocol;
 use crate::matrix::port_set::PortSet;
-use crate::net::half_open::holders;
+use crate::net::half_open::{Process, holders};
 use crate::net::many_listeners::Many;
 use crate::net::occupied::{BindProblem, Occupied};
 use crate::net::serve::bind_one_of_many;
@@ -33,7 +33,7 @@ pub fn leaves_enough(range: &PortSet, outgoing: (u16, u16)) -> bool {
 }
 
 /// Longest name of a program, in characters: a process calls itself what it likes.
-pub(super) const MAX_HOLDER: usize = 64;
+const MAX_HOLDER: usize = 64;
 
 /// A range of at most so many ports takes nobody's.
 const MAX_SMALL: usize = 1024;
@@ -127,19 +127,25 @@ pub(super) fn open(
             Err(error) => opened.failed.push((port, error.to_string())),
         }
     }
-    if !opened.taken.is_empty() {
-        opened.holders = holders(&opened.taken)
-            .into_iter()
-            .map(|(port, process)| (port, sanitise(&process.to_string(), MAX_HOLDER)))
-            .collect();
-        shared.receipts.add_holders(&opened.holders);
-    }
+    opened.holders = named_holders(&opened.taken);
+    shared.receipts.add_holders(&opened.holders);
     let failed: Vec<u16> = opened.failed.iter().map(|(port, _)| *port).collect();
     shared.receipts.add_taken(&[opened.taken.as_slice(), &failed].concat());
     if !listeners.is_empty() {
         greet(listeners, here, shared, tracker, &mut opened, left);
     }
     opened
+}
+
+/// Who has these ports, as text, as far as this process may know.
+pub(super) fn named_holders(taken: &[u16]) -> BTreeMap<u16, String> {
+    // Otherwise all sockets and processes of this machine would be read.
+    if taken.is_empty() {
+        return BTreeMap::new();
+    }
+    let named =
+        |(port, process): (u16, Process)| (port, sanitise(&process.to_string(), MAX_HOLDER));
+    holders(taken).into_iter().map(named).collect()
 }
 
 fn greet(

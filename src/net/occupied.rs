@@ -44,7 +44,7 @@ impl Occupied {
             return Occupied::default();
         }
         let table = half_open::table(true).map_err(|error| {
-            tracing::warn!(%error, "the table of connections cannot be read");
+            tracing::warn!(%error, "nobody knows which ports others have: the system does not say");
         });
         Occupied(table.ok().and_then(|table| table.listening).unwrap_or_default())
     }

@@ -53,6 +53,12 @@ fn a_taken_port_is_left_alone_and_the_others_open() {
     assert_eq!(done.code, Some(0), "the real service is no fault: {done}");
     assert!(line(&done, at(1, 1, HTTP)).contains("taken"), "{done}");
     assert!(line(&done, at(1, 1, GRPC)).contains("open"), "{done}");
+    // Linux tells who it is: this very process.
+    if cfg!(target_os = "linux") {
+        let words = done.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        let holder = format!(", pid {}) listens there already", std::process::id());
+        assert!(words.contains("somebody (") && words.contains(&holder), "{done}");
+    }
     // Nobody but the real service ever had the port.
     real_service.set_nonblocking(true).expect("it can be asked");
     assert_eq!(

@@ -110,8 +110,8 @@ impl Shut {
                 "this host's own firewall has no inbound rule for TCP {ports} (profile {networks})"
             ),
             Why::SomeAddresses => format!(
-                "this host's own firewall lets TCP {ports} in from some addresses only (profile \
-                    {networks})"
+                "this host's own firewall lets TCP {ports} in only from some addresses, or on \
+                    some other condition (profile {networks})"
             ),
             Why::Blocked(name) => format!(
                 "the rule \"{name}\" of this host's own firewall blocks TCP {ports} (profile \

@@ -97,18 +97,16 @@ impl Rule {
                     has_ports = true;
                     rule.ports.extend(ports(value));
                 }
-                // Only who comes from certain ports: no connection of ours does.
-                "RPort" | "RPort2_10" => rule.is_partial = true,
                 "App" if !value.eq_ignore_ascii_case("system") => rule.program = Some(value.into()),
                 "App" | "Svc" | "AppPkgId" | "LUOwn" | "LUAuth" | "RUAuth" | "RMAuth" => {
                     return None;
                 }
                 "Security" | "Security2_9" => return None,
-                "LA4" | "LA6" | "RA4" | "RA6" | "RA42" | "RA62" | "LA42" | "IF" | "IFType" => {
-                    rule.is_partial = true;
-                }
                 "Name" => value.clone_into(&mut rule.name),
-                _ => {}
+                // TCP or any, words, and what concerns other connections than those to an open port.
+                "Protocol" | "Desc" | "EmbedCtxt" | "Edge" | "Defer" | "LSM" => {}
+                // Addresses, interfaces, and what newer versions add: it fits some alone.
+                _ => rule.is_partial = true,
             }
         }
         if !for_some {
@@ -163,7 +161,12 @@ mod tests {
         assert!(read("Protocol=256|").expect("a rule").fits("any", 1, Network::Domain));
         let newer = read("Protocol=6|Profile=Newer|Profile=Public|").expect("a rule");
         assert!(!newer.fits("any", 1, Network::Domain) && newer.fits("any", 1, Network::Public));
-        assert!(read("Protocol=6|LPort=389|RA42=LocalSubnet|").expect("a rule").is_partial);
+        let made_at_the_prompt =
+            "Protocol=6|Profile=Public|App=C:\\x.exe|Name=x|Desc=x|Defer=User|";
+        assert!(!read(made_at_the_prompt).expect("a rule").is_partial);
+        for some in ["RA42=LocalSubnet", "IFType=Wireless", "RPort=80", "Newer=condition"] {
+            assert!(read(&format!("Protocol=6|{some}|")).expect("a rule").is_partial, "{some}");
+        }
     }
 
     #[test]

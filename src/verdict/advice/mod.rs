@@ -1,6 +1,8 @@
 //! One sentence for the person who can mend it, with the addresses and the port filled in.
 
 mod behind_front;
+#[cfg(test)]
+mod tests;
 
 pub(super) use behind_front::behind_front;
 

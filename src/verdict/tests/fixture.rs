@@ -1,7 +1,7 @@
 //! Hops and observations for tests of verdicts.
 
 use crate::matrix::model::{Expect, Protocol};
-use crate::observation::{Facts, Initiator, Observation, Outcome, Step, StepKind};
+use crate::observation::{Evidence, Facts, Initiator, Observation, Outcome, Step, StepKind};
 use crate::plan::model::{Hop, HopEnd, PlannedFlow};
 use crate::reason::Reason;
 use crate::site::model::Host;
@@ -87,4 +87,18 @@ pub(crate) fn with_control(
 pub fn named(step: StepKind, facts: &[(&str, serde_json::Value)]) -> Facts {
     let facts = facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     Facts::of_flat(step, facts)
+}
+
+pub(crate) fn attempt(attempts: u32, syns: u32, outcome: Option<Reason>) -> Evidence {
+    let destination = ([10, 3, 0, 9], 443).into();
+    let source = Some(([10, 1, 0, 2], 40_000 + u16::try_from(attempts).unwrap_or_default()).into());
+    Evidence {
+        source,
+        destination,
+        sent_at: Timestamp::UNIX_EPOCH,
+        attempt: attempts,
+        syns: Some(syns),
+        outcome,
+        icmp: None,
+    }
 }
